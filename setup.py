@@ -1,0 +1,54 @@
+"""The package, what it needs, and the console script `vanilla-gan`."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).resolve().parent
+
+
+def read_version() -> str:
+    """Reads `__version__` as text: importing the package would need what is not installed yet."""
+    source = (ROOT / "vanilla_gan" / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if match is None:
+        raise RuntimeError('vanilla_gan/__init__.py has no line __version__ = "..."')
+    return match.group(1)
+
+
+def read_description() -> str:
+    """Reads the README, the long description of the package."""
+    readme = ROOT / "README.md"
+    return readme.read_text(encoding="utf-8") if readme.exists() else ""
+
+
+setup(
+    name="vanilla_gan",
+    version=read_version(),
+    description="The vanilla GAN of 2016 as a TensorFlow 1 graph under tf.compat.v1",
+    long_description=read_description(),
+    long_description_content_type="text/markdown",
+    author="The vanilla_gan authors",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["vanilla_gan", "vanilla_gan.*"]),
+    package_data={"vanilla_gan": ["py.typed", "*.json", "**/*.json"]},
+    # Ranges for those who install the package beside others; constraints.txt holds exact versions.
+    install_requires=[
+        "absl-py>=2.0",
+        "matplotlib>=3.10",
+        "numpy>=2.0",
+        "pillow>=10",
+        "tensorflow>=2.21,<2.22",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "test": ["mypy>=1.15", "pytest>=9.0", "ruff>=0.12"],
+    },
+    entry_points={"console_scripts": ["vanilla-gan = vanilla_gan.cli:main"]},
+)

@@ -1,0 +1,249 @@
+"""Tests of a data set's folder: finding, downloading, verifying and reading its four files."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gzip
+import hashlib
+import http.server
+import struct
+import threading
+
+import numpy as np
+import pytest
+
+from vanilla_gan.data import catalog
+from vanilla_gan.data.download import fetch
+from vanilla_gan.data.folder import find, load, load_entry, read_folder
+from vanilla_gan.errors import DataError, DownloadError
+
+TRAIN_SIZE = 5003
+TEST_SIZE = 7
+
+
+def idx(array):
+    """Returns an array's IDX file by the format's definition."""
+    header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
+    return header + array.tobytes()
+
+
+@functools.cache
+def arrays():
+    """Returns the smallest data set but two, in the order of `catalog.FILE_NAMES`."""
+    stream = np.random.RandomState(3)
+    # Few values, so that gzip is quick.
+    images = stream.randint(0, 2, (TRAIN_SIZE + TEST_SIZE, 28, 28)).astype(np.uint8) * 255
+    labels = stream.randint(0, 10, TRAIN_SIZE + TEST_SIZE).astype(np.uint8)
+    return images[:TRAIN_SIZE], labels[:TRAIN_SIZE], images[TRAIN_SIZE:], labels[TRAIN_SIZE:]
+
+
+def contents():
+    return dict(zip(catalog.FILE_NAMES, map(idx, arrays()), strict=True))
+
+
+def entry(*mirrors):
+    """Returns the catalog's entry for `arrays()`."""
+    files = tuple(
+        catalog.DataFile(name, len(content), hashlib.sha256(content).hexdigest())
+        for name, content in contents().items()
+    )
+    return catalog.DataSetEntry("strokes", "Strokes", files, mirrors)
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    """Returns a folder with the data set: two files plain, two gzipped."""
+    (tmp_path / "strokes").mkdir()
+    for number, (name, content) in enumerate(contents().items()):
+        if number % 2:
+            (tmp_path / "strokes" / f"{name}.gz").write_bytes(gzip.compress(content))
+        else:
+            (tmp_path / "strokes" / name).write_bytes(content)
+    return tmp_path
+
+
+def never_fetch(*_, **__):
+    raise AssertionError("downloaded, though nothing may be")
+
+
+def put(data_dir, name, array):
+    """Replaces one file of the data set; returns its path."""
+    path = data_dir / "strokes" / name
+    path.write_bytes(idx(array))
+    return path
+
+
+def failure(data_dir, **kwargs):
+    with pytest.raises(DataError) as caught:
+        load_entry(entry(), data_dir, fetch=never_fetch, **kwargs)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+def test_loads_four_verified_arrays(data_dir):
+    raw = load_entry(entry(), data_dir, fetch=never_fetch)
+    for got, expected in zip(raw[:4], arrays(), strict=True):
+        assert got.dtype == np.uint8
+        np.testing.assert_array_equal(got, expected)
+    sums = [hashlib.sha256(content).hexdigest() for content in contents().values()]
+    assert raw.files == dict(zip(catalog.FILE_NAMES, sums, strict=True))
+    assert raw.checksum == hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def test_the_checksum_names_the_data_not_their_compression(data_dir):
+    before = read_folder(data_dir / "strokes").checksum
+    plain = data_dir / "strokes" / catalog.TRAIN_IMAGES
+    gzipped = plain.with_name(f"{plain.name}.gz")
+    gzipped.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=1))
+    plain.unlink()
+    assert read_folder(data_dir / "strokes").checksum == before
+    put(data_dir, catalog.TEST_LABELS, (arrays()[3] + 1) % 10)
+    assert read_folder(data_dir / "strokes").checksum != before
+
+
+def test_a_plain_file_comes_before_a_gzipped_one(tmp_path):
+    (tmp_path / "file.gz").touch()
+    assert find(tmp_path, "file") == tmp_path / "file.gz"
+    (tmp_path / "file").touch()
+    assert find(tmp_path, "file") == tmp_path / "file"
+    assert find(tmp_path, "other") is None
+
+
+def test_another_sum_is_refused_with_both_ways_on(data_dir):
+    images = arrays()[0].copy()
+    images[4999, 27, 27] ^= 1
+    path = put(data_dir, catalog.TRAIN_IMAGES, images)
+    line = failure(data_dir)
+    assert line.startswith(f"{path} is not the published file")
+    assert f"expected SHA-256 {entry().files[0].sha256}" in line
+    assert f"got {hashlib.sha256(idx(images)).hexdigest()}" in line
+    assert "delete it" in line
+    assert "--allow_unverified_data" in line
+
+
+def test_own_images_are_accepted_when_asked_for(data_dir):
+    images = np.zeros((5001, 28, 28), np.uint8)
+    put(data_dir, catalog.TRAIN_IMAGES, images)
+    put(data_dir, catalog.TRAIN_LABELS, np.zeros(5001, np.uint8))
+    raw = load_entry(entry(), data_dir, allow_unverified=True, fetch=never_fetch)
+    np.testing.assert_array_equal(raw.train_images, images)
+    assert raw.files[catalog.TRAIN_IMAGES] == hashlib.sha256(idx(images)).hexdigest()
+
+
+def test_own_images_are_not_completed_with_downloaded_files(data_dir):
+    (data_dir / "strokes" / catalog.TEST_IMAGES).unlink()
+    assert f"lacks {catalog.TEST_IMAGES};" in failure(data_dir, allow_unverified=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "said"),
+    [
+        (catalog.TRAIN_IMAGES, np.zeros((5003, 28, 32), np.uint8), "28 x 32 pixels; expected 28"),
+        (catalog.TEST_IMAGES, np.zeros((7, 27, 28), np.uint8), "27 x 28 pixels; expected 28 x 28"),
+        (catalog.TRAIN_IMAGES, np.zeros((5002, 28, 28), np.uint8), "5002 images, but .* 5003"),
+        (catalog.TRAIN_LABELS, np.zeros(5004, np.uint8), "5003 images, but .* 5004"),
+        (catalog.TEST_LABELS, np.zeros(6, np.uint8), "7 images, but .* 6"),
+        (catalog.TRAIN_LABELS, np.full(5003, 10, np.uint8), "label 10 at index 0"),
+        (catalog.TRAIN_IMAGES, np.zeros((5003, 784), np.uint8), "magic number 0x00000803"),
+    ],
+)
+def test_own_images_must_fit(data_dir, name, array, said):
+    # Both form a file that the reader itself accepts; `put` writes beside the gzipped one.
+    put(data_dir, name, array)
+    with pytest.raises(DataError, match=said):
+        load_entry(entry(), data_dir, allow_unverified=True, fetch=never_fetch)
+
+
+def test_the_validation_split_must_leave_something(data_dir):
+    put(data_dir, catalog.TRAIN_IMAGES, np.zeros((5000, 28, 28), np.uint8))
+    put(data_dir, catalog.TRAIN_LABELS, np.zeros(5000, np.uint8))
+    assert "5000 images; expected at least 5001" in failure(data_dir, allow_unverified=True)
+
+
+def test_without_downloading_all_missing_files_are_listed(tmp_path):
+    line = failure(tmp_path, download=False)
+    assert str(tmp_path / "strokes") in line
+    assert all(name in line for name in catalog.FILE_NAMES)
+
+
+def test_an_unknown_data_set_is_a_programming_error(tmp_path):
+    with pytest.raises(KeyError):
+        load("cifar10", tmp_path)
+
+
+@contextlib.contextmanager
+def mirror(folder):
+    """Serves a folder; yields its address and the list of what was asked for."""
+    requests = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(folder))
+
+        def do_GET(self):
+            requests.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", requests
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_downloads_what_is_missing_and_only_that(data_dir, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    served = tmp_path_factory.mktemp("served")
+    for name, content in contents().items():
+        (served / f"{name}.gz").write_bytes(gzip.compress(content, compresslevel=1))
+    (data_dir / "strokes" / catalog.TRAIN_IMAGES).unlink()
+    (data_dir / "strokes" / f"{catalog.TEST_LABELS}.gz").unlink()
+    with mirror(served) as (address, requests):
+        raw = load_entry(entry(address), data_dir)
+        again = load_entry(entry(address), data_dir)
+    assert requests == [f"/{catalog.TRAIN_IMAGES}.gz", f"/{catalog.TEST_LABELS}.gz"]
+    np.testing.assert_array_equal(raw.train_images, arrays()[0])
+    assert raw.checksum == again.checksum
+
+
+def test_stops_at_the_first_file_that_no_mirror_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    said = f"{catalog.TRAIN_IMAGES}.gz: HTTP 404"
+    with mirror(tmp_path) as (address, requests), pytest.raises(DownloadError, match=said):
+        load_entry(entry(address), tmp_path, fetch=functools.partial(fetch, retries=0))
+    assert requests == [f"/{catalog.TRAIN_IMAGES}.gz"]
+
+
+def test_a_data_dir_that_cannot_take_a_download(tmp_path):
+    (tmp_path / "strokes").write_bytes(b"in the way")
+    with pytest.raises(DownloadError, match=r"cannot store .*strokes.*--data_dir"):
+        load_entry(entry("http://127.0.0.1:9/"), tmp_path)
+
+
+@pytest.mark.parametrize("data_set", catalog.CATALOG.values(), ids=str)
+def test_the_catalog_is_complete(data_set):
+    assert tuple(file.name for file in data_set.files) == catalog.FILE_NAMES
+    # 60,000 and 10,000 images of 28 x 28 behind 16 bytes, and their labels behind 8.
+    assert [file.size for file in data_set.files] == [47_040_016, 60_008, 7_840_016, 10_008]
+    assert len({file.sha256 for file in data_set.files}) == 4
+    assert all(len(bytes.fromhex(file.sha256)) == 32 for file in data_set.files)
+    assert len(data_set.mirrors) >= 2
+    assert all(address.endswith("/") for address in data_set.mirrors)
+
+
+@pytest.mark.parametrize(("name", "mean"), [("mnist", 0.1307), ("fashion_mnist", 0.2860)])
+def test_the_real_data(real_data_dir, name, mean):
+    raw = load(name, real_data_dir, download=False)
+    assert raw.train_images.shape == (60000, 28, 28)
+    assert raw.test_images.shape == (10000, 28, 28)
+    assert raw.train_labels.shape == (60000,)
+    assert raw.test_labels.shape == (10000,)
+    # The mean that everybody normalises these images with.
+    assert round(float(raw.train_images.mean()) / 255, 4) == mean

@@ -1,0 +1,8 @@
+"""`python -m vanilla_gan`."""
+
+import sys
+
+from vanilla_gan.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""RunConfig: every setting of a run, validated, frozen, saved in `out/run.json`; no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import typing
+from typing import Any
+
+import numpy as np
+
+from vanilla_gan.errors import UsageError
+from vanilla_gan.systems import SYSTEMS
+
+DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
+INITS = ("xavier", "xavier_normal")
+LOSSES = ("sigmoid_cross_entropy", "log", "minimax")
+ON_NAN = ("stop", "rewind")
+MAX_SEED = 2**32 - 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """The settings of one training run.
+
+    The flags of `train` have the same names, and `cli.py` their one-line descriptions. Settings
+    that come with the system are None until `resolved()` has filled them in.
+
+    Attributes:
+      iters: iterations to train, one update of each network per iteration.
+      system: which published program, a key of `SYSTEMS`.
+      loss: one of `LOSSES`.
+      init: how weights are initialised, one of `INITS`.
+      batch_size: images per update, the listing's `mb_size`.
+      z_dim: length of a noise vector.
+      h_dim: units of a hidden layer.
+      learning_rate: of both Adam optimizers.
+      dataset: one of `DATASETS`.
+      data_dir: folder that holds (or shall hold) `<dataset>/train-images-idx3-ubyte[.gz]`, ...
+      allow_unverified_data: accept IDX files whose checksum is not the published one.
+      out: folder of the results.
+      overwrite: move an earlier run in `out` aside, to `out.1`, and start anew.
+      checkpoint_every: iterations between two checkpoints; 0: by the clock, see `training.loop`.
+      keep_checkpoints: how many of the newest checkpoints stay.
+      on_nan: `stop`, or `rewind` to the last checkpoint with new noise when numbers diverge.
+      max_rewinds: how often a run may be rewound before it stops after all.
+      seed: decides every random draw, 0..2**32 - 1; None draws a fresh one.
+      sample_every: iterations between two pictures.
+      log_every: iterations between two rows of `losses.csv`.
+      init_weights: npz file with an array for each trainable variable, by name; None to draw them.
+      device: `auto`, `cpu`, `gpu` or `gpu:K`.
+      allow_growth: take GPU memory as it is needed instead of all at once.
+      gpu_memory_fraction: share of each GPU's memory to use, in (0, 1]; None leaves it open.
+      allow_soft_placement: run operations without a GPU kernel on the CPU.
+      log_device_placement: log each operation's device.
+      intra_op_threads: threads within one operation; 0 lets TensorFlow choose.
+      inter_op_threads: operations that run at the same time; 0 lets TensorFlow choose.
+    """
+
+    iters: int = 1_000_000
+    system: str = "vanilla"
+    loss: str = "sigmoid_cross_entropy"
+    init: str = "xavier"
+    batch_size: int | None = None
+    z_dim: int | None = None
+    h_dim: int | None = None
+    learning_rate: float | None = None
+    dataset: str = "auto"
+    data_dir: str = "data"
+    allow_unverified_data: bool = False
+    out: str = "out"
+    overwrite: bool = False
+    checkpoint_every: int = 0
+    keep_checkpoints: int = 3
+    on_nan: str = "stop"
+    max_rewinds: int = 3
+    seed: int | None = None
+    sample_every: int = 1000
+    log_every: int = 100
+    init_weights: str | None = None
+    device: str = "auto"
+    allow_growth: bool = True
+    gpu_memory_fraction: float | None = None
+    allow_soft_placement: bool = True
+    log_device_placement: bool = False
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks every setting by itself; what only the machine can answer is checked later.
+
+        Raises:
+          UsageError: naming the setting as its flag, the value, and what was expected.
+        """
+        for name in ("iters", "sample_every", "log_every", "keep_checkpoints"):
+            _check_at_least(1, name, getattr(self, name))
+        for name in ("batch_size", "z_dim", "h_dim"):
+            if getattr(self, name) is not None:
+                _check_at_least(1, name, getattr(self, name))
+        for name in ("intra_op_threads", "inter_op_threads", "checkpoint_every", "max_rewinds"):
+            _check_at_least(0, name, getattr(self, name))
+        for name, choices in (
+            ("system", tuple(SYSTEMS)),
+            ("loss", LOSSES),
+            ("init", INITS),
+            ("dataset", DATASETS),
+            ("on_nan", ON_NAN),
+        ):
+            if getattr(self, name) not in choices:
+                raise _bad_value(name, getattr(self, name), f"one of {', '.join(choices)}")
+        if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
+            raise _bad_value("seed", self.seed, f"a whole number in 0..{MAX_SEED}")
+        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
+            raise _bad_value("learning_rate", self.learning_rate, "a number above 0")
+        if self.gpu_memory_fraction is not None and not 0 < self.gpu_memory_fraction <= 1:
+            raise _bad_value("gpu_memory_fraction", self.gpu_memory_fraction, "a number in (0, 1]")
+        parse_device(self.device)
+        for name in ("data_dir", "out", "init_weights"):
+            if getattr(self, name) == "":
+                raise _bad_value(name, "''", "a path")
+
+    def resolved(self) -> RunConfig:
+        """Returns these settings with the system's own ones filled in and a seed drawn.
+
+        Raises:
+          UsageError: for a setting that the system does not have.
+        """
+        defaults = SYSTEMS[self.system].defaults
+        for name in ("batch_size", "z_dim", "h_dim", "learning_rate"):
+            if getattr(self, name) is not None and name not in defaults:
+                raise UsageError(
+                    f"--{name} does not apply to --system {self.system}; leave it out "
+                    f"(that system takes {', '.join('--' + known for known in defaults)})"
+                )
+        filled: dict[str, Any] = {
+            name: value for name, value in defaults.items() if getattr(self, name) is None
+        }
+        if self.seed is None:
+            # numpy's own way to ask the operating system for entropy.
+            filled["seed"] = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+        return dataclasses.replace(self, **filled)
+
+    def resolved_int(self, name: str) -> int:
+        """Returns a whole-number setting that `resolved()` has filled in."""
+        value = getattr(self, name)
+        assert isinstance(value, int), f"{name} is not resolved"
+        return value
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings by name, as `out/run.json` records them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, settings: object) -> RunConfig:
+        """Returns the settings that `to_json` gave.
+
+        Raises:
+          ValueError: something is missing, unknown, of another type or out of range.
+        """
+        if not isinstance(settings, dict):
+            raise ValueError("the settings are not an object")
+        kinds = typing.get_type_hints(cls)
+        if settings.keys() != kinds.keys():
+            odd = sorted(settings.keys() ^ kinds.keys())
+            raise ValueError(f"settings missing or unknown: {', '.join(odd)}")
+        for name, value in settings.items():
+            # An int is not a bool here, and no float setting was recorded as an int.
+            if type(value) not in (typing.get_args(kinds[name]) or (kinds[name],)):
+                raise ValueError(f"setting {name} is {value!r}")
+        try:
+            return cls(**settings)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def out_dir(self) -> pathlib.Path:
+        """The folder of the results as a path."""
+        return pathlib.Path(self.out)
+
+
+def default_data_dir() -> str:
+    """Returns where the data sets are looked for: `$VANILLA_GAN_DATA`, else `data`."""
+    return os.environ.get("VANILLA_GAN_DATA") or "data"
+
+
+def parse_device(device: str) -> tuple[str, int | None]:
+    """Returns `(kind, index)` of a `--device` value: kind `auto`, `cpu` or `gpu`.
+
+    Raises:
+      UsageError: if it is none of `auto`, `cpu`, `gpu`, `gpu:K`.
+    """
+    kind, separator, index = device.partition(":")
+    if kind in ("auto", "cpu", "gpu") and not separator:
+        return kind, None
+    if kind == "gpu" and index.isascii() and index.isdigit():
+        return kind, int(index)
+    raise _bad_value("device", device, "auto, cpu, gpu or gpu:K with K = 0, 1, ...")
+
+
+def _check_at_least(least: int, name: str, value: int) -> None:
+    if value < least:
+        raise _bad_value(name, value, f"a whole number of at least {least}")
+
+
+def _bad_value(name: str, value: object, expected: str) -> UsageError:
+    return UsageError(f"--{name}={value}: expected {expected}")

@@ -1,0 +1,96 @@
+"""`read_data_sets`: from the name of a data set to the three splits that a run trains on."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data import digits, folder
+from vanilla_gan.data.dataset import Datasets, split
+from vanilla_gan.errors import DownloadError
+
+
+class DataSource(NamedTuple):
+    """The data of a run.
+
+    Attributes:
+      splits: train, validation and test.
+      name: `mnist`, `fashion_mnist` or `digits`; never `auto`.
+      checksum: SHA-256 that names the images and labels, 64 hex digits.
+    """
+
+    splits: Datasets
+    name: str
+    checksum: str
+
+
+def read_data_sets(
+    dataset: str,
+    data_dir: str | os.PathLike[str],
+    random_stream: np.random.RandomState,
+    *,
+    pixels: npt.NDArray[np.float32] | None = None,
+    allow_unverified: bool = False,
+    inform: Callable[[str], None] = lambda line: None,
+) -> DataSource:
+    """Reads a data set from `<data_dir>/<dataset>/`, and fetches or makes it first if need be.
+
+    Args:
+      dataset: `mnist`, `fashion_mnist`, `digits`; or `auto`, which is MNIST, and `digits` where
+        MNIST is neither there nor can be fetched.
+      data_dir: the folder of all data sets.
+      random_stream: where the splits draw the order of their batches from.
+      pixels: float32 [256], what each grey value becomes; see `DataSet`.
+      allow_unverified: accept IDX files other than the published ones.
+      inform: called with lines for the user: warnings, and what takes a while.
+
+    Raises:
+      DataError, DownloadError, OutputError: the files are damaged, not to be had, or cannot be
+        stored.
+
+    Source: `read_data_sets` of TensorFlow 1.15's `contrib.learn` (see `dataset`).
+    """
+    name = dataset
+    if dataset == "auto":
+        name = "mnist"
+        try:
+            raw = folder.load(name, data_dir, allow_unverified=allow_unverified)
+        except DownloadError as error:
+            name = "digits"
+            inform(_FALLBACK.format(error=error))
+            raw = _digits(data_dir, inform)
+    elif dataset == "digits":
+        raw = _digits(data_dir, inform)
+    else:
+        raw = folder.load(name, data_dir, allow_unverified=allow_unverified)
+    splits = split(
+        raw.train_images, raw.train_labels, raw.test_images, raw.test_labels, random_stream, pixels
+    )
+    return DataSource(splits, name, raw.checksum)
+
+
+_FALLBACK = """\
+*******************************************************************************
+WARNING: this run does NOT train on MNIST but on the built-in digits.
+{error}
+The results cannot be compared with published ones.
+*******************************************************************************"""
+
+
+def _digits(data_dir: str | os.PathLike[str], inform: Callable[[str], None]) -> folder.RawData:
+    home = pathlib.Path(data_dir, "digits")
+    begun = False
+
+    def progress(done: int, total: int) -> None:
+        nonlocal begun
+        if not begun:
+            inform(f"drawing the built-in digits into {home}, once: {total} images, some seconds")
+        begun = True
+
+    digits.ensure(home, progress=progress)
+    return folder.read_folder(home)

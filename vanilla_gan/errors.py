@@ -1,0 +1,76 @@
+"""The exception tree: every failure that a user can cause, with the exit status it ends in.
+
+An error of this tree carries one complete line (what is wrong, where, what was expected, what to
+do), which `cli.py` prints without a traceback. Anything else that escapes is a bug of this program
+and keeps its traceback.
+"""
+
+
+class VanillaGanError(Exception):
+    """A failure that its user can mend; `str(error)` is the whole line to show.
+
+    Attributes:
+      exit_status: what the process exits with; 1 unless a subclass says otherwise.
+    """
+
+    exit_status = 1
+
+
+class UsageError(VanillaGanError):
+    """The command line asks for something that cannot be: a flag, a value, a combination."""
+
+    exit_status = 2
+
+
+class DataError(VanillaGanError):
+    """A data file is missing, damaged, or not what its name says."""
+
+
+class DownloadError(DataError):
+    """No mirror delivered a data file that passes its checksum."""
+
+
+class DeviceError(VanillaGanError):
+    """The device that was asked for is not one that TensorFlow sees."""
+
+
+class WeightsError(VanillaGanError):
+    """A file of weights does not fit the variables of the graph."""
+
+
+class OutputError(VanillaGanError):
+    """A result could not be written."""
+
+
+class CheckpointError(VanillaGanError):
+    """A checkpoint is damaged, or does not belong to what it should continue."""
+
+
+class RunConflictError(UsageError):
+    """The folder of results holds a run with other settings, or one that is still going on."""
+
+
+class DivergedError(VanillaGanError):
+    """A loss, a sample or a weight is NaN or infinite.
+
+    Attributes:
+      iteration: where it was found.
+    """
+
+    def __init__(self, iteration: int, message: str) -> None:
+        """Makes the error for `iteration`; `message` is the whole line."""
+        super().__init__(message)
+        self.iteration = iteration
+
+
+class StoppedBySignal(VanillaGanError):
+    """The run was asked to stop by a signal and has saved its state.
+
+    Attributes:
+      exit_status: 128 + the signal's number, as shells report it: 130 for SIGINT, 143 for SIGTERM.
+    """
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        """Makes the error for a signal; `message` is the whole line."""
+        super().__init__(message)
+        self.exit_status = 128 + signal_number

@@ -1,0 +1,76 @@
+"""The published losses: each a pair of scalars made from the discriminator's logits.
+
+All of them take `D_logit_real` and `D_logit_fake`, float32 [B, 1], and return `(D_loss, G_loss)`,
+float32 scalars to be minimised.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from vanilla_gan.graph.sigmoid import sigmoid_tf1
+from vanilla_gan.graph.tf1 import tf
+
+
+class Losses(NamedTuple):
+    """What the two solvers minimise: float32 scalars."""
+
+    D_loss: Any
+    G_loss: Any
+
+
+def sigmoid_cross_entropy(D_logit_real: Any, D_logit_fake: Any) -> Losses:
+    """Returns the losses of the published repository, stable for any logit.
+
+    Source: `gan_tensorflow.py`; the non-saturating generator loss of Goodfellow et al. 2014
+    (https://arxiv.org/abs/1406.2661), section 3.
+    """
+    D_loss = _discriminator_cross_entropy(D_logit_real, D_logit_fake)
+    G_loss = _mean_cross_entropy(D_logit_fake, tf.ones_like(D_logit_fake), name="G_loss")
+    return Losses(D_loss, G_loss)
+
+
+def log(D_logit_real: Any, D_logit_fake: Any) -> Losses:
+    """Returns the post's first losses, written with logarithms of probabilities.
+
+    `D_loss = -mean(log D(x) + log(1 - D(G(z))))`, `G_loss = -mean(log D(G(z)))`. In
+    float32 the sigmoid of TensorFlow 1.x reaches 0 or 1 exactly once the discriminator is sure
+    enough; then the logarithm is -inf and the gradients NaN, here as in the published program.
+
+    Source: the 2016 post.
+    """
+    D_real, D_fake = sigmoid_tf1(D_logit_real), sigmoid_tf1(D_logit_fake)
+    D_loss = tf.negative(tf.reduce_mean(tf.log(D_real) + tf.log(1.0 - D_fake)), name="D_loss")
+    G_loss = tf.negative(tf.reduce_mean(tf.log(D_fake)), name="G_loss")
+    return Losses(D_loss, G_loss)
+
+
+def minimax(D_logit_real: Any, D_logit_fake: Any) -> Losses:
+    """Returns the two-player game as first written, with the saturating generator loss.
+
+    `G_loss = mean(log(1 - D(G(z))))`; `D_loss` as in `sigmoid_cross_entropy`, its value the same
+    as `log`'s. Both are computed from the logits, where `log(1 - sigmoid(l)) = -softplus(l)`.
+
+    Source: Goodfellow et al. 2014, equation 1.
+    """
+    D_loss = _discriminator_cross_entropy(D_logit_real, D_logit_fake)
+    G_loss = tf.negative(tf.reduce_mean(tf.nn.softplus(D_logit_fake)), name="G_loss")
+    return Losses(D_loss, G_loss)
+
+
+def _discriminator_cross_entropy(D_logit_real: Any, D_logit_fake: Any) -> Any:
+    D_loss_real = _mean_cross_entropy(D_logit_real, tf.ones_like(D_logit_real))
+    D_loss_fake = _mean_cross_entropy(D_logit_fake, tf.zeros_like(D_logit_fake))
+    return tf.add(D_loss_real, D_loss_fake, name="D_loss")
+
+
+def _mean_cross_entropy(logits: Any, labels: Any, name: str | None = None) -> Any:
+    cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(logits=logits, labels=labels)
+    return tf.reduce_mean(cross_entropy, name=name)
+
+
+LOSSES = {
+    "sigmoid_cross_entropy": sigmoid_cross_entropy,
+    "log": log,
+    "minimax": minimax,
+}

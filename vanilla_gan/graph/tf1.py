@@ -1,0 +1,30 @@
+"""`tf`: the TensorFlow 1.x interface of the installed TensorFlow 2, loaded on first use.
+
+`import tensorflow` takes seconds. A module that says `from vanilla_gan.graph.tf1 import tf` does
+not pay for it until it touches `tf`, so that `--help`, wrong flags and finished runs answer at
+once. No behaviour switch is thrown: the graphs of this package live in `tf.Graph().as_default()`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import types
+from typing import Any
+
+
+class _LazyModule(types.ModuleType):
+    """Stands in for a module until one of its names is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        module = importlib.import_module(self.__name__)
+        # From now on every name is found here without coming back.
+        self.__dict__.update(module.__dict__)
+        return getattr(module, name)
+
+
+def load_tensorflow() -> None:
+    """Loads TensorFlow now, for who wants to know when it happens."""
+    getattr(tf, "Graph")  # noqa: B009 - any name will do
+
+
+tf: Any = _LazyModule("tensorflow.compat.v1")

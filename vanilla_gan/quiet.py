@@ -1,0 +1,49 @@
+"""Keeps TensorFlow's start-up chatter off the terminal; what matters still comes through."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+# TensorFlow writes these before any of its log levels applies: that it uses oneDNN, that there are
+# no CUDA libraries, which instructions the processor has.
+_CHATTER = re.compile(
+    rb"^(WARNING: All log messages before absl::InitializeLog"
+    rb"|I\d{4} "
+    rb"|To enable the following instructions"
+    rb"|E\d{4} .*failed call to cuInit)"
+)
+
+
+@contextlib.contextmanager
+def without_chatter() -> Iterator[None]:
+    """Holds back the process's stderr during the block, then passes on all but known chatter.
+
+    Works on the file descriptor, because the lines come from C++. Where stderr is closed, or no
+    temporary file can be made, nothing is held back.
+    """
+    try:
+        sys.stderr.flush()
+        stderr = sys.stderr.fileno()
+        kept = os.dup(stderr)
+        held = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+    except (OSError, ValueError, AttributeError):
+        yield
+        return
+    try:
+        os.dup2(held.fileno(), stderr)
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os.dup2(kept, stderr)
+        os.close(kept)
+        held.seek(0)
+        lines = [line for line in held if not _CHATTER.match(line)]
+        held.close()
+        with contextlib.suppress(OSError):
+            os.write(stderr, b"".join(lines))

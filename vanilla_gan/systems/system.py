@@ -1,0 +1,36 @@
+"""What a published program consists of, as far as programs differ from one another."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class System:
+    """One published program: its networks, their variables, its constants, its noise.
+
+    Attributes:
+      source: where the program was published.
+      defaults: the settings that come with the system (`batch_size`, `z_dim`, ...); each is a flag,
+        and a flag that is not among them does not apply to the system.
+      generator: `(z, config) -> G_sample`; creates or reuses its variables in the current scope.
+      discriminator: `(x, config) -> (D_prob, D_logit)`; likewise.
+      theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
+        of the listing's own lists.
+      sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
+      pixels: float32 [256], what the grey values 0..255 become before they are fed to `X`.
+    """
+
+    source: str
+    defaults: Mapping[str, int | float]
+    generator: Callable[[Any, Any], Any]
+    discriminator: Callable[[Any, Any], tuple[Any, Any]]
+    theta_G: tuple[str, ...]
+    theta_D: tuple[str, ...]
+    sample_Z: Callable[[np.random.RandomState, int, int], npt.NDArray[np.float64]]
+    pixels: Callable[[], npt.NDArray[np.float32]]

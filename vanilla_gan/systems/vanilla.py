@@ -1,0 +1,68 @@
+"""The vanilla GAN: 100-128-784 against 784-128-1, fully connected.
+
+Source: wiseodd/generative-models, `GAN/vanilla_gan/gan_tensorflow.py`, the code of the 2016-09-17
+blog post; networks after Goodfellow et al. 2014 (https://arxiv.org/abs/1406.2661). Differences:
+the networks take their sizes from the run's settings, and the variables are made in a scope, once,
+and reused, where the listing made them at module level.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import unit_pixels
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.variables import bias_var, weight_var
+from vanilla_gan.systems.system import System
+
+X_dim = 784
+
+
+def discriminator(x: Any, config: Any) -> tuple[Any, Any]:
+    """Returns `(D_prob, D_logit)`, float32 [B, 1], for images `x`, float32 [B, 784] in [0, 1]."""
+    D_W1 = weight_var([X_dim, config.h_dim], "D_W1", config.init)
+    D_b1 = bias_var([config.h_dim], "D_b1")
+
+    D_W2 = weight_var([config.h_dim, 1], "D_W2", config.init)
+    D_b2 = bias_var([1], "D_b2")
+
+    D_h1 = tf.nn.relu(tf.matmul(x, D_W1) + D_b1)  # [B, h_dim]
+    D_logit = tf.matmul(D_h1, D_W2) + D_b2  # [B, 1]
+    D_prob = tf.nn.sigmoid(D_logit)
+
+    return D_prob, D_logit
+
+
+def generator(z: Any, config: Any) -> Any:
+    """Returns images, float32 [B, 784] in [0, 1], for noise `z`, float32 [B, Z_dim]."""
+    G_W1 = weight_var([config.z_dim, config.h_dim], "G_W1", config.init)
+    G_b1 = bias_var([config.h_dim], "G_b1")
+
+    G_W2 = weight_var([config.h_dim, X_dim], "G_W2", config.init)
+    G_b2 = bias_var([X_dim], "G_b2")
+
+    G_h1 = tf.nn.relu(tf.matmul(z, G_W1) + G_b1)  # [B, h_dim]
+    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, 784]
+    G_prob = tf.nn.sigmoid(G_log_prob)
+
+    return G_prob
+
+
+def sample_Z(random_stream: np.random.RandomState, m: int, n: int) -> npt.NDArray[np.float64]:
+    """Draws noise, float64 [m, n], uniform in [-1, 1), from the random stream."""
+    return random_stream.uniform(-1.0, 1.0, size=[m, n])
+
+
+SYSTEM = System(
+    source="https://github.com/wiseodd/generative-models, GAN/vanilla_gan/gan_tensorflow.py",
+    defaults={"batch_size": 128, "z_dim": 100, "h_dim": 128, "learning_rate": 1e-3},
+    generator=generator,
+    discriminator=discriminator,
+    theta_G=("G_W1", "G_W2", "G_b1", "G_b2"),
+    theta_D=("D_W1", "D_W2", "D_b1", "D_b2"),
+    sample_Z=sample_Z,
+    pixels=unit_pixels,
+)

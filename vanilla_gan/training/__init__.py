@@ -1,0 +1,1 @@
+"""Training: sessions, the one random stream, the loop, and what a run leaves on the disk."""

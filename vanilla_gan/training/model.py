@@ -1,0 +1,105 @@
+"""A model: a system's graph with an open session, its variables initialised, restored, saved."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.config import RunConfig
+from vanilla_gan.errors import CheckpointError
+from vanilla_gan.graph.gan import Gan, build_gan
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.session import Device, config_proto
+
+
+class Model:
+    """The graph of a run with a session in which its variables live.
+
+    Attributes:
+      gan: the graph's handles.
+      session: the open `tf.Session`.
+    """
+
+    def __init__(self, gan: Gan, session: Any, saver: Any) -> None:
+        """Holds what `open_model` has made."""
+        self.gan = gan
+        self.session = session
+        self._saver = saver
+
+    @property
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the trained variables by name."""
+        return shapes_of([*self.gan.theta_D, *self.gan.theta_G])
+
+    def initialise(self, weights: Weights | None = None) -> None:
+        """Initialises all variables, the trained ones from `weights` if these are given."""
+        self.session.run(self.gan.init)
+        if weights is not None:
+            assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
+
+    def sample(self, Z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Returns the generator's images, float32 [B, 784], for noise float32 [B, Z_dim]."""
+        images: npt.NDArray[np.float32] = self.session.run(
+            self.gan.G_sample, feed_dict={self.gan.Z: Z}
+        )
+        return images
+
+    def broken_variables(self) -> list[str]:
+        """Returns the names of variables with values that are not finite."""
+        finite = self.session.run(self.gan.finite)
+        return sorted(name for name, is_finite in finite.items() if not is_finite)
+
+    def save(self, prefix: str) -> None:
+        """Writes all variables, with both Adams' slots, under a path prefix.
+
+        Raises:
+          OSError: they could not be written.
+        """
+        try:
+            self._saver.save(self.session, prefix, write_meta_graph=False, write_state=False)
+        except (tf.errors.OpError, ValueError) as error:
+            # TensorFlow reports a full disk, a missing folder and the like as errors of its own.
+            raise OSError(errno.EIO, " ".join(str(error).split())[:200], prefix) from error
+
+    def restore(self, prefix: str) -> None:
+        """Reads all variables back from what `save` wrote.
+
+        Raises:
+          CheckpointError: the file does not hold the variables of this graph.
+        """
+        try:
+            self._saver.restore(self.session, prefix)
+        except (tf.errors.OpError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(
+                f"{os.path.dirname(prefix)} cannot be restored: {reason}"
+            ) from error
+
+
+@contextlib.contextmanager
+def open_model(config: RunConfig, device: Device) -> Iterator[Model]:
+    """Builds the graph of the settings' system on a device and opens a session for it.
+
+    Args:
+      config: the resolved settings.
+      device: from `choose_device`.
+
+    Yields:
+      The model, its variables not yet initialised. The session is closed behind the block.
+    """
+    assert config.seed is not None
+    with tf.Graph().as_default() as graph, tf.device(device.name):
+        gan = build_gan(SYSTEMS[config.system], config, config.seed)
+        saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
+    # From now on whatever would add a node, and so eat memory while it trains, raises.
+    graph.finalize()
+    with tf.Session(graph=graph, config=config_proto(config, device)) as session:
+        yield Model(gan, session, saver)

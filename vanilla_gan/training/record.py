@@ -1,0 +1,153 @@
+"""`out/run.json`: what a run is, so that the same command continues it and another one does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import secrets
+from collections.abc import Collection
+from typing import Any
+
+from vanilla_gan import __version__
+from vanilla_gan.config import RunConfig
+from vanilla_gan.errors import RunConflictError
+from vanilla_gan.sealed_json import read_sealed, write_sealed
+
+RUN_JSON = "run.json"
+FORMAT = 1
+
+# Settings that may change while a run is continued: they say how far to go, where things stand and
+# what to keep, but no number of the run depends on them.
+_FREE = frozenset(
+    {
+        "iters",
+        "data_dir",
+        "allow_unverified_data",
+        "out",
+        "overwrite",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "on_nan",
+        "max_rewinds",
+        "allow_growth",
+        "gpu_memory_fraction",
+        "log_device_placement",
+    }
+)
+
+
+@dataclasses.dataclass
+class RunRecord:
+    """The content of `run.json`.
+
+    Attributes:
+      run_id: ties the run's checkpoints to it.
+      config: every setting, the system's own and the seed filled in.
+      dataset: name and checksum of the data that it is trained on.
+      device: where the graph was placed.
+      versions: of what the numbers may depend on.
+      started: UTC time of the first start.
+      trained: how many iterations it had when it last reached its end; 0 before.
+      rewinds: for each time that the run diverged and went back: `iteration`, where it was found,
+        and `to`, the iteration it went back to.
+    """
+
+    run_id: str
+    config: RunConfig
+    dataset: dict[str, Any]
+    device: str
+    versions: dict[str, str]
+    started: str
+    trained: int = 0
+    rewinds: list[dict[str, int]] = dataclasses.field(default_factory=list)
+
+    def save(self, out_dir: pathlib.Path) -> None:
+        """Writes `run.json`, whole or not at all.
+
+        Raises:
+          OutputError: it could not be written.
+        """
+        content = {
+            "format": FORMAT,
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
+            "config": self.config.to_json(),
+        }
+        write_sealed(out_dir / RUN_JSON, content)
+
+
+def new_record(config: RunConfig, dataset: dict[str, Any], device: str) -> RunRecord:
+    """Returns the record of a run that starts now, with an id that no other run has."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return RunRecord(
+        run_id=secrets.token_hex(8),
+        config=config,
+        dataset=dataset,
+        device=device,
+        versions=versions(),
+        started=now.isoformat(timespec="seconds"),
+    )
+
+
+def read_record(out_dir: pathlib.Path) -> RunRecord | None:
+    """Reads `run.json`; returns None where there is none.
+
+    Raises:
+      RunConflictError: it is damaged, or of another format.
+    """
+    path = out_dir / RUN_JSON
+    try:
+        content = read_sealed(path)
+        if content.pop("format", None) != FORMAT:
+            raise ValueError(f"it is not of format {FORMAT}")
+        content["config"] = RunConfig.from_json(content.get("config"))
+        return RunRecord(**content)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise RunConflictError(
+            f"{path} cannot be used: {error}; put the original back, choose another --out, or "
+            "start anew with --overwrite, which keeps this folder aside"
+        ) from error
+
+
+def continued_config(record: RunRecord, config: RunConfig, given: Collection[str]) -> RunConfig:
+    """Returns the settings to continue a run with.
+
+    What was not given is taken from the run.
+
+    Args:
+      record: the run.
+      config: the settings of this start.
+      given: which of them the user asked for.
+
+    Raises:
+      RunConflictError: a given setting, on which the run's numbers depend, is not the run's.
+    """
+    then = record.config.to_json()
+    now = {name: getattr(config, name) for name in given}
+    if now.get("dataset") == "auto":
+        del now["dataset"]  # whatever it was then, it is what `auto` means for this run
+    different = [
+        f"--{name} was {then[name]}, is {value}"
+        for name, value in sorted(now.items())
+        if name not in _FREE and value != then[name]
+    ]
+    if different:
+        raise RunConflictError(
+            f"{config.out} holds a run with other settings: {'; '.join(different)}; choose another "
+            "--out, or start anew with --overwrite, which first moves that run aside"
+        )
+    return dataclasses.replace(record.config, **{**now, "out": config.out})
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of what a run's numbers may depend on."""
+    found = {"vanilla_gan": __version__, "python": platform.python_version()}
+    for package in ("tensorflow", "numpy", "matplotlib"):
+        found[package] = importlib.metadata.version(package)
+    found["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return found

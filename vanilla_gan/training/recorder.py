@@ -1,0 +1,87 @@
+"""What a run leaves behind while it trains: pictures, rows of losses, the published lines."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+from typing import Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.results.grid import GridRenderer
+from vanilla_gan.results.losses_csv import LossesCsv, Mark
+from vanilla_gan.results.pictures import picture_path, remove_pictures_from
+from vanilla_gan.training.losses import LossBlock
+
+
+class Recorder:
+    """Writes the results of one run into its folder."""
+
+    def __init__(
+        self,
+        out_dir: pathlib.Path,
+        *,
+        start: int,
+        mark: Mark | None,
+        sample_every: int,
+        log_every: int,
+        stdout: TextIO,
+    ) -> None:
+        """Opens `losses.csv` behind `mark` and removes what lies beyond iteration `start`.
+
+        Args:
+          out_dir: the run's folder.
+          start: the iteration that comes next.
+          mark: where `losses.csv` ended at that point; None to begin it.
+          sample_every: iterations between two pictures.
+          log_every: iterations between two rows of `losses.csv`.
+          stdout: where the published lines go.
+
+        Raises:
+          OutputError, CheckpointError: see `LossesCsv`.
+        """
+        self._out_dir = out_dir
+        self._sample_every = sample_every
+        self._stdout = stdout
+        self._grid = GridRenderer()
+        self._losses_csv = LossesCsv(out_dir / "losses.csv", log_every, mark)
+        remove_pictures_from(out_dir, -(-start // sample_every))
+
+    def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
+        """Writes the picture of iteration `it`; samples: float32 [16, 784]."""
+        self._grid.save(picture_path(self._out_dir, it // self._sample_every), samples)
+
+    def losses(self, block: LossBlock) -> None:
+        """Appends the rows that are due; prints the published lines after a picture's iteration."""
+        if not len(block.D_loss):
+            return
+        self._losses_csv.append(block.first, block.D_loss.tolist(), block.G_loss.tolist())
+        # A picture's iteration is always the first of its block.
+        if block.first % self._sample_every == 0:
+            self._print(block.first, block.D_loss[0], block.G_loss[0])
+            self._losses_csv.flush()
+
+    def mark(self) -> Mark:
+        """Flushes `losses.csv` to the disk and returns where it ends."""
+        return self._losses_csv.mark()
+
+    def close(self) -> None:
+        """Closes `losses.csv`."""
+        self._losses_csv.close()
+
+    def _print(self, it: int, D_loss_curr: Any, G_loss_curr: Any) -> None:
+        try:
+            print(f"Iter: {it}", file=self._stdout)
+            print(f"D loss: {D_loss_curr:.4}", file=self._stdout)
+            print(f"G_loss: {G_loss_curr:.4}", file=self._stdout)
+            print(file=self._stdout, flush=True)
+        except BrokenPipeError as error:
+            # Nobody reads any more (`./run.sh | head`). Python would try to flush once again at
+            # its exit and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stdout.fileno())
+            raise StoppedBySignal(
+                signal.SIGPIPE, "standard output was closed; the last checkpoint stands"
+            ) from error

@@ -1,0 +1,177 @@
+"""The one random stream of a run: batches and noise, drawn in the published program's order.
+
+At an iteration with a picture: its noise `[16, Z_dim]`; then at every iteration the batch, the
+noise of the discriminator's step and the noise of the generator's step. Iterations are drawn in
+blocks, so that a session can be fed many at a time; the numbers are the same in any block size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.systems.system import System
+
+PICTURE_SAMPLES = 16
+MAX_BLOCK_BYTES = 1 << 24
+
+State = dict[str, npt.NDArray[Any]]
+
+
+class PictureDraw(NamedTuple):
+    """The noise of a picture, drawn before the update of iteration `it`; Z: float32 [16, Z_dim]."""
+
+    it: int
+    Z: npt.NDArray[np.float32]
+
+
+class StepsDraw(NamedTuple):
+    """What `k` consecutive iterations are trained on.
+
+    Attributes:
+      first: the first of them.
+      rows: intp [k, B], rows of the training split.
+      Z_D, Z_G: float32 [k, B, Z_dim], noise of the discriminator's and the generator's steps.
+      after: state of the stream behind the last of them, for a checkpoint.
+    """
+
+    first: int
+    rows: npt.NDArray[np.intp]
+    Z_D: npt.NDArray[np.float32]
+    Z_G: npt.NDArray[np.float32]
+    after: State
+
+    @property
+    def last(self) -> int:
+        """The iteration behind the last of this block."""
+        return self.first + len(self.rows)
+
+
+class Stream:
+    """Draws what the graph is fed with, and can be saved and restored at any iteration."""
+
+    def __init__(
+        self,
+        system: System,
+        train: DataSet,
+        random_stream: np.random.RandomState,
+        *,
+        batch_size: int,
+        z_dim: int,
+    ) -> None:
+        """Makes the stream of a run; draws nothing yet.
+
+        Args:
+          system: decides the prior of the noise.
+          train: the training split; must draw its orders from `random_stream` too.
+          random_stream: numpy's MT19937, seeded as `numpy.random.seed` seeds it.
+          batch_size: the listing's `mb_size`, images and noise vectors a step.
+          z_dim: length of a noise vector.
+        """
+        self.train = train
+        self._system = system
+        self._random_stream = random_stream
+        self._batch_size = batch_size
+        self._z_dim = z_dim
+
+    def draws(
+        self,
+        first: int,
+        last: int,
+        *,
+        sample_every: int,
+        checkpoint_every: int,
+        longest: Callable[[], int],
+    ) -> Iterator[PictureDraw | StepsDraw]:
+        """Draws iterations `first .. last - 1` with their pictures, in order.
+
+        A block of steps ends where a picture or a checkpoint is due.
+
+        Args:
+          first, last: the iterations.
+          sample_every: a picture before the update at its multiples.
+          checkpoint_every: blocks end at its multiples; 0 for no such ends.
+          longest: asked for each block how many iterations it may have at the most.
+
+        Yields:
+          A `PictureDraw` before the steps of its iteration, and `StepsDraw` for all iterations.
+        """
+        fit = max(1, MAX_BLOCK_BYTES // (8 * self._batch_size * self._z_dim))
+        it = first
+        while it < last:
+            if it % sample_every == 0:
+                yield PictureDraw(it, self._sample_Z(PICTURE_SAMPLES))
+            ends = [last, it + min(fit, longest()), _next_multiple(it, sample_every)]
+            if checkpoint_every:
+                ends.append(_next_multiple(it, checkpoint_every))
+            steps = self._steps(it, min(ends) - it)
+            yield steps
+            it = steps.last
+
+    def _steps(self, first: int, count: int) -> StepsDraw:
+        shape = (count, self._batch_size, self._z_dim)
+        rows = np.empty(shape[:2], np.intp)
+        Z_D, Z_G = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        done = 0
+        while done < count:
+            # One batch, and then as many as come before the next shuffle: these draw nothing but
+            # noise, and one large draw gives the same numbers as many small ones.
+            rows[done] = self.train.next_indices(self._batch_size)
+            more = min(count - done - 1, self.train.batches_left_in_epoch(self._batch_size))
+            for k in range(done + 1, done + 1 + more):
+                rows[k] = self.train.next_indices(self._batch_size)
+            noise = self._sample_Z((1 + more) * 2 * self._batch_size)
+            noise = noise.reshape(1 + more, 2, *shape[1:])
+            Z_D[done : done + 1 + more] = noise[:, 0]
+            Z_G[done : done + 1 + more] = noise[:, 1]
+            done += 1 + more
+        return StepsDraw(first, rows, Z_D, Z_G, self.state())
+
+    def _sample_Z(self, m: int) -> npt.NDArray[np.float32]:
+        # float64 until here, as in the published program, which casts where it feeds.
+        return self._system.sample_Z(self._random_stream, m, self._z_dim).astype(np.float32)
+
+    def reseed(self, seed: int, rewinds: int) -> None:
+        """Starts a new stream of random numbers that depends on both arguments alone.
+
+        The data order and the position in it stay.
+        """
+        self._random_stream.seed([seed, rewinds])
+
+    def state(self) -> State:
+        """Returns everything that the next draws depend on, as arrays for a checkpoint."""
+        generator: Any = self._random_stream.get_state(legacy=False)
+        order = self.train.state()
+        return {
+            "mt19937_key": generator["state"]["key"],
+            "mt19937_position": np.array(generator["state"]["pos"], np.int64),
+            "has_gauss": np.array(generator["has_gauss"], np.int64),
+            "gauss": np.array(generator["gauss"], np.float64),
+            "order": order["order"],
+            "index_in_epoch": np.array(order["index_in_epoch"], np.int64),
+            "epochs_completed": np.array(order["epochs_completed"], np.int64),
+        }
+
+    def restore(self, state: State) -> None:
+        """Continues where `state()` was taken.
+
+        Raises:
+          KeyError, ValueError: the state is not one of this data set.
+        """
+        self._random_stream.set_state(
+            {
+                "bit_generator": "MT19937",
+                "state": {"key": state["mt19937_key"], "pos": int(state["mt19937_position"])},
+                "has_gauss": int(state["has_gauss"]),
+                "gauss": float(state["gauss"]),
+            }
+        )
+        self.train.restore(state)
+
+
+def _next_multiple(it: int, every: int) -> int:
+    return (it // every + 1) * every
