@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from absl import flags
 
 from vanilla_gan import __version__
-from vanilla_gan.config import DATASETS, INITS, LOSSES, ON_NAN, RunConfig, default_data_dir
+from vanilla_gan.config import DATASETS, ENGINES, INITS, LOSSES, ON_NAN, RunConfig, default_data_dir
 from vanilla_gan.errors import UsageError, VanillaGanError
 from vanilla_gan.systems import SYSTEMS
 
@@ -118,6 +118,7 @@ def _train_flags() -> flags.FlagValues:
     enum("on_nan", ON_NAN, "when a loss is not finite: stop, or go back and draw new noise")
     integer("max_rewinds", "how often --on_nan rewind may go back before the run stops")
 
+    enum("engine", ENGINES, "many iterations per session.run, or the published loop of two")
     string("device", "auto, cpu, gpu or gpu:K")
     boolean("allow_growth", "take GPU memory as it is needed, not all at once")
     number("gpu_memory_fraction", "share of the GPU's memory to use, in (0, 1]")

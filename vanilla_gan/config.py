@@ -16,6 +16,7 @@ from vanilla_gan.systems import SYSTEMS
 DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
 INITS = ("xavier", "xavier_normal")
 LOSSES = ("sigmoid_cross_entropy", "log", "minimax")
+ENGINES = ("loop", "feed")
 ON_NAN = ("stop", "rewind")
 MAX_SEED = 2**32 - 1
 
@@ -49,6 +50,7 @@ class RunConfig:
       sample_every: iterations between two pictures.
       log_every: iterations between two rows of `losses.csv`.
       init_weights: npz file with an array for each trainable variable, by name; None to draw them.
+      engine: `feed`, the published session loop; or `loop`, many iterations a `session.run`.
       device: `auto`, `cpu`, `gpu` or `gpu:K`.
       allow_growth: take GPU memory as it is needed instead of all at once.
       gpu_memory_fraction: share of each GPU's memory to use, in (0, 1]; None leaves it open.
@@ -79,6 +81,7 @@ class RunConfig:
     sample_every: int = 1000
     log_every: int = 100
     init_weights: str | None = None
+    engine: str = "loop"
     device: str = "auto"
     allow_growth: bool = True
     gpu_memory_fraction: float | None = None
@@ -106,6 +109,7 @@ class RunConfig:
             ("init", INITS),
             ("dataset", DATASETS),
             ("on_nan", ON_NAN),
+            ("engine", ENGINES),
         ):
             if getattr(self, name) not in choices:
                 raise _bad_value(name, getattr(self, name), f"one of {', '.join(choices)}")

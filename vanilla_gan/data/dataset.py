@@ -17,13 +17,13 @@ VALIDATION_SIZE = 5000
 NUM_CLASSES = 10
 
 
-def unit_pixels() -> npt.NDArray[np.float32]:
-    """Returns the float32 [256] that the published program makes of the grey values 0..255.
+def unit_scale(grey: Any) -> Any:
+    """Returns what the published program makes of grey values 0..255: float32 in [0, 1].
 
     It multiplies by `1/255` in float32, which differs from dividing by 255 in the last bit of some
-    values. Range [0, 1].
+    values. Takes float32 arrays and tensors.
     """
-    return np.arange(256, dtype=np.float32) * np.float32(1.0 / 255.0)
+    return grey * np.float32(1.0 / 255.0)
 
 
 class DataSet:
@@ -48,13 +48,13 @@ class DataSet:
           labels: uint8 [N] in 0..9.
           random_stream: where the orders are drawn from; shared with the noise, because the
             published program draws both from numpy's one global stream.
-          pixels: float32 [256], what each grey value becomes; `unit_pixels()` unless given.
+          pixels: float32 [256], what each grey value becomes; `unit_scale` of 0..255 unless given.
         """
         if len(images) != len(labels):
             raise ValueError(f"{len(images)} images but {len(labels)} labels")
         self.images = images.reshape(len(images), -1)
         self.labels = labels
-        self._pixels = unit_pixels() if pixels is None else pixels
+        self._pixels = unit_scale(np.arange(256, dtype=np.float32)) if pixels is None else pixels
         self._random_stream = random_stream
         self._order = np.arange(len(images))
         self._index_in_epoch = 0

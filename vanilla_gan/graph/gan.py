@@ -17,8 +17,9 @@ class Gan(NamedTuple):
     """The graph's tensors and operations, under the names of the published listing.
 
     Tensors are float32: `X` [B, 784] and `Z` [B, Z_dim] placeholders, `G_sample` [B, 784], `D_*`
-    [B, 1], losses scalars. `theta_*` are lists of variables, `*_solver` operations.
-    `finite` says for every variable, by name, whether all of its values are: bool scalars.
+    [B, 1], losses scalars. `theta_*` are lists of variables, `*_optimizer` the two Adams and
+    `*_solver` the operations that run them. `finite` says for every variable, by name, whether all
+    of its values are: bool scalars.
     """
 
     X: Any
@@ -32,6 +33,8 @@ class Gan(NamedTuple):
     G_loss: Any
     theta_D: list[Any]
     theta_G: list[Any]
+    D_optimizer: Any
+    G_optimizer: Any
     D_solver: Any
     G_solver: Any
     init: Any
@@ -60,19 +63,21 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     Z = tf.placeholder(tf.float32, shape=[None, config.z_dim], name="Z")
 
     # The generator and the first discriminator create the variables; the second one reuses them.
-    with _network("generator", reuse=False):
+    with network("generator", reuse=False):
         G_sample = system.generator(Z, config)
-    with _network("discriminator", reuse=False):
+    with network("discriminator", reuse=False):
         D_real, D_logit_real = system.discriminator(X, config)
-    with _network("discriminator_reused", reuse=True):
+    with network("discriminator_reused", reuse=True):
         D_fake, D_logit_fake = system.discriminator(G_sample, config)
 
     D_loss, G_loss = losses(config, D_logit_real, D_logit_fake)
 
     theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
 
-    D_solver = solver(config, "D_solver").minimize(D_loss, var_list=theta_D)
-    G_solver = solver(config, "G_solver").minimize(G_loss, var_list=theta_G)
+    D_optimizer = tf.train.AdamOptimizer(config.learning_rate, name="D_solver")
+    G_optimizer = tf.train.AdamOptimizer(config.learning_rate, name="G_solver")
+    D_solver = D_optimizer.minimize(D_loss, var_list=theta_D)
+    G_solver = G_optimizer.minimize(G_loss, var_list=theta_G)
 
     return Gan(
         X=X,
@@ -86,6 +91,8 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         G_loss=G_loss,
         theta_D=theta_D,
         theta_G=theta_G,
+        D_optimizer=D_optimizer,
+        G_optimizer=G_optimizer,
         D_solver=D_solver,
         G_solver=G_solver,
         init=tf.global_variables_initializer(),
@@ -97,7 +104,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
 
 @contextlib.contextmanager
-def _network(name: str, *, reuse: bool) -> Iterator[None]:
+def network(name: str, *, reuse: bool) -> Iterator[None]:
     """Enters the scopes of one application of a network.
 
     The published variables are called `D_W1`, not `discriminator/D_W1`. So the name scope names the
@@ -113,11 +120,6 @@ def losses(config: Any, D_logit_real: Any, D_logit_fake: Any) -> Losses:
     """Returns the losses that the settings name, for logits float32 [B, 1]."""
     with tf.name_scope("losses"):
         return LOSSES[config.loss](D_logit_real, D_logit_fake)
-
-
-def solver(config: Any, name: str) -> Any:
-    """Returns the published optimizer, `AdamOptimizer()`, with the settings' learning rate."""
-    return tf.train.AdamOptimizer(learning_rate=config.learning_rate, name=name)
 
 
 def owned_variables(names_D: Sequence[str], names_G: Sequence[str]) -> tuple[list[Any], list[Any]]:

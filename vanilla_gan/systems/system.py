@@ -23,7 +23,8 @@ class System:
       theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
         of the listing's own lists.
       sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
-      pixels: float32 [256], what the grey values 0..255 become before they are fed to `X`.
+      scale: elementwise, what grey values 0..255 become before they are fed to `X`; for a float32
+        array or tensor alike.
     """
 
     source: str
@@ -33,4 +34,8 @@ class System:
     theta_G: tuple[str, ...]
     theta_D: tuple[str, ...]
     sample_Z: Callable[[np.random.RandomState, int, int], npt.NDArray[np.float64]]
-    pixels: Callable[[], npt.NDArray[np.float32]]
+    scale: Callable[[Any], Any]
+
+    def pixels(self) -> npt.NDArray[np.float32]:
+        """Returns `scale` of 0..255, float32 [256]."""
+        return np.asarray(self.scale(np.arange(256, dtype=np.float32)), np.float32)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import unit_pixels
+from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.variables import bias_var, weight_var
 from vanilla_gan.systems.system import System
@@ -64,5 +64,5 @@ SYSTEM = System(
     theta_G=("G_W1", "G_W2", "G_b1", "G_b2"),
     theta_D=("D_W1", "D_W2", "D_b1", "D_b2"),
     sample_Z=sample_Z,
-    pixels=unit_pixels,
+    scale=unit_scale,
 )

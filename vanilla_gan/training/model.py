@@ -14,6 +14,7 @@ import numpy.typing as npt
 from vanilla_gan.config import RunConfig
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.gan import Gan, build_gan
+from vanilla_gan.graph.loop import LoopGraph, build_loop
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
 from vanilla_gan.systems import SYSTEMS
@@ -25,12 +26,14 @@ class Model:
 
     Attributes:
       gan: the graph's handles.
+      loop: those of the in-graph loop, if it was asked for.
       session: the open `tf.Session`.
     """
 
-    def __init__(self, gan: Gan, session: Any, saver: Any) -> None:
+    def __init__(self, gan: Gan, loop: LoopGraph | None, session: Any, saver: Any) -> None:
         """Holds what `open_model` has made."""
         self.gan = gan
+        self.loop = loop
         self.session = session
         self._saver = saver
 
@@ -85,21 +88,27 @@ class Model:
 
 
 @contextlib.contextmanager
-def open_model(config: RunConfig, device: Device) -> Iterator[Model]:
+def open_model(
+    config: RunConfig, device: Device, images_shape: tuple[int, int] | None = None
+) -> Iterator[Model]:
     """Builds the graph of the settings' system on a device and opens a session for it.
 
     Args:
       config: the resolved settings.
       device: from `choose_device`.
+      images_shape: (N, 784) of the images that the in-graph loop shall train on; None to build no
+        such loop.
 
     Yields:
       The model, its variables not yet initialised. The session is closed behind the block.
     """
     assert config.seed is not None
     with tf.Graph().as_default() as graph, tf.device(device.name):
-        gan = build_gan(SYSTEMS[config.system], config, config.seed)
+        system = SYSTEMS[config.system]
+        gan = build_gan(system, config, config.seed)
+        loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
         saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
     # From now on whatever would add a node, and so eat memory while it trains, raises.
     graph.finalize()
     with tf.Session(graph=graph, config=config_proto(config, device)) as session:
-        yield Model(gan, session, saver)
+        yield Model(gan, loop, session, saver)

@@ -10,6 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from vanilla_gan.config import RunConfig
+from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.errors import DivergedError, RunConflictError
 from vanilla_gan.files import remove_leftovers
@@ -21,8 +22,9 @@ from vanilla_gan.results.pictures import numbered_pictures
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.checkpoint import Checkpoint, Checkpoints
 from vanilla_gan.training.feed import FeedEngine
+from vanilla_gan.training.in_graph import LoopEngine
 from vanilla_gan.training.lock import run_lock
-from vanilla_gan.training.loop import TrainingLoop
+from vanilla_gan.training.loop import Engine, TrainingLoop
 from vanilla_gan.training.model import Model, open_model
 from vanilla_gan.training.out_folder import check_no_strange_results, make_out_dir, move_aside
 from vanilla_gan.training.record import RunRecord, continued_config, new_record, read_record
@@ -107,7 +109,8 @@ def _train_locked(
         batch_size=config.resolved_int("batch_size"),
         z_dim=config.resolved_int("z_dim"),
     )
-    with open_model(config, device) as model:
+    images_shape = source.splits.train.images.shape if config.engine == "loop" else None
+    with open_model(config, device, images_shape) as model:
         weights = None
         if config.init_weights is not None:
             weights = read_weights(config.init_weights, model.weight_shapes)
@@ -168,6 +171,7 @@ class _Attempts:
         self._model = model
         self._stream = stream
         self._beginning = stream.state()
+        self._engine = _engine(model, stream.train)
         self._weights = weights
         self._stop = stop
         self._stdout = stdout
@@ -189,7 +193,7 @@ class _Attempts:
         loop = TrainingLoop(
             config,
             self._model,
-            FeedEngine(self._model.session, self._model.gan, self._stream.train),
+            self._engine,
             self._stream,
             recorder,
             self._checkpoints,
@@ -255,6 +259,12 @@ class _Attempts:
         return DivergedError(
             error.iteration, f"stopped at {error}; {last}, nothing later was saved; {why}"
         )
+
+
+def _engine(model: Model, train: DataSet) -> Engine:
+    if model.loop is None:
+        return FeedEngine(model.session, model.gan, train)
+    return LoopEngine(model.session, model.loop, train)
 
 
 def _mark(checkpoint: Checkpoint) -> Mark:

@@ -1,0 +1,103 @@
+"""Many iterations in one `session.run`: the two updates as the body of a `tf.while_loop`.
+
+The body applies the same networks, losses and optimizers as the feed graph, to rows of a data set
+that lives on the device instead of to placeholders.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from vanilla_gan.graph.gan import Gan, losses, network
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.systems.system import System
+
+
+class LoopGraph(NamedTuple):
+    """The handles of the loop.
+
+    Attributes:
+      images: variable, uint8 [N, 784], the training split; a local variable, so that no checkpoint
+        carries it.
+      rows: placeholder, int32 [k, B], the batches of `k` iterations as rows of `images`.
+      Z_D, Z_G: placeholders, float32 [k, B, Z_dim], the noise of the two solvers' steps.
+      D_loss, G_loss: float32 [k]; fetching them trains the `k` iterations.
+    """
+
+    images: Any
+    rows: Any
+    Z_D: Any
+    Z_G: Any
+    D_loss: Any
+    G_loss: Any
+
+
+def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, int]) -> LoopGraph:
+    """Adds the loop to the graph of `gan`.
+
+    Within an iteration only what must wait does: the discriminator's update comes before the
+    generator's step reads the discriminator, and both updates before the next iteration reads
+    anything. The two generators and the two discriminators of an iteration may run side by side.
+
+    Args:
+      system: the published program that `gan` was built of.
+      config: the settings that it was built with.
+      gan: the feed graph, whose variables and optimizers are used.
+      images_shape: (N, 784) of the training split.
+
+    Returns:
+      The loop's handles. `images` has to be initialised before the loop runs.
+    """
+    images = tf.get_variable(
+        "training_images",
+        images_shape,
+        tf.uint8,
+        initializer=tf.zeros_initializer(),
+        trainable=False,
+        collections=[tf.GraphKeys.LOCAL_VARIABLES],
+        use_resource=True,
+    )
+    rows = tf.placeholder(tf.int32, [None, None], name="rows")
+    Z_D = tf.placeholder(tf.float32, [None, None, config.z_dim], name="Z_D")
+    Z_G = tf.placeholder(tf.float32, [None, None, config.z_dim], name="Z_G")
+    steps = tf.shape(rows)[0]
+
+    def step(k: Any, D_losses: Any, G_losses: Any) -> tuple[Any, Any, Any]:
+        # `k` comes out of the last iteration's updates: nothing below reads before they are done.
+        with tf.control_dependencies([k]):
+            X_mb = system.scale(tf.cast(tf.gather(images, rows[k]), tf.float32))
+            X_mb.set_shape([None, images_shape[1]])
+            with network("generator_D", reuse=True):
+                G_sample_D = system.generator(Z_D[k], config)
+            with network("generator_G", reuse=True):
+                G_sample_G = system.generator(Z_G[k], config)
+
+            with network("discriminator_real", reuse=True):
+                _, D_logit_real = system.discriminator(X_mb, config)
+            with network("discriminator_fake", reuse=True):
+                _, D_logit_fake = system.discriminator(G_sample_D, config)
+            D_loss, _ = losses(config, D_logit_real, D_logit_fake)
+            D_solver = gan.D_optimizer.minimize(D_loss, var_list=gan.theta_D)
+
+        with tf.control_dependencies([D_solver]):
+            with network("discriminator_updated", reuse=True):
+                _, D_logit_fake = system.discriminator(G_sample_G, config)
+            _, G_loss = losses(config, D_logit_real, D_logit_fake)
+            G_solver = gan.G_optimizer.minimize(G_loss, var_list=gan.theta_G)
+
+        with tf.control_dependencies([D_solver, G_solver]):
+            return k + 1, D_losses.write(k, D_loss), G_losses.write(k, G_loss)
+
+    with tf.name_scope("training_loop"):
+        _, D_losses, G_losses = tf.while_loop(
+            lambda k, *_: k < steps,
+            step,
+            [
+                tf.constant(0),
+                tf.TensorArray(tf.float32, size=steps),
+                tf.TensorArray(tf.float32, size=steps),
+            ],
+            # More would only let the next iteration's constants run ahead.
+            parallel_iterations=1,
+        )
+        return LoopGraph(images, rows, Z_D, Z_G, D_losses.stack(), G_losses.stack())

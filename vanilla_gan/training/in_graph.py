@@ -1,0 +1,34 @@
+"""`--engine loop`: a block of iterations in one `session.run`, on data that live on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.graph.loop import LoopGraph
+from vanilla_gan.training.losses import LossBlock
+from vanilla_gan.training.stream import StepsDraw
+
+
+class LoopEngine:
+    """Trains by running the in-graph loop; only row numbers, noise and losses cross the border."""
+
+    def __init__(self, session: Any, loop: LoopGraph, train: DataSet) -> None:
+        """Makes an engine that trains in `session`; copies the images of `train` to the device."""
+        initializer = loop.images.initializer
+        session.run(initializer, feed_dict={initializer.inputs[1]: train.images})
+        # Resolves fetches and feeds once, not once a block.
+        self._run = session.make_callable(
+            [loop.D_loss, loop.G_loss], feed_list=[loop.rows, loop.Z_D, loop.Z_G]
+        )
+
+    def train(self, steps: StepsDraw) -> LossBlock:
+        """Trains the iterations of `steps`; updates the session's variables.
+
+        Returns:
+          The losses of each iteration.
+        """
+        D_loss, G_loss = self._run(steps.rows.astype(np.int32), steps.Z_D, steps.Z_G)
+        return LossBlock(steps.first, D_loss, G_loss)
