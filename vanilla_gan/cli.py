@@ -88,15 +88,17 @@ def _train_flags() -> flags.FlagValues:
         flags.DEFINE_enum(name, getattr(default, name), list(choices), text, flag_values=v)
 
     integer("iters", "iterations, one update of each network per iteration")
+    integer("epochs", "the same, in passes through the training images")
     enum("system", tuple(SYSTEMS), "which published program to run")
     enum("loss", LOSSES, "what the two networks minimise")
     enum(
         "init", INITS, "form of the xavier initialisation: uniform, or normal as in the repository"
     )
-    integer("batch_size", "images per update (vanilla: 128)")
-    integer("z_dim", "length of a noise vector (vanilla: 100)")
-    integer("h_dim", "units of a hidden layer (vanilla: 128)")
-    number("learning_rate", "of both Adam optimizers (vanilla: 0.001)")
+    integer("batch_size", "images per update")
+    integer("z_dim", "length of a noise vector")
+    integer("h_dim", "units of a hidden layer")
+    number("learning_rate", "of both Adam optimizers")
+    number("label_smoothing", "how much less than 1 the discriminator shall say of real images")
     integer("seed", "decides every random draw; left out, a fresh one is drawn and recorded")
     string("init_weights", "npz file with an array for each variable, by name, to start from")
 
@@ -111,7 +113,8 @@ def _train_flags() -> flags.FlagValues:
 
     string("out", "folder of the results; a run that stands there is continued")
     boolean("overwrite", "move the run that stands in --out aside, to OUT.1, and start anew")
-    integer("sample_every", "iterations between two pictures")
+    integer("sample_every", "iterations between two pictures; one epoch where none is named")
+    string("sample_class", "class that the pictures show, 0 to 9, or all: a row for each")
     integer("log_every", "iterations between two rows of losses.csv")
     integer("checkpoint_every", "iterations between two checkpoints; 0: by the clock, 10 s to 60 s")
     integer("keep_checkpoints", "how many of the newest checkpoints to keep")
@@ -173,12 +176,23 @@ def _help(values: flags.FlagValues, command: str) -> str:
     ]
     for name in list(values):
         flag = values[name]
-        shown = "" if flag.default is None else f" (default {flag.default})"
+        shown = _shown_default(name, flag.default)
         choices = getattr(flag.parser, "enum_values", None)
         kind = "|".join(choices) if choices else flag.flag_type()
         lines.append(f"  --{name} {kind}{shown}")
         lines.append(f"      {flag.help}")
     return "\n".join(lines)
+
+
+def _shown_default(name: str, default: object) -> str:
+    if default is not None:
+        return f" (default {default})"
+    of_systems = [
+        f"{system} {SYSTEMS[system].defaults[name]}"
+        for system in SYSTEMS
+        if name in SYSTEMS[system].defaults
+    ]
+    return f" (default {', '.join(of_systems)})" if of_systems else ""
 
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {

@@ -18,6 +18,31 @@ INITS = ("xavier", "xavier_normal")
 LOSSES = ("sigmoid_cross_entropy", "log", "minimax")
 ENGINES = ("loop", "feed")
 ON_NAN = ("stop", "rewind")
+SAMPLE_CLASSES = (*"0123456789", "all")
+# Settings that come with a system, in the order of the flags.
+SYSTEM_SETTINGS = (
+    "iters",
+    "epochs",
+    "sample_every",
+    "batch_size",
+    "z_dim",
+    "h_dim",
+    "learning_rate",
+    "label_smoothing",
+    "sample_class",
+)
+# Those of them that every system has, named by it or not.
+_COMMON = ("iters", "epochs", "sample_every")
+_COUNTS = (
+    "iters",
+    "epochs",
+    "sample_every",
+    "log_every",
+    "keep_checkpoints",
+    "batch_size",
+    "z_dim",
+    "h_dim",
+)
 MAX_SEED = 2**32 - 1
 
 
@@ -26,10 +51,12 @@ class RunConfig:
     """The settings of one training run.
 
     The flags of `train` have the same names, and `cli.py` their one-line descriptions. Settings
-    that come with the system are None until `resolved()` has filled them in.
+    that come with the system are None until `resolved()` has filled them in, and what follows from
+    the number of images until `counted()` has.
 
     Attributes:
       iters: iterations to train, one update of each network per iteration.
+      epochs: the same, counted in passes through the training images; `iters` follows from it.
       system: which published program, a key of `SYSTEMS`.
       loss: one of `LOSSES`.
       init: how weights are initialised, one of `INITS`.
@@ -37,6 +64,8 @@ class RunConfig:
       z_dim: length of a noise vector.
       h_dim: units of a hidden layer.
       learning_rate: of both Adam optimizers.
+      label_smoothing: how much less than 1 the discriminator shall say of real images, in [0, 1).
+      sample_class: the class that a conditional system's pictures show, `0` to `9`, or `all`.
       dataset: one of `DATASETS`.
       data_dir: folder that holds (or shall hold) `<dataset>/train-images-idx3-ubyte[.gz]`, ...
       allow_unverified_data: accept IDX files whose checksum is not the published one.
@@ -47,7 +76,7 @@ class RunConfig:
       on_nan: `stop`, or `rewind` to the last checkpoint with new noise when numbers diverge.
       max_rewinds: how often a run may be rewound before it stops after all.
       seed: decides every random draw, 0..2**32 - 1; None draws a fresh one.
-      sample_every: iterations between two pictures.
+      sample_every: iterations between two pictures; an epoch in a system that counts in epochs.
       log_every: iterations between two rows of `losses.csv`.
       init_weights: npz file with an array for each trainable variable, by name; None to draw them.
       engine: `feed`, the published session loop; or `loop`, many iterations a `session.run`.
@@ -60,7 +89,8 @@ class RunConfig:
       inter_op_threads: operations that run at the same time; 0 lets TensorFlow choose.
     """
 
-    iters: int = 1_000_000
+    iters: int | None = None
+    epochs: int | None = None
     system: str = "vanilla"
     loss: str = "sigmoid_cross_entropy"
     init: str = "xavier"
@@ -68,6 +98,8 @@ class RunConfig:
     z_dim: int | None = None
     h_dim: int | None = None
     learning_rate: float | None = None
+    label_smoothing: float | None = None
+    sample_class: str | None = None
     dataset: str = "auto"
     data_dir: str = "data"
     allow_unverified_data: bool = False
@@ -78,7 +110,7 @@ class RunConfig:
     on_nan: str = "stop"
     max_rewinds: int = 3
     seed: int | None = None
-    sample_every: int = 1000
+    sample_every: int | None = None
     log_every: int = 100
     init_weights: str | None = None
     engine: str = "loop"
@@ -96,9 +128,7 @@ class RunConfig:
         Raises:
           UsageError: naming the setting as its flag, the value, and what was expected.
         """
-        for name in ("iters", "sample_every", "log_every", "keep_checkpoints"):
-            _check_at_least(1, name, getattr(self, name))
-        for name in ("batch_size", "z_dim", "h_dim"):
+        for name in _COUNTS:
             if getattr(self, name) is not None:
                 _check_at_least(1, name, getattr(self, name))
         for name in ("intra_op_threads", "inter_op_threads", "checkpoint_every", "max_rewinds"):
@@ -119,6 +149,10 @@ class RunConfig:
             raise _bad_value("learning_rate", self.learning_rate, "a number above 0")
         if self.gpu_memory_fraction is not None and not 0 < self.gpu_memory_fraction <= 1:
             raise _bad_value("gpu_memory_fraction", self.gpu_memory_fraction, "a number in (0, 1]")
+        if self.label_smoothing is not None and not 0 <= self.label_smoothing < 1:
+            raise _bad_value("label_smoothing", self.label_smoothing, "a number in [0, 1)")
+        if self.sample_class is not None and self.sample_class not in SAMPLE_CLASSES:
+            raise _bad_value("sample_class", self.sample_class, "a class, 0 to 9, or all")
         parse_device(self.device)
         for name in ("data_dir", "out", "init_weights"):
             if getattr(self, name) == "":
@@ -131,18 +165,46 @@ class RunConfig:
           UsageError: for a setting that the system does not have.
         """
         defaults = SYSTEMS[self.system].defaults
-        for name in ("batch_size", "z_dim", "h_dim", "learning_rate"):
-            if getattr(self, name) is not None and name not in defaults:
+        for name in SYSTEM_SETTINGS:
+            if getattr(self, name) is not None and name not in (*defaults, *_COMMON):
+                takes = ", ".join(f"--{known}" for known in defaults)
                 raise UsageError(
-                    f"--{name} does not apply to --system {self.system}; leave it out "
-                    f"(that system takes {', '.join('--' + known for known in defaults)})"
+                    f"--{name} does not apply to --system {self.system}, which takes {takes}; "
+                    "leave it out"
                 )
+        if self.iters is not None and self.epochs is not None:
+            raise UsageError("--iters and --epochs say the same in two ways; give one of them")
         filled: dict[str, Any] = {
             name: value for name, value in defaults.items() if getattr(self, name) is None
         }
+        if self.iters is not None or self.epochs is not None:
+            # However the system counts, the user has counted.
+            filled.pop("iters", None)
+            filled.pop("epochs", None)
         if self.seed is None:
             # numpy's own way to ask the operating system for entropy.
             filled["seed"] = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+        return dataclasses.replace(self, **filled)
+
+    def counted(self, num_examples: int) -> RunConfig:
+        """Returns these settings with `iters` and `sample_every` filled in from the epoch's length.
+
+        An epoch is as many iterations as whole batches fit into `num_examples` images.
+
+        Raises:
+          UsageError: a batch is larger than that.
+        """
+        batch_size = self.resolved_int("batch_size")
+        if batch_size > num_examples:
+            raise _bad_value(
+                "batch_size", batch_size, f"at most the number of training images, {num_examples}"
+            )
+        epoch = num_examples // batch_size
+        filled: dict[str, Any] = {}
+        if self.epochs is not None:
+            filled["iters"] = self.epochs * epoch
+        if self.sample_every is None:
+            filled["sample_every"] = epoch
         return dataclasses.replace(self, **filled)
 
     def resolved_int(self, name: str) -> int:

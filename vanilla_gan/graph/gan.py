@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.losses import LOSSES, Losses
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems.system import System
@@ -16,7 +17,8 @@ X_dim = 784
 class Gan(NamedTuple):
     """The graph's tensors and operations, under the names of the published listing.
 
-    Tensors are float32: `X` [B, 784] and `Z` [B, Z_dim] placeholders, `G_sample` [B, 784], `D_*`
+    Tensors are float32: `X` [B, 784], `Z` [B, Z_dim] and, in a conditional system, `y` [B, 10]
+    placeholders (`y` is None in the others), `G_sample` [B, 784], `D_*`
     [B, 1], losses scalars. `theta_*` are lists of variables, `*_optimizer` the two Adams and
     `*_solver` the operations that run them. `finite` says for every variable, by name, whether all
     of its values are: bool scalars.
@@ -24,6 +26,7 @@ class Gan(NamedTuple):
 
     X: Any
     Z: Any
+    y: Any
     G_sample: Any
     D_real: Any
     D_logit_real: Any
@@ -61,14 +64,18 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
     X = tf.placeholder(tf.float32, shape=[None, X_dim], name="X")
     Z = tf.placeholder(tf.float32, shape=[None, config.z_dim], name="Z")
+    y = None
+    if system.conditional:
+        y = tf.placeholder(tf.float32, shape=[None, NUM_CLASSES], name="y")
+    labels = labels_of(system, y)
 
     # The generator and the first discriminator create the variables; the second one reuses them.
     with network("generator", reuse=False):
-        G_sample = system.generator(Z, config)
+        G_sample = system.generator(Z, config, **labels)
     with network("discriminator", reuse=False):
-        D_real, D_logit_real = system.discriminator(X, config)
+        D_real, D_logit_real = system.discriminator(X, config, **labels)
     with network("discriminator_reused", reuse=True):
-        D_fake, D_logit_fake = system.discriminator(G_sample, config)
+        D_fake, D_logit_fake = system.discriminator(G_sample, config, **labels)
 
     D_loss, G_loss = losses(config, D_logit_real, D_logit_fake)
 
@@ -82,6 +89,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     return Gan(
         X=X,
         Z=Z,
+        y=y,
         G_sample=tf.identity(G_sample, name="G_sample"),
         D_real=D_real,
         D_logit_real=D_logit_real,
@@ -116,10 +124,15 @@ def network(name: str, *, reuse: bool) -> Iterator[None]:
         yield
 
 
+def labels_of(system: System, y: Any) -> dict[str, Any]:
+    """Returns what a network of the system takes beside its input: `y` or nothing."""
+    return {"y": y} if system.conditional else {}
+
+
 def losses(config: Any, D_logit_real: Any, D_logit_fake: Any) -> Losses:
     """Returns the losses that the settings name, for logits float32 [B, 1]."""
     with tf.name_scope("losses"):
-        return LOSSES[config.loss](D_logit_real, D_logit_fake)
+        return LOSSES[config.loss](D_logit_real, D_logit_fake, 1.0 - config.label_smoothing)
 
 
 def owned_variables(names_D: Sequence[str], names_G: Sequence[str]) -> tuple[list[Any], list[Any]]:

@@ -6,9 +6,11 @@ that lives on the device instead of to placeholders.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vanilla_gan.graph.gan import Gan, losses, network
+from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.graph.gan import Gan, labels_of, losses, network
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems.system import System
 
@@ -19,12 +21,15 @@ class LoopGraph(NamedTuple):
     Attributes:
       images: variable, uint8 [N, 784], the training split; a local variable, so that no checkpoint
         carries it.
+      labels: variable, uint8 [N], of the same kind; None in a system that takes no labels.
       rows: placeholder, int32 [k, B], the batches of `k` iterations as rows of `images`.
-      Z_D, Z_G: placeholders, float32 [k, B, Z_dim], the noise of the two solvers' steps.
+      Z_D, Z_G: placeholders, float32 [k, B, Z_dim], the noise of the two solvers' steps; one and
+        the same placeholder in a system that shares it.
       D_loss, G_loss: float32 [k]; fetching them trains the `k` iterations.
     """
 
     images: Any
+    labels: Any
     rows: Any
     Z_D: Any
     Z_G: Any
@@ -48,18 +53,13 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     Returns:
       The loop's handles. `images` has to be initialised before the loop runs.
     """
-    images = tf.get_variable(
-        "training_images",
-        images_shape,
-        tf.uint8,
-        initializer=tf.zeros_initializer(),
-        trainable=False,
-        collections=[tf.GraphKeys.LOCAL_VARIABLES],
-        use_resource=True,
-    )
+    images = _data_variable("training_images", images_shape)
+    labels = _data_variable("training_labels", images_shape[:1]) if system.conditional else None
     rows = tf.placeholder(tf.int32, [None, None], name="rows")
     Z_D = tf.placeholder(tf.float32, [None, None, config.z_dim], name="Z_D")
-    Z_G = tf.placeholder(tf.float32, [None, None, config.z_dim], name="Z_G")
+    Z_G = Z_D
+    if not system.shared_noise:
+        Z_G = tf.placeholder(tf.float32, [None, None, config.z_dim], name="Z_G")
     steps = tf.shape(rows)[0]
 
     def step(k: Any, D_losses: Any, G_losses: Any) -> tuple[Any, Any, Any]:
@@ -67,21 +67,29 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         with tf.control_dependencies([k]):
             X_mb = system.scale(tf.cast(tf.gather(images, rows[k]), tf.float32))
             X_mb.set_shape([None, images_shape[1]])
+            y_mb = None
+            if labels is not None:
+                y_mb = tf.one_hot(tf.cast(tf.gather(labels, rows[k]), tf.int32), NUM_CLASSES)
+            inputs = labels_of(system, y_mb)
+
             with network("generator_D", reuse=True):
-                G_sample_D = system.generator(Z_D[k], config)
-            with network("generator_G", reuse=True):
-                G_sample_G = system.generator(Z_G[k], config)
+                G_sample_D = system.generator(Z_D[k], config, **inputs)
+            # The discriminator's update leaves the generator alone: the same noise gives the same.
+            G_sample_G = G_sample_D
+            if not system.shared_noise:
+                with network("generator_G", reuse=True):
+                    G_sample_G = system.generator(Z_G[k], config, **inputs)
 
             with network("discriminator_real", reuse=True):
-                _, D_logit_real = system.discriminator(X_mb, config)
+                _, D_logit_real = system.discriminator(X_mb, config, **inputs)
             with network("discriminator_fake", reuse=True):
-                _, D_logit_fake = system.discriminator(G_sample_D, config)
+                _, D_logit_fake = system.discriminator(G_sample_D, config, **inputs)
             D_loss, _ = losses(config, D_logit_real, D_logit_fake)
             D_solver = gan.D_optimizer.minimize(D_loss, var_list=gan.theta_D)
 
         with tf.control_dependencies([D_solver]):
             with network("discriminator_updated", reuse=True):
-                _, D_logit_fake = system.discriminator(G_sample_G, config)
+                _, D_logit_fake = system.discriminator(G_sample_G, config, **inputs)
             _, G_loss = losses(config, D_logit_real, D_logit_fake)
             G_solver = gan.G_optimizer.minimize(G_loss, var_list=gan.theta_G)
 
@@ -100,4 +108,17 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             # More would only let the next iteration's constants run ahead.
             parallel_iterations=1,
         )
-        return LoopGraph(images, rows, Z_D, Z_G, D_losses.stack(), G_losses.stack())
+        return LoopGraph(images, labels, rows, Z_D, Z_G, D_losses.stack(), G_losses.stack())
+
+
+def _data_variable(name: str, shape: Sequence[int]) -> Any:
+    """Returns a variable for uint8 data, which no solver trains and no checkpoint carries."""
+    return tf.get_variable(
+        name,
+        shape,
+        tf.uint8,
+        initializer=tf.zeros_initializer(),
+        trainable=False,
+        collections=[tf.GraphKeys.LOCAL_VARIABLES],
+        use_resource=True,
+    )

@@ -1,7 +1,8 @@
 """The published losses: each a pair of scalars made from the discriminator's logits.
 
 All of them take `D_logit_real` and `D_logit_fake`, float32 [B, 1], and return `(D_loss, G_loss)`,
-float32 scalars to be minimised.
+float32 scalars to be minimised. `real_label` is what the discriminator shall say of real images: 1,
+or less where labels are smoothed (Salimans et al. 2016, https://arxiv.org/abs/1606.03498, 3.4).
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ class Losses(NamedTuple):
     G_loss: Any
 
 
-def sigmoid_cross_entropy(D_logit_real: Any, D_logit_fake: Any) -> Losses:
+def sigmoid_cross_entropy(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Losses:
     """Returns the losses of the published repository, stable for any logit.
 
     Source: `gan_tensorflow.py`; the non-saturating generator loss of Goodfellow et al. 2014
     (https://arxiv.org/abs/1406.2661), section 3.
     """
-    D_loss = _discriminator_cross_entropy(D_logit_real, D_logit_fake)
+    D_loss = _discriminator_cross_entropy(D_logit_real, D_logit_fake, real_label)
     G_loss = _mean_cross_entropy(D_logit_fake, tf.ones_like(D_logit_fake), name="G_loss")
     return Losses(D_loss, G_loss)
 
 
-def log(D_logit_real: Any, D_logit_fake: Any) -> Losses:
+def log(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Losses:
     """Returns the post's first losses, written with logarithms of probabilities.
 
     `D_loss = -mean(log D(x) + log(1 - D(G(z))))`, `G_loss = -mean(log D(G(z)))`. In
@@ -40,12 +41,15 @@ def log(D_logit_real: Any, D_logit_fake: Any) -> Losses:
     Source: the 2016 post.
     """
     D_real, D_fake = sigmoid_tf1(D_logit_real), sigmoid_tf1(D_logit_fake)
-    D_loss = tf.negative(tf.reduce_mean(tf.log(D_real) + tf.log(1.0 - D_fake)), name="D_loss")
+    log_real = tf.log(D_real)
+    if real_label != 1.0:
+        log_real = real_label * log_real + (1.0 - real_label) * tf.log(1.0 - D_real)
+    D_loss = tf.negative(tf.reduce_mean(log_real + tf.log(1.0 - D_fake)), name="D_loss")
     G_loss = tf.negative(tf.reduce_mean(tf.log(D_fake)), name="G_loss")
     return Losses(D_loss, G_loss)
 
 
-def minimax(D_logit_real: Any, D_logit_fake: Any) -> Losses:
+def minimax(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Losses:
     """Returns the two-player game as first written, with the saturating generator loss.
 
     `G_loss = mean(log(1 - D(G(z))))`; `D_loss` as in `sigmoid_cross_entropy`, its value the same
@@ -53,13 +57,13 @@ def minimax(D_logit_real: Any, D_logit_fake: Any) -> Losses:
 
     Source: Goodfellow et al. 2014, equation 1.
     """
-    D_loss = _discriminator_cross_entropy(D_logit_real, D_logit_fake)
+    D_loss = _discriminator_cross_entropy(D_logit_real, D_logit_fake, real_label)
     G_loss = tf.negative(tf.reduce_mean(tf.nn.softplus(D_logit_fake)), name="G_loss")
     return Losses(D_loss, G_loss)
 
 
-def _discriminator_cross_entropy(D_logit_real: Any, D_logit_fake: Any) -> Any:
-    D_loss_real = _mean_cross_entropy(D_logit_real, tf.ones_like(D_logit_real))
+def _discriminator_cross_entropy(D_logit_real: Any, D_logit_fake: Any, real_label: float) -> Any:
+    D_loss_real = _mean_cross_entropy(D_logit_real, tf.ones_like(D_logit_real) * real_label)
     D_loss_fake = _mean_cross_entropy(D_logit_fake, tf.zeros_like(D_logit_fake))
     return tf.add(D_loss_real, D_loss_fake, name="D_loss")
 

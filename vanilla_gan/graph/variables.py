@@ -37,6 +37,19 @@ def bias_var(shape: Sequence[int], name: str) -> Any:
     return _variable(shape, name, tf.zeros_initializer())
 
 
+def dense(x: Any, units: int, name: str, init: str = "xavier") -> Any:
+    """Returns a fully connected layer of `x`, float32 [B, n] -> [B, units], without activation.
+
+    Its variables are `NAME/kernel`, xavier, and `NAME/bias`, zero, as `tf.layers.dense` names them.
+
+    Source: `tf.layers.dense` of TensorFlow 1.x with its defaults.
+    """
+    with tf.variable_scope(name):
+        kernel = weight_var([x.shape.as_list()[-1], units], "kernel", init)
+        bias = bias_var([units], "bias")
+        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+
+
 def _variable(shape: Sequence[int], name: str, initializer: Any) -> Any:
     # Resource variables whatever the program around us has set: their Adam is one fused kernel.
     return tf.get_variable(

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.variables import bias_var, weight_var
+from vanilla_gan.systems import noise
 from vanilla_gan.systems.system import System
 
 X_dim = 784
@@ -51,18 +49,21 @@ def generator(z: Any, config: Any) -> Any:
     return G_prob
 
 
-def sample_Z(random_stream: np.random.RandomState, m: int, n: int) -> npt.NDArray[np.float64]:
-    """Draws noise, float64 [m, n], uniform in [-1, 1), from the random stream."""
-    return random_stream.uniform(-1.0, 1.0, size=[m, n])
-
-
 SYSTEM = System(
     source="https://github.com/wiseodd/generative-models, GAN/vanilla_gan/gan_tensorflow.py",
-    defaults={"batch_size": 128, "z_dim": 100, "h_dim": 128, "learning_rate": 1e-3},
+    defaults={
+        "iters": 1_000_000,
+        "sample_every": 1000,
+        "batch_size": 128,
+        "z_dim": 100,
+        "h_dim": 128,
+        "learning_rate": 1e-3,
+        "label_smoothing": 0.0,
+    },
     generator=generator,
     discriminator=discriminator,
     theta_G=("G_W1", "G_W2", "G_b1", "G_b2"),
     theta_D=("D_W1", "D_W2", "D_b1", "D_b2"),
-    sample_Z=sample_Z,
+    sample_Z=noise.uniform,
     scale=unit_scale,
 )

@@ -31,11 +31,14 @@ class FeedEngine:
         D_loss, G_loss = np.empty((2, len(steps.rows)), np.float32)
 
         for k, rows in enumerate(steps.rows):
-            X_mb, _ = self._train.examples(rows)
+            X_mb, y_mb = self._train.examples(rows)
+            y = {} if gan.y is None else {gan.y: y_mb}
 
             _, D_loss[k] = sess.run(
-                [gan.D_solver, gan.D_loss], feed_dict={gan.X: X_mb, gan.Z: steps.Z_D[k]}
+                [gan.D_solver, gan.D_loss], feed_dict={gan.X: X_mb, gan.Z: steps.Z_D[k], **y}
             )
-            _, G_loss[k] = sess.run([gan.G_solver, gan.G_loss], feed_dict={gan.Z: steps.Z_G[k]})
+            _, G_loss[k] = sess.run(
+                [gan.G_solver, gan.G_loss], feed_dict={gan.Z: steps.Z_G[k], **y}
+            )
 
         return LossBlock(steps.first, D_loss, G_loss)

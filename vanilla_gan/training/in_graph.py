@@ -16,13 +16,15 @@ class LoopEngine:
     """Trains by running the in-graph loop; only row numbers, noise and losses cross the border."""
 
     def __init__(self, session: Any, loop: LoopGraph, train: DataSet) -> None:
-        """Makes an engine that trains in `session`; copies the images of `train` to the device."""
-        initializer = loop.images.initializer
-        session.run(initializer, feed_dict={initializer.inputs[1]: train.images})
+        """Makes an engine that trains in `session`; copies the images of `train` to its device."""
+        for variable, data in ((loop.images, train.images), (loop.labels, train.labels)):
+            if variable is not None:
+                initializer = variable.initializer
+                session.run(initializer, feed_dict={initializer.inputs[1]: data})
+        self._shared_noise = loop.Z_G is loop.Z_D
+        noise = [loop.Z_D] if self._shared_noise else [loop.Z_D, loop.Z_G]
         # Resolves fetches and feeds once, not once a block.
-        self._run = session.make_callable(
-            [loop.D_loss, loop.G_loss], feed_list=[loop.rows, loop.Z_D, loop.Z_G]
-        )
+        self._run = session.make_callable([loop.D_loss, loop.G_loss], feed_list=[loop.rows, *noise])
 
     def train(self, steps: StepsDraw) -> LossBlock:
         """Trains the iterations of `steps`; updates the session's variables.
@@ -30,5 +32,6 @@ class LoopEngine:
         Returns:
           The losses of each iteration.
         """
-        D_loss, G_loss = self._run(steps.rows.astype(np.int32), steps.Z_D, steps.Z_G)
+        noise = [steps.Z_D] if self._shared_noise else [steps.Z_D, steps.Z_G]
+        D_loss, G_loss = self._run(steps.rows.astype(np.int32), *noise)
         return LossBlock(steps.first, D_loss, G_loss)

@@ -12,8 +12,10 @@ import time
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from vanilla_gan.config import RunConfig
+from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.errors import DivergedError, StoppedBySignal
 from vanilla_gan.results.losses_csv import Mark
 from vanilla_gan.training.checkpoint import Checkpoints
@@ -22,7 +24,7 @@ from vanilla_gan.training.model import Model
 from vanilla_gan.training.prefetch import prefetched
 from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.signals import StopRequest
-from vanilla_gan.training.stream import PictureDraw, State, StepsDraw, Stream
+from vanilla_gan.training.stream import EpochSampleDraw, PictureDraw, State, StepsDraw, Stream
 
 MIN_CHECKPOINT_S = 10.0
 MAX_CHECKPOINT_S = 60.0
@@ -81,6 +83,7 @@ class TrainingLoop:
         self._last_save_s = time.monotonic()
         self._interval_s = MIN_CHECKPOINT_S
         self._block = 1
+        self._iters = config.resolved_int("iters")
         self.saved_at = 0
 
     def run(self, start: int) -> None:
@@ -95,8 +98,8 @@ class TrainingLoop:
         self.saved_at = start
         draws = self._stream.draws(
             start,
-            config.iters,
-            sample_every=config.sample_every,
+            self._iters,
+            sample_every=config.resolved_int("sample_every"),
             checkpoint_every=config.checkpoint_every,
             longest=lambda: self._block,
         )
@@ -105,18 +108,42 @@ class TrainingLoop:
                 if isinstance(draw, PictureDraw):
                     self._picture(draw)
                     continue
+                if isinstance(draw, EpochSampleDraw):
+                    self._epoch_sample(draw)
+                    continue
                 self._train(draw)
                 stopping = self._stop.signal_number is not None
-                if stopping or draw.last == config.iters or self._checkpoint_due(draw.last):
+                if stopping or draw.last == self._iters or self._checkpoint_due(draw.last):
                     self._save(draw.last, draw.after)
                 if stopping:
                     raise self._stopped(draw.last)
 
     def _picture(self, draw: PictureDraw) -> None:
-        samples = self._model.sample(draw.Z)
-        if not np.isfinite(samples).all():
-            raise DivergedError(draw.it, f"iteration {draw.it}: the samples are not finite")
+        sample_class = self._config.sample_class
+        if sample_class is None:
+            samples = self._sample(draw.it, draw.Z)
+        elif sample_class == "all":
+            # A row a class, and down each column the same noise.
+            rows, cols = NUM_CLASSES, 10
+            Z = np.tile(draw.Z[:cols], (rows, 1))
+            samples = self._sample(draw.it, Z, np.repeat(np.arange(rows), cols))
+        else:
+            samples = self._sample(draw.it, draw.Z, np.full(len(draw.Z), int(sample_class)))
         self._recorder.picture(draw.it, samples)
+
+    def _epoch_sample(self, draw: EpochSampleDraw) -> None:
+        self._recorder.epoch_sample(draw.it, self._sample(draw.it, draw.Z))
+
+    def _sample(
+        self,
+        it: int,
+        Z: npt.NDArray[np.float32],
+        classes: npt.NDArray[np.intp] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        samples = self._model.sample(Z, classes)
+        if not np.isfinite(samples).all():
+            raise DivergedError(it, f"iteration {it}: the samples are not finite")
+        return samples
 
     def _train(self, draw: StepsDraw) -> None:
         began_s = time.monotonic()
@@ -165,6 +192,6 @@ class TrainingLoop:
         assert number is not None
         return StoppedBySignal(
             number,
-            f"stopped by signal {number} at iteration {it} of {self._config.iters}, saved; "
+            f"stopped by signal {number} at iteration {it} of {self._iters}, saved; "
             f"the same command continues it (./run.sh --out {self._config.out})",
         )

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.config import RunConfig
+from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.loop import LoopGraph, build_loop
@@ -48,11 +49,19 @@ class Model:
         if weights is not None:
             assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
 
-    def sample(self, Z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Returns the generator's images, float32 [B, 784], for noise float32 [B, Z_dim]."""
-        images: npt.NDArray[np.float32] = self.session.run(
-            self.gan.G_sample, feed_dict={self.gan.Z: Z}
-        )
+    def sample(
+        self, Z: npt.NDArray[np.float32], classes: npt.NDArray[np.intp] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Returns the generator's images, float32 [B, 784].
+
+        Args:
+          Z: noise, float32 [B, Z_dim].
+          classes: what the images shall show, ints [B] in 0..9; for conditional systems only.
+        """
+        feeds = {self.gan.Z: Z}
+        if classes is not None:
+            feeds[self.gan.y] = np.eye(NUM_CLASSES, dtype=np.float32)[classes]
+        images: npt.NDArray[np.float32] = self.session.run(self.gan.G_sample, feed_dict=feeds)
         return images
 
     def broken_variables(self) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.config import RunConfig
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import RunConflictError, UsageError
 from vanilla_gan.sealed_json import read_sealed, write_sealed
 
 RUN_JSON = "run.json"
@@ -25,6 +25,7 @@ FORMAT = 1
 _FREE = frozenset(
     {
         "iters",
+        "epochs",
         "data_dir",
         "allow_unverified_data",
         "out",
@@ -47,7 +48,7 @@ class RunRecord:
     Attributes:
       run_id: ties the run's checkpoints to it.
       config: every setting, the system's own and the seed filled in.
-      dataset: name and checksum of the data that it is trained on.
+      dataset: of the data that it is trained on, `name`, `checksum` and `train_examples`.
       device: where the graph was placed.
       versions: of what the numbers may depend on.
       started: UTC time of the first start.
@@ -141,7 +142,12 @@ def continued_config(record: RunRecord, config: RunConfig, given: Collection[str
             f"{config.out} holds a run with other settings: {'; '.join(different)}; choose another "
             "--out, or start anew with --overwrite, which first moves that run aside"
         )
-    return dataclasses.replace(record.config, **{**now, "out": config.out})
+    if "iters" in now and "epochs" in now:
+        raise UsageError("--iters and --epochs say the same in two ways; give one of them")
+    if "iters" in now:
+        now["epochs"] = None
+    continued = dataclasses.replace(record.config, **{**now, "out": config.out})
+    return continued.counted(record.dataset["train_examples"])
 
 
 def versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.results.epoch_samples import EpochSamples
 from vanilla_gan.results.grid import GridRenderer
 from vanilla_gan.results.losses_csv import LossesCsv, Mark
 from vanilla_gan.results.pictures import picture_path, remove_pictures_from
@@ -29,6 +30,8 @@ class Recorder:
         sample_every: int,
         log_every: int,
         stdout: TextIO,
+        rows_cols: tuple[int, int] = (4, 4),
+        epoch_samples: bool = False,
     ) -> None:
         """Opens `losses.csv` behind `mark` and removes what lies beyond iteration `start`.
 
@@ -39,6 +42,8 @@ class Recorder:
           sample_every: iterations between two pictures.
           log_every: iterations between two rows of `losses.csv`.
           stdout: where the published lines go.
+          rows_cols: how many tiles a picture has down and across.
+          epoch_samples: whether a single sample is kept after each epoch.
 
         Raises:
           OutputError, CheckpointError: see `LossesCsv`.
@@ -46,13 +51,19 @@ class Recorder:
         self._out_dir = out_dir
         self._sample_every = sample_every
         self._stdout = stdout
-        self._grid = GridRenderer()
+        self._grid = GridRenderer(*rows_cols)
         self._losses_csv = LossesCsv(out_dir / "losses.csv", log_every, mark)
         remove_pictures_from(out_dir, -(-start // sample_every))
+        self._epoch_samples = EpochSamples(out_dir, start, sample_every) if epoch_samples else None
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
-        """Writes the picture of iteration `it`; samples: float32 [16, 784]."""
+        """Writes the picture of iteration `it`; samples: float32 [rows * cols, 784]."""
         self._grid.save(picture_path(self._out_dir, it // self._sample_every), samples)
+
+    def epoch_sample(self, it: int, sample: npt.NDArray[np.float32]) -> None:
+        """Keeps the sample drawn behind `it` iterations, float32 [1, 784]."""
+        assert self._epoch_samples is not None
+        self._epoch_samples.add(it, sample)
 
     def losses(self, block: LossBlock) -> None:
         """Appends the rows that are due; prints the published lines after a picture's iteration."""

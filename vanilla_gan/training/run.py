@@ -31,7 +31,10 @@ from vanilla_gan.training.record import RunRecord, continued_config, new_record,
 from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.session import choose_device
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
-from vanilla_gan.training.stream import Stream
+from vanilla_gan.training.stream import PICTURE_SAMPLES, Stream
+
+# Tells the stream of fixed picture noise from those of rewound runs, which are numbered from 1.
+PICTURE_STREAM = 1 << 20
 
 Inform = Callable[[str], None]
 
@@ -80,7 +83,7 @@ def train(
                 config = config.resolved()
             else:
                 config = continued_config(record, config, given)
-                if record.trained >= config.iters:
+                if record.trained >= config.resolved_int("iters"):
                     inform(
                         f"{out_dir}: this run is finished after {record.trained} iterations; "
                         "give a larger --iters to train it further"
@@ -99,16 +102,15 @@ def _train_locked(
         load_tensorflow()
         device = choose_device(config.device)
     if record is None:
-        dataset = {"name": source.name, "checksum": source.checksum}
+        dataset = {
+            "name": source.name,
+            "checksum": source.checksum,
+            "train_examples": source.splits.train.num_examples,
+        }
+        config = config.counted(source.splits.train.num_examples)
         record = new_record(config, dataset, device.name)
     record.config = config
-    stream = Stream(
-        SYSTEMS[config.system],
-        source.splits.train,
-        random_stream,
-        batch_size=config.resolved_int("batch_size"),
-        z_dim=config.resolved_int("z_dim"),
-    )
+    stream = _stream(config, source.splits.train, random_stream)
     images_shape = source.splits.train.images.shape if config.engine == "loop" else None
     with open_model(config, device, images_shape) as model:
         weights = None
@@ -122,9 +124,27 @@ def _train_locked(
         attempts = _Attempts(config, record, model, stream, weights, stop, stdout, inform)
         while not attempts.train():
             pass
-    record.trained = config.iters
+    record.trained = config.resolved_int("iters")
     record.save(config.out_dir)
     inform(f"done: {config.iters} iterations, pictures and losses.csv in {config.out_dir}")
+
+
+def _stream(config: RunConfig, train: DataSet, random_stream: np.random.RandomState) -> Stream:
+    """Returns the stream of a run at its beginning."""
+    system = SYSTEMS[config.system]
+    z_dim = config.resolved_int("z_dim")
+    picture_noise = None
+    if system.epoch_samples:
+        apart = np.random.RandomState([config.resolved_int("seed"), PICTURE_STREAM])
+        picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
+    return Stream(
+        system,
+        train,
+        random_stream,
+        batch_size=config.resolved_int("batch_size"),
+        z_dim=z_dim,
+        picture_noise=picture_noise,
+    )
 
 
 def _read_data(
@@ -186,9 +206,11 @@ class _Attempts:
             config.out_dir,
             start=start,
             mark=mark,
-            sample_every=config.sample_every,
+            sample_every=config.resolved_int("sample_every"),
             log_every=config.log_every,
             stdout=self._stdout,
+            rows_cols=(10, 10) if config.sample_class == "all" else (4, 4),
+            epoch_samples=SYSTEMS[config.system].epoch_samples,
         )
         loop = TrainingLoop(
             config,

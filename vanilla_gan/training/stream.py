@@ -29,13 +29,21 @@ class PictureDraw(NamedTuple):
     Z: npt.NDArray[np.float32]
 
 
+class EpochSampleDraw(NamedTuple):
+    """The noise of a single sample, drawn behind `it` iterations; Z: float32 [1, Z_dim]."""
+
+    it: int
+    Z: npt.NDArray[np.float32]
+
+
 class StepsDraw(NamedTuple):
     """What `k` consecutive iterations are trained on.
 
     Attributes:
       first: the first of them.
       rows: intp [k, B], rows of the training split.
-      Z_D, Z_G: float32 [k, B, Z_dim], noise of the discriminator's and the generator's steps.
+      Z_D, Z_G: float32 [k, B, Z_dim], noise of the discriminator's and the generator's steps; one
+        array where the system shares it.
       after: state of the stream behind the last of them, for a checkpoint.
     """
 
@@ -62,6 +70,7 @@ class Stream:
         *,
         batch_size: int,
         z_dim: int,
+        picture_noise: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Makes the stream of a run; draws nothing yet.
 
@@ -71,12 +80,15 @@ class Stream:
           random_stream: numpy's MT19937, seeded as `numpy.random.seed` seeds it.
           batch_size: the listing's `mb_size`, images and noise vectors a step.
           z_dim: length of a noise vector.
+          picture_noise: float32 [16, z_dim] for all pictures; None to draw it from the stream, as
+            the published program does.
         """
         self.train = train
         self._system = system
         self._random_stream = random_stream
         self._batch_size = batch_size
         self._z_dim = z_dim
+        self._picture_noise = picture_noise
 
     def draws(
         self,
@@ -86,25 +98,31 @@ class Stream:
         sample_every: int,
         checkpoint_every: int,
         longest: Callable[[], int],
-    ) -> Iterator[PictureDraw | StepsDraw]:
+    ) -> Iterator[PictureDraw | EpochSampleDraw | StepsDraw]:
         """Draws iterations `first .. last - 1` with their pictures, in order.
 
         A block of steps ends where a picture or a checkpoint is due.
 
         Args:
           first, last: the iterations.
-          sample_every: a picture before the update at its multiples.
+          sample_every: a picture before the update at its multiples; in a system that keeps a
+            sample after each epoch, that sample too, before the picture.
           checkpoint_every: blocks end at its multiples; 0 for no such ends.
           longest: asked for each block how many iterations it may have at the most.
 
         Yields:
-          A `PictureDraw` before the steps of its iteration, and `StepsDraw` for all iterations.
+          A `PictureDraw` before the steps of its iteration, and `StepsDraw` for all iterations;
+          an `EpochSampleDraw` behind the steps of its epoch.
         """
         fit = max(1, MAX_BLOCK_BYTES // (8 * self._batch_size * self._z_dim))
         it = first
-        while it < last:
+        while True:
+            if self._system.epoch_samples and it > 0 and it % sample_every == 0:
+                yield EpochSampleDraw(it, self._sample_Z(1))
+            if it >= last:
+                return
             if it % sample_every == 0:
-                yield PictureDraw(it, self._sample_Z(PICTURE_SAMPLES))
+                yield PictureDraw(it, self._next_picture_noise())
             ends = [last, it + min(fit, longest()), _next_multiple(it, sample_every)]
             if checkpoint_every:
                 ends.append(_next_multiple(it, checkpoint_every))
@@ -115,7 +133,9 @@ class Stream:
     def _steps(self, first: int, count: int) -> StepsDraw:
         shape = (count, self._batch_size, self._z_dim)
         rows = np.empty(shape[:2], np.intp)
-        Z_D, Z_G = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        Z_D = np.empty(shape, np.float32)
+        Z_G = Z_D if self._system.shared_noise else np.empty(shape, np.float32)
+        a_step = 1 if self._system.shared_noise else 2
         done = 0
         while done < count:
             # One batch, and then as many as come before the next shuffle: these draw nothing but
@@ -124,12 +144,17 @@ class Stream:
             more = min(count - done - 1, self.train.batches_left_in_epoch(self._batch_size))
             for k in range(done + 1, done + 1 + more):
                 rows[k] = self.train.next_indices(self._batch_size)
-            noise = self._sample_Z((1 + more) * 2 * self._batch_size)
-            noise = noise.reshape(1 + more, 2, *shape[1:])
+            noise = self._sample_Z((1 + more) * a_step * self._batch_size)
+            noise = noise.reshape(1 + more, a_step, *shape[1:])
             Z_D[done : done + 1 + more] = noise[:, 0]
-            Z_G[done : done + 1 + more] = noise[:, 1]
+            Z_G[done : done + 1 + more] = noise[:, -1]
             done += 1 + more
         return StepsDraw(first, rows, Z_D, Z_G, self.state())
+
+    def _next_picture_noise(self) -> npt.NDArray[np.float32]:
+        if self._picture_noise is not None:
+            return self._picture_noise
+        return self._sample_Z(PICTURE_SAMPLES)
 
     def _sample_Z(self, m: int) -> npt.NDArray[np.float32]:
         # float64 until here, as in the published program, which casts where it feeds.
