@@ -180,7 +180,8 @@ def _help(values: flags.FlagValues, command: str) -> str:
         choices = getattr(flag.parser, "enum_values", None)
         kind = "|".join(choices) if choices else flag.flag_type()
         lines.append(f"  --{name} {kind}{shown}")
-        lines.append(f"      {flag.help}")
+        # absl puts the choices before the text; they stand above already.
+        lines.append(f"      {flag.help.removeprefix(f'<{kind}>: ')}")
     return "\n".join(lines)
 
 

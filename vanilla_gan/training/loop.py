@@ -22,6 +22,7 @@ from vanilla_gan.training.checkpoint import Checkpoints
 from vanilla_gan.training.losses import LossBlock
 from vanilla_gan.training.model import Model
 from vanilla_gan.training.prefetch import prefetched
+from vanilla_gan.training.progress import Progress
 from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.signals import StopRequest
 from vanilla_gan.training.stream import EpochSampleDraw, PictureDraw, State, StepsDraw, Stream
@@ -57,6 +58,7 @@ class TrainingLoop:
         recorder: Recorder,
         checkpoints: Checkpoints,
         stop: StopRequest,
+        progress: Progress,
         *,
         rewinds: int,
     ) -> None:
@@ -70,6 +72,7 @@ class TrainingLoop:
           recorder: writes results.
           checkpoints: where checkpoints go.
           stop: whether a signal came.
+          progress: shows how far the run is.
           rewinds: how often the run has been rewound, for its checkpoints.
         """
         self._config = config
@@ -79,6 +82,7 @@ class TrainingLoop:
         self._recorder = recorder
         self._checkpoints = checkpoints
         self._stop = stop
+        self._progress = progress
         self._rewinds = rewinds
         self._last_save_s = time.monotonic()
         self._interval_s = MIN_CHECKPOINT_S
@@ -150,7 +154,9 @@ class TrainingLoop:
         losses = self._engine.train(draw)
         self._adapt_block(len(losses.D_loss), time.monotonic() - began_s)
         finite = losses.finite_rows()
-        self._recorder.losses(losses.cut(finite))
+        if finite:
+            self._recorder.losses(losses.cut(finite))
+            self._progress.advance(losses.cut(finite))
         if finite < len(losses.D_loss):
             it = losses.first + finite
             D_loss_curr, G_loss_curr = losses.D_loss[finite], losses.G_loss[finite]

@@ -150,6 +150,22 @@ def continued_config(record: RunRecord, config: RunConfig, given: Collection[str
     return continued.counted(record.dataset["train_examples"])
 
 
+def changed_surroundings(record: RunRecord, device: str) -> list[str]:
+    """Returns a line for each thing the run's numbers may depend on that is not as it was.
+
+    They are no settings, and none of them stops a run from being continued; but from here on it may
+    differ in the last digits from one that was never stopped.
+    """
+    then = {"device": record.device, **record.versions}
+    now = {"device": device, **versions()}
+    return [
+        f"warning: this run was begun with {name} {then.get(name, 'unknown')} and goes on with "
+        f"{value}; its numbers may differ from here on"
+        for name, value in now.items()
+        if then.get(name) != value
+    ]
+
+
 def versions() -> dict[str, str]:
     """Returns the versions of what a run's numbers may depend on."""
     found = {"vanilla_gan": __version__, "python": platform.python_version()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
 import numpy as np
@@ -30,6 +32,7 @@ class Recorder:
         sample_every: int,
         log_every: int,
         stdout: TextIO,
+        quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
         rows_cols: tuple[int, int] = (4, 4),
         epoch_samples: bool = False,
     ) -> None:
@@ -42,6 +45,7 @@ class Recorder:
           sample_every: iterations between two pictures.
           log_every: iterations between two rows of `losses.csv`.
           stdout: where the published lines go.
+          quiet: keeps other output off the terminal while the published lines are printed.
           rows_cols: how many tiles a picture has down and across.
           epoch_samples: whether a single sample is kept after each epoch.
 
@@ -51,6 +55,7 @@ class Recorder:
         self._out_dir = out_dir
         self._sample_every = sample_every
         self._stdout = stdout
+        self._quiet = quiet
         self._grid = GridRenderer(*rows_cols)
         self._losses_csv = LossesCsv(out_dir / "losses.csv", log_every, mark)
         remove_pictures_from(out_dir, -(-start // sample_every))
@@ -67,12 +72,11 @@ class Recorder:
 
     def losses(self, block: LossBlock) -> None:
         """Appends the rows that are due; prints the published lines after a picture's iteration."""
-        if not len(block.D_loss):
-            return
         self._losses_csv.append(block.first, block.D_loss.tolist(), block.G_loss.tolist())
         # A picture's iteration is always the first of its block.
         if block.first % self._sample_every == 0:
-            self._print(block.first, block.D_loss[0], block.G_loss[0])
+            with self._quiet():
+                self._print(block.first, block.D_loss[0], block.G_loss[0])
             self._losses_csv.flush()
 
     def mark(self) -> Mark:

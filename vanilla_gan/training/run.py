@@ -27,7 +27,14 @@ from vanilla_gan.training.lock import run_lock
 from vanilla_gan.training.loop import Engine, TrainingLoop
 from vanilla_gan.training.model import Model, open_model
 from vanilla_gan.training.out_folder import check_no_strange_results, make_out_dir, move_aside
-from vanilla_gan.training.record import RunRecord, continued_config, new_record, read_record
+from vanilla_gan.training.progress import Progress
+from vanilla_gan.training.record import (
+    RunRecord,
+    changed_surroundings,
+    continued_config,
+    new_record,
+    read_record,
+)
 from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.session import choose_device
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
@@ -109,6 +116,8 @@ def _train_locked(
         }
         config = config.counted(source.splits.train.num_examples)
         record = new_record(config, dataset, device.name)
+    for line in changed_surroundings(record, device.name):
+        inform(line)
     record.config = config
     stream = _stream(config, source.splits.train, random_stream)
     images_shape = source.splits.train.images.shape if config.engine == "loop" else None
@@ -202,6 +211,7 @@ class _Attempts:
         """Trains to the end; returns False if the run was rewound and has to go on."""
         config, record = self._config, self._record
         start, mark = self._go_back()
+        progress = Progress(start, config.resolved_int("iters"), self._inform)
         recorder = Recorder(
             config.out_dir,
             start=start,
@@ -209,6 +219,7 @@ class _Attempts:
             sample_every=config.resolved_int("sample_every"),
             log_every=config.log_every,
             stdout=self._stdout,
+            quiet=progress.paused,
             rows_cols=(10, 10) if config.sample_class == "all" else (4, 4),
             epoch_samples=SYSTEMS[config.system].epoch_samples,
         )
@@ -220,9 +231,10 @@ class _Attempts:
             recorder,
             self._checkpoints,
             self._stop,
+            progress,
             rewinds=len(record.rewinds),
         )
-        with contextlib.closing(recorder):
+        with contextlib.closing(recorder), contextlib.closing(progress):
             try:
                 loop.run(start)
             except DivergedError as error:
