@@ -1,0 +1,95 @@
+"""The README says what the program does: flags with their defaults, systems, files it points to.
+
+When a flag changes, the failing test shows the table that the README should have.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import PIL.Image
+import pytest
+
+from vanilla_gan import cli
+from vanilla_gan.systems import SYSTEMS
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/porting.md"]
+# Not among the settings that `--help` lists: its own name, and a flag of pytest.
+FOREIGN_FLAGS = {"help", "durations"}
+
+Rows = list[tuple[str, ...]]
+
+
+@pytest.fixture
+def help_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
+    assert cli.main(["train", "--help"]) == 0
+    return capsys.readouterr().out
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def flags_of_help(text: str) -> Rows:
+    """Returns (flag, values, default, meaning) of each flag that `--help` lists."""
+    found = re.findall(r"^  --(\w+) (\S+)(?: \(default (.*)\))?\n      (.+)$", text, re.MULTILINE)
+    # Every flag's line must have been understood.
+    assert len(found) == len(re.findall(r"^  --", text, re.MULTILINE)) > 0
+    return [(f"--{name}", values.replace("|", ", "), *rest) for name, values, *rest in found]
+
+
+def table(rows: Rows) -> str:
+    lines = ["| Flag | Values | Default | Meaning |", "|---|---|---|---|"]
+    for flag, values, default, meaning in rows:
+        lines.append(f"| `{flag}` | {values} | {default} | {meaning} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_flags_is_that_of_help(help_text: str) -> None:
+    expected = table(flags_of_help(help_text))
+    start = read("README.md").index("| Flag | Values |")
+    found = read("README.md")[start:].split("\n\n", 1)[0]
+    assert found == expected, f"the table in README.md should be:\n{expected}\n"
+
+
+def test_every_flag_named_anywhere_is_known(help_text: str) -> None:
+    known = {flag.removeprefix("--") for flag, *_ in flags_of_help(help_text)}
+    switched_off = {f"no{name}" for name in known}
+    for document in DOCUMENTS:
+        named = set(re.findall(r"(?<![\w-])--(\w+)", read(document)))
+        assert named - known - switched_off - FOREIGN_FLAGS == set(), document
+
+
+def test_every_system_has_a_row() -> None:
+    section = read("README.md").split("\n## Systems\n", 1)[1].split("\n## ", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(SYSTEMS)
+
+
+def test_the_picture_is_one_that_the_program_writes() -> None:
+    with PIL.Image.open(ROOT / "docs" / "images" / "vanilla_2000.png") as picture:
+        assert (picture.size, picture.mode) == ((330, 337), "RGBA")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name: str) -> None:
+    text = read(name)
+    anchors = {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif not target.startswith("https://"):
+            assert (ROOT / name).parent.joinpath(target.split("#", 1)[0]).exists(), target
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_named_in_text_exist(name: str) -> None:
+    # In code marks, with a folder of this repository and an ending: `vanilla_gan/cli.py`.
+    named = re.findall(r"`((?:vanilla_gan|tests|benchmarks|docs|\.ci)/[\w/.]*\.\w+)`", read(name))
+    missing = [path for path in named if not (ROOT / path).exists()]
+    assert missing == []
