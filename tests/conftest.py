@@ -8,17 +8,47 @@ import pathlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+import numpy as np
+import offline
 import pytest
 
+SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
-@pytest.fixture
+
+@pytest.fixture(scope="session")
 def real_data_dir() -> pathlib.Path:
     """Returns the folder that holds `mnist/` and `fashion_mnist/`; skips the test without it."""
-    beside = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = pathlib.Path(os.environ.get("VANILLA_GAN_DATA") or beside)
+    folder = pathlib.Path(os.environ.get("VANILLA_GAN_DATA") or SHARED / "data")
     if not (folder / "mnist").is_dir():
         pytest.skip(f"needs the real data: no mnist/ in {folder}; set VANILLA_GAN_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> pathlib.Path:
+    """Returns the folder of the recorded runs; skips the test without it."""
+    folder = pathlib.Path(os.environ.get("VANILLA_GAN_REFERENCE") or SHARED / "reference")
+    if not (folder / "vanilla_mnist_seed0.npz").is_file():
+        pytest.skip(f"needs the recorded runs: none in {folder}; set VANILLA_GAN_REFERENCE")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def offline_data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Returns a `--data_dir` whose `mnist/` holds the offline data set; not to be written to."""
+    folder = tmp_path_factory.mktemp("offline_data")
+    (folder / "mnist").mkdir()
+    for name, content in offline.data_files().items():
+        (folder / "mnist" / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def offline_weights(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Returns the npz file of the weights that the recorded offline runs began with."""
+    path = tmp_path_factory.mktemp("offline_weights") / "seed0.npz"
+    np.savez(path, **offline.initial_weights())
+    return path
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ SYSTEM_SETTINGS = (
     "z_dim",
     "h_dim",
     "learning_rate",
+    "adam_epsilon",
     "label_smoothing",
+    "dropout_rate",
     "sample_class",
 )
 # Those of them that every system has, named by it or not.
@@ -64,7 +66,9 @@ class RunConfig:
       z_dim: length of a noise vector.
       h_dim: units of a hidden layer.
       learning_rate: of both Adam optimizers.
+      adam_epsilon: added by both to the root of the second moment, above 0.
       label_smoothing: how much less than 1 the discriminator shall say of real images, in [0, 1).
+      dropout_rate: share of a layer's values that training sets to 0, in [0, 1).
       sample_class: the class that a conditional system's pictures show, `0` to `9`, or `all`.
       dataset: one of `DATASETS`.
       data_dir: folder that holds (or shall hold) `<dataset>/train-images-idx3-ubyte[.gz]`, ...
@@ -98,7 +102,9 @@ class RunConfig:
     z_dim: int | None = None
     h_dim: int | None = None
     learning_rate: float | None = None
+    adam_epsilon: float | None = None
     label_smoothing: float | None = None
+    dropout_rate: float | None = None
     sample_class: str | None = None
     dataset: str = "auto"
     data_dir: str = "data"
@@ -145,12 +151,16 @@ class RunConfig:
                 raise _bad_value(name, getattr(self, name), f"one of {', '.join(choices)}")
         if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
             raise _bad_value("seed", self.seed, f"a whole number in 0..{MAX_SEED}")
-        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
-            raise _bad_value("learning_rate", self.learning_rate, "a number above 0")
+        for name in ("learning_rate", "adam_epsilon"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise _bad_value(name, value, "a number above 0")
         if self.gpu_memory_fraction is not None and not 0 < self.gpu_memory_fraction <= 1:
             raise _bad_value("gpu_memory_fraction", self.gpu_memory_fraction, "a number in (0, 1]")
-        if self.label_smoothing is not None and not 0 <= self.label_smoothing < 1:
-            raise _bad_value("label_smoothing", self.label_smoothing, "a number in [0, 1)")
+        for name in ("label_smoothing", "dropout_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise _bad_value(name, value, "a number in [0, 1)")
         if self.sample_class is not None and self.sample_class not in SAMPLE_CLASSES:
             raise _bad_value("sample_class", self.sample_class, "a class, 0 to 9, or all")
         parse_device(self.device)
@@ -189,7 +199,8 @@ class RunConfig:
     def counted(self, num_examples: int) -> RunConfig:
         """Returns these settings with `iters` and `sample_every` filled in from the epoch's length.
 
-        An epoch is as many iterations as whole batches fit into `num_examples` images.
+        An epoch is as many iterations as whole batches fit into `num_examples` images, and one
+        more for what is left in a system with short batches.
 
         Raises:
           UsageError: a batch is larger than that.
@@ -200,6 +211,8 @@ class RunConfig:
                 "batch_size", batch_size, f"at most the number of training images, {num_examples}"
             )
         epoch = num_examples // batch_size
+        if SYSTEMS[self.system].short_batches:
+            epoch = -(-num_examples // batch_size)
         filled: dict[str, Any] = {}
         if self.epochs is not None:
             filled["iters"] = self.epochs * epoch
@@ -222,20 +235,26 @@ class RunConfig:
         """Returns the settings that `to_json` gave.
 
         Raises:
-          ValueError: something is missing, unknown, of another type or out of range.
+          ValueError: something is unknown, of another type or out of range.
         """
         if not isinstance(settings, dict):
             raise ValueError("the settings are not an object")
         kinds = typing.get_type_hints(cls)
-        if settings.keys() != kinds.keys():
-            odd = sorted(settings.keys() ^ kinds.keys())
-            raise ValueError(f"settings missing or unknown: {', '.join(odd)}")
+        # One that is missing came with a later version, and is left at its default.
+        unknown = sorted(settings.keys() - kinds.keys())
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(unknown)}")
         for name, value in settings.items():
             # An int is not a bool here, and no float setting was recorded as an int.
             if type(value) not in (typing.get_args(kinds[name]) or (kinds[name],)):
                 raise ValueError(f"setting {name} is {value!r}")
         try:
-            return cls(**settings)
+            config = cls(**settings)
+            defaults = SYSTEMS[config.system].defaults
+            missing: dict[str, Any] = {
+                name: value for name, value in defaults.items() if name not in settings
+            }
+            return dataclasses.replace(config, **missing)
         except UsageError as error:
             raise ValueError(str(error)) from error
 

@@ -6,12 +6,15 @@ import contextlib
 import itertools
 import os
 import pathlib
+import re
+import shutil
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from vanilla_gan.errors import OutputError
 
 _TEMPORARY_SUFFIX = ".tmp"
+_TEMPORARY_NAME = re.compile(r"\..+\.\d+\.\d+\.tmp")
 _counter = itertools.count()
 
 
@@ -34,7 +37,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
       OutputError: the file could not be created, written, flushed or renamed.
     """
     final = pathlib.Path(path)
-    temporary = final.with_name(f".{final.name}.{os.getpid()}.{next(_counter)}{_TEMPORARY_SUFFIX}")
+    temporary = temporary_path(final)
     try:
         # O_EXCL: never write through somebody else's link; mode 0666: the user's umask decides.
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
@@ -57,6 +60,11 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         stream.write(content)
 
 
+def temporary_path(final: pathlib.Path) -> pathlib.Path:
+    """Returns a name beside `final` that no other process takes and `remove_leftovers` knows."""
+    return final.with_name(f".{final.name}.{os.getpid()}.{next(_counter)}{_TEMPORARY_SUFFIX}")
+
+
 def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Flushes a folder's entries to the disk, where the system can do that."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -69,10 +77,23 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> None:
-    """Removes temporary files that killed processes left in `folder` (not below it)."""
-    for leftover in pathlib.Path(folder).glob(f".*{_TEMPORARY_SUFFIX}"):
+    """Removes what killed processes left half-written or half-removed in `folder`, not below it.
+
+    What cannot be removed stays, without an error: it does no harm but take room.
+    """
+    with contextlib.suppress(OSError):
+        for leftover in pathlib.Path(folder).iterdir():
+            if _TEMPORARY_NAME.fullmatch(leftover.name):
+                remove(leftover)
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes a file, or a folder with all that is in it, as far as that is possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
         with contextlib.suppress(OSError):
-            leftover.unlink()
+            path.unlink()
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OutputError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.graph.losses import LOSSES, Losses
+from vanilla_gan.graph.step import forward, joint_solvers, network, network_inputs
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems.system import System
 
@@ -22,12 +21,23 @@ class Gan(NamedTuple):
     [B, 1], losses scalars. `theta_*` are lists of variables, `*_optimizer` the two Adams and
     `*_solver` the operations that run them. `finite` says for every variable, by name, whether all
     of its values are: bool scalars.
+
+    In a system with two modes `G_sample`, `D_prob` and `D_logit` come from inference, what goes
+    into the losses from training, and `iteration` is a placeholder, an int64 scalar: training draws
+    random numbers that depend on it. In any other there is one mode, `D_prob` is `D_real`,
+    `D_logit` is `D_logit_real`, and `iteration` is None.
+
+    With `joint_updates` both solvers and losses have to be run at once, fed with `X` and `Z`;
+    otherwise first D's, then G's.
     """
 
     X: Any
     Z: Any
     y: Any
+    iteration: Any
     G_sample: Any
+    D_prob: Any
+    D_logit: Any
     D_real: Any
     D_logit_real: Any
     D_fake: Any
@@ -42,6 +52,7 @@ class Gan(NamedTuple):
     G_solver: Any
     init: Any
     finite: dict[str, Any]
+    joint_updates: bool
 
 
 def build_gan(system: System, config: Any, seed: int) -> Gan:
@@ -49,7 +60,8 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
     Args:
       system: the published program.
-      config: its settings; `loss`, `init`, `learning_rate` and the system's own sizes are read.
+      config: its settings; `loss`, `init`, `learning_rate`, `adam_epsilon`, `seed` and the system's
+        own are read.
       seed: decides the initial weights, as the graph's random seed.
 
     Returns:
@@ -67,36 +79,42 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     y = None
     if system.conditional:
         y = tf.placeholder(tf.float32, shape=[None, NUM_CLASSES], name="y")
-    labels = labels_of(system, y)
+    iteration = tf.placeholder(tf.int64, shape=[], name="iteration") if system.two_modes else None
 
     # The generator and the first discriminator create the variables; the second one reuses them.
-    with network("generator", reuse=False):
-        G_sample = system.generator(Z, config, **labels)
-    with network("discriminator", reuse=False):
-        D_real, D_logit_real = system.discriminator(X, config, **labels)
-    with network("discriminator_reused", reuse=True):
-        D_fake, D_logit_fake = system.discriminator(G_sample, config, **labels)
-
-    D_loss, G_loss = losses(config, D_logit_real, D_logit_fake)
+    step = forward(system, config, X, Z, y, iteration, reuse=False)
+    G_sample, D_prob, D_logit = step.G_sample, step.D_real, step.D_logit_real
+    if system.two_modes:
+        inference = network_inputs(system, y)
+        with network("generator_inference", reuse=True):
+            G_sample = system.generator(Z, config, **inference)
+        with network("discriminator_inference", reuse=True):
+            D_prob, D_logit = system.discriminator(X, config, **inference)
 
     theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
 
-    D_optimizer = tf.train.AdamOptimizer(config.learning_rate, name="D_solver")
-    G_optimizer = tf.train.AdamOptimizer(config.learning_rate, name="G_solver")
-    D_solver = D_optimizer.minimize(D_loss, var_list=theta_D)
-    G_solver = G_optimizer.minimize(G_loss, var_list=theta_G)
+    D_optimizer = adam(config, "D_solver")
+    G_optimizer = adam(config, "G_solver")
+    if system.joint_updates:
+        D_solver, G_solver = joint_solvers(step, D_optimizer, G_optimizer, theta_D, theta_G)
+    else:
+        D_solver = D_optimizer.minimize(step.D_loss, var_list=theta_D)
+        G_solver = G_optimizer.minimize(step.G_loss, var_list=theta_G)
 
     return Gan(
         X=X,
         Z=Z,
         y=y,
+        iteration=iteration,
         G_sample=tf.identity(G_sample, name="G_sample"),
-        D_real=D_real,
-        D_logit_real=D_logit_real,
-        D_fake=D_fake,
-        D_logit_fake=D_logit_fake,
-        D_loss=D_loss,
-        G_loss=G_loss,
+        D_prob=D_prob,
+        D_logit=D_logit,
+        D_real=step.D_real,
+        D_logit_real=step.D_logit_real,
+        D_fake=step.D_fake,
+        D_logit_fake=step.D_logit_fake,
+        D_loss=step.D_loss,
+        G_loss=step.G_loss,
         theta_D=theta_D,
         theta_G=theta_G,
         D_optimizer=D_optimizer,
@@ -108,31 +126,17 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
             variable.op.name: tf.reduce_all(tf.is_finite(variable))
             for variable in tf.global_variables()
         },
+        joint_updates=system.joint_updates,
     )
 
 
-@contextlib.contextmanager
-def network(name: str, *, reuse: bool) -> Iterator[None]:
-    """Enters the scopes of one application of a network.
+def adam(config: Any, name: str) -> Any:
+    """Returns an Adam of the settings, with the listings' other constants, which are the defaults.
 
-    The published variables are called `D_W1`, not `discriminator/D_W1`. So the name scope names the
-    operations, while the variable scope is the surrounding one and only says whether variables are
-    created or reused.
+    `alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t)`, `theta -= alpha * m / (sqrt(v) + epsilon)`:
+    epsilon stands where Keras has it too, who takes 1e-7 where TensorFlow takes 1e-8.
     """
-    scope = tf.get_variable_scope()
-    with tf.variable_scope(scope, reuse=reuse, auxiliary_name_scope=False), tf.name_scope(name):
-        yield
-
-
-def labels_of(system: System, y: Any) -> dict[str, Any]:
-    """Returns what a network of the system takes beside its input: `y` or nothing."""
-    return {"y": y} if system.conditional else {}
-
-
-def losses(config: Any, D_logit_real: Any, D_logit_fake: Any) -> Losses:
-    """Returns the losses that the settings name, for logits float32 [B, 1]."""
-    with tf.name_scope("losses"):
-        return LOSSES[config.loss](D_logit_real, D_logit_fake, 1.0 - config.label_smoothing)
+    return tf.train.AdamOptimizer(config.learning_rate, epsilon=config.adam_epsilon, name=name)
 
 
 def owned_variables(names_D: Sequence[str], names_G: Sequence[str]) -> tuple[list[Any], list[Any]]:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.graph.gan import Gan, labels_of, losses, network
+from vanilla_gan.graph.gan import Gan
+from vanilla_gan.graph.step import Forward, forward, joint_solvers, losses, network, network_inputs
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems.system import System
 
@@ -25,6 +26,8 @@ class LoopGraph(NamedTuple):
       rows: placeholder, int32 [k, B], the batches of `k` iterations as rows of `images`.
       Z_D, Z_G: placeholders, float32 [k, B, Z_dim], the noise of the two solvers' steps; one and
         the same placeholder in a system that shares it.
+      first: placeholder, int64 scalar, the first of the iterations; None in a system whose step
+        does not depend on it.
       D_loss, G_loss: float32 [k]; fetching them trains the `k` iterations.
     """
 
@@ -33,6 +36,7 @@ class LoopGraph(NamedTuple):
     rows: Any
     Z_D: Any
     Z_G: Any
+    first: Any
     D_loss: Any
     G_loss: Any
 
@@ -40,9 +44,10 @@ class LoopGraph(NamedTuple):
 def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, int]) -> LoopGraph:
     """Adds the loop to the graph of `gan`.
 
-    Within an iteration only what must wait does: the discriminator's update comes before the
-    generator's step reads the discriminator, and both updates before the next iteration reads
-    anything. The two generators and the two discriminators of an iteration may run side by side.
+    Within an iteration only what must wait does: unless a system has joint updates, the
+    discriminator's comes before the generator's step reads the discriminator; and both updates come
+    before the next iteration reads anything. The two generators and the two discriminators of an
+    iteration may run side by side.
 
     Args:
       system: the published program that `gan` was built of.
@@ -60,6 +65,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     Z_G = Z_D
     if not system.shared_noise:
         Z_G = tf.placeholder(tf.float32, [None, None, config.z_dim], name="Z_G")
+    first = tf.placeholder(tf.int64, [], name="first") if system.two_modes else None
     steps = tf.shape(rows)[0]
 
     def step(k: Any, D_losses: Any, G_losses: Any) -> tuple[Any, Any, Any]:
@@ -70,31 +76,32 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             y_mb = None
             if labels is not None:
                 y_mb = tf.one_hot(tf.cast(tf.gather(labels, rows[k]), tf.int32), NUM_CLASSES)
-            inputs = labels_of(system, y_mb)
-
-            with network("generator_D", reuse=True):
-                G_sample_D = system.generator(Z_D[k], config, **inputs)
-            # The discriminator's update leaves the generator alone: the same noise gives the same.
-            G_sample_G = G_sample_D
-            if not system.shared_noise:
-                with network("generator_G", reuse=True):
-                    G_sample_G = system.generator(Z_G[k], config, **inputs)
-
-            with network("discriminator_real", reuse=True):
-                _, D_logit_real = system.discriminator(X_mb, config, **inputs)
-            with network("discriminator_fake", reuse=True):
-                _, D_logit_fake = system.discriminator(G_sample_D, config, **inputs)
-            D_loss, _ = losses(config, D_logit_real, D_logit_fake)
-            D_solver = gan.D_optimizer.minimize(D_loss, var_list=gan.theta_D)
-
-        with tf.control_dependencies([D_solver]):
-            with network("discriminator_updated", reuse=True):
-                _, D_logit_fake = system.discriminator(G_sample_G, config, **inputs)
-            _, G_loss = losses(config, D_logit_real, D_logit_fake)
-            G_solver = gan.G_optimizer.minimize(G_loss, var_list=gan.theta_G)
+            iteration = None if first is None else first + tf.cast(k, tf.int64)
+            forward_D = forward(system, config, X_mb, Z_D[k], y_mb, iteration, reuse=True)
+            if system.joint_updates:
+                G_loss = forward_D.G_loss
+                D_solver, G_solver = joint_solvers(
+                    forward_D, gan.D_optimizer, gan.G_optimizer, gan.theta_D, gan.theta_G
+                )
+            else:
+                D_solver = gan.D_optimizer.minimize(forward_D.D_loss, var_list=gan.theta_D)
+                G_loss, G_solver = generator_step(forward_D, D_solver, Z_G[k], y_mb)
 
         with tf.control_dependencies([D_solver, G_solver]):
-            return k + 1, D_losses.write(k, D_loss), G_losses.write(k, G_loss)
+            return k + 1, D_losses.write(k, forward_D.D_loss), G_losses.write(k, G_loss)
+
+    def generator_step(forward_D: Forward, D_solver: Any, Z_mb: Any, y_mb: Any) -> tuple[Any, Any]:
+        inputs = network_inputs(system, y_mb)
+        # The discriminator's update leaves the generator alone: the same noise gives the same.
+        G_sample = forward_D.G_sample
+        if not system.shared_noise:
+            with network("generator_G", reuse=True):
+                G_sample = system.generator(Z_mb, config, **inputs)
+        with tf.control_dependencies([D_solver]):
+            with network("discriminator_updated", reuse=True):
+                _, D_logit_fake = system.discriminator(G_sample, config, **inputs)
+            _, G_loss = losses(config, forward_D.D_logit_real, D_logit_fake)
+            return G_loss, gan.G_optimizer.minimize(G_loss, var_list=gan.theta_G)
 
     with tf.name_scope("training_loop"):
         _, D_losses, G_losses = tf.while_loop(
@@ -108,7 +115,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             # More would only let the next iteration's constants run ahead.
             parallel_iterations=1,
         )
-        return LoopGraph(images, labels, rows, Z_D, Z_G, D_losses.stack(), G_losses.stack())
+        return LoopGraph(images, labels, rows, Z_D, Z_G, first, D_losses.stack(), G_losses.stack())
 
 
 def _data_variable(name: str, shape: Sequence[int]) -> Any:

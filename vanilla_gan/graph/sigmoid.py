@@ -29,9 +29,10 @@ def sigmoid_tf1(x: Any) -> Any:
     """Returns the sigmoid of a float32 tensor, with the rounding of TensorFlow 1.15 on the CPU.
 
     TensorFlow 1.x evaluated a rational approximation: good to 1.4e-7 absolutely, but 2e-4
-    relatively at -8, and exactly 0 below about -15, where today's kernel still returns 2e-9. The
-    logarithm of it is what the published log losses are made of, and the exact 0 is why they end
-    in NaN. This function gives the same bits as TensorFlow 1.15.5 for every input that was tried.
+    relatively at -8, and exactly 0 from -18 on down (for some logits from -15.9 on), where today's
+    kernel still returns 1.5e-8. The logarithm of it is what the published log losses are made of,
+    and the exact 0 is why they end in NaN. This function gives the same bits as TensorFlow 1.15.5
+    for every input that was tried.
 
     The gradient is that of TensorFlow in all versions, `y * (1 - y)`.
 

@@ -1,4 +1,4 @@
-"""Weights and biases: `weight_var` (xavier) and `bias_var` (zero) through `tf.get_variable`."""
+"""Variables through `tf.get_variable`: `weight_var` (xavier), `bias_var` (zero), and others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from typing import Any
 from vanilla_gan.graph.tf1 import tf
 
 
-def weight_var(shape: Sequence[int], name: str, init: str = "xavier") -> Any:
+def weight_var(
+    shape: Sequence[int], name: str, init: str = "xavier", fan_in: int | None = None
+) -> Any:
     """Returns the xavier-initialised weight `name` of the current variable scope.
 
     Args:
-      shape: the weight's sizes; rows are the fan-in of a matrix.
+      shape: the weight's sizes: rows and columns of a matrix; of a convolution's kernel, height,
+        width and two numbers of channels, of which each counts height * width times as a fan.
       name: its name within the scope, as in the listing.
       init: `xavier`, uniform in +-sqrt(6 / (fan_in + fan_out)), which is the default form of
         `tf.contrib.layers.xavier_initializer`; or `xavier_normal`, normal with standard deviation
         `1 / sqrt(fan_in / 2)`, the form of the published repository.
+      fan_in: of the normal form; the rows of a matrix unless given.
 
     Returns:
       A float32 resource variable. Its initial value depends on the graph's seed, its own full name
@@ -26,7 +30,7 @@ def weight_var(shape: Sequence[int], name: str, init: str = "xavier") -> Any:
 
     Source: `weight_var` of the 2016 post; `xavier_init` of `gan_tensorflow.py`.
     """
-    return _variable(shape, name, _XAVIER[init](shape, _operation_seed(name)))
+    return _variable(shape, name, _XAVIER[init](fan_in or shape[0], seed_of(name)))
 
 
 def bias_var(shape: Sequence[int], name: str) -> Any:
@@ -37,28 +41,21 @@ def bias_var(shape: Sequence[int], name: str) -> Any:
     return _variable(shape, name, tf.zeros_initializer())
 
 
-def dense(x: Any, units: int, name: str, init: str = "xavier") -> Any:
-    """Returns a fully connected layer of `x`, float32 [B, n] -> [B, units], without activation.
+def scale_var(shape: Sequence[int], name: str) -> Any:
+    """Returns the factor `name` of the current variable scope, float32, initially one."""
+    return _variable(shape, name, tf.ones_initializer())
 
-    Its variables are `NAME/kernel`, xavier, and `NAME/bias`, zero, as `tf.layers.dense` names them.
 
-    Source: `tf.layers.dense` of TensorFlow 1.x with its defaults.
+def statistic_var(shape: Sequence[int], name: str, initial: float) -> Any:
+    """Returns a variable that operations of the graph keep up and no solver trains, float32.
+
+    It is saved and restored like the trained ones.
     """
-    with tf.variable_scope(name):
-        kernel = weight_var([x.shape.as_list()[-1], units], "kernel", init)
-        bias = bias_var([units], "bias")
-        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+    return _variable(shape, name, tf.constant_initializer(initial), trainable=False)
 
 
-def _variable(shape: Sequence[int], name: str, initializer: Any) -> Any:
-    # Resource variables whatever the program around us has set: their Adam is one fused kernel.
-    return tf.get_variable(
-        name, shape, dtype=tf.float32, initializer=initializer, use_resource=True
-    )
-
-
-def _operation_seed(name: str) -> int:
-    """Returns a seed of the variable's full name.
+def seed_of(name: str) -> int:
+    """Returns a seed in 0..2**31 - 1 of what is called `name` in the current variable scope.
 
     Left to itself TensorFlow numbers its random operations in the order of construction, so that
     one more node anywhere would change every initial weight.
@@ -67,13 +64,25 @@ def _operation_seed(name: str) -> int:
     return zlib.crc32(f"{scope}/{name}".encode()) & 0x7FFFFFFF
 
 
-def _xavier_uniform(shape: Sequence[int], seed: int) -> Any:
-    del shape  # the initializer is told again
+def _variable(shape: Sequence[int], name: str, initializer: Any, trainable: bool = True) -> Any:
+    # Resource variables whatever the program around us has set: their Adam is one fused kernel.
+    return tf.get_variable(
+        name,
+        shape,
+        dtype=tf.float32,
+        initializer=initializer,
+        trainable=trainable,
+        use_resource=True,
+    )
+
+
+def _xavier_uniform(fan_in: int, seed: int) -> Any:
+    del fan_in  # the initializer sees the shape
     return tf.glorot_uniform_initializer(seed=seed)
 
 
-def _xavier_normal(shape: Sequence[int], seed: int) -> Any:
-    return tf.random_normal_initializer(stddev=1.0 / math.sqrt(shape[0] / 2.0), seed=seed)
+def _xavier_normal(fan_in: int, seed: int) -> Any:
+    return tf.random_normal_initializer(stddev=1.0 / math.sqrt(fan_in / 2.0), seed=seed)
 
 
 _XAVIER = {"xavier": _xavier_uniform, "xavier_normal": _xavier_normal}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,8 @@ from vanilla_gan.errors import WeightsError
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
+_SHOWN = 200  # characters of a file's own text in a message
+
 # What zipfile, zlib and numpy raise for a file that is not what it claims to be.
 _DAMAGE = (
     OSError,
@@ -25,6 +29,9 @@ _DAMAGE = (
     NotImplementedError,
     RuntimeError,
     OverflowError,
+    SyntaxError,  # numpy parses a header as a Python expression, and where that fails, tokens
+    tokenize.TokenError,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -57,7 +64,7 @@ def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, .
     except FileNotFoundError as error:
         raise WeightsError(f"{where}: no such file; --init_weights takes an npz file") from error
     except _DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = _shown(" ".join(str(error).split())) or type(error).__name__
         raise WeightsError(
             f"{where}: cannot be read as an npz file ({reason}); expected what numpy.savez writes, "
             f"with the arrays {', '.join(sorted(shapes))}"
@@ -69,11 +76,20 @@ def _check_names(where: str, found: set[str], expected: set[str]) -> None:
     if expected - found:
         parts.append(f"missing {', '.join(sorted(expected - found))}")
     if found - expected:
-        parts.append(f"unknown {', '.join(sorted(found - expected))}")
+        parts.append(f"unknown {_shown(', '.join(sorted(found - expected)))}")
     if parts:
         raise WeightsError(
             f"{where}: {'; '.join(parts)}; expected exactly {', '.join(sorted(expected))}"
         )
+
+
+def _shown(text: str) -> str:
+    """Returns text out of a file as it can stand in a message: one line, and no longer than that.
+
+    The names in a damaged archive are any bytes.
+    """
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}..."
 
 
 def _read(
@@ -81,13 +97,10 @@ def _read(
 ) -> npt.NDArray[np.float32]:
     with archive.open(f"{name}.npy") as member:
         version = np.lib.format.read_magic(member)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
+        # Later versions are for headers of up to 4 GB, which no array of numbers needs.
+        if version != (1, 0):
             raise ValueError(f"{name} has npy format version {version}")
-        found, fortran_order, dtype = read_header(member)
+        found, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
         if found != shape:
             raise WeightsError(f"{where}: {name} has shape {list(found)}, expected {list(shape)}")
         if dtype.kind not in "fiu":

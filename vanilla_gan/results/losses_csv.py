@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import zlib
 from typing import BinaryIO, NamedTuple
 
 from vanilla_gan.errors import CheckpointError
-from vanilla_gan.files import unwritable
+from vanilla_gan.files import unwritable, write_whole
 
+LOSSES = "losses.csv"
 HEADER = b"iteration,d_loss,g_loss\n"
 
 
@@ -23,8 +25,8 @@ class Mark(NamedTuple):
 class LossesCsv:
     """Appends rows `iteration,d_loss,g_loss`, losses as `%.9g`: enough digits for any float32."""
 
-    def __init__(self, path: str | os.PathLike[str], log_every: int, mark: Mark | None) -> None:
-        """Opens the file behind `mark`, cutting off what follows; or anew, if `mark` is None.
+    def __init__(self, path: str | os.PathLike[str], log_every: int, mark: Mark) -> None:
+        """Opens the file behind `mark`, cutting off what follows.
 
         Raises:
           CheckpointError: what the file holds before `mark` is not what was written there.
@@ -32,17 +34,12 @@ class LossesCsv:
         """
         self._path = pathlib.Path(path)
         self._log_every = log_every
+        self._size, self._crc32 = mark
+        check_mark(self._path, mark)
         try:
-            if mark is None:
-                self._file: BinaryIO = open(self._path, "wb")  # noqa: SIM115 - closed by close()
-                self._size = self._crc32 = 0
-                self._write(HEADER)
-            else:
-                check_mark(self._path, mark)
-                self._file = open(self._path, "r+b")  # noqa: SIM115 - closed by close()
-                self._size, self._crc32 = mark
-                self._file.truncate(mark.size)
-                self._file.seek(mark.size)
+            self._file: BinaryIO = open(self._path, "r+b")  # noqa: SIM115 - closed by close()
+            self._file.truncate(mark.size)
+            self._file.seek(mark.size)
         except OSError as error:
             raise unwritable(self._path, error) from error
 
@@ -74,10 +71,17 @@ class LossesCsv:
             raise unwritable(self._path, error) from error
 
     def mark(self) -> Mark:
-        """Flushes all rows to the disk and returns where the file ends."""
+        """Flushes all rows to the disk and returns where the file ends.
+
+        Raises:
+          OutputError: they could not be written, or the file is no longer there.
+        """
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
+            if not os.fstat(self._file.fileno()).st_nlink:
+                # Written to all the same, but to be found by nobody.
+                raise FileNotFoundError(errno.ENOENT, "it was removed")
         except OSError as error:
             raise unwritable(self._path, error) from error
         return Mark(self._size, self._crc32)
@@ -97,6 +101,16 @@ class LossesCsv:
         self._file.write(content)
         self._size += len(content)
         self._crc32 = zlib.crc32(content, self._crc32)
+
+
+def begin_losses(path: pathlib.Path) -> Mark:
+    """Writes the file of a run that begins, the header alone, and returns where it ends.
+
+    Raises:
+      OutputError: it could not be written.
+    """
+    write_whole(path, HEADER)
+    return Mark(len(HEADER), zlib.crc32(HEADER))
 
 
 def check_mark(path: pathlib.Path, mark: Mark) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
+
+from vanilla_gan.files import unwritable
 
 
 def picture_path(out_dir: pathlib.Path, number: int) -> pathlib.Path:
@@ -22,8 +23,14 @@ def numbered_pictures(out_dir: pathlib.Path) -> dict[int, pathlib.Path]:
 
 
 def remove_pictures_from(out_dir: pathlib.Path, number: int) -> None:
-    """Removes pictures `number` and later: the run goes back to before they were made."""
+    """Removes pictures `number` and later: the run goes back to before they were made.
+
+    Raises:
+      OutputError: one of them cannot be removed.
+    """
     for found, path in numbered_pictures(out_dir).items():
         if found >= number:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(path, error) from error

@@ -71,6 +71,7 @@ SYSTEM = System(
         "z_dim": 100,
         "h_dim": 128,
         "learning_rate": 1e-3,
+        "adam_epsilon": 1e-8,
         "label_smoothing": 0.0,
         "sample_class": "7",
     },

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
+from vanilla_gan.graph.layers import dense
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.graph.variables import dense
 from vanilla_gan.systems import noise
 from vanilla_gan.systems.system import System
 
@@ -68,6 +68,7 @@ SYSTEM = System(
         "z_dim": 100,
         "h_dim": 128,
         "learning_rate": 1e-3,
+        "adam_epsilon": 1e-8,
         "label_smoothing": 0.1,
     },
     generator=generator,
@@ -78,4 +79,5 @@ SYSTEM = System(
     scale=symmetric_scale,
     shared_noise=True,
     epoch_samples=True,
+    fixed_picture_noise=True,
 )

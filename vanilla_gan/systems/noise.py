@@ -12,3 +12,8 @@ def uniform(random_stream: np.random.RandomState, m: int, n: int) -> npt.NDArray
     Source: `sample_Z` of the published program.
     """
     return random_stream.uniform(-1.0, 1.0, size=[m, n])
+
+
+def normal(random_stream: np.random.RandomState, m: int, n: int) -> npt.NDArray[np.float64]:
+    """Draws noise, float64 [m, n], normal with mean 0 and standard deviation 1."""
+    return random_stream.normal(size=[m, n])

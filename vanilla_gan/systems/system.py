@@ -19,8 +19,8 @@ class System:
       defaults: the settings that come with the system (`batch_size`, `z_dim`, ...); each is a flag,
         and a flag that is not among them does not apply to the system.
       generator: `(z, config) -> G_sample`; creates or reuses its variables in the current scope.
-        A conditional one takes the labels too, `(z, config, y)`.
-      discriminator: `(x, config) -> (D_prob, D_logit)`, or `(x, config, y)`; likewise.
+        A conditional one takes the labels too, `y=`, one with two modes the pass, `training=`.
+      discriminator: `(x, config) -> (D_prob, D_logit)`; likewise.
       theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
         of the listing's own lists.
       sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
@@ -28,8 +28,17 @@ class System:
         array or tensor alike.
       conditional: whether the networks take `y`, one-hot labels float32 [B, 10].
       shared_noise: whether both solvers' steps of an iteration see the same noise.
-      epoch_samples: whether a single sample is drawn after each epoch, and kept. Then the noise of
-        the 4x4 pictures, of which the published program knows nothing, comes from a stream apart.
+      short_batches: whether an epoch ends with a batch of what is left of it; otherwise the last
+        batch reaches over into the next epoch.
+      two_modes: whether the networks differ in training and inference. Then they take `training`, a
+        `TrainingPass`, or None for inference; it needs `joint_updates`.
+      joint_updates: whether both gradients come from one forward pass and are applied together;
+        otherwise the generator's step sees the updated discriminator. It needs `shared_noise`.
+      epoch_samples: whether a single sample is drawn after each epoch, and kept.
+      fixed_picture_noise: whether all 4x4 pictures show the same noise, drawn from a stream apart
+        and not from the one that training draws from.
+      last_picture: whether a picture that would be due right behind the last iteration is drawn,
+        as by a listing that draws after its epochs; it needs `fixed_picture_noise`.
     """
 
     source: str
@@ -42,7 +51,26 @@ class System:
     scale: Callable[[Any], Any]
     conditional: bool = False
     shared_noise: bool = False
+    short_batches: bool = False
+    two_modes: bool = False
+    joint_updates: bool = False
     epoch_samples: bool = False
+    fixed_picture_noise: bool = False
+    last_picture: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks that the attributes go together.
+
+        Raises:
+          ValueError: one needs another that is not set.
+        """
+        for name, needed in (
+            ("two_modes", "joint_updates"),
+            ("joint_updates", "shared_noise"),
+            ("last_picture", "fixed_picture_noise"),
+        ):
+            if getattr(self, name) and not getattr(self, needed):
+                raise ValueError(f"a system with {name} needs {needed}")
 
     def pixels(self) -> npt.NDArray[np.float32]:
         """Returns `scale` of 0..255, float32 [256]."""

@@ -1,4 +1,4 @@
-"""`--engine feed`: the published session loop, two `session.run` an iteration."""
+"""`--engine feed`: the published session loop, two `session.run` an iteration; one if joint."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ class FeedEngine:
         for k, rows in enumerate(steps.rows):
             X_mb, y_mb = self._train.examples(rows)
             y = {} if gan.y is None else {gan.y: y_mb}
+
+            if gan.joint_updates:
+                it = {} if gan.iteration is None else {gan.iteration: steps.first + k}
+                _, _, D_loss[k], G_loss[k] = sess.run(
+                    [gan.D_solver, gan.G_solver, gan.D_loss, gan.G_loss],
+                    feed_dict={gan.X: X_mb, gan.Z: steps.Z_D[k], **y, **it},
+                )
+                continue
 
             _, D_loss[k] = sess.run(
                 [gan.D_solver, gan.D_loss], feed_dict={gan.X: X_mb, gan.Z: steps.Z_D[k], **y}

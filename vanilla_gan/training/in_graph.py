@@ -23,8 +23,12 @@ class LoopEngine:
                 session.run(initializer, feed_dict={initializer.inputs[1]: data})
         self._shared_noise = loop.Z_G is loop.Z_D
         noise = [loop.Z_D] if self._shared_noise else [loop.Z_D, loop.Z_G]
+        self._feeds_first = loop.first is not None
+        first = [loop.first] if self._feeds_first else []
         # Resolves fetches and feeds once, not once a block.
-        self._run = session.make_callable([loop.D_loss, loop.G_loss], feed_list=[loop.rows, *noise])
+        self._run = session.make_callable(
+            [loop.D_loss, loop.G_loss], feed_list=[loop.rows, *noise, *first]
+        )
 
     def train(self, steps: StepsDraw) -> LossBlock:
         """Trains the iterations of `steps`; updates the session's variables.
@@ -33,5 +37,6 @@ class LoopEngine:
           The losses of each iteration.
         """
         noise = [steps.Z_D] if self._shared_noise else [steps.Z_D, steps.Z_G]
-        D_loss, G_loss = self._run(steps.rows.astype(np.int32), *noise)
+        first = [np.int64(steps.first)] if self._feeds_first else []
+        D_loss, G_loss = self._run(steps.rows.astype(np.int32), *noise, *first)
         return LossBlock(steps.first, D_loss, G_loss)

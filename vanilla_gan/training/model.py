@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -79,7 +80,7 @@ class Model:
             self._saver.save(self.session, prefix, write_meta_graph=False, write_state=False)
         except (tf.errors.OpError, ValueError) as error:
             # TensorFlow reports a full disk, a missing folder and the like as errors of its own.
-            raise OSError(errno.EIO, " ".join(str(error).split())[:200], prefix) from error
+            raise OSError(errno.EIO, _reason(error), prefix) from error
 
     def restore(self, prefix: str) -> None:
         """Reads all variables back from what `save` wrote.
@@ -90,9 +91,10 @@ class Model:
         try:
             self._saver.restore(self.session, prefix)
         except (tf.errors.OpError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
             raise CheckpointError(
-                f"{os.path.dirname(prefix)} cannot be restored: {reason}"
+                f"{os.path.dirname(prefix)} cannot be restored: {_reason(error)}; it was written "
+                "by another version of this program; continue the run with that one, or choose "
+                "another --out"
             ) from error
 
 
@@ -121,3 +123,16 @@ def open_model(
     graph.finalize()
     with tf.Session(graph=graph, config=config_proto(config, device)) as session:
         yield Model(gan, loop, session, saver)
+
+
+def _reason(error: Exception) -> str:
+    """Returns what TensorFlow says went wrong, without the traces around it.
+
+    An error of an operation says it behind the line that names the node, a file system's reason
+    behind the name of the file.
+    """
+    lines = str(error).splitlines()
+    for before, line in itertools.pairwise(lines):
+        if before.startswith("Node: "):
+            return line.rpartition("; ")[2].strip()
+    return " ".join(" ".join(lines).split())[:200]

@@ -7,7 +7,8 @@ import pathlib
 import shutil
 
 from vanilla_gan.errors import OutputError, RunConflictError, UsageError
-from vanilla_gan.files import unwritable
+from vanilla_gan.files import temporary_path, unwritable
+from vanilla_gan.results.losses_csv import HEADER, LOSSES
 from vanilla_gan.results.pictures import numbered_pictures
 from vanilla_gan.training.lock import LOCK
 
@@ -30,31 +31,38 @@ def make_out_dir(out_dir: pathlib.Path) -> None:
         ) from error
     except OSError as error:
         raise unwritable(out_dir, error) from error
-    probe = out_dir / f".writable.{os.getpid()}.tmp"
+    probe = temporary_path(out_dir / "writable")
     try:
         probe.touch()
-        probe.unlink()
+        # Another start may have taken it for a leftover.
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(out_dir, error) from error
 
 
-def check_no_strange_results(out_dir: pathlib.Path) -> None:
-    """Checks that a run without `run.json` overwrites nobody's results.
+def check_no_results(out_dir: pathlib.Path, lacking: str) -> None:
+    """Checks that a run that begins in a folder overwrites no results.
+
+    Args:
+      out_dir: the folder.
+      lacking: what it would have to hold besides for these results to be continued.
 
     Raises:
       RunConflictError: the folder holds pictures or losses.
     """
-    if numbered_pictures(out_dir) or (out_dir / "losses.csv").exists():
+    losses = out_dir / LOSSES
+    if numbered_pictures(out_dir) or (losses.exists() and losses.stat().st_size > len(HEADER)):
         raise RunConflictError(
-            f"{out_dir} holds pictures or losses but no run.json to continue from; choose another "
-            "--out, or give --overwrite, which first moves them aside"
+            f"{out_dir} holds pictures or losses but no {lacking} to continue from; put that back, "
+            "choose another --out, or give --overwrite, which first moves them aside"
         )
 
 
 def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
     """Renames a folder with results to `<out>.1`, or the first number that is free.
 
-    A `.gitkeep` stays behind in a new, empty folder.
+    A `.gitkeep` stays behind in a new, empty folder. Must be called with the folder locked: the
+    lock goes with it, so that at no moment another start can lock a folder that is on its way.
 
     Returns:
       Where the results are now; None if there were none.
@@ -62,17 +70,16 @@ def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
     Raises:
       OutputError: the folder cannot be renamed.
     """
-    results = {path.name for path in out_dir.iterdir()} - {_KEPT, LOCK}
-    if not results:
-        return None
-    (out_dir / LOCK).unlink(missing_ok=True)
     real = out_dir.resolve()
     number = 1
-    while (aside := real.with_name(f"{real.name}.{number}")).exists():
+    while os.path.lexists(aside := real.with_name(f"{real.name}.{number}")):
         number += 1
     try:
+        if not {path.name for path in real.iterdir()} - {_KEPT, LOCK}:
+            return None
         real.rename(aside)
-        real.mkdir()
+        (aside / LOCK).unlink(missing_ok=True)
+        real.mkdir(exist_ok=True)
         if (aside / _KEPT).exists():
             shutil.copy(aside / _KEPT, real / _KEPT)
     except OSError as error:

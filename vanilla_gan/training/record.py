@@ -128,10 +128,11 @@ def continued_config(record: RunRecord, config: RunConfig, given: Collection[str
     Raises:
       RunConflictError: a given setting, on which the run's numbers depend, is not the run's.
     """
-    then = record.config.to_json()
+    # Whatever `auto` was then, it is what it means for this run.
+    then = {**record.config.to_json(), "dataset": record.dataset["name"]}
     now = {name: getattr(config, name) for name in given}
-    if now.get("dataset") == "auto":
-        del now["dataset"]  # whatever it was then, it is what `auto` means for this run
+    if now.get("dataset") in ("auto", then["dataset"]):
+        del now["dataset"]
     different = [
         f"--{name} was {then[name]}, is {value}"
         for name, value in sorted(now.items())

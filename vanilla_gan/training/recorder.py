@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import pathlib
-import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
@@ -12,12 +13,15 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.files import unwritable
 from vanilla_gan.results.epoch_samples import EpochSamples
 from vanilla_gan.results.grid import GridRenderer
-from vanilla_gan.results.losses_csv import LossesCsv, Mark
+from vanilla_gan.results.losses_csv import LOSSES, LossesCsv, Mark
 from vanilla_gan.results.pictures import picture_path, remove_pictures_from
 from vanilla_gan.training.losses import LossBlock
+
+# `./run.sh | head`, and a terminal that was closed.
+_NOBODY_READS = (errno.EPIPE, errno.EIO)
 
 
 class Recorder:
@@ -28,10 +32,11 @@ class Recorder:
         out_dir: pathlib.Path,
         *,
         start: int,
-        mark: Mark | None,
+        mark: Mark,
         sample_every: int,
         log_every: int,
         stdout: TextIO,
+        stdout_closed: Callable[[], object],
         quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
         rows_cols: tuple[int, int] = (4, 4),
         epoch_samples: bool = False,
@@ -41,10 +46,11 @@ class Recorder:
         Args:
           out_dir: the run's folder.
           start: the iteration that comes next.
-          mark: where `losses.csv` ended at that point; None to begin it.
+          mark: where `losses.csv` ended at that point.
           sample_every: iterations between two pictures.
           log_every: iterations between two rows of `losses.csv`.
           stdout: where the published lines go.
+          stdout_closed: called when nobody reads these lines any more.
           quiet: keeps other output off the terminal while the published lines are printed.
           rows_cols: how many tiles a picture has down and across.
           epoch_samples: whether a single sample is kept after each epoch.
@@ -55,9 +61,10 @@ class Recorder:
         self._out_dir = out_dir
         self._sample_every = sample_every
         self._stdout = stdout
+        self._stdout_closed = stdout_closed
         self._quiet = quiet
         self._grid = GridRenderer(*rows_cols)
-        self._losses_csv = LossesCsv(out_dir / "losses.csv", log_every, mark)
+        self._losses_csv = LossesCsv(out_dir / LOSSES, log_every, mark)
         remove_pictures_from(out_dir, -(-start // sample_every))
         self._epoch_samples = EpochSamples(out_dir, start, sample_every) if epoch_samples else None
 
@@ -88,15 +95,25 @@ class Recorder:
         self._losses_csv.close()
 
     def _print(self, it: int, D_loss_curr: Any, G_loss_curr: Any) -> None:
+        """Prints what the published program prints.
+
+        Raises:
+          OutputError: standard output is a file, and its disk is full.
+        """
         try:
             print(f"Iter: {it}", file=self._stdout)
             print(f"D loss: {D_loss_curr:.4}", file=self._stdout)
             print(f"G_loss: {G_loss_curr:.4}", file=self._stdout)
             print(file=self._stdout, flush=True)
-        except BrokenPipeError as error:
-            # Nobody reads any more (`./run.sh | head`). Python would try to flush once again at
-            # its exit and complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stdout.fileno())
-            raise StoppedBySignal(
-                signal.SIGPIPE, "standard output was closed; the last checkpoint stands"
-            ) from error
+        except OSError as error:
+            _discard(self._stdout)
+            if error.errno not in _NOBODY_READS:
+                raise unwritable("standard output", error) from error
+            self._stdout_closed()
+
+
+def _discard(stdout: TextIO) -> None:
+    # What could not be written is still in its buffer. Python would try once again at its exit, and
+    # complain.
+    with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), stdout.fileno())

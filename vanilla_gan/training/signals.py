@@ -1,4 +1,4 @@
-"""Signals: the first one asks the loop to stop, a second one ends the process at once."""
+"""Signals: the first one asks the run to stop, a second one ends the process at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+from vanilla_gan.errors import StoppedBySignal
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequest:
-    """Whether a signal has asked the run to stop.
+    """Whether the run was asked to stop.
 
     Attributes:
       signal_number: the first signal that came; None as long as none has.
@@ -22,16 +24,56 @@ class StopRequest:
     def __init__(self) -> None:
         """Makes a request that nobody has made yet."""
         self.signal_number: int | None = None
+        self._at_once = False
+
+    def ask(self, signal_number: int) -> None:
+        """Asks the run to stop as that signal would; does nothing if it was asked before."""
+        if self.signal_number is None:
+            self.signal_number = signal_number
 
     def handle(self, signal_number: int, frame: FrameType | None) -> None:
         """Notes the first signal; at a second one exits without saving anything further.
 
         That does no harm: files land whole or not at all, and the last checkpoint stands.
+
+        Raises:
+          StoppedBySignal: for the first signal, within `at_once`.
         """
         del frame
         if self.signal_number is not None:
             os._exit(128 + signal_number)
-        self.signal_number = signal_number
+        self.ask(signal_number)
+        if self._at_once:
+            self._raise()
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Lets a first signal end the block where it is: for long work that can be done again.
+
+        Raises:
+          StoppedBySignal: a signal came before or within the block.
+        """
+        self._at_once = True
+        try:
+            self._raise_if_asked()
+            yield
+        finally:
+            self._at_once = False
+        # What a handler raises within a library's own handlers and destructors may get lost there.
+        self._raise_if_asked()
+
+    def _raise_if_asked(self) -> None:
+        if self.signal_number is not None:
+            self._raise()
+
+    def _raise(self) -> None:
+        number = self.signal_number
+        assert number is not None
+        raise StoppedBySignal(
+            number,
+            f"stopped by signal {number} before it began to train; what stood in the folder of "
+            "results still stands, and the same command takes it from there",
+        )
 
 
 @contextlib.contextmanager
@@ -45,7 +87,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    handled = [s for s in STOP_SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]
+    # None: a handler that was not installed from Python, and could not be put back.
+    handled = [s for s in STOP_SIGNALS if signal.getsignal(s) not in (signal.SIG_IGN, None)]
     before = {s: signal.signal(s, request.handle) for s in handled}
     try:
         yield request

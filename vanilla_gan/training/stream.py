@@ -41,7 +41,7 @@ class StepsDraw(NamedTuple):
 
     Attributes:
       first: the first of them.
-      rows: intp [k, B], rows of the training split.
+      rows: intp [k, B], rows of the training split; all batches of a block are of one size.
       Z_D, Z_G: float32 [k, B, Z_dim], noise of the discriminator's and the generator's steps; one
         array where the system shares it.
       after: state of the stream behind the last of them, for a checkpoint.
@@ -101,7 +101,8 @@ class Stream:
     ) -> Iterator[PictureDraw | EpochSampleDraw | StepsDraw]:
         """Draws iterations `first .. last - 1` with their pictures, in order.
 
-        A block of steps ends where a picture or a checkpoint is due.
+        A block of steps ends where a picture or a checkpoint is due, and where a batch has another
+        size than the one before.
 
         Args:
           first, last: the iterations.
@@ -112,18 +113,24 @@ class Stream:
 
         Yields:
           A `PictureDraw` before the steps of its iteration, and `StepsDraw` for all iterations;
-          an `EpochSampleDraw` behind the steps of its epoch.
+          an `EpochSampleDraw` behind the steps of its epoch. In a system with a last picture,
+          that one is drawn at `last` too if it is due there.
         """
         fit = max(1, MAX_BLOCK_BYTES // (8 * self._batch_size * self._z_dim))
         it = first
         while True:
             if self._system.epoch_samples and it > 0 and it % sample_every == 0:
                 yield EpochSampleDraw(it, self._sample_Z(1))
-            if it >= last:
+            if it >= last and not self._system.last_picture:
                 return
             if it % sample_every == 0:
                 yield PictureDraw(it, self._next_picture_noise())
+            if it >= last:
+                return
             ends = [last, it + min(fit, longest()), _next_multiple(it, sample_every)]
+            if self._system.short_batches:
+                # Either whole batches, or one alone: the short one, or the first of an epoch.
+                ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
             if checkpoint_every:
                 ends.append(_next_multiple(it, checkpoint_every))
             steps = self._steps(it, min(ends) - it)
@@ -131,7 +138,8 @@ class Stream:
             it = steps.last
 
     def _steps(self, first: int, count: int) -> StepsDraw:
-        shape = (count, self._batch_size, self._z_dim)
+        batch = self._next_rows()
+        shape = (count, len(batch), self._z_dim)
         rows = np.empty(shape[:2], np.intp)
         Z_D = np.empty(shape, np.float32)
         Z_G = Z_D if self._system.shared_noise else np.empty(shape, np.float32)
@@ -140,16 +148,19 @@ class Stream:
         while done < count:
             # One batch, and then as many as come before the next shuffle: these draw nothing but
             # noise, and one large draw gives the same numbers as many small ones.
-            rows[done] = self.train.next_indices(self._batch_size)
+            rows[done] = batch if done == 0 else self._next_rows()
             more = min(count - done - 1, self.train.batches_left_in_epoch(self._batch_size))
             for k in range(done + 1, done + 1 + more):
-                rows[k] = self.train.next_indices(self._batch_size)
-            noise = self._sample_Z((1 + more) * a_step * self._batch_size)
+                rows[k] = self._next_rows()
+            noise = self._sample_Z((1 + more) * a_step * len(batch))
             noise = noise.reshape(1 + more, a_step, *shape[1:])
             Z_D[done : done + 1 + more] = noise[:, 0]
             Z_G[done : done + 1 + more] = noise[:, -1]
             done += 1 + more
         return StepsDraw(first, rows, Z_D, Z_G, self.state())
+
+    def _next_rows(self) -> npt.NDArray[np.intp]:
+        return self.train.next_indices(self._batch_size, short=self._system.short_batches)
 
     def _next_picture_noise(self) -> npt.NDArray[np.float32]:
         if self._picture_noise is not None:

@@ -1,0 +1,124 @@
+"""The offline data set and weights of the recorded runs, and what runs and reads a training."""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vanilla_gan.config import RunConfig
+from vanilla_gan.training import run
+
+VALIDATION_SIZE = 5000
+TRAIN_SIZE = 1000
+TEST_SIZE = 10
+
+# Shapes of the vanilla system's variables, in the sorted order in which the recipe draws them.
+SHAPES = {
+    "D_W1": (784, 128),
+    "D_W2": (128, 1),
+    "D_b1": (128,),
+    "D_b2": (1,),
+    "G_W1": (100, 128),
+    "G_W2": (128, 784),
+    "G_b1": (128,),
+    "G_b2": (784,),
+}
+
+
+def idx(array: np.ndarray) -> bytes:
+    """Returns an IDX file of a uint8 array, by the format's definition."""
+    header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+def training_images() -> np.ndarray:
+    """Returns the images that the recorded offline runs trained on, uint8 [1000, 28, 28]."""
+    stream = np.random.RandomState(20160917)
+    return stream.randint(0, 256, size=(TRAIN_SIZE, 28, 28, 1)).astype(np.uint8)[..., 0]
+
+
+def data_files() -> dict[str, bytes]:
+    """Returns the four IDX files, plain, whose training split is the offline data set.
+
+    `read_data_sets` sets the first 5,000 images apart, so as many black ones stand before it. The
+    label of training image i is i % 10.
+    """
+    filler = np.zeros((VALIDATION_SIZE, 28, 28), np.uint8)
+    labels = np.concatenate([np.zeros(VALIDATION_SIZE), np.arange(TRAIN_SIZE) % 10])
+    return {
+        "train-images-idx3-ubyte": idx(np.concatenate([filler, training_images()])),
+        "train-labels-idx1-ubyte": idx(labels),
+        "t10k-images-idx3-ubyte": idx(np.zeros((TEST_SIZE, 28, 28), np.uint8)),
+        "t10k-labels-idx1-ubyte": idx(np.arange(TEST_SIZE)),
+    }
+
+
+def initial_weights(seed: int = 0) -> dict[str, np.ndarray]:
+    """Returns the weights that a recorded offline run began with, float32 by name."""
+    stream = np.random.RandomState(1000 + seed)
+    weights = {}
+    for name, shape in sorted(SHAPES.items()):
+        if len(shape) == 2:
+            deviation = 1.0 / np.sqrt(shape[0] / 2.0)
+            weights[name] = stream.normal(0.0, deviation, shape).astype(np.float32)
+        else:
+            weights[name] = np.zeros(shape, np.float32)
+    return weights
+
+
+class Run(NamedTuple):
+    """What a training left: its folder, its standard output, and its lines for the user."""
+
+    out: pathlib.Path
+    stdout: str
+    lines: list[str]
+
+    def record(self) -> dict[str, Any]:
+        """Returns `run.json`."""
+        return json.loads((self.out / "run.json").read_text())
+
+    def losses(self) -> np.ndarray:
+        """Returns the rows of `losses.csv`: iteration, d_loss, g_loss."""
+        return read_losses(self.out)
+
+    def variables(self, iteration: int) -> dict[str, np.ndarray]:
+        """Returns all variables of the checkpoint before `iteration`, by TensorFlow's reader."""
+        return read_variables(self.out, iteration)
+
+
+def read_losses(out: pathlib.Path) -> np.ndarray:
+    """Returns the rows of `losses.csv` in a run's folder, float64 [rows, 3]."""
+    lines = (out / "losses.csv").read_text().splitlines()
+    assert lines[0] == "iteration,d_loss,g_loss"
+    return np.array([[float(cell) for cell in line.split(",")] for line in lines[1:]]).reshape(
+        -1, 3
+    )
+
+
+def read_variables(out: pathlib.Path, iteration: int) -> dict[str, np.ndarray]:
+    """Returns the variables in a checkpoint of a run's folder."""
+    # Here: tests that train nothing need not wait for it.
+    import tensorflow as tf
+
+    prefix = out / "checkpoints" / f"{iteration:010d}" / "model.ckpt"
+    reader = tf.train.load_checkpoint(str(prefix))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def train(out: pathlib.Path, data_dir: pathlib.Path, **settings: Any) -> Run:
+    """Trains in this process on the IDX files of `data_dir`, with any of RunConfig's settings."""
+    settings = {
+        "out": str(out),
+        "dataset": "mnist",
+        "data_dir": str(data_dir),
+        "allow_unverified_data": True,
+        **settings,
+    }
+    stdout, lines = io.StringIO(), []
+    run.train(RunConfig(**settings), settings.keys(), stdout=stdout, inform=lines.append)
+    return Run(out, stdout.getvalue(), lines)

@@ -1,0 +1,559 @@
+"""Tests of the command line: whatever is wrong ends in one line, with the right exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gzip
+import io
+import json
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from offline import TRAIN_SIZE, VALIDATION_SIZE, data_files, read_losses
+
+from vanilla_gan import __version__, cli
+from vanilla_gan.config import ENGINES, RunConfig
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+COMMAND = [sys.executable, "-m", "vanilla_gan"]
+
+TRAIN_IMAGES = "train-images-idx3-ubyte"
+TRAIN_LABELS = "train-labels-idx1-ubyte"
+TEST_IMAGES = "t10k-images-idx3-ubyte"
+TEST_LABELS = "t10k-labels-idx1-ubyte"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Runs each test in an empty folder of its own, so that nothing lands unnoticed."""
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
+    # `main` sets it where it is not set.
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    return folder
+
+
+def files_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def failing(capsys):
+    """Returns a function that runs the command line and returns (status, the one line)."""
+
+    def run(*words):
+        status = cli.main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1, err
+        assert err.startswith("run.sh: ")
+        line = err.removesuffix("\n").removeprefix("run.sh: ")
+        assert line.isprintable()
+        assert "Traceback" not in line
+        return status, line
+
+    return run
+
+
+@functools.cache
+def flag_kinds():
+    """Returns the kind of each flag of `train` by its help: int, float, bool, string or a|b|c."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        assert cli.main(["--help"]) == 0
+    return dict(re.findall(r"^  --(\w+) (\S+)", shown.getvalue(), re.MULTILINE))
+
+
+WRONG_FOR_KIND = {
+    "int": ["x", "", "1.5", "1e3", "ten", "-1", "nan"],
+    "float": ["x", "", "1,5", "nan", "inf", "-1"],
+    "bool": ["maybe", "2", ""],
+    "string": [],
+}
+WRONG_FOR_FLAG = {
+    **{
+        name: ["0", "-1000000"]
+        for name in (
+            "iters",
+            "epochs",
+            "batch_size",
+            "z_dim",
+            "h_dim",
+            "sample_every",
+            "log_every",
+            "keep_checkpoints",
+        )
+    },
+    "seed": ["4294967296", "-5"],
+    "learning_rate": ["0", "-0.001"],
+    "gpu_memory_fraction": ["0", "1.5"],
+    "adam_epsilon": ["0", "-1e-8"],
+    "label_smoothing": ["1", "2"],
+    "dropout_rate": ["1", "1.5"],
+    "device": ["", "tpu", "gpu:", "gpu:x", "gpu:-1", "GPU", "cpu:0"],
+    "out": [""],
+    "data_dir": [""],
+    "init_weights": [""],
+    "sample_class": ["10", "-1", "seven", ""],
+}
+
+
+def wrong_values():
+    for name, kind in flag_kinds().items():
+        of_kind = WRONG_FOR_KIND.get(kind, ["nonsense", "", kind.upper(), kind])
+        for value in dict.fromkeys([*of_kind, *WRONG_FOR_FLAG.get(name, [])]):
+            yield name, value
+
+
+@pytest.mark.parametrize(("name", "value"), list(wrong_values()))
+@pytest.mark.parametrize("form", ["joined", "apart"])
+def test_a_wrong_value(failing, elsewhere, name, value, form):
+    is_boolean = flag_kinds()[name] == "bool"
+    words = [f"--{name}={value}"] if form == "joined" or is_boolean else [f"--{name}", value]
+    status, line = failing(*words)
+    assert status == 2
+    assert f"--{name}" in line
+    assert files_below(elsewhere) == []
+
+
+def test_every_flag_has_a_wrong_value():
+    assert {name for name, _ in wrong_values()} == set(flag_kinds())
+
+
+def test_every_setting_is_a_flag_and_every_flag_a_setting():
+    assert set(flag_kinds()) == set(RunConfig().to_json())
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (["--itres", "5"], "iters"),
+        (["--iter=5"], "iters"),
+        (["--sead=1"], "seed"),
+        (["--lerning_rate=1"], "learning_rate"),
+        (["--sample-every=1"], "sample_every"),
+        (["--noallow_grow"], "allow_growth"),
+        (["--init_weight=x"], "init_weights"),
+    ],
+)
+def test_an_unknown_flag_names_the_nearest(failing, elsewhere, words, nearest):
+    status, line = failing("train", *words)
+    assert status == 2
+    assert f"unknown flag --{words[0][2:].partition('=')[0]}" in line
+    assert f"did you mean {nearest!r}?" in line
+    assert files_below(elsewhere) == []
+
+
+def test_an_unknown_flag_that_is_near_nothing(failing):
+    assert failing("--zzqqxx=1") == (2, "unknown flag --zzqqxx; see run.sh train --help")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trian"], "unknown command 'trian' (did you mean 'train'?); expected train"),
+        (["frobnicate"], "unknown command 'frobnicate'; expected train"),
+        ([""], "unknown command ''; expected train"),
+        (["two\nlines"], r"unknown command 'two\nlines'; expected train"),
+        (["train", "1000"], "'1000': expected flags only"),
+        (["train", "--iters=5", "more", "words"], "'more words': expected flags only"),
+        (["--", "--iters=5"], "'--iters=5': expected flags only"),
+        (["--iters"], "Missing value for flag --iters"),
+        (["--iters=5", "--epochs=1"], "--iters and --epochs say the same in two ways"),
+    ],
+)
+def test_words_that_are_no_flags(failing, elsewhere, words, said):
+    status, line = failing(*words)
+    assert status == 2
+    assert line.startswith(said)
+    assert files_below(elsewhere) in ([], ["out"])
+
+
+def imported(stderr):
+    """Returns the packages that a process with `-X importtime` imported."""
+    return {line.rpartition("|")[2].split(".")[0].strip() for line in stderr.splitlines()}
+
+
+def test_help_imports_no_tensorflow():
+    words = [sys.executable, "-X", "importtime", "-m", "vanilla_gan", "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    packages = imported(done.stderr)
+    assert "absl" in packages
+    assert not {"tensorflow", "keras", "matplotlib"} & packages
+    for name, default in RunConfig().to_json().items():
+        assert f"--{name} " in done.stdout
+        if isinstance(default, str) and default:
+            assert re.search(rf"--{name} .*\(default {re.escape(default)}\)", done.stdout)
+
+
+def test_wrong_usage_imports_no_tensorflow_and_leaves_one_line(elsewhere):
+    words = [sys.executable, "-X", "importtime", "-m", "vanilla_gan", "--iters=0"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        words, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
+    )
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert lines == ["run.sh: --iters=0: expected a whole number of at least 1"]
+    assert not {"tensorflow", "matplotlib"} & imported(done.stderr)
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["-h"], ["--iters=0", "--help"], ["--helpfull"]]
+)
+def test_help_goes_to_stdout(capsys, elsewhere, words):
+    assert cli.main(words) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("usage: ./run.sh [train] [--flag=value ...]")
+    assert err == ""
+    assert files_below(elsewhere) == []
+
+
+def test_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"vanilla_gan {__version__}\n"
+
+
+# Settings that no run needs to be trained by: a small network, three iterations.
+SMALL = ["--iters=3", "--h_dim=5", "--z_dim=3", "--batch_size=11", "--seed=1"]
+
+
+@pytest.fixture
+def on_offline_data(offline_data_dir):
+    """Returns the flags that train a small network on the offline data set."""
+    return ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data", *SMALL]
+
+
+def test_every_flag_reaches_the_run(capsys, on_offline_data, offline_data_dir):
+    given = {
+        "system": "vanilla",
+        "loss": "minimax",
+        "init": "xavier_normal",
+        "learning_rate": 0.002,
+        "label_smoothing": 0.125,
+        "out": "some where",
+        "overwrite": True,
+        "sample_every": 2,
+        "log_every": 1,
+        "checkpoint_every": 2,
+        "keep_checkpoints": 2,
+        "on_nan": "rewind",
+        "max_rewinds": 4,
+        "engine": "feed",
+        "device": "cpu",
+        "allow_growth": False,
+        "gpu_memory_fraction": 0.75,
+        "allow_soft_placement": False,
+        "log_device_placement": False,
+        "intra_op_threads": 1,
+        "inter_op_threads": 2,
+    }
+    words = []
+    for name, value in given.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no{name}")
+        else:
+            words += [f"--{name}", str(value)]
+    assert cli.main([*on_offline_data, *words]) == 0
+    out = pathlib.Path("some where")
+    config = json.loads((out / "run.json").read_text())["config"]
+    assert {name: config[name] for name in given} == given
+    assert (config["iters"], config["h_dim"], config["z_dim"]) == (3, 5, 3)
+    assert (config["batch_size"], config["seed"]) == (11, 1)
+    assert config["data_dir"] == str(offline_data_dir)
+    assert sorted(path.name for path in out.glob("*.png")) == ["000.png", "001.png"]
+    assert read_losses(out)[:, 0].tolist() == [0, 1, 2]
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == [
+        "0000000002",
+        "0000000003",
+    ]
+    captured = capsys.readouterr()
+    lines = captured.out.split("\n")
+    assert [lines[0], lines[3], lines[4], lines[7:]] == ["Iter: 0", "", "Iter: 2", ["", ""]]
+    assert re.fullmatch(r"D loss: \d\.\d{1,3}", lines[1])
+    assert re.fullmatch(r"G_loss: -\d\.\d{1,4}", lines[2])
+
+
+def test_absl_flags_of_other_libraries_are_left_alone():
+    from absl import flags
+
+    before = set(flags.FLAGS)
+    assert cli.main(["--help"]) == 0
+    assert cli.main(["--iters=0"]) == 2
+    assert set(flags.FLAGS) == before
+
+
+# --- An --out that cannot be.
+
+
+def test_out_is_a_file(failing, elsewhere, on_offline_data):
+    (elsewhere / "taken").write_bytes(b"mine")
+    status, line = failing(*on_offline_data, "--out=taken")
+    assert status == 2
+    assert line.startswith("--out=taken: it, or a part of its path, is a file; expected a folder")
+    assert (elsewhere / "taken").read_bytes() == b"mine"
+    assert files_below(elsewhere) == ["taken"]
+
+
+def test_out_is_below_a_file(failing, elsewhere, on_offline_data):
+    (elsewhere / "taken").write_bytes(b"mine")
+    status, line = failing(*on_offline_data, "--out=taken/deeper/out")
+    assert status == 2
+    assert "--out=taken/deeper/out: it, or a part of its path, is a file" in line
+    assert files_below(elsewhere) == ["taken"]
+
+
+@pytest.mark.parametrize("where", ["locked", "locked/new"])
+def test_out_is_not_writable(failing, elsewhere, on_offline_data, unprivileged, where):
+    (elsewhere / "locked").mkdir()
+    (elsewhere / "locked").chmod(0o555)
+    elsewhere.chmod(0o755)
+    with unprivileged():
+        status, line = failing(*on_offline_data, f"--out={where}")
+    assert status == 1
+    assert line.startswith(f"cannot write {where}: Permission denied; ")
+    assert "choose another folder" in line
+    assert files_below(elsewhere) == ["locked"]
+
+
+def test_out_is_a_link_to_nowhere(failing, elsewhere, on_offline_data):
+    (elsewhere / "link").symlink_to("nowhere/at/all")
+    status, line = failing(*on_offline_data, "--out=link")
+    assert status in (1, 2)
+    assert "link" in line
+
+
+def test_a_new_out_is_made_with_its_parents(on_offline_data, elsewhere):
+    assert cli.main([*on_offline_data, "--out=a/b c/d"]) == 0
+    assert (elsewhere / "a/b c/d/000.png").is_file()
+
+
+# --- Data files that are not what they should be.
+
+
+@pytest.fixture(scope="module")
+def good_files():
+    return data_files()
+
+
+@pytest.fixture
+def data_dir(elsewhere, good_files):
+    """Returns a function that makes `data/mnist` with the four files, some of them replaced."""
+
+    def make(changes):
+        folder = elsewhere / "data" / "mnist"
+        folder.mkdir(parents=True)
+        for name, content in {**good_files, **changes}.items():
+            if content is not None:
+                (folder / name).write_bytes(content)
+        return folder
+
+    return make
+
+
+def patched(content, offset, new):
+    return content[:offset] + new + content[offset + len(new) :]
+
+
+COUNT = VALIDATION_SIZE + TRAIN_SIZE
+
+BAD_FILES = {
+    "empty": (TRAIN_IMAGES, lambda c: b"", "is empty"),
+    "empty labels": (TEST_LABELS, lambda c: b"", "is empty"),
+    "cut header": (TRAIN_IMAGES, lambda c: c[:9], "is shorter than its header"),
+    "cut": (TRAIN_IMAGES, lambda c: c[:-1], "was cut: .* 1 bytes are missing"),
+    "cut labels": (TRAIN_LABELS, lambda c: c[:-3], "was cut: .* 3 bytes are missing"),
+    "half": (TEST_IMAGES, lambda c: c[: len(c) // 2], "was cut"),
+    "magic": (TRAIN_IMAGES, lambda c: patched(c, 3, b"\x01"), "expected the magic number 0x0000"),
+    "labels as images": (TRAIN_IMAGES, None, "expected the magic number 0x00000803"),
+    "text": (TRAIN_LABELS, lambda c: b"<html>404</html>", "expected the magic number 0x00000801"),
+    "count too high": (
+        TRAIN_IMAGES,
+        lambda c: patched(c, 4, struct.pack(">I", COUNT + 1)),
+        "784 bytes are missing",
+    ),
+    "count too low": (
+        TRAIN_IMAGES,
+        lambda c: patched(c, 4, struct.pack(">I", COUNT - 1)),
+        "has trailing bytes",
+    ),
+    "count 0": (TRAIN_LABELS, lambda c: patched(c, 4, bytes(4)), "holds nothing"),
+    "a huge count": (
+        TRAIN_IMAGES,
+        lambda c: patched(c, 4, b"\xff" * 4),
+        "was cut: its header declares 4294967295 x 28 x 28",
+    ),
+    "other sizes": (
+        TEST_IMAGES,
+        lambda c: patched(c, 8, struct.pack(">II", 14, 56)),
+        "images of 14 x 56 pixels; expected 28 x 28",
+    ),
+    "trailing bytes": (TRAIN_IMAGES, lambda c: c + b"\0", "has trailing bytes"),
+    "trailing label": (TEST_LABELS, lambda c: c + b"\0", "has trailing bytes"),
+    "label 10": (TRAIN_LABELS, lambda c: patched(c, 8 + 7, b"\x0a"), "label 10 at index 7 is out"),
+    "label 255": (TEST_LABELS, lambda c: c[:-1] + b"\xff", "label 255 at index 9 is out of range"),
+    "fewer labels": (
+        TRAIN_LABELS,
+        lambda c: patched(c, 4, struct.pack(">I", COUNT - 1))[:-1],
+        f"{COUNT} images, but the labels beside it are {COUNT - 1}",
+    ),
+    "missing": (TEST_LABELS, lambda c: None, f"lacks {TEST_LABELS}"),
+    "cut gzip": (TRAIN_IMAGES, lambda c: gzip.compress(c, 1)[:-9], "is a gzip file that was cut"),
+    "half a gzip": (TRAIN_LABELS, lambda c: gzip.compress(c)[:40], "is a gzip file that was cut"),
+    "gzip of cut": (TRAIN_LABELS, lambda c: gzip.compress(c[:-1]), "was cut: .* 1 bytes are"),
+    "gzip of too much": (TRAIN_LABELS, lambda c: gzip.compress(c + b"\0"), "has trailing bytes"),
+    "damaged gzip": (
+        TRAIN_LABELS,
+        lambda c: patched(gzip.compress(c), len(gzip.compress(c)) - 8, b"abcd"),
+        "is a damaged gzip file",
+    ),
+    "trailing garbage": (
+        TRAIN_LABELS,
+        lambda c: gzip.compress(c) + b"garbage",
+        "is a damaged gzip file",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_data_file_that_is_wrong(failing, elsewhere, good_files, data_dir, case):
+    name, change, said = BAD_FILES[case]
+    content = good_files[TRAIN_LABELS] if change is None else change(good_files[name])
+    folder = data_dir({name: content})
+    before = files_below(elsewhere)
+    status, line = failing("--dataset=mnist", "--data_dir=data", "--allow_unverified_data", *SMALL)
+    assert status == 1
+    assert re.search(said, line)
+    assert str(folder.relative_to(elsewhere)) in line
+    if content is not None:
+        assert (folder / name).read_bytes() == content
+    # The folder of results may be there, and nothing in it.
+    assert files_below(elsewhere) in (before, sorted([*before, "out"]))
+
+
+def test_images_that_are_not_the_published_ones(failing, elsewhere, data_dir):
+    data_dir({})
+    before = files_below(elsewhere)
+    status, line = failing("--dataset=mnist", "--data_dir=data", *SMALL)
+    assert status == 1
+    assert f"data/mnist/{TRAIN_IMAGES} is not the published file: expected SHA-256 ba891046" in line
+    assert "--allow_unverified_data" in line
+    assert files_below(elsewhere) == sorted([*before, "out"])
+
+
+def test_a_batch_larger_than_the_data(failing, on_offline_data):
+    status, line = failing(*on_offline_data, f"--batch_size={TRAIN_SIZE + 1}")
+    assert status == 2
+    assert line.startswith("--batch_size=1001: expected at most the number of training images")
+
+
+# --- Weights that are not what they should be. What else an npz can be: test_weights.py.
+
+
+def small_weights():
+    shapes = {
+        "D_W1": (784, 5),
+        "D_b1": (5,),
+        "D_W2": (5, 1),
+        "D_b2": (1,),
+        "G_W1": (3, 5),
+        "G_b1": (5,),
+        "G_W2": (5, 784),
+        "G_b2": (784,),
+    }
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+
+
+def changed(**changes):
+    weights = {**small_weights(), **changes}
+    return {name: value for name, value in weights.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (changed(D_b2=None), "missing D_b2; expected exactly D_W1, D_W2, D_b1"),
+        (changed(D_W3=np.zeros(3)), "unknown D_W3"),
+        (changed(G_W1=np.zeros((5, 3))), "G_W1 has shape [5, 3], expected [3, 5]"),
+        (changed(G_b1=np.full(5, np.nan)), "G_b1[0] is nan, expected finite float32 numbers"),
+        (changed(G_b1=np.array([0, 0, 0, 1e300, 0])), "G_b1[3] is 1e+300, expected finite"),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_weights_that_are_wrong(failing, elsewhere, on_offline_data, engine, weights, said):
+    np.savez(elsewhere / "w.npz", **weights)
+    words = [*on_offline_data, "--init_weights=w.npz", f"--engine={engine}"]
+    status, line = failing(*words)
+    assert status == 1
+    assert line.startswith("w.npz: ")
+    assert said in line
+    assert files_below(elsewhere) == ["out", "w.npz"]
+
+
+def test_no_weights_file(failing, on_offline_data):
+    status, line = failing(*on_offline_data, "--init_weights=absent.npz")
+    assert status == 1
+    assert line == "absent.npz: no such file; --init_weights takes an npz file"
+
+
+def test_a_gpu_that_is_not_there(failing, elsewhere, on_offline_data):
+    status, line = failing(*on_offline_data, "--device=gpu:99")
+    assert status == 1
+    assert re.match(r"--device=gpu:99: TensorFlow \S+ sees .*(GPU|CPU).* here; ", line)
+    assert files_below(elsewhere) == ["out"]
+
+
+# --- Numbers that diverge.
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_that_diverges(capsys, elsewhere, on_offline_data, offline_weights, engine):
+    words = [
+        *on_offline_data,
+        "--h_dim=128",
+        "--z_dim=100",
+        "--iters=500",
+        "--loss=log",
+        "--learning_rate=0.01",
+        "--log_every=1",
+        "--sample_every=10",
+        f"--init_weights={offline_weights}",
+        f"--engine={engine}",
+    ]
+    assert cli.main(words) == 1
+    captured = capsys.readouterr()
+    line = captured.err.splitlines()[-1]
+    found = re.fullmatch(
+        r"run\.sh: stopped at iteration (\d+): D loss is (\S+), G_loss is (\S+); "
+        r"the last good picture is (\S+), nothing later was saved; (.*)",
+        line,
+    )
+    assert found, line
+    iteration = int(found[1])
+    losses = [float(found[2]), float(found[3])]
+    assert not np.isfinite(losses).all()
+    assert "logarithm of a probability" in found[5]
+    assert "--loss sigmoid_cross_entropy" in found[5]
+    # Every iteration before is there, and nothing that is no number.
+    rows = read_losses(elsewhere / "out")
+    assert rows[:, 0].tolist() == list(range(iteration))
+    assert np.isfinite(rows).all()
+    assert "nan" not in captured.out
+    assert "inf" not in captured.out
+    pictures = sorted((elsewhere / "out").glob("*.png"))
+    assert found[4] == f"out/{pictures[-1].name}"
+    # A picture comes before its iteration's losses, and its samples were numbers.
+    assert len(pictures) == iteration // 10 + 1
+    assert iteration > 10
+    assert not list((elsewhere / "out").rglob("*.tmp"))

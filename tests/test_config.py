@@ -1,0 +1,209 @@
+"""Tests of RunConfig: every setting by itself, the system's own, and the way through run.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from vanilla_gan.config import RunConfig, default_data_dir, parse_device
+from vanilla_gan.errors import UsageError
+
+COUNTS = [
+    "iters",
+    "epochs",
+    "sample_every",
+    "log_every",
+    "keep_checkpoints",
+    "batch_size",
+    "z_dim",
+    "h_dim",
+]
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        *((name, value, "a whole number of at least 1") for name in COUNTS for value in (0, -1)),
+        ("checkpoint_every", -1, "a whole number of at least 0"),
+        ("max_rewinds", -1, "a whole number of at least 0"),
+        ("intra_op_threads", -1, "a whole number of at least 0"),
+        ("inter_op_threads", -7, "a whole number of at least 0"),
+        ("system", "wgan", "one of vanilla"),
+        ("loss", "LOG", "one of sigmoid_cross_entropy, log, minimax"),
+        ("init", "he", "one of xavier, xavier_normal"),
+        ("dataset", "cifar10", "one of auto, mnist, fashion_mnist, digits"),
+        ("engine", "eager", "one of loop, feed"),
+        ("on_nan", "go_on", "one of stop, rewind"),
+        ("seed", -1, "a whole number in 0..4294967295"),
+        ("seed", 2**32, "a whole number in 0..4294967295"),
+        *(("learning_rate", value, "a number above 0") for value in (0.0, -1e-3, INF, NAN)),
+        *(
+            ("gpu_memory_fraction", value, "a number in (0, 1]")
+            for value in (0.0, -0.5, 1.01, INF, NAN)
+        ),
+        *(("label_smoothing", value, "a number in [0, 1)") for value in (-0.1, 1.0, INF, NAN)),
+        *(
+            ("device", value, "auto, cpu, gpu or gpu:K with K = 0, 1, ...")
+            for value in ("", "GPU", "gpu:", "gpu:x", "gpu:-1", "gpu:1.0", "gpu:\u00b2", "cpu:0")
+        ),
+        ("device", "gpu:0:1", "auto, cpu, gpu or gpu:K"),
+        *((name, "", "a path") for name in ("data_dir", "out", "init_weights")),
+    ],
+)
+def test_a_value_that_cannot_be(name, value, expected):
+    with pytest.raises(UsageError) as caught:
+        RunConfig(**{name: value})
+    line = str(caught.value)
+    assert line.startswith(f"--{name}={value if value != '' or name == 'device' else repr('')}: ")
+    assert f"expected {expected}" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {name: 1 for name in COUNTS if name != "epochs"},
+        {"checkpoint_every": 0, "max_rewinds": 0, "intra_op_threads": 0, "inter_op_threads": 0},
+        {"seed": 0},
+        {"seed": 2**32 - 1},
+        {"learning_rate": 1e-30},
+        {"gpu_memory_fraction": 1.0},
+        {"label_smoothing": 0.0},
+        {"device": "gpu:15"},
+        {"iters": 10**18},
+    ],
+)
+def test_the_ends_of_the_ranges_are_in_them(settings):
+    config = RunConfig(**settings)
+    assert {name: getattr(config, name) for name in settings} == settings
+
+
+def test_the_documented_defaults():
+    config = RunConfig().resolved()
+    assert config.iters == 1_000_000
+    assert config.system == "vanilla"
+    assert config.loss == "sigmoid_cross_entropy"
+    assert config.init == "xavier"
+    assert config.dataset == "auto"
+    assert config.out == "out"
+    assert config.sample_every == 1000
+    assert config.log_every == 100
+    assert config.device == "auto"
+    assert config.allow_growth
+    # mb_size, Z_dim, the hidden layer, AdamOptimizer().
+    assert (config.batch_size, config.z_dim, config.h_dim) == (128, 100, 128)
+    assert config.learning_rate == 0.001
+
+
+def test_resolving_keeps_what_was_given():
+    given = {"iters": 7, "batch_size": 11, "z_dim": 3, "h_dim": 5, "learning_rate": 0.5, "seed": 4}
+    config = RunConfig(**given).resolved()
+    assert {name: getattr(config, name) for name in given} == given
+    assert config.sample_every == 1000
+    assert config.resolved() == config
+
+
+def test_a_fresh_seed_is_drawn_each_time():
+    seeds = {RunConfig().resolved().seed for _ in range(20)}
+    # Two equal ones among 20 of 2^32 would be a sign of something.
+    assert len(seeds) == 20
+    assert all(0 <= seed < 2**32 for seed in seeds)
+    assert len({type(seed) for seed in seeds} | {int}) == 1
+
+
+def test_a_setting_that_the_system_does_not_have():
+    with pytest.raises(UsageError, match=r"--sample_class does not apply to --system vanilla"):
+        RunConfig(sample_class="5").resolved()
+
+
+def test_iterations_are_counted_in_one_way():
+    with pytest.raises(UsageError, match=r"--iters and --epochs say the same in two ways"):
+        RunConfig(iters=10, epochs=1).resolved()
+
+
+def test_a_batch_larger_than_the_data():
+    config = RunConfig(batch_size=1001, iters=1, seed=0).resolved()
+    with pytest.raises(UsageError, match=r"--batch_size=1001: expected at most .* images, 1000"):
+        config.counted(1000)
+    assert config.counted(1001) == config
+
+
+def test_epochs_are_counted_in_whole_batches():
+    config = RunConfig(batch_size=128, epochs=3, seed=0).resolved()
+    # 55,000 = 429 * 128 + 88
+    assert config.counted(55_000).iters == 3 * 429
+
+
+def test_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RunConfig().iters = 5
+
+
+def test_goes_through_json_and_back():
+    config = RunConfig(seed=5, gpu_memory_fraction=0.25, init_weights="w.npz", h_dim=9).resolved()
+    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"iters": "10"}, "setting iters is '10'"),
+        ({"iters": 1.0}, "setting iters is 1.0"),
+        ({"log_every": True}, "setting log_every is True"),
+        ({"log_every": None}, "setting log_every is None"),
+        ({"overwrite": 1}, "setting overwrite is 1"),
+        ({"seed": [1]}, r"setting seed is \[1\]"),
+        ({"iters": 0}, "--iters=0: expected a whole number of at least 1"),
+        ({"loss": "LOG"}, "--loss=LOG: expected one of"),
+        ({"more": 1}, "unknown settings: more"),
+    ],
+)
+def test_a_record_that_was_not_written_by_this_program(change, said):
+    with pytest.raises(ValueError, match=said):
+        RunConfig.from_json({**RunConfig(seed=1).resolved().to_json(), **change})
+
+
+def test_a_record_of_an_earlier_version_lacks_what_came_later():
+    config = RunConfig(seed=1, h_dim=9).resolved()
+    settings = config.to_json()
+    del settings["engine"], settings["label_smoothing"]
+    assert RunConfig.from_json(settings) == config
+
+
+@pytest.mark.parametrize("settings", [None, [], "x", 3])
+def test_a_record_that_is_no_object(settings):
+    with pytest.raises(ValueError, match="not an object"):
+        RunConfig.from_json(settings)
+
+
+def test_the_environment_names_the_data_dir(monkeypatch):
+    monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
+    assert default_data_dir() == "data"
+    monkeypatch.setenv("VANILLA_GAN_DATA", "")
+    assert default_data_dir() == "data"
+    monkeypatch.setenv("VANILLA_GAN_DATA", "/some/where")
+    assert default_data_dir() == "/some/where"
+
+
+@pytest.mark.parametrize(
+    ("device", "parsed"),
+    [
+        ("auto", ("auto", None)),
+        ("cpu", ("cpu", None)),
+        ("gpu", ("gpu", None)),
+        ("gpu:0", ("gpu", 0)),
+        ("gpu:12", ("gpu", 12)),
+    ],
+)
+def test_devices(device, parsed):
+    assert parse_device(device) == parsed
+
+
+def test_imports_no_tensorflow():
+    code = "import sys, vanilla_gan.config; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,119 @@
+"""Tests that a seed decides everything: losses, pictures and weights, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from offline import Run, read_variables, train
+
+from vanilla_gan.config import ENGINES
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+ITERS = 60
+SETTINGS = {"iters": ITERS, "sample_every": 25, "log_every": 1, "checkpoint_every": 23}
+
+
+def results(out: pathlib.Path) -> dict[str, bytes]:
+    """Returns the bytes of everything that a seed decides, by name."""
+    found = {"losses.csv": (out / "losses.csv").read_bytes()}
+    found |= {path.name: path.read_bytes() for path in out.glob("*.png")}
+    for iteration in (46, ITERS):
+        for name, value in read_variables(out, iteration).items():
+            found[f"{iteration}/{name}"] = np.asarray(value).tobytes()
+    return found
+
+
+def assert_same(one: dict[str, bytes], other: dict[str, bytes]) -> None:
+    # Names, not megabytes of bytes, in the failure.
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def run(engine, offline_data_dir, tmp_path_factory) -> Run:
+    out = tmp_path_factory.mktemp("run") / "out"
+    return train(out, offline_data_dir, engine=engine, seed=20160917, **SETTINGS)
+
+
+def test_there_is_something_to_compare(run):
+    names = set(results(run.out))
+    assert {"losses.csv", "000.png", "001.png", "002.png", "46/D_W1", "60/G_W2"} <= names
+    # 8 variables, 16 slots and 4 powers, twice.
+    assert len(names) == 1 + 3 + 2 * 28
+    assert len((run.out / "losses.csv").read_bytes().splitlines()) == 1 + ITERS
+
+
+def test_another_process_gives_the_same_bits(run, engine, offline_data_dir, tmp_path):
+    words = [f"--{name}={value}" for name, value in SETTINGS.items()]
+    words += ["--seed=20160917", f"--engine={engine}", f"--out={tmp_path / 'out'}"]
+    words += ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data"]
+    done = subprocess.run(
+        [sys.executable, "-m", "vanilla_gan", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "12345"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == run.stdout
+    assert_same(results(tmp_path / "out"), results(run.out))
+
+
+def test_another_seed_gives_others(run, engine, offline_data_dir, tmp_path):
+    other = train(tmp_path / "out", offline_data_dir, engine=engine, seed=20160918, **SETTINGS)
+    one, two = results(run.out), results(other.out)
+    same = {name for name in one if one[name] == two[name]}
+    # The powers of Adam's betas depend on the number of steps only.
+    assert {name for name in same if "_power" not in name} == set()
+
+
+def test_a_fresh_seed_is_told_recorded_and_repeats_the_run(engine, offline_data_dir, tmp_path):
+    first = train(tmp_path / "first", offline_data_dir, engine=engine, **SETTINGS)
+    seed = first.record()["config"]["seed"]
+    assert any(f"--seed {seed}" in line for line in first.lines)
+    again = train(tmp_path / "again", offline_data_dir, engine=engine, seed=seed, **SETTINGS)
+    assert_same(results(first.out), results(again.out))
+    other = train(tmp_path / "other", offline_data_dir, engine=engine, **SETTINGS)
+    assert other.record()["config"]["seed"] != seed
+    assert other.losses().tolist() != first.losses().tolist()
+
+
+def test_numpys_global_stream_has_no_part_in_it(run, engine, offline_data_dir, tmp_path):
+    before = np.random.get_state()
+    np.random.seed(1)
+    try:
+        other = train(tmp_path / "out", offline_data_dir, engine=engine, seed=20160917, **SETTINGS)
+        assert np.random.uniform() == np.random.RandomState(1).uniform()
+    finally:
+        np.random.set_state(before)
+    assert_same(results(other.out), results(run.out))
+
+
+def test_how_often_something_is_saved_changes_no_number(run, engine, offline_data_dir, tmp_path):
+    settings = {**SETTINGS, "checkpoint_every": 1, "keep_checkpoints": 100, "log_every": 7}
+    other = train(tmp_path / "out", offline_data_dir, engine=engine, seed=20160917, **settings)
+    one, two = results(run.out), results(other.out)
+    assert {name for name in one if one[name] != two[name]} == {"losses.csv"}
+    np.testing.assert_array_equal(other.losses(), run.losses()[::7])
+
+
+@pytest.mark.skipif(len(ENGINES) < 2, reason="there is one engine")
+def test_the_engines_agree(offline_data_dir, tmp_path):
+    runs = [
+        train(tmp_path / engine, offline_data_dir, engine=engine, seed=6, **SETTINGS)
+        for engine in ENGINES
+    ]
+    first, *others = (run.losses() for run in runs)
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=1e-6)

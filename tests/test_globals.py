@@ -1,0 +1,146 @@
+"""Tests that the package leaves everything as it was: TensorFlow, numpy, matplotlib, absl, Python.
+
+One fresh process takes stock, imports every module, builds and trains graphs, and takes stock
+again after each of these.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+CODE = textwrap.dedent("""
+    import sys
+    before = set(sys.modules)
+    import vanilla_gan
+    imported = sorted(set(sys.modules) - before)
+
+    import importlib, io, json, logging, os, pkgutil, random, signal, threading, warnings
+    import matplotlib, numpy as np, tensorflow as tf
+    from absl import flags
+    from tensorflow.python import tf2
+    from tensorflow.python.framework import config as tf_config, tensor
+
+    default_graph = tf.compat.v1.get_default_graph()
+
+    def stock():
+        v1 = tf.compat.v1
+        # What a user's own seeded program would draw next.
+        state = np.random.get_state()
+        return {
+            "eager": tf.executing_eagerly(),
+            "v2 behaviour": tf2.enabled(),
+            "control flow v2": v1.control_flow_v2_enabled(),
+            "resource variables": v1.resource_variables_enabled(),
+            "tensor equality": tensor.Tensor._USE_EQUALITY,
+            "v2 tensor shapes": v1.TensorShape([1])[0] == 1,
+            "default graph": v1.get_default_graph() is default_graph,
+            "its operations": len(default_graph.get_operations()),
+            "its collections": list(default_graph.get_all_collection_keys()),
+            "its seed": default_graph.seed,
+            "global seed": repr(tf.random.get_global_generator().state.numpy().tolist()),
+            "variable scope": v1.get_variable_scope().name,
+            "functions run eagerly": tf.config.functions_run_eagerly(),
+            "soft placement": tf.config.get_soft_device_placement(),
+            "threads": [tf.config.threading.get_intra_op_parallelism_threads(),
+                        tf.config.threading.get_inter_op_parallelism_threads()],
+            "determinism": tf_config.is_op_determinism_enabled(),
+            "TensorFlow's log level": tf.get_logger().level,
+            "absl flags": [sorted(flags.FLAGS), flags.FLAGS.is_parsed()],
+            "numpy's random state": [state[1].tolist(), state[2]],
+            "numpy's errors": np.geterr(),
+            "numpy's printing": repr(np.get_printoptions()),
+            "Python's random state": repr(random.getstate()),
+            "matplotlib": {k: repr(v) for k, v in matplotlib.rcParams.items() if k != "backend"},
+            "matplotlib's backend": matplotlib.rcParams._get("backend").__class__.__name__,
+            "environment": dict(os.environ),
+            "signals": [repr(signal.getsignal(s)) for s in (1, 2, 13, 15)],
+            "log level": logging.getLogger().level,
+            "log handlers": len(logging.getLogger().handlers),
+            "warnings": repr(warnings.filters),
+            "threads running": sorted(t.name for t in threading.enumerate()),
+            "excepthook": sys.excepthook is sys.__excepthook__,
+            "streams": [sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__],
+            "folder": os.getcwd(),
+        }
+
+    np.random.seed(5)
+    tf.random.set_seed(5)
+    eager = [tf.random.uniform([3]).numpy().tolist() for _ in range(2)]
+    tf.random.set_seed(5)
+    stocks = {"at first": stock()}
+
+    for module in pkgutil.walk_packages(vanilla_gan.__path__, "vanilla_gan."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    stocks["all modules imported"] = stock()
+
+    from vanilla_gan.config import ENGINES, RunConfig
+    from vanilla_gan.graph.gan import build_gan
+    from vanilla_gan.systems import SYSTEMS
+    from vanilla_gan.training.run import train
+
+    for name, system in SYSTEMS.items():
+        config = RunConfig(system=name, seed=3).resolved()
+        with tf.Graph().as_default():
+            build_gan(system, config, config.seed)
+    stocks["graphs built"] = stock()
+
+    for engine in ENGINES:
+        config = RunConfig(
+            engine=engine, iters=3, seed=3, h_dim=5, z_dim=3, batch_size=11, dataset="mnist",
+            allow_unverified_data=True, data_dir=sys.argv[1], out=sys.argv[2] + engine,
+        )
+        train(config, stdout=io.StringIO(), inform=lambda line: None)
+    stocks["trained"] = stock()
+
+    # Eager TensorFlow draws what it would have drawn without all this.
+    again = [tf.random.uniform([3]).numpy().tolist() for _ in range(2)]
+    print(json.dumps({"imported": imported, "stocks": stocks, "eager": eager, "again": again}))
+""")
+
+
+@pytest.fixture(scope="module")
+def report(offline_data_dir, tmp_path_factory):
+    out = tmp_path_factory.mktemp("globals") / "out"
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(offline_data_dir), str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_importing_the_package_imports_nothing_else(report):
+    outside = [name for name in report["imported"] if not name.startswith("vanilla_gan")]
+    # `from __future__ import annotations` may bring the module of that name.
+    assert set(outside) <= {"__future__"}
+
+
+@pytest.mark.parametrize("when", ["all modules imported", "graphs built", "trained"])
+def test_everything_is_as_it_was(report, when):
+    first, then = report["stocks"]["at first"], report["stocks"][when]
+    changed = {name: (first[name], then[name]) for name in first if first[name] != then[name]}
+    assert changed == {}
+
+
+def test_this_is_tensorflow_2_all_along(report):
+    trained = report["stocks"]["trained"]
+    assert trained["eager"]
+    assert trained["v2 behaviour"]
+    assert trained["default graph"]
+    assert trained["its operations"] == 0
+
+
+def test_eager_tensorflow_draws_what_it_would_have_drawn(report):
+    assert report["again"] == report["eager"]

@@ -1,0 +1,131 @@
+"""Tests of the losses: values and gradients against their formulas in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vanilla_gan.config import LOSSES as NAMES
+from vanilla_gan.graph.losses import LOSSES
+
+tf1 = tf.compat.v1
+
+STREAM = np.random.RandomState(4)
+# As a discriminator gives them that is fairly good: 11 real images, 11 others.
+REAL = np.float32(STREAM.normal(2, 2, (11, 1)))
+FAKE = np.float32(STREAM.normal(-2, 2, (11, 1)))
+
+
+def sigmoid(logits):
+    return 1 / (1 + np.exp(-np.float64(logits)))
+
+
+def by_hand(name, real, fake, label=1.0):
+    """Returns D_loss, G_loss as the papers write them, in float64."""
+    D_real, D_fake = sigmoid(real), sigmoid(fake)
+    D_loss = -np.mean(label * np.log(D_real) + (1 - label) * np.log1p(-D_real)) - np.mean(
+        np.log1p(-D_fake)
+    )
+    G_loss = {
+        "sigmoid_cross_entropy": -np.mean(np.log(D_fake)),
+        "log": -np.mean(np.log(D_fake)),
+        "minimax": np.mean(np.log1p(-D_fake)),
+    }[name]
+    return D_loss, G_loss
+
+
+def gradients_by_hand(name, real, fake, label=1.0):
+    """Returns dD_loss/dreal, dD_loss/dfake, dG_loss/dfake: the derivatives of log sigmoid."""
+    n = len(real)
+    D_real, D_fake = sigmoid(real), sigmoid(fake)
+    of_G = -D_fake / n if name == "minimax" else (D_fake - 1) / n
+    return (D_real - label) / n, D_fake / n, of_G
+
+
+def run(name, real, fake, *args):
+    """Returns the losses, their gradients in the order of `gradients_by_hand`, and their names."""
+    with tf.Graph().as_default(), tf1.Session() as session:
+        real, fake = tf.constant(real, tf.float32), tf.constant(fake, tf.float32)
+        losses = LOSSES[name](real, fake, *args)
+        gradients = tf1.gradients(losses.D_loss, [real, fake])
+        gradients += tf1.gradients(losses.G_loss, fake)
+        names = [loss.op.name for loss in losses]
+        return session.run(list(losses)), session.run(gradients), names
+
+
+def test_every_loss_of_the_settings_is_there():
+    assert set(LOSSES) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_values(name):
+    got, _, names = run(name, REAL, FAKE)
+    # The sigmoid of `log` is good to 1.4e-7 absolutely, which a logarithm of small ones enlarges.
+    rtol = 1e-5 if name == "log" else 1e-6
+    np.testing.assert_allclose(got, by_hand(name, REAL, FAKE), rtol=rtol)
+    assert names == ["D_loss", "G_loss"]
+    assert [loss.shape for loss in got] == [(), ()]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients(name):
+    _, got, _ = run(name, REAL, FAKE)
+    for gradient, expected in zip(got, gradients_by_hand(name, REAL, FAKE), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=3e-8)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_smoothed_labels(name):
+    got, gradients, _ = run(name, REAL, FAKE, 0.9)
+    rtol = 1e-5 if name == "log" else 1e-6
+    np.testing.assert_allclose(got, by_hand(name, REAL, FAKE, 0.9), rtol=rtol)
+    for gradient, expected in zip(gradients, gradients_by_hand(name, REAL, FAKE, 0.9), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=6e-8)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_an_undecided_discriminator(name):
+    (D_loss, G_loss), _, _ = run(name, np.zeros((3, 1)), np.zeros((3, 1)))
+    # D = 1/2 everywhere: the theoretical optimum, log 4 and log 2.
+    assert D_loss == pytest.approx(np.log(4), rel=1e-6)
+    assert abs(G_loss) == pytest.approx(np.log(2), rel=1e-6)
+
+
+def test_what_the_three_have_in_common():
+    (cross_D, cross_G), _, _ = run("sigmoid_cross_entropy", REAL, FAKE)
+    (log_D, log_G), _, _ = run("log", REAL, FAKE)
+    (minimax_D, minimax_G), _, _ = run("minimax", REAL, FAKE)
+    assert minimax_D == cross_D
+    assert log_D == pytest.approx(cross_D, rel=1e-5)
+    assert log_G == pytest.approx(cross_G, rel=1e-5)
+    # What G minimises in the game is what D gains from it.
+    assert minimax_G == pytest.approx(-np.mean(np.logaddexp(0, np.float64(FAKE))), rel=1e-6)
+    assert minimax_G < 0 < cross_G
+
+
+def test_the_saturating_loss_saturates():
+    # A generator that is found out for sure: only the non-saturating form still pulls it.
+    fake = np.full((5, 1), -12.0)
+    _, (_, _, minimax), _ = run("minimax", fake, fake)
+    _, (_, _, cross), _ = run("sigmoid_cross_entropy", fake, fake)
+    assert np.abs(minimax).max() < 1e-5
+    assert np.abs(cross).min() > 0.19
+
+
+@pytest.mark.parametrize("name", ["sigmoid_cross_entropy", "minimax"])
+def test_stable_for_any_logit(name):
+    real, fake = np.float32([[90], [-90], [1e30]]), np.float32([[-90], [90], [-1e30]])
+    losses, gradients, _ = run(name, real, fake)
+    # softplus(90) = 90 to float32: one of three logits is 90 on the wrong side.
+    sign = {"sigmoid_cross_entropy": (90 + 1e30) / 3, "minimax": -90 / 3}[name]
+    np.testing.assert_allclose(losses, [60, sign], rtol=1e-6)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_the_log_form_ends_where_the_published_one_does():
+    sure = np.full((4, 1), -18.0)
+    (D_loss, G_loss), (_, _, of_G), _ = run("log", -sure, sure)
+    assert D_loss == 0
+    assert G_loss == np.inf
+    assert np.isnan(of_G).all()

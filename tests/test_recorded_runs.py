@@ -1,0 +1,215 @@
+"""The port against the recorded runs of the published program, through the real trainer.
+
+The recordings were made by TensorFlow 1.15.5 (its Adam, its sigmoid, its `next_batch`) and hold the
+losses of each iteration, pictures, and weights. What is compared goes the whole way: IDX files,
+draw order, graph, session, `losses.csv`, checkpoint.
+
+Rounding grows from iteration to iteration in any pair of builds, so 100 iterations are compared.
+One limit is narrower: the `log` losses on MNIST are met to 1e-6 for 33 iterations and to 1e-5 up to
+the 100th. There `D(G(z))` is about 4e-3, and the sigmoid of TensorFlow 1.x, a quotient plus 1/2,
+comes in steps of 3e-8 around that; its logarithm therefore in steps of 7e-6, and a single logit
+rounded the other way moves the mean of 128 by up to 1e-6 from one iteration to the next. TensorFlow
+1.15.5 itself, run again on another processor, differs from its own recording there by 1.4e-5.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import pytest
+from offline import SHAPES, Run, train
+
+from vanilla_gan.config import ENGINES
+from vanilla_gan.errors import DivergedError
+from vanilla_gan.training.recorder import Recorder
+
+DATA = pathlib.Path(__file__).parent / "data"
+ITERS = 100
+OFFLINE = {
+    "sigmoid_cross_entropy": "vanilla_offline_seed0",
+    "log": "vanilla_log_offline_seed0",
+}
+MNIST = {
+    "sigmoid_cross_entropy": "vanilla_mnist_seed0",
+    "log": "vanilla_log_mnist_seed0",
+}
+
+
+def recording(path: pathlib.Path) -> dict[str, np.ndarray]:
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def worst(run: Run, recorded: dict[str, np.ndarray], last: int) -> float:
+    """Returns the largest relative difference of both losses over iterations 0 .. last - 1."""
+    rows = run.losses()[:last]
+    assert rows[:, 0].tolist() == list(range(last))
+    expected = np.stack([recorded["d_loss"][:last], recorded["g_loss"][:last]], axis=1)
+    return float(np.abs(rows[:, 1:] / np.float64(expected) - 1).max())
+
+
+def assert_recorded(run: Run, recorded: dict[str, np.ndarray], iteration: int) -> None:
+    """Checks the variables after so many iterations by what the offline recordings keep of them.
+
+    That is the sum, the L2 norm, the minimum and the maximum. A sum of 100,000 weights of both
+    signs is compared with the largest that it could be, given the norm.
+    """
+    variables = run.variables(iteration)
+    for name in SHAPES:
+        value = np.float64(variables[name])
+        total, *rest = recorded[f"after{iteration}/{name}"]
+        norm = np.sqrt((value**2).sum())
+        np.testing.assert_allclose([norm, value.min(), value.max()], rest, rtol=5e-6, err_msg=name)
+        assert abs(value.sum() - total) <= 1e-5 * norm * np.sqrt(value.size), name
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Returns the samples that each iteration's picture was drawn of, kept as they pass by."""
+    kept = {}
+    draw = Recorder.picture
+
+    def keep(self, it, samples):
+        kept[it] = samples.copy()
+        draw(self, it, samples)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "picture", keep)
+        yield kept
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=OFFLINE)
+def offline_run(request, engine, offline_data_dir, offline_weights, pictures, tmp_path_factory):
+    """Returns a run of 100 iterations, what was recorded, and the run's first samples."""
+    run = train(
+        tmp_path_factory.mktemp("offline") / "out",
+        offline_data_dir,
+        engine=engine,
+        loss=request.param,
+        init_weights=str(offline_weights),
+        seed=0,
+        iters=ITERS,
+        sample_every=100,
+        log_every=1,
+    )
+    return run, recording(DATA / f"{OFFLINE[request.param]}.npz"), pictures[0]
+
+
+def test_offline_losses(offline_run):
+    run, recorded, _ = offline_run
+    assert worst(run, recorded, ITERS) <= 1e-6
+
+
+def test_offline_variables(offline_run):
+    run, recorded, _ = offline_run
+    assert_recorded(run, recorded, ITERS)
+
+
+def test_offline_first_picture(offline_run):
+    _, _, samples = offline_run
+    recorded = recording(DATA / "vanilla_offline_seed0.npz")["sample_0000000"]
+    # The log recording has the same weights and noise, and so the same samples.
+    np.testing.assert_allclose(samples, recorded, rtol=0, atol=1.2e-7)
+
+
+def test_offline_stdout_is_the_published_programs(offline_run):
+    run, recorded, _ = offline_run
+    D_loss_curr, G_loss_curr = recorded["d_loss"][0], recorded["g_loss"][0]
+    assert run.stdout == f"Iter: 0\nD loss: {D_loss_curr:.4}\nG_loss: {G_loss_curr:.4}\n\n"
+
+
+@pytest.mark.parametrize("loss", OFFLINE)
+def test_offline_variables_after_one_iteration(
+    engine, loss, offline_data_dir, offline_weights, tmp_path
+):
+    run = train(
+        tmp_path / "out",
+        offline_data_dir,
+        engine=engine,
+        loss=loss,
+        init_weights=str(offline_weights),
+        seed=0,
+        iters=1,
+    )
+    assert_recorded(run, recording(DATA / f"{OFFLINE[loss]}.npz"), 1)
+
+
+@pytest.fixture(scope="module", params=MNIST)
+def mnist_run(request, engine, real_data_dir, reference_dir, pictures, tmp_path_factory):
+    """Returns loss, a run of 100 iterations on MNIST, what was recorded, and the first samples."""
+    recorded = recording(reference_dir / f"{MNIST[request.param]}.npz")
+    folder = tmp_path_factory.mktemp("mnist")
+    run = train(
+        folder / "out",
+        real_data_dir,
+        allow_unverified_data=False,
+        engine=engine,
+        loss=request.param,
+        init_weights=str(mnist_weights(folder, recorded)),
+        seed=0,
+        iters=ITERS,
+        log_every=1,
+    )
+    return request.param, run, recorded, pictures[0]
+
+
+def mnist_weights(folder: pathlib.Path, recorded: dict[str, np.ndarray]) -> pathlib.Path:
+    """Writes the weights that a recorded run began with; returns the path."""
+    path = folder / "init.npz"
+    np.savez(path, **{name: recorded[f"init/{name}"] for name in SHAPES})
+    return path
+
+
+def test_mnist_losses(mnist_run):
+    loss, run, recorded, _ = mnist_run
+    if loss == "log":
+        # See the module's docstring.
+        assert worst(run, recorded, 33) <= 1e-6
+        assert worst(run, recorded, ITERS) <= 1e-5
+    else:
+        assert worst(run, recorded, ITERS) <= 1e-6
+
+
+def test_mnist_variables(mnist_run):
+    _, run, recorded, _ = mnist_run
+    variables = run.variables(ITERS)
+    for name in SHAPES:
+        off = np.abs(variables[name] - recorded[f"after100/{name}"])
+        # Adam moves a weight by 1e-3 an iteration, whatever its gradient's size; where that is
+        # rounding, so is the direction.
+        assert off.max() < 5e-3, name
+        assert off.mean() < 2e-6, name
+
+
+def test_mnist_first_picture(mnist_run):
+    _, _, recorded, samples = mnist_run
+    np.testing.assert_allclose(samples, recorded["sample_0000000"], rtol=0, atol=1.2e-7)
+
+
+def test_the_log_form_ends_on_mnist_as_the_published_one_did(
+    engine, real_data_dir, reference_dir, tmp_path
+):
+    recorded = recording(reference_dir / f"{MNIST['log']}.npz")
+    # G_loss is inf at 723, and from 724 on both are NaN.
+    ended = int(np.argmax(~np.isfinite(recorded["g_loss"])))
+    assert ended == 723
+    with pytest.raises(DivergedError) as caught:
+        train(
+            tmp_path / "out",
+            real_data_dir,
+            allow_unverified_data=False,
+            engine=engine,
+            loss="log",
+            init_weights=str(mnist_weights(tmp_path, recorded)),
+            seed=0,
+            iters=1001,
+            log_every=1,
+        )
+    # Rounding has had 700 iterations to grow.
+    assert abs(caught.value.iteration - ended) < 100

@@ -1,0 +1,211 @@
+"""Tests of sessions: the ConfigProto of each combination of flags, and where the graph runs."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vanilla_gan.config import ENGINES, RunConfig
+from vanilla_gan.errors import DeviceError
+from vanilla_gan.graph.gan import build_gan
+from vanilla_gan.graph.tf1 import tf as tf1
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training import session
+from vanilla_gan.training.model import open_model
+from vanilla_gan.training.session import Device, choose_device, config_proto, visible_gpus
+
+CPU = Device("/CPU:0", "a test")
+ON_CPU = "/job:localhost/replica:0/task:0/device:CPU:0"
+SIZES = {"h_dim": 13, "z_dim": 7, "batch_size": 11, "seed": 0}
+
+
+@pytest.mark.parametrize("device", ["/CPU:0", "/GPU:0", "/GPU:1"])
+@pytest.mark.parametrize("fraction", [None, 0.25, 1.0])
+@pytest.mark.parametrize(("intra", "inter"), [(0, 0), (1, 0), (3, 5)])
+def test_the_config_proto_of_each_combination(device, fraction, intra, inter):
+    switches = ("allow_growth", "allow_soft_placement", "log_device_placement")
+    for values in itertools.product([False, True], repeat=3):
+        flags = dict(zip(switches, values, strict=True))
+        config = RunConfig(
+            gpu_memory_fraction=fraction, intra_op_threads=intra, inter_op_threads=inter, **flags
+        )
+        # As it would be written by hand.
+        expected = tf.compat.v1.ConfigProto(
+            allow_soft_placement=flags["allow_soft_placement"],
+            log_device_placement=flags["log_device_placement"],
+            intra_op_parallelism_threads=intra,
+            inter_op_parallelism_threads=inter,
+            gpu_options=tf.compat.v1.GPUOptions(
+                allow_growth=flags["allow_growth"],
+                per_process_gpu_memory_fraction=fraction or 0.0,
+            ),
+        )
+        if device == "/CPU:0":
+            # A run on the CPU is to take no memory of a GPU.
+            expected.device_count["GPU"] = 0
+        got = config_proto(config, Device(device, ""))
+        assert got == expected
+        assert ("GPU" in got.device_count) == (device == "/CPU:0")
+
+
+def test_the_default_config_proto():
+    got = config_proto(RunConfig(), Device("/GPU:0", ""))
+    assert got.gpu_options.allow_growth
+    assert got.allow_soft_placement
+    assert not got.log_device_placement
+    assert got.gpu_options.per_process_gpu_memory_fraction == 0.0
+
+
+ONE, THREE = ["GPU:0"], ["GPU:0", "GPU:1", "GPU:2"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "gpus", "name", "reason"),
+    [
+        ("auto", [], "/CPU:0", "TensorFlow sees no GPU"),
+        ("auto", ONE, "/GPU:0", "TensorFlow sees GPU:0"),
+        ("auto", THREE, "/GPU:0", "TensorFlow sees GPU:0, GPU:1, GPU:2"),
+        ("cpu", [], "/CPU:0", "asked for"),
+        ("cpu", THREE, "/CPU:0", "asked for"),
+        ("gpu", ONE, "/GPU:0", "asked for"),
+        ("gpu", THREE, "/GPU:0", "asked for"),
+        ("gpu:0", ONE, "/GPU:0", "asked for"),
+        ("gpu:2", THREE, "/GPU:2", "asked for"),
+    ],
+)
+def test_the_device_that_is_chosen(monkeypatch, setting, gpus, name, reason):
+    monkeypatch.setattr(session, "visible_gpus", lambda: gpus)
+    assert choose_device(setting) == Device(name, reason)
+
+
+@pytest.mark.parametrize(
+    ("setting", "gpus", "sees"),
+    [
+        ("gpu", [], "no GPU (only the CPU)"),
+        ("gpu:0", [], "no GPU (only the CPU)"),
+        ("gpu:1", ONE, "GPU:0"),
+        ("gpu:3", THREE, "GPU:0, GPU:1, GPU:2"),
+    ],
+)
+def test_a_gpu_that_is_not_there(monkeypatch, setting, gpus, sees):
+    monkeypatch.setattr(session, "visible_gpus", lambda: gpus)
+    with pytest.raises(DeviceError) as caught:
+        choose_device(setting)
+    line = str(caught.value)
+    assert line.startswith(f"--device={setting}: TensorFlow {tf.__version__} sees {sees} here;")
+    assert "\n" not in line
+
+
+def test_what_this_machine_has():
+    gpus = visible_gpus()
+    assert gpus == [f"GPU:{number}" for number in range(len(gpus))]
+    assert choose_device("cpu").name == "/CPU:0"
+    assert choose_device("auto").name == ("/GPU:0" if gpus else "/CPU:0")
+    with pytest.raises(DeviceError, match=r"--device=gpu:\d+: TensorFlow .* sees "):
+        choose_device(f"gpu:{len(gpus)}")
+
+
+def batch(rows=11):
+    stream = np.random.RandomState(0)
+    X_mb = np.float32(stream.uniform(0, 1, (rows, 784)))
+    return X_mb, np.float32(stream.uniform(-1, 1, (rows, 7)))
+
+
+def devices_of(run_metadata):
+    """Returns the devices on which TensorFlow ran the nodes, with how many on each."""
+    devices = [node.device for graph in run_metadata.partition_graphs for node in graph.node]
+    return {device: devices.count(device) for device in set(devices)}
+
+
+def traced(opened, fetches, feed_dict=None):
+    metadata = tf1.RunMetadata()
+    options = tf1.RunOptions(output_partition_graphs=True)
+    opened.run(fetches, feed_dict=feed_dict, options=options, run_metadata=metadata)
+    return devices_of(metadata)
+
+
+def steps(model, engine):
+    """Returns fetches and feeds of each `session.run` of an engine's iteration."""
+    X_mb, Z_mb = batch()
+    gan, loop = model.gan, model.loop
+    if engine == "feed":
+        return [
+            ([gan.D_solver, gan.D_loss], {gan.X: X_mb, gan.Z: Z_mb}),
+            ([gan.G_solver, gan.G_loss], {gan.Z: Z_mb}),
+            (gan.G_sample, {gan.Z: Z_mb}),
+        ]
+    model.session.run(loop.images.initializer)
+    feeds = {loop.rows: np.zeros((2, 11), np.int32)}
+    feeds |= {loop.Z_D: np.stack([Z_mb] * 2), loop.Z_G: np.stack([Z_mb] * 2)}
+    return [([loop.D_loss, loop.G_loss], feeds)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_on_the_cpu_every_operation_lands_there(engine):
+    images_shape = (17, 784) if engine == "loop" else None
+    with open_model(RunConfig(**SIZES).resolved(), CPU, images_shape) as model:
+        assert set(traced(model.session, model.gan.init)) == {ON_CPU}
+        for fetches, feeds in steps(model, engine):
+            devices = traced(model.session, fetches, feeds)
+            assert set(devices) == {ON_CPU}
+            assert devices[ON_CPU] > 10
+        # No GPU is touched, even where there are some.
+        assert not [d for d in model.session.list_devices() if d.device_type == "GPU"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_on_a_gpu_the_arithmetic_lands_there(engine):
+    gpus = visible_gpus()
+    if not gpus:
+        pytest.skip("needs a GPU")
+    images_shape = (17, 784) if engine == "loop" else None
+    device = Device(f"/GPU:{len(gpus) - 1}", "a test")
+    with open_model(RunConfig(**SIZES).resolved(), device, images_shape) as model:
+        model.initialise()
+        for fetches, feeds in steps(model, engine):
+            metadata = tf1.RunMetadata()
+            options = tf1.RunOptions(output_partition_graphs=True)
+            model.session.run(fetches, feed_dict=feeds, options=options, run_metadata=metadata)
+            found = {
+                node.device.rpartition("device:")[2]
+                for graph in metadata.partition_graphs
+                for node in graph.node
+                if "MatMul" in node.op or node.op == "ResourceApplyAdam"
+            }
+            assert found == {device.name.removeprefix("/")}
+
+
+def test_a_graph_is_pinned_to_the_device_it_was_built_for():
+    config = RunConfig(**SIZES).resolved()
+    with tf.Graph().as_default() as graph, tf1.device("/GPU:1"):
+        build_gan(SYSTEMS["vanilla"], config, config.seed)
+    pinned = {op.device for op in graph.get_operations() if op.device}
+    assert pinned == {"/device:GPU:1"}
+    # The rest goes where its variable is: TensorFlow keeps reads and initial values beside it.
+    for op in graph.get_operations():
+        if not op.device:
+            assert op.type == "ReadVariableOp" or "/Initializer/" in op.name, op.name
+            assert op.colocation_groups()
+    kinds = {op.type for op in graph.get_operations() if op.device}
+    assert {"Placeholder", "VarHandleOp", "MatMul", "Sigmoid", "ResourceApplyAdam"} <= kinds
+
+
+def absent_gpu():
+    return Device(f"/GPU:{len(visible_gpus()) + 3}", "a test")
+
+
+def test_soft_placement_moves_what_has_no_place():
+    with open_model(RunConfig(**SIZES).resolved(), absent_gpu()) as model:
+        assert all(d == ON_CPU or "GPU:0" in d for d in traced(model.session, model.gan.init))
+
+
+def test_without_soft_placement_it_does_not():
+    config = RunConfig(**SIZES, allow_soft_placement=False).resolved()
+    with (
+        open_model(config, absent_gpu()) as model,
+        pytest.raises(tf.errors.InvalidArgumentError, match="Cannot assign a device"),
+    ):
+        model.initialise()

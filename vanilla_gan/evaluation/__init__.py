@@ -1,0 +1,1 @@
+"""Evaluation: numbers that say what generated pictures are like."""

@@ -1,0 +1,101 @@
+"""What sets of pictures are like in four numbers, and how they lie within a spread of seeds.
+
+Training a GAN is chaotic: after some hundred iterations two faithful ports share no pixel. What
+they do share is how much ink there is, how many pixels are on, how different the tiles of a picture
+are, and how rough they are; and these vary with the seed. So pictures of one program are compared
+with the spread of another one over seeds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+SIDE = 28  # px
+NAMES = ("ink", "share_on", "diversity", "roughness")
+
+Floats = npt.NDArray[np.float64]
+
+
+def ink(samples: npt.ArrayLike) -> Floats:
+    """Returns the mean value of all pixels, [...] for samples [..., n, 784] in [0, 1]."""
+    return np.asarray(np.asarray(samples, np.float64).mean(axis=(-2, -1)))
+
+
+def share_on(samples: npt.ArrayLike, threshold: float = 0.5) -> Floats:
+    """Returns the share of pixels above `threshold`, [...] for samples [..., n, 784] in [0, 1]."""
+    return np.asarray((np.asarray(samples) > threshold).mean(axis=(-2, -1)))
+
+
+def diversity(samples: npt.ArrayLike) -> Floats:
+    """Returns the mean Euclidean distance of two samples, [...] for samples [..., n, 784].
+
+    It is 0 for a generator that makes one picture of all noise.
+
+    Raises:
+      ValueError: there are fewer than two samples.
+    """
+    values = np.asarray(samples, np.float64)
+    n = values.shape[-2]
+    if n < 2:
+        raise ValueError(f"diversity of {n} samples: expected at least 2")
+    first, second = np.triu_indices(n, k=1)
+    distances = np.linalg.norm(values[..., first, :] - values[..., second, :], axis=-1)
+    return np.asarray(distances.mean(axis=-1))
+
+
+def roughness(samples: npt.ArrayLike) -> Floats:
+    """Returns the mean absolute difference of neighbouring pixels, [...] for [..., n, 784].
+
+    Neighbours across and down count alike. Noise is rough, strokes are smooth.
+    """
+    values = np.asarray(samples, np.float64)
+    images = values.reshape(*values.shape[:-1], SIDE, SIDE)
+    across = np.abs(np.diff(images, axis=-1)).mean(axis=(-3, -2, -1))
+    down = np.abs(np.diff(images, axis=-2)).mean(axis=(-3, -2, -1))
+    return np.asarray((across + down) / 2)
+
+
+def picture_statistics(samples: npt.ArrayLike) -> Floats:
+    """Returns ink, share of pixels on, diversity and roughness, in the order of `NAMES`.
+
+    Args:
+      samples: [..., n, 784] in [0, 1], the n tiles of one or more pictures.
+
+    Returns:
+      float64 [..., 4].
+    """
+    values = np.asarray(samples, np.float64)
+    return np.stack([ink(values), share_on(values), diversity(values), roughness(values)], axis=-1)
+
+
+class Spread(NamedTuple):
+    """Between which values something lies over seeds; `low` and `high` are float64, any shape."""
+
+    low: Floats
+    high: Floats
+
+    def outside(self, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Returns which values, [..., *shape], lie below `low` or above `high`, or are NaN."""
+        found = np.asarray(values, np.float64)
+        return ~((found >= self.low) & (found <= self.high))
+
+
+def spread(values: npt.ArrayLike, widen: float = 0.5) -> Spread:
+    """Returns the range over seeds, widened by `widen` times its width on each side.
+
+    Args:
+      values: [seeds, ...], at least two seeds.
+      widen: 0.5 makes the range twice as wide.
+
+    Raises:
+      ValueError: there are fewer than two seeds.
+    """
+    seeds = np.asarray(values, np.float64)
+    if len(seeds) < 2:
+        raise ValueError(f"spread of {len(seeds)} seeds: expected at least 2")
+    low, high = seeds.min(axis=0), seeds.max(axis=0)
+    margin = widen * (high - low)
+    return Spread(low - margin, high + margin)

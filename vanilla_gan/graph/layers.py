@@ -1,0 +1,120 @@
+"""Layers made of `tf.get_variable`: dense, convolutions, batch normalisation, dropout.
+
+Each takes the name of the variable scope in which its variables stand, creates them, or reuses
+them where the scope around it says so. Images are float32 [B, H, W, C].
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.training_pass import TrainingPass
+from vanilla_gan.graph.variables import bias_var, scale_var, statistic_var, weight_var
+
+MOMENTUM = 0.99
+EPSILON = 1e-3
+
+
+def dense(x: Any, units: int, name: str, init: str = "xavier", *, bias: bool = True) -> Any:
+    """Returns a fully connected layer of `x`, float32 [B, n] -> [B, units], without activation.
+
+    Its variables are `NAME/kernel`, xavier, and `NAME/bias`, zero, as `tf.layers.dense` names them.
+
+    Source: `tf.layers.dense` of TensorFlow 1.x with its defaults.
+    """
+    with tf.variable_scope(name):
+        kernel = weight_var([x.shape.as_list()[-1], units], "kernel", init)
+        product = tf.matmul(x, kernel)
+        return tf.nn.bias_add(product, bias_var([units], "bias")) if bias else product
+
+
+def conv2d(
+    x: Any, filters: int, size: int, name: str, init: str = "xavier", *, stride: int = 1
+) -> Any:
+    """Returns a convolution of `x`, [B, H, W, C] -> [B, H', W', filters].
+
+    H' and W' are H and W divided by `stride`, rounded up. Its variables are `NAME/kernel`, xavier,
+    [size, size, C, filters], and `NAME/bias`, zero. Zeros are laid around the image ("SAME").
+
+    Source: `keras.layers.Conv2D`.
+    """
+    channels = x.shape.as_list()[-1]
+    with tf.variable_scope(name):
+        kernel = weight_var(
+            [size, size, channels, filters], "kernel", init, fan_in=size * size * channels
+        )
+        bias = bias_var([filters], "bias")
+        return tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=stride, padding="SAME"), bias)
+
+
+def conv2d_transpose(
+    x: Any, filters: int, size: int, name: str, init: str = "xavier", *, stride: int = 1
+) -> Any:
+    """Returns a transposed convolution of `x`, [B, H, W, C] -> [B, H', W', filters].
+
+    H' and W' are H and W times `stride`. Its variable is `NAME/kernel`, xavier, [size, size,
+    filters, C]; there is no bias. It is the gradient of a "SAME" convolution of that kernel with
+    respect to its input.
+
+    Source: `keras.layers.Conv2DTranspose` with `use_bias=False`.
+    """
+    height, width, channels = x.shape.as_list()[1:]
+    with tf.variable_scope(name):
+        kernel = weight_var(
+            [size, size, filters, channels], "kernel", init, fan_in=size * size * channels
+        )
+        output_shape = tf.stack([tf.shape(x)[0], height * stride, width * stride, filters])
+        return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=stride, padding="SAME")
+
+
+def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
+    """Returns `x`, float32 [..., C], normalised for each of its C channels.
+
+        gamma * (x - mean) / sqrt(variance + 1e-3) + beta
+
+    In training mean and variance are those of the batch over all other axes (the biased variance,
+    divided by the number of values), and the moving averages take 1/100 of them:
+    `moving = 0.99 * moving + 0.01 * batch`, an operation that is added to `training.updates`.
+    In inference mean and variance are the moving averages.
+
+    Its variables are `NAME/gamma`, one, and `NAME/beta`, zero, which are trained; and
+    `NAME/moving_mean`, zero, and `NAME/moving_variance`, one, which are not. All are [C].
+
+    Source: `keras.layers.BatchNormalization` with its defaults.
+    """
+    channels = x.shape.as_list()[-1]
+    with tf.variable_scope(name):
+        gamma = scale_var([channels], "gamma")
+        beta = bias_var([channels], "beta")
+        moving_mean = statistic_var([channels], "moving_mean", 0.0)
+        moving_variance = statistic_var([channels], "moving_variance", 1.0)
+        if training is None:
+            mean, variance = moving_mean, moving_variance
+        else:
+            mean, variance = tf.nn.moments(x, axes=list(range(x.shape.rank - 1)))
+            for moving, batch in ((moving_mean, mean), (moving_variance, variance)):
+                average = moving * MOMENTUM + batch * (1.0 - MOMENTUM)
+                training.updates.append(moving.assign(average).op)
+        return tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
+
+
+def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> Any:
+    """Returns `x` with a share `rate` of its values set to 0 and the others times `1 / (1 - rate)`.
+
+    In inference, and where `rate` is 0, it is `x`. Which values are dropped follows from the run's
+    seed, the iteration, the pass and this layer's full name: nothing has to be saved to continue.
+
+    Source: Srivastava et al. 2014 (https://jmlr.org/papers/v15/srivastava14a.html), scaled in
+    training instead of in inference, as `keras.layers.Dropout`.
+    """
+    if training is None or rate == 0.0:
+        return x
+    draws = tf.random.stateless_uniform(tf.shape(x), seed=training.seed_for(name))
+    return tf.where(draws >= rate, x * (1.0 / (1.0 - rate)), tf.zeros_like(x))
+
+
+def flatten(x: Any) -> Any:
+    """Returns `x`, [B, ...], as [B, n]."""
+    return tf.reshape(x, [-1, math.prod(x.shape.as_list()[1:])])

@@ -1,0 +1,116 @@
+"""One description of a training step: the forward pass and the joint update of both networks.
+
+The feed graph applies it to placeholders, the in-graph loop to rows of the data set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from vanilla_gan.graph.losses import LOSSES, Losses
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.training_pass import TrainingPass
+from vanilla_gan.systems.system import System
+
+
+class Forward(NamedTuple):
+    """One pass of both networks, in training mode where a system has two.
+
+    Tensors are float32: `G_sample` [B, 784], `D_*` [B, 1], losses scalars. `updates` are the
+    operations that must run with the step.
+    """
+
+    G_sample: Any
+    D_real: Any
+    D_logit_real: Any
+    D_fake: Any
+    D_logit_fake: Any
+    D_loss: Any
+    G_loss: Any
+    updates: list[Any]
+
+
+def forward(
+    system: System, config: Any, X: Any, Z: Any, y: Any, iteration: Any, *, reuse: bool
+) -> Forward:
+    """Applies the generator, the discriminator to images, and the discriminator to samples.
+
+    Args:
+      system: the published program.
+      config: the settings of the run.
+      X: images, float32 [B, 784].
+      Z: noise, float32 [B, Z_dim].
+      y: one-hot labels, float32 [B, 10], of a conditional system; None of any other.
+      iteration: int64 scalar, in a system with two modes; None in any other.
+      reuse: False where the first two create the variables; the third one reuses them anyway.
+    """
+    updates: list[Any] = []
+
+    def inputs(name: str) -> dict[str, Any]:
+        training = None
+        if system.two_modes:
+            training = TrainingPass(name, config.seed, iteration, updates)
+        return network_inputs(system, y, training)
+
+    with network("generator", reuse=reuse):
+        G_sample = system.generator(Z, config, **inputs("generator"))
+    with network("discriminator", reuse=reuse):
+        D_real, D_logit_real = system.discriminator(X, config, **inputs("real"))
+    with network("discriminator_reused", reuse=True):
+        D_fake, D_logit_fake = system.discriminator(G_sample, config, **inputs("fake"))
+
+    D_loss, G_loss = losses(config, D_logit_real, D_logit_fake)
+    return Forward(G_sample, D_real, D_logit_real, D_fake, D_logit_fake, D_loss, G_loss, updates)
+
+
+def joint_solvers(
+    step: Forward,
+    D_optimizer: Any,
+    G_optimizer: Any,
+    theta_D: Sequence[Any],
+    theta_G: Sequence[Any],
+) -> tuple[Any, Any]:
+    """Returns `(D_solver, G_solver)`, whose gradients both come from `step`, from the old weights.
+
+    Neither solver changes a variable before both gradients are there. G_solver runs the updates of
+    the pass too.
+    """
+    D_gradients = D_optimizer.compute_gradients(step.D_loss, theta_D)
+    G_gradients = G_optimizer.compute_gradients(step.G_loss, theta_G)
+    with tf.control_dependencies([gradient for gradient, _ in D_gradients + G_gradients]):
+        D_solver = D_optimizer.apply_gradients(D_gradients)
+        G_solver = G_optimizer.apply_gradients(G_gradients)
+    return D_solver, tf.group(G_solver, *step.updates)
+
+
+@contextlib.contextmanager
+def network(name: str, *, reuse: bool) -> Iterator[None]:
+    """Enters the scopes of one application of a network.
+
+    The published variables are called `D_W1`, not `discriminator/D_W1`. So the name scope names the
+    operations, while the variable scope is the surrounding one and only says whether variables are
+    created or reused.
+    """
+    scope = tf.get_variable_scope()
+    with tf.variable_scope(scope, reuse=reuse, auxiliary_name_scope=False), tf.name_scope(name):
+        yield
+
+
+def network_inputs(system: System, y: Any, training: TrainingPass | None = None) -> dict[str, Any]:
+    """Returns what a network of the system takes beside its input and the settings.
+
+    Args:
+      system: the published program.
+      y: the labels, if it is conditional.
+      training: the pass, if it has two modes; None for inference.
+    """
+    inputs = {"y": y} if system.conditional else {}
+    return {**inputs, "training": training} if system.two_modes else inputs
+
+
+def losses(config: Any, D_logit_real: Any, D_logit_fake: Any) -> Losses:
+    """Returns the losses that the settings name, for logits float32 [B, 1]."""
+    with tf.name_scope("losses"):
+        return LOSSES[config.loss](D_logit_real, D_logit_fake, 1.0 - config.label_smoothing)

@@ -1,0 +1,126 @@
+"""The convolutional GAN: transposed convolutions with batch norm against strided convolutions.
+
+Source: the deep convolutional GAN of Keras' and TensorFlow's tutorials, on Fashion-MNIST; after
+Radford et al. 2015 (https://arxiv.org/abs/1511.06434). Differences: no Keras object, its layers are
+made of `tf.get_variable`; a short last batch has as much noise as images, where the listing draws
+128 vectors for it too; and the last rows of the training file are not held back by the listing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vanilla_gan.graph.layers import (
+    batch_norm,
+    conv2d,
+    conv2d_transpose,
+    dense,
+    dropout,
+    flatten,
+)
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.systems import noise
+from vanilla_gan.systems.system import System
+
+X_dim = 784
+ALPHA = 0.3
+
+
+def generator(z: Any, config: Any, training: Any) -> Any:
+    """Returns images, float32 [B, 784] in [-1, 1].
+
+    Args:
+      z: noise, float32 [B, Z_dim].
+      config: the run's settings.
+      training: the pass in training mode; None for inference.
+    """
+    init = config.init
+    with tf.variable_scope("generator"):
+        h = dense(z, 7 * 7 * 256, "dense", init, bias=False)
+        h = tf.nn.leaky_relu(batch_norm(h, "bn0", training), alpha=ALPHA)
+        h = tf.reshape(h, [-1, 7, 7, 256])
+        h = conv2d_transpose(h, 128, 5, "deconv0", init)  # [B, 7, 7, 128]
+        h = tf.nn.leaky_relu(batch_norm(h, "bn1", training), alpha=ALPHA)
+        h = conv2d_transpose(h, 64, 5, "deconv1", init, stride=2)  # [B, 14, 14, 64]
+        h = tf.nn.leaky_relu(batch_norm(h, "bn2", training), alpha=ALPHA)
+        h = conv2d_transpose(h, 1, 5, "deconv2", init, stride=2)  # [B, 28, 28, 1]
+
+        return tf.reshape(tf.nn.tanh(h), [-1, X_dim])
+
+
+def discriminator(x: Any, config: Any, training: Any) -> tuple[Any, Any]:
+    """Returns `(D_prob, D_logit)`, float32 [B, 1].
+
+    Args:
+      x: images, float32 [B, 784] in [-1, 1].
+      config: the run's settings.
+      training: the pass in training mode; None for inference, which drops nothing out.
+    """
+    init, rate = config.init, config.dropout_rate
+    with tf.variable_scope("discriminator"):
+        h = tf.reshape(x, [-1, 28, 28, 1])
+        h = tf.nn.leaky_relu(conv2d(h, 64, 5, "conv0", init, stride=2), alpha=ALPHA)
+        h = dropout(h, rate, "dropout0", training)  # [B, 14, 14, 64]
+        h = tf.nn.leaky_relu(conv2d(h, 128, 5, "conv1", init, stride=2), alpha=ALPHA)
+        h = dropout(h, rate, "dropout1", training)  # [B, 7, 7, 128]
+        logit = dense(flatten(h), 1, "logit", init)  # [B, 1]
+
+        return tf.sigmoid(logit), logit
+
+
+def symmetric_scale(grey: Any) -> Any:
+    """Returns grey values 0..255 as float32 in [-1, 1]: the listing's `x / 127.5 - 1`.
+
+    TensorFlow replaces a division by a constant with this product, NumPy does not; written so, both
+    give the same, within one bit of the quotient.
+    """
+    return grey * np.float32(1.0 / 127.5) - 1.0
+
+
+_THETA_G = (
+    "dense/kernel",
+    "bn0/gamma",
+    "bn0/beta",
+    "deconv0/kernel",
+    "bn1/gamma",
+    "bn1/beta",
+    "deconv1/kernel",
+    "bn2/gamma",
+    "bn2/beta",
+    "deconv2/kernel",
+)
+_THETA_D = (
+    "conv0/kernel",
+    "conv0/bias",
+    "conv1/kernel",
+    "conv1/bias",
+    "logit/kernel",
+    "logit/bias",
+)
+
+SYSTEM = System(
+    source="https://www.tensorflow.org/tutorials/generative/dcgan, on Fashion-MNIST",
+    defaults={
+        "epochs": 30,
+        "batch_size": 128,
+        "z_dim": 100,
+        "learning_rate": 1e-4,
+        "adam_epsilon": 1e-7,
+        "label_smoothing": 0.0,
+        "dropout_rate": 0.3,
+    },
+    generator=generator,
+    discriminator=discriminator,
+    theta_G=tuple(f"generator/{variable}" for variable in _THETA_G),
+    theta_D=tuple(f"discriminator/{variable}" for variable in _THETA_D),
+    sample_Z=noise.normal,
+    scale=symmetric_scale,
+    shared_noise=True,
+    short_batches=True,
+    two_modes=True,
+    joint_updates=True,
+    fixed_picture_noise=True,
+    last_picture=True,
+)
