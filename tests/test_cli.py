@@ -285,6 +285,22 @@ def test_every_flag_reaches_the_run(capsys, on_offline_data, offline_data_dir):
     assert re.fullmatch(r"G_loss: -\d\.\d{1,4}", lines[2])
 
 
+def test_placements_are_logged_when_asked_for(on_offline_data, elsewhere):
+    # In a process of its own: TensorFlow reads its log level once.
+    done = subprocess.run(
+        [*COMMAND, *on_offline_data, "--log_device_placement", "--device=cpu"],
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    placed = dict(re.findall(r"([\w/]*MatMul[\w/]*): \(MatMul\): (\S+)", done.stderr))
+    assert len(placed) > 10
+    assert set(placed.values()) == {"/job:localhost/replica:0/task:0/device:CPU:0"}
+
+
 def test_absl_flags_of_other_libraries_are_left_alone():
     from absl import flags
 

@@ -225,6 +225,21 @@ def pictured(monkeypatch):
     return kept
 
 
+def table(ours, recorded):
+    """The README's table: for each statistic and iteration our mean, and the widened range."""
+    low, high = spread(recorded)
+    lines = ["| iteration | " + " | ".join(NAMES) + " |"]
+    for row, it in enumerate(ITERATIONS):
+        cells = [
+            f"{mean:.4g} ({a:.4g} to {b:.4g})"
+            for mean, a, b in zip(ours[:, row].mean(axis=0), low[row], high[row], strict=True)
+        ]
+        lines.append(f"| {it} | " + " | ".join(cells) + " |")
+    outside = spread(recorded).outside(ours)
+    lines.append(f"single values outside: {outside.sum()} of {outside.size}")
+    return "\n".join(lines)
+
+
 @pytest.mark.slow
 def test_our_pictures_lie_within_the_spread(real_data_dir, recorded_statistics, pictured, tmp_path):
     ours = []
@@ -242,4 +257,5 @@ def test_our_pictures_lie_within_the_spread(real_data_dir, recorded_statistics, 
         samples = np.stack([pictured[it] for it in ITERATIONS])
         ours.append(picture_statistics(np.round(samples * 255) / 255))
         pictured.clear()
+    print(table(np.stack(ours), recorded_statistics))
     assert deviations(np.stack(ours), recorded_statistics) == []

@@ -45,6 +45,8 @@ _COUNTS = (
     "z_dim",
     "h_dim",
 )
+# Far more than fits any machine with the rest; TensorFlow fails in riddles beyond it.
+MAX_SIZE = 2**20
 MAX_SEED = 2**32 - 1
 
 
@@ -149,6 +151,9 @@ class RunConfig:
         ):
             if getattr(self, name) not in choices:
                 raise _bad_value(name, getattr(self, name), f"one of {', '.join(choices)}")
+        for name in ("batch_size", "z_dim", "h_dim"):
+            if getattr(self, name) is not None and getattr(self, name) > MAX_SIZE:
+                raise _bad_value(name, getattr(self, name), f"at most {MAX_SIZE}")
         if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
             raise _bad_value("seed", self.seed, f"a whole number in 0..{MAX_SEED}")
         for name in ("learning_rate", "adam_epsilon"):
@@ -245,8 +250,9 @@ class RunConfig:
         if unknown:
             raise ValueError(f"unknown settings: {', '.join(unknown)}")
         for name, value in settings.items():
-            # An int is not a bool here, and no float setting was recorded as an int.
-            if type(value) not in (typing.get_args(kinds[name]) or (kinds[name],)):
+            # An int is not a bool here, but as good as a float.
+            kind = typing.get_args(kinds[name]) or (kinds[name],)
+            if type(value) not in kind and not (type(value) is int and float in kind):
                 raise ValueError(f"setting {name} is {value!r}")
         try:
             config = cls(**settings)

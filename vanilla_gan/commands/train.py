@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -67,6 +68,9 @@ def define() -> Flags:
 def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
     """Trains; see `training.run.train`."""
     config = RunConfig(**settings)
+    if config.log_device_placement:
+        # TensorFlow logs placements as information, which `cli` keeps quiet.
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
     # Only now: what was asked for is in order, and the rest takes seconds to load.
     from vanilla_gan.training.run import train
 

@@ -31,7 +31,7 @@ from vanilla_gan.training.record import (
     new_record,
     read_record,
 )
-from vanilla_gan.training.session import choose_device
+from vanilla_gan.training.session import choose_device, memory_errors_told
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
 from vanilla_gan.training.stream import PICTURE_SAMPLES, Stream
 
@@ -140,7 +140,7 @@ def _train_locked(
     begins = checkpoints.newest() is None
     stream = _stream(config, source.splits.train, random_stream)
     images_shape = source.splits.train.images.shape if config.engine == "loop" else None
-    with open_model(config, device, images_shape) as model:
+    with memory_errors_told(device), open_model(config, device, images_shape) as model:
         weights = None
         if begins and config.init_weights is not None:
             weights = read_weights(config.init_weights, model.weight_shapes)

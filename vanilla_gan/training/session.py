@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from vanilla_gan.config import RunConfig, parse_device
@@ -67,6 +69,22 @@ def config_proto(config: RunConfig, device: Device) -> Any:
     if config.gpu_memory_fraction is not None:
         proto.gpu_options.per_process_gpu_memory_fraction = config.gpu_memory_fraction
     return proto
+
+
+@contextlib.contextmanager
+def memory_errors_told(device: Device) -> Iterator[None]:
+    """Turns TensorFlow's own error for memory that is not to be had into one line.
+
+    Raises:
+      DeviceError: something within the block did not fit into the device's memory.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise DeviceError(
+            f"{device.name} has not enough memory for this run; lower --batch_size, --h_dim or "
+            "--z_dim (with --overwrite, if the run has begun), or choose another --device"
+        ) from error
 
 
 def _listing(gpus: list[str]) -> str:

@@ -1,0 +1,81 @@
+"""The graph of a trained system without its training: the two networks and their variables."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.graph.gan import X_dim, owned_variables
+from vanilla_gan.graph.step import network, network_inputs
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.weights import shapes_of
+from vanilla_gan.systems.system import System
+
+SIGNATURES = ("generate", "discriminate")
+
+
+class Inference(NamedTuple):
+    """Tensors of the networks in inference, float32.
+
+    `X` [B, 784], `Z` [B, Z_dim] and, in a conditional system, `y` [B, 10] are placeholders (`y` is
+    None in the others); `G_sample` [B, 784], `D_prob` and `D_logit` [B, 1] what comes out.
+    """
+
+    X: Any
+    Z: Any
+    y: Any
+    G_sample: Any
+    D_prob: Any
+    D_logit: Any
+
+    def inputs(self, signature: str) -> dict[str, Any]:
+        """Returns the placeholders of a signature by the names that exports give them."""
+        first = {"z": self.Z} if signature == "generate" else {"x": self.X}
+        return first if self.y is None else {**first, "y": self.y}
+
+    def outputs(self, signature: str) -> dict[str, Any]:
+        """Returns the results of a signature by the names that exports give them."""
+        if signature == "generate":
+            return {"images": self.G_sample}
+        return {"probability": self.D_prob, "logit": self.D_logit}
+
+
+def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
+    """Builds both networks in the current default graph, which should be empty.
+
+    Args:
+      system: the published program.
+      config: its settings; those of the networks are read.
+
+    Returns:
+      The tensors, and the trained variables, D's before G's. `tf.global_variables()` has besides
+      the statistics that a system with two modes keeps, and nothing else.
+    """
+    X = tf.placeholder(tf.float32, shape=[None, X_dim], name="X")
+    Z = tf.placeholder(tf.float32, shape=[None, config.z_dim], name="Z")
+    y = None
+    if system.conditional:
+        y = tf.placeholder(tf.float32, shape=[None, NUM_CLASSES], name="y")
+    with network("generator", reuse=False):
+        G_sample = system.generator(Z, config, **network_inputs(system, y))
+    with network("discriminator", reuse=False):
+        D_prob, D_logit = system.discriminator(X, config, **network_inputs(system, y))
+    theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
+    return Inference(X, Z, y, G_sample, D_prob, D_logit), [*theta_D, *theta_G]
+
+
+def inference_shapes(
+    system: System, config: Any
+) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Returns the shapes of the trained variables by name, and those of the statistics.
+
+    Args:
+      system: the published program.
+      config: its settings; those of the networks are read.
+    """
+    with tf.Graph().as_default():
+        _, trained = build_inference(system, config)
+        everything = shapes_of(tf.global_variables())
+    names = {variable.op.name for variable in trained}
+    statistics = {name: shape for name, shape in everything.items() if name not in names}
+    return shapes_of(trained), statistics
