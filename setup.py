@@ -48,7 +48,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-        "test": ["mypy>=1.15", "pytest>=9.0", "ruff>=0.12"],
+        "onnx": ["onnx>=1.19", "onnxruntime>=1.20"],
+        "test": ["mypy>=1.15", "onnx>=1.19", "onnxruntime>=1.20", "pytest>=9.0", "ruff>=0.12"],
     },
     entry_points={"console_scripts": ["vanilla-gan = vanilla_gan.cli:main"]},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from contextlib import AbstractContextManager
 import numpy as np
 import offline
 import pytest
+
+from vanilla_gan.training.recorder import Recorder
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
@@ -49,6 +52,40 @@ def offline_weights(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("offline_weights") / "seed0.npz"
     np.savez(path, **offline.initial_weights())
     return path
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Iterator[dict[int, np.ndarray]]:
+    """Returns the samples that pictures are drawn of, by iteration, kept as they pass by."""
+    kept = {}
+    draw = Recorder.picture
+
+    def keep(self: Recorder, it: int, samples: np.ndarray) -> None:
+        kept[it] = samples.copy()
+        draw(self, it, samples)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "picture", keep)
+        yield kept
+
+
+@pytest.fixture(scope="session")
+def trained_run(
+    offline_data_dir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], pathlib.Path]:
+    """Returns a function from a system's name to the folder of a short run; not to be written to.
+
+    Each is trained when it is first asked for, with odd sizes where it has any.
+    """
+
+    @functools.cache
+    def folder(system: str) -> pathlib.Path:
+        out = tmp_path_factory.mktemp("trained") / system
+        sizes = {"z_dim": 5} if system == "conv" else {"z_dim": 5, "h_dim": 7}
+        offline.train(out, offline_data_dir, system=system, iters=3, batch_size=11, seed=1, **sizes)
+        return out
+
+    return folder
 
 
 @pytest.fixture

@@ -58,17 +58,25 @@ def data_files() -> dict[str, bytes]:
     }
 
 
-def initial_weights(seed: int = 0) -> dict[str, np.ndarray]:
+def initial_weights(
+    seed: int = 0, shapes: dict[str, tuple[int, ...]] = SHAPES
+) -> dict[str, np.ndarray]:
     """Returns the weights that a recorded offline run began with, float32 by name."""
     stream = np.random.RandomState(1000 + seed)
     weights = {}
-    for name, shape in sorted(SHAPES.items()):
+    for name, shape in sorted(shapes.items()):
         if len(shape) == 2:
             deviation = 1.0 / np.sqrt(shape[0] / 2.0)
             weights[name] = stream.normal(0.0, deviation, shape).astype(np.float32)
         else:
             weights[name] = np.zeros(shape, np.float32)
     return weights
+
+
+def recording(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns the arrays of a recorded run."""
+    with np.load(path) as arrays:
+        return dict(arrays)
 
 
 class Run(NamedTuple):
@@ -86,9 +94,37 @@ class Run(NamedTuple):
         """Returns the rows of `losses.csv`: iteration, d_loss, g_loss."""
         return read_losses(self.out)
 
+    def worst(self, recorded: dict[str, np.ndarray], last: int) -> float:
+        """Returns the largest relative difference of both losses to those of a recorded run.
+
+        Compares iterations 0 .. last - 1, which must be the rows of `losses.csv` up to there.
+        """
+        rows = self.losses()[:last]
+        assert rows[:, 0].tolist() == list(range(last))
+        expected = np.stack([recorded["d_loss"][:last], recorded["g_loss"][:last]], axis=1)
+        return float(np.abs(rows[:, 1:] / np.float64(expected) - 1).max())
+
     def variables(self, iteration: int) -> dict[str, np.ndarray]:
         """Returns all variables of the checkpoint before `iteration`, by TensorFlow's reader."""
         return read_variables(self.out, iteration)
+
+
+def assert_recorded(run: Run, recorded: dict[str, np.ndarray], iteration: int) -> None:
+    """Checks the variables after so many iterations by what the offline recordings keep of them.
+
+    That is the sum, the L2 norm, the minimum and the maximum. A sum of 100,000 weights of both
+    signs is compared with the largest that it could be, given the norm.
+    """
+    variables = run.variables(iteration)
+    prefix = f"after{iteration}/"
+    names = [key.removeprefix(prefix) for key in recorded if key.startswith(prefix)]
+    assert names
+    for name in names:
+        value = np.float64(variables[name])
+        total, *rest = recorded[prefix + name]
+        norm = np.sqrt((value**2).sum())
+        np.testing.assert_allclose([norm, value.min(), value.max()], rest, rtol=5e-6, err_msg=name)
+        assert abs(value.sum() - total) <= 1e-5 * norm * np.sqrt(value.size), name
 
 
 def read_losses(out: pathlib.Path) -> np.ndarray:

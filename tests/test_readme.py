@@ -12,10 +12,18 @@ import PIL.Image
 import pytest
 
 from vanilla_gan import cli
+from vanilla_gan.commands import COMMANDS
 from vanilla_gan.systems import SYSTEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/porting.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/porting.md",
+    "docs/python.md",
+    "docs/your_data.md",
+]
 # Not among the settings that `--help` lists: its own name, and a flag of pytest.
 FOREIGN_FLAGS = {"help", "durations"}
 
@@ -55,8 +63,10 @@ def test_the_table_of_flags_is_that_of_help(help_text: str) -> None:
     assert found == expected, f"the table in README.md should be:\n{expected}\n"
 
 
-def test_every_flag_named_anywhere_is_known(help_text: str) -> None:
-    known = {flag.removeprefix("--") for flag, *_ in flags_of_help(help_text)}
+def test_every_flag_named_anywhere_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        assert cli.main([command, "--help"]) == 0
+    known = set(re.findall(r"^  --(\w+) ", capsys.readouterr().out, re.MULTILINE))
     switched_off = {f"no{name}" for name in known}
     for document in DOCUMENTS:
         named = set(re.findall(r"(?<![\w-])--(\w+)", read(document)))

@@ -18,11 +18,10 @@ import pathlib
 
 import numpy as np
 import pytest
-from offline import SHAPES, Run, train
+from offline import SHAPES, assert_recorded, recording, train
 
 from vanilla_gan.config import ENGINES
 from vanilla_gan.errors import DivergedError
-from vanilla_gan.training.recorder import Recorder
 
 DATA = pathlib.Path(__file__).parent / "data"
 ITERS = 100
@@ -34,49 +33,6 @@ MNIST = {
     "sigmoid_cross_entropy": "vanilla_mnist_seed0",
     "log": "vanilla_log_mnist_seed0",
 }
-
-
-def recording(path: pathlib.Path) -> dict[str, np.ndarray]:
-    with np.load(path) as arrays:
-        return dict(arrays)
-
-
-def worst(run: Run, recorded: dict[str, np.ndarray], last: int) -> float:
-    """Returns the largest relative difference of both losses over iterations 0 .. last - 1."""
-    rows = run.losses()[:last]
-    assert rows[:, 0].tolist() == list(range(last))
-    expected = np.stack([recorded["d_loss"][:last], recorded["g_loss"][:last]], axis=1)
-    return float(np.abs(rows[:, 1:] / np.float64(expected) - 1).max())
-
-
-def assert_recorded(run: Run, recorded: dict[str, np.ndarray], iteration: int) -> None:
-    """Checks the variables after so many iterations by what the offline recordings keep of them.
-
-    That is the sum, the L2 norm, the minimum and the maximum. A sum of 100,000 weights of both
-    signs is compared with the largest that it could be, given the norm.
-    """
-    variables = run.variables(iteration)
-    for name in SHAPES:
-        value = np.float64(variables[name])
-        total, *rest = recorded[f"after{iteration}/{name}"]
-        norm = np.sqrt((value**2).sum())
-        np.testing.assert_allclose([norm, value.min(), value.max()], rest, rtol=5e-6, err_msg=name)
-        assert abs(value.sum() - total) <= 1e-5 * norm * np.sqrt(value.size), name
-
-
-@pytest.fixture(scope="module")
-def pictures():
-    """Returns the samples that each iteration's picture was drawn of, kept as they pass by."""
-    kept = {}
-    draw = Recorder.picture
-
-    def keep(self, it, samples):
-        kept[it] = samples.copy()
-        draw(self, it, samples)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recorder, "picture", keep)
-        yield kept
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -103,7 +59,7 @@ def offline_run(request, engine, offline_data_dir, offline_weights, pictures, tm
 
 def test_offline_losses(offline_run):
     run, recorded, _ = offline_run
-    assert worst(run, recorded, ITERS) <= 1e-6
+    assert run.worst(recorded, ITERS) <= 1e-6
 
 
 def test_offline_variables(offline_run):
@@ -170,10 +126,10 @@ def test_mnist_losses(mnist_run):
     loss, run, recorded, _ = mnist_run
     if loss == "log":
         # See the module's docstring.
-        assert worst(run, recorded, 33) <= 1e-6
-        assert worst(run, recorded, ITERS) <= 1e-5
+        assert run.worst(recorded, 33) <= 1e-6
+        assert run.worst(recorded, ITERS) <= 1e-5
     else:
-        assert worst(run, recorded, ITERS) <= 1e-6
+        assert run.worst(recorded, ITERS) <= 1e-6
 
 
 def test_mnist_variables(mnist_run):

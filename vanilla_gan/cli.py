@@ -75,8 +75,9 @@ def _say(line: str) -> None:
 def _help(name: str, command: Any) -> str:
     shown = f"[{name}]" if name == _DEFAULT_COMMAND else name
     others = ", ".join(other for other in COMMANDS if other != name)
+    flags = command.define()
     return (
-        f"usage: ./{_PROGRAM} {shown} [--flag=value ...]\n\n{command.SUMMARY}\n"
+        f"usage: ./{_PROGRAM} {shown} {flags.usage()}\n\n{command.SUMMARY}\n"
         f"Other commands: {others}, test; each has a --help of its own.\n\n"
-        f"{command.define().help()}"
+        f"{flags.help()}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import pathlib
@@ -15,6 +16,12 @@ from vanilla_gan.errors import OutputError
 
 _TEMPORARY_SUFFIX = ".tmp"
 _TEMPORARY_NAME = re.compile(r"\..+\.\d+\.\d+\.tmp")
+_REMEDIES = {
+    errno.EACCES: "make it writable",
+    errno.EPERM: "make it writable",
+    errno.EROFS: "make it writable",
+    errno.ENOENT: "put back what was removed",
+}
 _counter = itertools.count()
 
 
@@ -99,7 +106,8 @@ def remove(path: pathlib.Path) -> None:
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """Returns the one-line error for a result that could not be written."""
     reason = error.strerror or str(error)
+    remedy = _REMEDIES.get(error.errno or 0, "free some space")
     return OutputError(
         f"cannot write {os.fspath(path)}: {reason}; "
-        "free some space or choose another folder, then give the same command again"
+        f"{remedy} or choose another folder, then give the same command again"
     )

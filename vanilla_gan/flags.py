@@ -28,6 +28,7 @@ class Flags:
         self._values = flags.FlagValues()
         self._defaults = defaults
         self._of_systems = of_systems or {}
+        self._word: tuple[str, str] | None = None
 
     def integer(self, name: str, text: str, default: Any = _FROM_DEFAULTS) -> None:
         """Defines a whole-number flag."""
@@ -52,6 +53,10 @@ class Flags:
         value = self._default(name, default)
         flags.DEFINE_enum(name, value, list(choices), text, flag_values=self._values)
 
+    def word(self, name: str, shown: str) -> None:
+        """Lets the value of flag `name` stand as a plain word, which the help shows as `shown`."""
+        self._word = name, shown
+
     def parse(self, words: Sequence[str]) -> tuple[dict[str, Any], set[str]]:
         """Parses the words of a command.
 
@@ -74,11 +79,18 @@ class Flags:
             raise UsageError(f"{shown}: expected {self._expected(name)}") from error
         except flags.Error as error:
             raise UsageError(" ".join(str(error).split())) from error
+        if rest and self._word is not None and not self._values[self._word[0]].present:
+            self._values[self._word[0]].parse(rest.pop(0))
         if rest:
-            raise UsageError(f"{' '.join(rest)!r}: expected flags only")
+            only = f"one {self._word[1]} and flags" if self._word else "flags"
+            raise UsageError(f"{' '.join(rest)!r}: expected {only} only")
         names = list(self._values)
         given: Collection[str] = {name for name in names if self._values[name].present}
         return {name: self._values[name].value for name in names}, set(given)
+
+    def usage(self) -> str:
+        """Returns what may stand behind the name of the command."""
+        return f"{self._word[1]} [--flag=value ...]" if self._word else "[--flag=value ...]"
 
     def help(self) -> str:
         """Returns two lines for each flag: its name, kind and default; what it is for."""

@@ -37,14 +37,16 @@ def _spherical(
     start: npt.NDArray[np.float64], end: npt.NDArray[np.float64], t: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     lengths = [np.linalg.norm(point, axis=-1, keepdims=True) for point in (start, end)]
-    unit = [point / length for point, length in zip((start, end), lengths, strict=True)]
+    # The origin has no direction; any will do where the way is straight.
+    unit = [
+        point / np.where(length == 0, 1.0, length)
+        for point, length in zip((start, end), lengths, strict=True)
+    ]
     cosine = np.clip((unit[0] * unit[1]).sum(axis=-1, keepdims=True), -1.0, 1.0)
     angle = np.arccos(cosine)
-    # Along one ray, or between opposite points, there is no great circle: go straight.
-    straight = np.sin(angle) < 1e-6
+    # Along one ray, between opposite points, or to the origin, no one great circle leads.
+    straight = (np.sin(angle) < 1e-6) | (lengths[0] * lengths[1] == 0)
     sine = np.where(straight, 1.0, np.sin(angle))
-    weight_start = np.where(straight, 1.0 - t, np.sin((1.0 - t) * angle) / sine)
-    weight_end = np.where(straight, t, np.sin(t * angle) / sine)
-    direction = weight_start * unit[0] + weight_end * unit[1]
-    path: npt.NDArray[np.float64] = direction * (lengths[0] + t * (lengths[1] - lengths[0]))
-    return path
+    direction = (np.sin((1.0 - t) * angle) * unit[0] + np.sin(t * angle) * unit[1]) / sine
+    arc = direction * (lengths[0] + t * (lengths[1] - lengths[0]))
+    return np.where(straight, start + t * (end - start), arc)

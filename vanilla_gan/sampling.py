@@ -6,6 +6,7 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ class SampleConfig:
     """What to sample, and into which file.
 
     Attributes:
-      source: a run's folder or one checkpoint; the flag `--from`.
+      source: a run's folder, one checkpoint, or a SavedModel export; the flag `--from`.
       out: the file to write, or the folder with `separate`; None for `samples` with the format's
         ending, in the current folder.
       format: one of `FORMATS`.
@@ -39,7 +40,8 @@ class SampleConfig:
       rows, cols: size of the grid; None for a nearly square one.
       separate: one PNG of 28x28 for each image instead of a grid.
       seed: of the noise; None draws a fresh one.
-      sample_class: `0` to `9`, or `all`, in turn; the flag `--class`, for conditional systems.
+      sample_class: `0` to `9`, or `all`, in turn for the images, or for the legs of a walk; the
+        flag `--class`, for conditional systems.
       interpolate: points of a walk from each noise vector to the next; 0 for none.
       inputs: npy file with noise, [n, Z_dim], instead of drawing it.
     """
@@ -62,6 +64,8 @@ class SampleConfig:
         Raises:
           UsageError: one is out of range, or two exclude each other.
         """
+        if self.out == "":
+            raise UsageError("--out='': expected a path")
         for name in ("n", "rows", "cols"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -80,6 +84,11 @@ class SampleConfig:
             raise UsageError(
                 "--interpolate lays out its strip by itself; leave out --rows, "
                 "--cols and --separate"
+            )
+        if self.interpolate and self.format == "png" and self.path.suffix == ".gif":
+            raise UsageError(
+                f"--out={self.out}: --interpolate writes the strip there, and the GIF beside it; "
+                "name the strip, such as walk.png"
             )
         if self.rows and self.cols and self.n and self.n > self.rows * self.cols:
             raise UsageError(
@@ -106,11 +115,13 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
     Raises:
       VanillaGanError: nothing to load, noise or classes that do not fit, or an unwritable file.
     """
-    with Generator.load(config.source) as generator:
-        Z = _noise(config, generator, inform)
+    with Generator.load(config.source, inform=inform) as generator:
+        Z = generator.checked_noise(_noise(config, generator, inform))
         if config.interpolate:
             if len(Z) < 2:
-                raise UsageError("--interpolate needs at least 2 points; give --n of at least 2")
+                raise UsageError(
+                    "--interpolate needs at least 2 points; give more, by --n or in --inputs"
+                )
             spherical = generator.system.sample_Z is noise.normal
             Z = walk(Z, config.interpolate, spherical=spherical).reshape(-1, generator.z_dim)
         classes = _classes(config, generator, len(Z))
@@ -122,7 +133,7 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
 
 def _noise(
     config: SampleConfig, generator: Generator, inform: Callable[[str], None]
-) -> npt.NDArray[np.float32]:
+) -> npt.NDArray[Any]:
     if config.inputs is not None:
         try:
             loaded = np.load(config.inputs, allow_pickle=False)
@@ -132,7 +143,9 @@ def _noise(
             ) from error
         if not isinstance(loaded, np.ndarray):
             raise UsageError(f"--inputs={config.inputs}: expected a npy file with one array")
-        return np.asarray(loaded)
+        if not loaded.size:
+            raise UsageError(f"--inputs={config.inputs}: it holds no noise vectors")
+        return loaded
     default = 5 if config.interpolate else (config.rows or 4) * (config.cols or 4)
     n = config.n or default
     seed = config.seed
@@ -151,7 +164,8 @@ def _classes(config: SampleConfig, generator: Generator, n: int) -> npt.NDArray[
             )
         return None
     if config.sample_class in (None, "all"):
-        return np.arange(n) % NUM_CLASSES
+        # Each leg of a walk shows one class: its points are steps of one change.
+        return np.arange(n) // max(config.interpolate, 1) % NUM_CLASSES
     return np.full(n, int(config.sample_class or 0))
 
 

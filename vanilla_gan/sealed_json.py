@@ -34,14 +34,16 @@ def read_sealed(path: str | os.PathLike[str]) -> dict[str, Any]:
       OSError: the file cannot be read.
       ValueError: it is not a JSON object, or its seal does not hold; the message says which.
     """
+    found = pathlib.Path(path).read_bytes()
     try:
-        content = json.loads(pathlib.Path(path).read_bytes())
+        content = json.loads(found)
+        if not isinstance(content, dict) or content.pop(_SEAL, None) is None:
+            raise ValueError(f"it is not a JSON object with the key {_SEAL!r}")
+        # To the byte: what else would mean the same was not written by `write_sealed` either.
+        if found != seal(content):
+            raise ValueError("its content was changed since it was written")
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not isinstance(content, dict) or _SEAL not in content:
-        raise ValueError(f"it is not a JSON object with the key {_SEAL!r}")
-    if content.pop(_SEAL) != _sum(content):
-        raise ValueError("its content was changed since it was written")
     return content
 
 

@@ -1,14 +1,12 @@
 """The whole published program on TensorFlow 1.15: training, printed losses, matplotlib's pictures.
 
-    python benchmarks/peers/published_script.py ITERS DATA_DIR OUT_DIR
-
 Written anew after its behaviour, with the graph of `tf_feed`.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 
 import matplotlib
 
@@ -39,21 +37,23 @@ def plot(samples: np.ndarray) -> plt.Figure:
 
 def main() -> None:
     """Trains."""
-    iters, data_dir, out_dir = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-    if task.images_path(data_dir) is None:
-        raise SystemExit(f"no mnist/train-images-idx3-ubyte[.gz] in {data_dir}")
-    draws = task.PublishedDraws(task.read_images(data_dir))
+    flags = argparse.ArgumentParser(description=__doc__)
+    flags.add_argument("--iters", type=int, required=True)
+    flags.add_argument("--data_dir", required=True, help="holds mnist/train-images-idx3-ubyte[.gz]")
+    flags.add_argument("--out", required=True, help="folder of the pictures")
+    options = flags.parse_args()
+    draws = task.PublishedDraws(task.read_images(options.data_dir))
     tf.disable_v2_behavior()
     gan = tf_feed.Gan(task.first_weights(HIDDEN))
     sess = tf.Session()
     sess.run(tf.global_variables_initializer())
-    os.makedirs(out_dir, exist_ok=True)
+    os.makedirs(options.out, exist_ok=True)
 
-    for it in range(iters):
+    for it in range(options.iters):
         if it % task.SAMPLE_EVERY == 0:
             Z = draws.sample_Z(task.PICTURE_SAMPLES)
             figure = plot(sess.run(gan.G_sample, feed_dict={gan.Z: Z}))
-            path = os.path.join(out_dir, f"{it // task.SAMPLE_EVERY:03}.png")
+            path = os.path.join(options.out, f"{it // task.SAMPLE_EVERY:03}.png")
             plt.savefig(path, bbox_inches="tight")
             plt.close(figure)
 

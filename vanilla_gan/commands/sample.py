@@ -36,7 +36,7 @@ _RENAMED = {"from": "source", "class": "sample_class"}
 def define() -> Flags:
     """Returns the flags of the command."""
     f = Flags(_Defaults())
-    f.string("from", "folder of a run, or of one checkpoint in it", default="out")
+    f.string("from", "folder of a run, of one checkpoint in it, or a SavedModel", default="out")
     f.string("out", "file to write, folder with --separate (default samples.png, .npy, ...)")
     f.enum("format", ("png", "npy", "npz", "idx"), "picture, arrays, or MNIST's own format")
     f.integer("n", "how many images; 16 unless --rows and --cols say otherwise")

@@ -1,4 +1,4 @@
-"""Layers made of `tf.get_variable`: dense, convolutions, batch normalisation, dropout.
+"""Layers made of `tf.get_variable`: dense, convolutions, batch norm, dropout, leaky ReLU.
 
 Each takes the name of the variable scope in which its variables stand, creates them, or reuses
 them where the scope around it says so. Images are float32 [B, H, W, C].
@@ -113,6 +113,29 @@ def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> An
         return x
     draws = tf.random.stateless_uniform(tf.shape(x), seed=training.seed_for(name))
     return tf.where(draws >= rate, x * (1.0 / (1.0 - rate)), tf.zeros_like(x))
+
+
+def leaky_relu(x: Any, slope: float, training: TrainingPass | None) -> Any:
+    """Returns `x` where it is positive, and `slope * x` elsewhere; `slope` is above 0.
+
+    In training the gradient looks at the result, which has the sign of `x`, and not at `x` as that
+    of `tf.nn.leaky_relu` does. So nothing but the activation reads a layer's sum, and TensorFlow
+    may fuse convolution, bias and activation; with a second reader its rewriter (2.21) breaks off
+    with an error on stderr.
+    """
+    if training is None:
+        return tf.nn.leaky_relu(x, alpha=slope)
+
+    @tf.custom_gradient
+    def activation(features: Any) -> Any:
+        y = tf.nn.leaky_relu(features, alpha=slope)
+
+        def gradient(dy: Any) -> Any:
+            return tf.raw_ops.LeakyReluGrad(gradients=dy, features=y, alpha=slope)
+
+        return y, gradient
+
+    return activation(x)
 
 
 def flatten(x: Any) -> Any:

@@ -3,7 +3,8 @@
 Source: the deep convolutional GAN of Keras' and TensorFlow's tutorials, on Fashion-MNIST; after
 Radford et al. 2015 (https://arxiv.org/abs/1511.06434). Differences: no Keras object, its layers are
 made of `tf.get_variable`; a short last batch has as much noise as images, where the listing draws
-128 vectors for it too; and the last rows of the training file are not held back by the listing.
+128 vectors for it too; and it is trained on the 55,000 images of the training split, where the
+listing holds none of the 60,000 back.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from vanilla_gan.graph.layers import (
     dense,
     dropout,
     flatten,
+    leaky_relu,
 )
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
 from vanilla_gan.systems.system import System
 
 X_dim = 784
-ALPHA = 0.3
+SLOPE = 0.3
 
 
 def generator(z: Any, config: Any, training: Any) -> Any:
@@ -39,12 +41,12 @@ def generator(z: Any, config: Any, training: Any) -> Any:
     init = config.init
     with tf.variable_scope("generator"):
         h = dense(z, 7 * 7 * 256, "dense", init, bias=False)
-        h = tf.nn.leaky_relu(batch_norm(h, "bn0", training), alpha=ALPHA)
+        h = leaky_relu(batch_norm(h, "bn0", training), SLOPE, training)
         h = tf.reshape(h, [-1, 7, 7, 256])
         h = conv2d_transpose(h, 128, 5, "deconv0", init)  # [B, 7, 7, 128]
-        h = tf.nn.leaky_relu(batch_norm(h, "bn1", training), alpha=ALPHA)
+        h = leaky_relu(batch_norm(h, "bn1", training), SLOPE, training)
         h = conv2d_transpose(h, 64, 5, "deconv1", init, stride=2)  # [B, 14, 14, 64]
-        h = tf.nn.leaky_relu(batch_norm(h, "bn2", training), alpha=ALPHA)
+        h = leaky_relu(batch_norm(h, "bn2", training), SLOPE, training)
         h = conv2d_transpose(h, 1, 5, "deconv2", init, stride=2)  # [B, 28, 28, 1]
 
         return tf.reshape(tf.nn.tanh(h), [-1, X_dim])
@@ -61,9 +63,9 @@ def discriminator(x: Any, config: Any, training: Any) -> tuple[Any, Any]:
     init, rate = config.init, config.dropout_rate
     with tf.variable_scope("discriminator"):
         h = tf.reshape(x, [-1, 28, 28, 1])
-        h = tf.nn.leaky_relu(conv2d(h, 64, 5, "conv0", init, stride=2), alpha=ALPHA)
+        h = leaky_relu(conv2d(h, 64, 5, "conv0", init, stride=2), SLOPE, training)
         h = dropout(h, rate, "dropout0", training)  # [B, 14, 14, 64]
-        h = tf.nn.leaky_relu(conv2d(h, 128, 5, "conv1", init, stride=2), alpha=ALPHA)
+        h = leaky_relu(conv2d(h, 128, 5, "conv1", init, stride=2), SLOPE, training)
         h = dropout(h, rate, "dropout1", training)  # [B, 7, 7, 128]
         logit = dense(flatten(h), 1, "logit", init)  # [B, 1]
 

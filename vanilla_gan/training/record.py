@@ -20,6 +20,18 @@ from vanilla_gan.sealed_json import read_sealed, write_sealed
 RUN_JSON = "run.json"
 FORMAT = 1
 
+# The types of the entries, as JSON has them.
+_KINDS = {
+    "run_id": str,
+    "config": dict,
+    "dataset": dict,
+    "device": str,
+    "versions": dict,
+    "started": str,
+    "trained": int,
+    "rewinds": list,
+}
+
 # Settings that may change while a run is continued: they say how far to go, where things stand and
 # what to keep, but no number of the run depends on them.
 _FREE = frozenset(
@@ -104,11 +116,13 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
         content = read_sealed(path)
         if content.pop("format", None) != FORMAT:
             raise ValueError(f"it is not of format {FORMAT}")
-        content["config"] = RunConfig.from_json(content.get("config"))
+        if {name: type(value) for name, value in content.items()} != _KINDS:
+            raise ValueError("it does not hold the entries of a run")
+        content["config"] = RunConfig.from_json(content["config"])
         return RunRecord(**content)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise RunConflictError(
             f"{path} cannot be used: {error}; put the original back, choose another --out, or "
             "start anew with --overwrite, which keeps this folder aside"

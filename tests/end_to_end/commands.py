@@ -1,0 +1,52 @@
+"""Command lines of small runs."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+SAMPLE_EVERY = 50
+CHECKPOINT_EVERY = 40
+SMALL_SHAPES = {
+    "D_W1": (784, 13),
+    "D_b1": (13,),
+    "D_W2": (13, 1),
+    "D_b2": (1,),
+    "G_W1": (7, 13),
+    "G_b1": (13,),
+    "G_W2": (13, 784),
+    "G_b2": (784,),
+}
+
+
+def small_run(data_dir: pathlib.Path, **changed: Any) -> list[str]:
+    """Returns the flags of a small run that spends most of its time on files, but `--iters`.
+
+    Args:
+      data_dir: has the IDX files of `offline.data_files` in `mnist`.
+      changed: other settings, and other values; None leaves a setting out.
+    """
+    settings = {
+        "dataset": "mnist",
+        "data_dir": data_dir,
+        "allow_unverified_data": "true",
+        "device": "cpu",
+        "seed": 7,
+        "batch_size": 16,
+        "z_dim": 7,
+        "h_dim": 13,
+        "log_every": 1,
+        "sample_every": SAMPLE_EVERY,
+        "checkpoint_every": CHECKPOINT_EVERY,
+        **changed,
+    }
+    return [f"--{name}={value}" for name, value in settings.items() if value is not None]
+
+
+def run_with_long_blocks(data_dir: pathlib.Path) -> list[str]:
+    """Returns the flags of a run that goes far beyond a checkpoint before the next.
+
+    Between two pictures more rows come than the buffer of `losses.csv` holds, so that mostly there
+    are some to cut off. The run uses the other engine, too.
+    """
+    return small_run(data_dir, sample_every=350, checkpoint_every=400, engine="feed")

@@ -1,0 +1,54 @@
+"""Fixtures of the end-to-end tests."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from commands import small_run
+from runner import Finished, run
+
+ITERS = 300
+
+
+@pytest.fixture
+def words(offline_data_dir: pathlib.Path) -> Callable[..., list[str]]:
+    """Returns what gives a command line of a small run of 300 iterations, with changed settings."""
+
+    def with_settings(**changed: Any) -> list[str]:
+        settings = {"data_dir": offline_data_dir, "iters": ITERS, "out": "out"}
+        return small_run(**{**settings, **changed})
+
+    return with_settings
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    offline_data_dir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., pathlib.Path]:
+    """Returns what gives the folder that an undisturbed run of the same settings has left."""
+    made: dict[str, pathlib.Path] = {}
+
+    def of_settings(status: int = 0, **changed: Any) -> pathlib.Path:
+        key = repr(sorted(changed.items()))
+        if key not in made:
+            folder = tmp_path_factory.mktemp("undisturbed")
+            settings = {"iters": ITERS, "out": "out", **changed}
+            finished = run(small_run(offline_data_dir, **settings), folder)
+            assert finished.status == status, finished.stderr
+            made[key] = folder / "out"
+        return made[key]
+
+    return of_settings
+
+
+@pytest.fixture
+def command(tmp_path: pathlib.Path) -> Callable[..., Finished]:
+    """Returns what gives a command line, in a folder of the test's own, and waits for its end."""
+
+    def give(words: Sequence[str], *args: Any, **options: Any) -> Finished:
+        return run(words, tmp_path, *args, **options)
+
+    return give

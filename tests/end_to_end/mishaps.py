@@ -1,0 +1,51 @@
+"""What can happen to a run: called in its process, before or while it goes on."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import resource
+import signal
+import termios
+
+# <linux/capability.h>
+_CAPABILITY_VERSION_3 = 0x20080522
+
+
+def kill(number: int = signal.SIGKILL) -> None:
+    """Sends a signal to the own process."""
+    os.kill(os.getpid(), number)
+
+
+def limit_file_size(size: int) -> None:
+    """Lets no file grow beyond `size` bytes, as a full disk would."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def write_stdout_to(path: str) -> None:
+    """Makes a file of standard output."""
+    os.dup2(os.open(path, os.O_WRONLY), 1)
+
+
+def make_read_only(*folders: str) -> None:
+    """Takes the right to make and to remove files in folders."""
+    for folder in folders:
+        os.chmod(folder, 0o555)
+
+
+def drop_privileges() -> None:
+    """Gives up what root may do beyond other users; the files stay its own."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, nothing):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def take_terminal(path: str) -> None:
+    """Makes a terminal the one of the process, which hears when it is closed."""
+    os.setsid()
+    terminal = os.open(path, os.O_RDWR)
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    for number in (0, 1, 2):
+        os.dup2(terminal, number)

@@ -1,0 +1,63 @@
+"""What a run left in its folder, for comparing it bit for bit with what another one left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+
+# What tells one run from another with the same settings.
+ITS_OWN = ("run_id", "started", "sha256")
+
+
+def fingerprint(out: pathlib.Path) -> dict[str, str]:
+    """Returns a checksum of each file below a run's folder, by its name there.
+
+    Hidden and temporary files are files, too: nothing may be left over. Of JSON files the run's id
+    and its start are left out, of npz files the time that numpy notes in them, and of the settings
+    the folder itself.
+    """
+    paths = sorted(path for path in out.rglob("*") if not path.is_dir())
+    return {str(path.relative_to(out)): _sum(path) for path in paths}
+
+
+def differences(out: pathlib.Path, undisturbed: pathlib.Path) -> list[str]:
+    """Returns the names of the files that two runs do not have in common."""
+    one, other = fingerprint(out), fingerprint(undisturbed)
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def record(out: pathlib.Path) -> dict[str, Any]:
+    """Returns `run.json`."""
+    return json.loads((out / "run.json").read_bytes())
+
+
+def checkpoints(out: pathlib.Path) -> list[int]:
+    """Returns the iterations of the checkpoints, in ascending order."""
+    names = [path.name for path in (out / "checkpoints").iterdir()]
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def _sum(path: pathlib.Path) -> str:
+    if path.suffix == ".npz":
+        with np.load(path) as archive:
+            arrays = [(name, archive[name]) for name in sorted(archive.files)]
+        content = repr([(name, a.dtype, a.shape, a.tobytes()) for name, a in arrays]).encode()
+    elif path.suffix == ".json":
+        content = json.dumps(_common(json.loads(path.read_bytes())), sort_keys=True).encode()
+    else:
+        content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _common(content: dict[str, Any]) -> dict[str, Any]:
+    common = {name: value for name, value in content.items() if name not in ITS_OWN}
+    if "config" in common:
+        common["config"] = {**common["config"], "out": None}
+    if "files" in common:
+        # A manifest: its sums are those of the files beside it, which are compared themselves.
+        common["files"] = sorted(common["files"])
+    return common

@@ -1,0 +1,266 @@
+"""The same command again: continues, extends, says that it is finished, or what is different."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from commands import SMALL_SHAPES
+from conftest import ITERS
+from mishaps import kill
+from results import checkpoints, differences, fingerprint, record
+from runner import Mishap, run, start
+
+from vanilla_gan.config import ENGINES, LOSSES
+from vanilla_gan.systems import SYSTEMS
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Between the third checkpoint and the fourth.
+KILL = Mishap(kill, operation="os.rename", path="checkpoints/0000000120")
+
+
+@pytest.fixture
+def interrupted(tmp_path, command, words):
+    """Returns a folder of results whose run was killed with checkpoints of 0, 40 and 80."""
+    assert command(words(), [KILL]).status == -signal.SIGKILL
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"system": system, "engine": engine} for system in SYSTEMS for engine in ENGINES]
+    + [{"loss": loss} for loss in LOSSES[1:]]
+    + [{"init": "xavier_normal"}],
+    ids=lambda given: "-".join(given.values()),
+)
+def test_continues_in_every_system_loss_and_engine(tmp_path, command, words, given):
+    system = given.get("system", "vanilla")
+    settings = {**given, "iters": 12, "checkpoint_every": 4, "sample_every": 5}
+    sizes = {"batch_size": 16, "z_dim": 7, "h_dim": 13}
+    settings |= {name: None for name in sizes if name not in SYSTEMS[system].defaults}
+    full = words(**settings, out="full")
+    assert command(full).status == 0
+    killed = words(**settings)
+    at_the_third = Mishap(kill, operation="os.rename", path="checkpoints/0000000008")
+    assert command(killed, [at_the_third]).status == -signal.SIGKILL
+
+    finished = command(killed)
+
+    assert finished.status == 0, finished.stderr
+    assert "continuing at iteration 4 of 12" in finished.stderr
+    assert differences(tmp_path / "out", tmp_path / "full") == []
+
+
+def test_without_flags_everything_is_taken_from_the_run(
+    tmp_path, interrupted, command, undisturbed
+):
+    finished = command(["--out=out"])
+    assert finished.status == 0, finished.stderr
+    assert "continuing at iteration 80 of 300" in finished.stderr
+    assert differences(interrupted, undisturbed()) == []
+
+
+def test_more_iterations_than_before(tmp_path, command, words, undisturbed):
+    assert command(words(iters=130)).status == 0
+    assert record(tmp_path / "out")["trained"] == 130
+    finished = command(["--out=out", f"--iters={ITERS}"])
+    assert finished.status == 0, finished.stderr
+    assert differences(tmp_path / "out", undisturbed()) == []
+
+
+def test_finished_run_does_nothing_and_says_so(tmp_path, command, words):
+    assert command(words(iters=10)).status == 0
+    before = fingerprint(tmp_path / "out")
+    check = (
+        "import sys; from vanilla_gan.cli import main; status = main(sys.argv[1:]); "
+        "assert 'tensorflow' not in sys.modules; sys.exit(status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check, *words(iters=10)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert done.stderr == (
+        "out: this run is finished after 10 iterations; give a larger --iters to train it further\n"
+    )
+    assert fingerprint(tmp_path / "out") == before
+
+
+def test_fewer_iterations_than_there_are(interrupted, command):
+    before = fingerprint(interrupted)
+    finished = command(["--out=out", "--iters=70"])
+    assert finished.status == 0
+    assert finished.last_line.startswith("out: this run has 80 iterations already; give a larger")
+    assert {**fingerprint(interrupted), "run.lock": before["run.lock"]}.items() <= before.items()
+
+
+def test_other_settings_are_listed(interrupted, command, words):
+    before = fingerprint(interrupted)
+    finished = command(words(seed=8, h_dim=14, log_every=2, engine="feed"))
+    assert finished.status == 2
+    assert finished.last_line == (
+        "run.sh: out holds a run with other settings: --engine was loop, is feed; "
+        "--h_dim was 13, is 14; --log_every was 1, is 2; --seed was 7, is 8; choose another --out, "
+        "or start anew with --overwrite, which first moves that run aside"
+    )
+    assert {**fingerprint(interrupted), "run.lock": before["run.lock"]}.items() <= before.items()
+
+
+def test_other_data_are_told(tmp_path, interrupted, command, words, offline_data_dir):
+    shutil.copytree(offline_data_dir, tmp_path / "data")
+    labels = tmp_path / "data" / "mnist" / "train-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1] + b"\x00")
+    finished = command(words(data_dir=tmp_path / "data"))
+    assert finished.status == 2
+    assert "out holds a run on other data: mnist had the checksum" in finished.last_line
+    assert checkpoints(interrupted) == [0, 40, 80]
+
+
+def test_overwrite_moves_aside_and_never_deletes(
+    tmp_path, interrupted, command, words, undisturbed
+):
+    first = fingerprint(interrupted)
+    first.pop("run.lock")
+    done = command([*words(iters=10, seed=9), "--overwrite"])
+    assert done.status == 0, done.stderr
+    assert f"moved what was in out to {tmp_path / 'out.1'}" in done.stderr
+    second = fingerprint(tmp_path / "out")
+    assert record(tmp_path / "out")["config"]["seed"] == 9
+
+    done = command([*words(), "--overwrite"])
+
+    assert done.status == 0, done.stderr
+    assert fingerprint(tmp_path / "out.1").items() >= first.items()
+    assert fingerprint(tmp_path / "out.2") == second
+    config = record(tmp_path / "out")["config"]
+    assert config.pop("overwrite")
+    assert differences(tmp_path / "out", undisturbed()) == ["run.json"]
+    # The run that was moved away goes on where it is.
+    assert command(["--out=out.1"]).status == 0
+    assert differences(tmp_path / "out.1", undisturbed()) == []
+
+
+def test_two_starts_at_once(tmp_path, words, undisturbed):
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    started = [start(words(out=tmp_path / "out"), folder) for folder in folders]
+    finished = [run.wait() for run in started]
+    assert sorted(run.status for run in finished) == [0, 2], finished
+    refused, trained = sorted(range(2), key=lambda index: -finished[index].status)
+    line = finished[refused].last_line
+    assert f"out is in use: process {started[trained].pid} on" in line or "another process" in line
+    assert differences(tmp_path / "out", undisturbed()) == []
+
+
+def test_torn_checkpoint_is_passed_over(tmp_path, interrupted, command, words, undisturbed):
+    torn = interrupted / "checkpoints" / "0000000080" / "model.ckpt.data-00000-of-00001"
+    os.truncate(torn, 1000)
+    finished = command(words())
+    assert finished.status == 0, finished.stderr
+    assert (
+        "checkpoint out/checkpoints/0000000080 is passed over: model.ckpt.data" in finished.stderr
+    )
+    assert "continuing at iteration 40 of 300" in finished.stderr
+    assert differences(tmp_path / "out", undisturbed()) == sorted(
+        str(path.relative_to(interrupted))
+        for path in (interrupted / "checkpoints" / "0000000080.passed_over").iterdir()
+    )
+
+
+def test_no_whole_checkpoint(interrupted, command, words):
+    for name in checkpoints(interrupted):
+        (interrupted / "checkpoints" / f"{name:010d}" / "state.npz").unlink()
+    before = fingerprint(interrupted)
+    finished = command(words())
+    assert finished.status == 1
+    assert finished.last_line.startswith(
+        "run.sh: out/checkpoints: none of its 3 checkpoints can be continued from; put a whole one"
+    )
+    assert "Traceback" not in finished.stderr
+    assert differences_but_the_lock(before, fingerprint(interrupted)) == []
+
+
+def test_results_without_any_checkpoint(interrupted, command, words):
+    """A run never begins anew over pictures that took it hours."""
+    shutil.rmtree(interrupted / "checkpoints")
+    before = fingerprint(interrupted)
+    finished = command(words())
+    assert finished.status == 2
+    assert "out holds pictures or losses but no checkpoint to continue from" in finished.last_line
+    assert differences_but_the_lock(before, fingerprint(interrupted)) == []
+
+
+def differences_but_the_lock(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return sorted(
+        name
+        for name in (before.keys() | after.keys()) - {"run.lock", "run.json"}
+        if before.get(name) != after.get(name)
+    )
+
+
+def test_losses_cut_by_somebody(interrupted, command, words, undisturbed):
+    """The rows of the newest checkpoint are gone: the one before goes on with those that are."""
+    with np.load(interrupted / "checkpoints" / "0000000080" / "state.npz") as state:
+        os.truncate(interrupted / "losses.csv", int(state["losses_size"]) - 1)
+    finished = command(words())
+    assert finished.status == 0, finished.stderr
+    assert "passed over: out/losses.csv holds" in finished.stderr
+    assert "continuing at iteration 40 of 300" in finished.stderr
+    different = differences(interrupted, undisturbed())
+    assert all("passed_over" in name for name in different)
+
+
+def test_damaged_run_json(interrupted, command, words):
+    path = interrupted / "run.json"
+    path.write_text(path.read_text().replace('"seed": 7', '"seed": 8'))
+    before = fingerprint(interrupted)
+    finished = command(words(seed=8))
+    assert finished.status == 2
+    assert finished.last_line.startswith(
+        "run.sh: out/run.json cannot be used: its content was changed since it was written;"
+    )
+    assert differences_but_the_lock(before, fingerprint(interrupted)) == []
+
+
+def test_initial_weights_are_needed_only_once(tmp_path, command, words, undisturbed):
+    rng = np.random.RandomState(1)
+    weights = {name: rng.normal(0, 0.1, shape).astype("f4") for name, shape in SMALL_SHAPES.items()}
+    for where in (tmp_path, tmp_path / "undisturbed"):
+        where.mkdir(exist_ok=True)
+        np.savez(where / "w.npz", **weights)
+    given = words(init_weights="w.npz")
+    assert run(given, tmp_path / "undisturbed").status == 0
+    assert command(given, [KILL]).status == -signal.SIGKILL
+    (tmp_path / "w.npz").unlink()
+
+    finished = command(given)
+
+    assert finished.status == 0, finished.stderr
+    assert differences(tmp_path / "out", tmp_path / "undisturbed" / "out") == []
+    # They made a difference.
+    assert (tmp_path / "out" / "losses.csv").read_bytes() != (
+        undisturbed() / "losses.csv"
+    ).read_bytes()
+
+
+def test_run_json_keeps_the_seed_that_was_drawn(tmp_path, command, words):
+    given = [word for word in words() if not word.startswith("--seed")]
+    assert command(given, [KILL]).status == -signal.SIGKILL
+    seed = json.loads((tmp_path / "out" / "run.json").read_text())["config"]["seed"]
+    assert command(given).status == 0
+    full = command([*words(seed=seed, out="full")])
+    assert full.status == 0
+    assert differences(tmp_path / "out", tmp_path / "full") == []

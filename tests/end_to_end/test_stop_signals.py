@@ -1,0 +1,156 @@
+"""A run that is asked to stop saves its state, says how to go on, and goes on as if never asked."""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+import pty
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from conftest import ITERS
+from mishaps import kill, take_terminal, write_stdout_to
+from results import checkpoints, differences
+from runner import Mishap, start
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def stop(number: int, **where) -> Mishap:
+    return Mishap(functools.partial(kill, number), **where)
+
+
+def assert_continues(tmp_path, command, words, undisturbed):
+    finished = command(words)
+    assert finished.status == 0, finished.stderr
+    assert differences(tmp_path / "out", undisturbed) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "engine"),
+    [
+        (signal.SIGINT, "loop"),
+        (signal.SIGTERM, "loop"),
+        (signal.SIGTERM, "feed"),
+        (signal.SIGHUP, "loop"),
+    ],
+)
+def test_state_is_saved(tmp_path, command, words, undisturbed, number, engine):
+    at_a_picture = stop(number, operation="os.rename", path="003.png")
+
+    stopped = command(words(engine=engine), [at_a_picture])
+
+    assert stopped.status == 128 + number
+    line = re.fullmatch(
+        rf"run\.sh: stopped by signal {int(number)} at iteration (\d+) of {ITERS}, saved; "
+        r"the same command continues it .*--out out.*",
+        stopped.last_line,
+    )
+    assert line, stopped.stderr
+    assert 150 < int(line[1]) <= 160
+    assert checkpoints(tmp_path / "out")[-1] == int(line[1])
+    assert not (tmp_path / "out" / "run.lock").exists()
+    assert_continues(tmp_path, command, words(engine=engine), undisturbed(engine=engine))
+
+
+def test_any_moment(tmp_path, command, words, undisturbed):
+    """Stopped at every seventh file operation, over and over."""
+    stopped = command(words(), [stop(signal.SIGTERM, count=7)])
+    stops = 0
+    while stopped.status == 143 and stops < 12:
+        stops += 1
+        # Once it trains, each start gets at least to the end of a block.
+        stopped = command(words(), [stop(signal.SIGTERM, count=7 * (stops + 4))])
+    assert stops >= 2
+    assert_continues(tmp_path, command, words(), undisturbed())
+
+
+def test_before_it_trains(tmp_path, command, words, undisturbed):
+    stopped = command(words(), [stop(signal.SIGTERM, operation="open", path="run.lock")])
+    assert stopped.status == 143
+    assert "before it began to train" in stopped.last_line
+    assert os.listdir(tmp_path / "out") == []
+    assert_continues(tmp_path, command, words(), undisturbed())
+
+
+def test_second_signal_ends_it_at_once(tmp_path, command, words, undisturbed):
+    """The second one comes while the first one's checkpoint is being written."""
+    first = stop(signal.SIGINT, operation="os.rename", path="003.png")
+    # Its fifth checkpoint. Each state is opened to be written, summed up and flushed; the first one
+    # is read, too, for its sum and for its arrays.
+    second = stop(signal.SIGINT, operation="open", path="state.npz", count=4 * 3 + 2 + 1)
+    stopped = command(words(), [first, second])
+    assert stopped.status == 130
+    assert "saved" not in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert checkpoints_and_hidden(tmp_path / "out")[1] == 1
+    assert_continues(tmp_path, command, words(), undisturbed())
+
+
+def checkpoints_and_hidden(out: pathlib.Path) -> tuple[int, int]:
+    names = [path.name for path in (out / "checkpoints").iterdir()]
+    return len(names), sum(name.startswith(".") for name in names)
+
+
+def test_terminal_that_is_closed(tmp_path, command, words, undisturbed):
+    master, slave = pty.openpty()
+    terminal = os.ttyname(slave)
+    iters = words(iters=4000, sample_every=1000)
+    started = start(iters, tmp_path, prepare=functools.partial(take_terminal, terminal))
+    shown = bytearray()
+    three_pictures = threading.Event()
+
+    def read() -> None:
+        # The lines and the progress bar, as a terminal shows them, until it is closed.
+        while not three_pictures.is_set():
+            shown.extend(os.read(master, 4096))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    started.wait_for((tmp_path / "out" / "002.png").exists)
+    three_pictures.set()
+    os.close(slave)
+    reader.join()
+    os.close(master)
+
+    assert started.wait().status == 129
+    assert b"Iter: 0\r\n" in shown
+    [newest] = checkpoints(tmp_path / "out")[-1:]
+    assert 2000 <= newest < 4000
+    finished = command(iters)
+    assert finished.status == 0, finished.stderr
+    full = undisturbed(iters=4000, sample_every=1000)
+    assert differences(tmp_path / "out", full) == []
+
+
+def test_stdout_that_nobody_reads(tmp_path, command, words, undisturbed):
+    program = shlex.join([sys.executable, "-m", "vanilla_gan", *words()])
+    done = subprocess.run(
+        ["bash", "-c", f"{program} | head -1; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 141
+    assert done.stdout == "Iter: 0\n"
+    assert "saved; the same command continues it" in done.stderr.splitlines()[-1]
+    assert checkpoints(tmp_path / "out")[-1] > 0
+    assert_continues(tmp_path, command, words(), undisturbed())
+
+
+def test_stdout_on_a_full_disk(tmp_path, command, words, undisturbed):
+    stopped = command(words(), prepare=functools.partial(write_stdout_to, "/dev/full"))
+    assert stopped.status == 1
+    assert stopped.last_line.startswith(
+        "run.sh: cannot write standard output: No space left on device; free some space"
+    )
+    assert "Traceback" not in stopped.stderr
+    assert_continues(tmp_path, command, words(), undisturbed())

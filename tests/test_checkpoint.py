@@ -1,0 +1,355 @@
+"""Checkpoints: their format, which one is used, and what damage and kills leave of them."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import sys
+
+import numpy as np
+import pytest
+
+from vanilla_gan.errors import CheckpointError, OutputError
+from vanilla_gan.results.losses_csv import Mark
+from vanilla_gan.sealed_json import write_sealed
+from vanilla_gan.training.checkpoint import (
+    Checkpoints,
+    mark_of,
+    read_checkpoint,
+    run_state,
+)
+
+INDEX, DATA = "model.ckpt.index", "model.ckpt.data-00000-of-00001"
+FILES = {INDEX, DATA, "state.npz", "manifest.json"}
+
+
+def variables(content: bytes):
+    """Returns a function that saves as TensorFlow does: two files that begin with the prefix."""
+
+    def save(prefix: str) -> None:
+        pathlib.Path(f"{prefix}.index").write_bytes(b"index of " + content)
+        pathlib.Path(f"{prefix}.data-00000-of-00001").write_bytes(content)
+
+    return save
+
+
+def some_state(iteration: int) -> dict[str, np.ndarray]:
+    return {"order": np.arange(7) * iteration, "gauss": np.array(iteration / 3)}
+
+
+def save(checkpoints: Checkpoints, *iterations: int) -> None:
+    for iteration in iterations:
+        checkpoints.save(iteration, variables(b"%d" % iteration), some_state(iteration))
+
+
+def newest(checkpoints: Checkpoints) -> tuple[int | str, list[str]]:
+    """Returns the iteration of the newest whole checkpoint, or the error's line, and warnings."""
+    warnings: list[str] = []
+    try:
+        return checkpoints.newest_whole(
+            lambda checkpoint: None, warnings.append
+        ).iteration, warnings
+    except CheckpointError as error:
+        return str(error), warnings
+
+
+def names(tmp_path: pathlib.Path) -> list[str]:
+    return sorted(os.listdir(tmp_path / "checkpoints"))
+
+
+@pytest.fixture
+def checkpoints(tmp_path) -> Checkpoints:
+    return Checkpoints(tmp_path, "the run", keep=3)
+
+
+def test_files_are_those_of_the_documentation(tmp_path, checkpoints):
+    save(checkpoints, 12000)
+
+    folder = tmp_path / "checkpoints" / "0000012000"
+    assert names(tmp_path) == [folder.name]
+    assert {path.name for path in folder.iterdir()} == FILES
+    manifest = json.loads((folder / "manifest.json").read_text())
+    seal = manifest.pop("sha256")
+    assert seal == hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    sums = {
+        name: {
+            "bytes": (folder / name).stat().st_size,
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+        }
+        for name in FILES - {"manifest.json"}
+    }
+    assert manifest == {"format": 1, "run_id": "the run", "iteration": 12000, "files": sums}
+
+
+def test_what_was_saved_comes_back(tmp_path, checkpoints):
+    save(checkpoints, 40)
+
+    checkpoint = checkpoints.newest_whole(lambda checkpoint: None, pytest.fail)
+
+    assert checkpoint.iteration == 40
+    assert pathlib.Path(f"{checkpoint.prefix}.data-00000-of-00001").read_bytes() == b"40"
+    assert checkpoint.state.keys() == {"order", "gauss"}
+    for name, array in some_state(40).items():
+        assert checkpoint.state[name].dtype == array.dtype
+        assert checkpoint.state[name].tobytes() == array.tobytes()
+
+
+def test_run_state_holds_the_end_of_losses_csv():
+    state = run_state({"gauss": np.array(0.5)}, Mark(size=1 << 40, crc32=0xFFFFFFFF), rewinds=2)
+
+    assert mark_of(state) == Mark(1 << 40, 0xFFFFFFFF)
+    assert {name: array.item() for name, array in state.items()} == {
+        "gauss": 0.5,
+        "losses_size": 1 << 40,
+        "losses_crc32": 0xFFFFFFFF,
+        "rewinds": 2,
+    }
+
+
+def test_newest_ones_are_kept(tmp_path, checkpoints):
+    save(checkpoints, 9, 40, 80, 120, 1000)
+
+    assert names(tmp_path) == ["0000000080", "0000000120", "0000001000"]
+    assert newest(checkpoints) == (1000, [])
+    assert checkpoints.newest() == 1000
+
+
+def test_no_checkpoints(checkpoints):
+    assert checkpoints.newest() is None
+    line, warnings = newest(checkpoints)
+    assert "there is no checkpoint that can be continued from" in str(line)
+    assert warnings == []
+
+
+def test_saved_over_one_of_the_same_iteration(tmp_path, checkpoints):
+    save(checkpoints, 40)
+    checkpoints.save(40, variables(b"other"), some_state(41))
+
+    assert names(tmp_path) == ["0000000040"]
+    checkpoint = checkpoints.newest_whole(lambda checkpoint: None, pytest.fail)
+    assert pathlib.Path(f"{checkpoint.prefix}.data-00000-of-00001").read_bytes() == b"other"
+    assert checkpoint.state["gauss"] == 41 / 3
+
+
+def cut(folder, name):
+    os.truncate(folder / name, (folder / name).stat().st_size - 1)
+
+
+def flip(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 0x10
+    (folder / name).write_bytes(content)
+
+
+def remove(folder, name):
+    (folder / name).unlink()
+
+
+def take_from_before(folder, name):
+    (folder / name).write_bytes((folder.parent / "0000000040" / name).read_bytes())
+
+
+@pytest.mark.parametrize("damage", [cut, flip, remove, take_from_before])
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_damaged_one_is_named_and_passed_over(tmp_path, checkpoints, name, damage):
+    save(checkpoints, 40, 80)
+    folder = tmp_path / "checkpoints" / "0000000080"
+    damage(folder, name)
+
+    iteration, warnings = newest(checkpoints)
+
+    assert iteration == 40
+    assert len(warnings) == 1
+    assert str(folder) in warnings[0]
+    assert damage is take_from_before or name in warnings[0]
+    assert warnings[0].isprintable()
+
+
+def test_checkpoint_of_another_run_is_passed_over(tmp_path, checkpoints):
+    save(checkpoints, 40)
+    save(Checkpoints(tmp_path, "another", keep=3), 80)
+
+    iteration, warnings = newest(checkpoints)
+
+    assert iteration == 40
+    assert "another run (another, not the run)" in warnings[0]
+
+
+def test_checkpoint_under_another_iteration_is_passed_over(tmp_path, checkpoints):
+    save(checkpoints, 40)
+    folder = tmp_path / "checkpoints"
+    (folder / "0000000040").rename(folder / "0000000080")
+    save(checkpoints, 20)
+
+    iteration, warnings = newest(checkpoints)
+
+    assert iteration == 20
+    assert "it is the one of iteration 40" in warnings[0]
+
+
+def test_sealed_file_that_is_no_manifest(tmp_path, checkpoints):
+    save(checkpoints, 40, 80)
+    folder = tmp_path / "checkpoints" / "0000000080"
+    write_sealed(folder / "manifest.json", {"format": 1, "run_id": "the run", "config": {}})
+
+    iteration, warnings = newest(checkpoints)
+
+    assert iteration == 40
+    assert "is not the manifest of a checkpoint" in warnings[0]
+
+
+def test_one_that_does_not_fit_is_passed_over(checkpoints):
+    save(checkpoints, 40, 80)
+    warnings: list[str] = []
+
+    def acceptable(checkpoint) -> None:
+        if checkpoint.iteration == 80:
+            raise CheckpointError("losses.csv is too short for it")
+
+    assert checkpoints.newest_whole(acceptable, warnings.append).iteration == 40
+    assert "losses.csv is too short for it" in warnings[0]
+
+
+def test_none_that_is_whole(tmp_path, checkpoints):
+    save(checkpoints, 40, 80)
+    for name in names(tmp_path):
+        flip(tmp_path / "checkpoints" / name, INDEX)
+
+    line, warnings = newest(checkpoints)
+
+    assert "none of its 2 checkpoints can be continued from" in str(line)
+    assert "--overwrite" in str(line)
+    assert len(warnings) == 2
+
+
+def test_read_without_a_run_accepts_any(tmp_path, checkpoints):
+    save(checkpoints, 40)
+    moved = (tmp_path / "checkpoints" / "0000000040").rename(tmp_path / "kept")
+    assert read_checkpoint(moved).iteration == 40
+
+
+def test_going_back_sets_later_ones_aside(tmp_path, checkpoints):
+    save(checkpoints, 40, 80, 120)
+    (tmp_path / "checkpoints" / "0000000120.passed_over").mkdir()
+
+    checkpoints.go_back_to(40)
+
+    assert names(tmp_path) == ["0000000040", "0000000080.passed_over", "0000000120.passed_over"]
+    assert newest(checkpoints) == (40, [])
+    save(checkpoints, 80)
+    assert newest(checkpoints) == (80, [])
+
+
+def test_going_back_removes_what_killed_processes_left(tmp_path, checkpoints):
+    save(checkpoints, 40, 80, 120)
+    folder = tmp_path / "checkpoints"
+    half = folder / ".0000000160.4711.3.tmp"
+    half.mkdir()
+    (half / INDEX).write_bytes(b"torn")
+    (folder / ".0000000160.4711.4.tmp").write_bytes(b"a file")
+    (folder / "notes.txt").write_text("a user's own")
+    # Killed right after a new one was renamed, before the oldest was dropped.
+    Checkpoints(tmp_path, "the run", keep=4).save(160, variables(b"160"), some_state(160))
+
+    checkpoints.go_back_to(160)
+
+    assert names(tmp_path) == ["0000000080", "0000000120", "0000000160", "notes.txt"]
+
+
+def test_unwritable_variables_leave_what_was_there(tmp_path, checkpoints):
+    save(checkpoints, 40)
+
+    def full(prefix: str) -> None:
+        variables(b"half")(prefix)
+        raise OSError(errno.EIO, "No space left on device", prefix)
+
+    with pytest.raises(OutputError, match="0000000080: No space left on device"):
+        checkpoints.save(80, full, some_state(80))
+
+    assert names(tmp_path) == ["0000000040"]
+    assert newest(checkpoints) == (40, [])
+
+
+def test_run_folder_that_is_gone(tmp_path):
+    with pytest.raises(OutputError, match=r"cannot write .*gone"):
+        save(Checkpoints(tmp_path / "gone", "the run", keep=3), 40)
+
+
+# File operations of `save`, noted by an audit hook, which cannot be removed again.
+_operations: list[tuple[str, str]] | None = None
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    if _operations is not None and event in ("open", "os.mkdir", "os.rename", "os.remove"):
+        _operations.append((event, str(arguments[event == "os.rename"])))
+
+
+sys.addaudithook(_note)
+
+
+@pytest.fixture
+def operations():
+    global _operations
+    _operations = []
+    yield _operations
+    _operations = None
+
+
+def test_manifest_is_written_last_and_all_is_renamed_when_it_is_whole(checkpoints, operations):
+    save(checkpoints, 40)
+
+    written = [path for event, path in operations if event == "open"]
+    assert all("/.0000000040." in path for path in written[:-1])
+    # Opened for writing, then for their sums or for being flushed.
+    firsts = list(dict.fromkeys(pathlib.Path(path).name for path in written))
+    assert firsts[:4] == [INDEX, DATA, "state.npz", "manifest.json"]
+    renamed = [path for event, path in operations if event == "os.rename"]
+    assert [pathlib.Path(path).name for path in renamed] == ["0000000040"]
+    events = [event for event, _ in operations]
+    assert events.index("os.rename") > max(
+        index
+        for index, (event, path) in enumerate(operations)
+        if event == "open" and path.endswith("manifest.json")
+    )
+
+
+def killed_at(operation: int, checkpoints: Checkpoints, iteration: int) -> bool:
+    """Saves in a process that kills itself before a file operation; False if it got through."""
+    pid = os.fork()
+    if pid == 0:
+        seen = 0
+
+        def count(event: str, arguments: object) -> None:
+            nonlocal seen
+            if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
+                seen += 1
+                if seen == operation:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        save(checkpoints, iteration)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+def test_killed_before_any_file_operation(tmp_path, checkpoints):
+    save(checkpoints, 40, 80, 120)
+    operation = 0
+    outcomes = set()
+    while killed_at(operation := operation + 1, checkpoints, 160):
+        iteration, warnings = newest(checkpoints)
+        assert warnings == []
+        outcomes.add(iteration)
+        checkpoints.go_back_to(120)
+        assert [name for name in names(tmp_path) if name[0] == "."] == []
+        # What was dropped for the new one does no harm: two whole ones before it remain.
+        assert newest(checkpoints) == (120, [])
+        for aside in (tmp_path / "checkpoints").glob("*.passed_over"):
+            aside.rename(tmp_path / f"aside{operation}")
+    assert outcomes == {120, 160}
+    assert operation > 15
+    assert newest(checkpoints) == (160, [])

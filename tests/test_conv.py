@@ -1,0 +1,444 @@
+"""The convolutional system: against NumPy, against the recorded Keras run, and through the trainer.
+
+The recording is 11 MB, so it is no part of the repository: the tests that need it skip without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy_layers import convolved, leaky, normed, sigmoid, spread
+from offline import idx, recording, train
+
+from vanilla_gan.config import ENGINES, RunConfig
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.graph.gan import build_gan
+from vanilla_gan.graph.loop import build_loop
+from vanilla_gan.graph.tf1 import tf as tf1
+from vanilla_gan.graph.training_pass import TrainingPass
+from vanilla_gan.graph.weights import assign_weights
+from vanilla_gan.systems import SYSTEMS, conv
+from vanilla_gan.training.feed import FeedEngine
+from vanilla_gan.training.in_graph import LoopEngine
+from vanilla_gan.training.stream import StepsDraw
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CONV = SYSTEMS["conv"]
+SLOPE = 0.3
+# As in the recording, and so as in files of weights: public.
+TRAINED = {
+    "generator/dense/kernel": (100, 12544),
+    "generator/bn0/gamma": (12544,),
+    "generator/bn0/beta": (12544,),
+    "generator/deconv0/kernel": (5, 5, 128, 256),
+    "generator/bn1/gamma": (128,),
+    "generator/bn1/beta": (128,),
+    "generator/deconv1/kernel": (5, 5, 64, 128),
+    "generator/bn2/gamma": (64,),
+    "generator/bn2/beta": (64,),
+    "generator/deconv2/kernel": (5, 5, 1, 64),
+    "discriminator/conv0/kernel": (5, 5, 1, 64),
+    "discriminator/conv0/bias": (64,),
+    "discriminator/conv1/kernel": (5, 5, 64, 128),
+    "discriminator/conv1/bias": (128,),
+    "discriminator/logit/kernel": (6272, 1),
+    "discriminator/logit/bias": (1,),
+}
+MOVING = {
+    f"generator/bn{number}/moving_{statistic}": (channels,)
+    for number, channels in enumerate((12544, 128, 64))
+    for statistic in ("mean", "variance")
+}
+
+
+class Opened:
+    """The graph of the system, with both engines on a data set, in a session of its own."""
+
+    def __init__(self, images, **settings):
+        config = RunConfig(system="conv", seed=0, **settings).resolved()
+        with tf.Graph().as_default() as graph:
+            self.gan = build_gan(CONV, config, config.seed)
+            loop = build_loop(CONV, config, self.gan, images.shape)
+            # The generator in training once more, to look at its output and its updates alone.
+            step = TrainingPass("test", 0, tf.constant(0, tf.int64))
+            with tf1.variable_scope(tf1.get_variable_scope(), reuse=True):
+                self.G_training = conv.generator(self.gan.Z, config, step)
+            self.updates = step.updates
+            self.variables = {v.op.name: v for v in tf1.global_variables()}
+            self.trained = {v.op.name for v in tf1.trainable_variables()}
+        self.session = tf1.Session(graph=graph)
+        self.session.run(self.gan.init)
+        data = DataSet(images, np.zeros(len(images), np.uint8), None, CONV.pixels())
+        self.engines = {
+            "feed": FeedEngine(self.session, self.gan, data),
+            "loop": LoopEngine(self.session, loop, data),
+        }
+
+    def run(self, fetches, **feeds):
+        return self.session.run(fetches, {getattr(self.gan, name): v for name, v in feeds.items()})
+
+    def values(self):
+        return self.session.run(self.variables)
+
+    def set(self, weights):
+        assign_weights(self.session, [self.variables[name] for name in weights], weights)
+
+
+@pytest.fixture
+def opened():
+    """Returns a function that makes an Opened, closed behind the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(images=None, **settings):
+            made = Opened(grey(9) if images is None else images, **settings)
+            stack.callback(made.session.close)
+            return made
+
+        yield make
+
+
+def grey(count, seed=3):
+    return np.random.RandomState(seed).randint(0, 256, (count, 784)).astype(np.uint8)
+
+
+def noise(*shape, seed=4):
+    return np.float32(np.random.RandomState(seed).normal(size=(*shape, 100)))
+
+
+def random_values(seed=5):
+    """Returns values for all variables at which no term vanishes; variances are positive."""
+    stream = np.random.RandomState(seed)
+    values = {}
+    for name, shape in {**TRAINED, **MOVING}.items():
+        if name.endswith("kernel"):
+            values[name] = stream.normal(0, 0.5 * np.prod(shape[:-1]) ** -0.5, shape)
+        elif name.endswith(("gamma", "variance")):
+            values[name] = stream.uniform(0.5, 1.5, shape)
+        else:
+            values[name] = stream.normal(0, 0.3, shape)
+    return {name: np.float32(value) for name, value in values.items()}
+
+
+# --- the networks, in NumPy as the listing describes them
+
+
+def numpy_generator(z, v, batch_statistics=False):
+    """Returns images [B, 784] for noise [B, 100], of values by name."""
+
+    def norm(x, name):
+        mean, variance = v[f"{name}/moving_mean"], v[f"{name}/moving_variance"]
+        if batch_statistics:
+            axes = tuple(range(x.ndim - 1))
+            mean, variance = x.mean(axis=axes), x.var(axis=axes)
+        return leaky(normed(x, v[f"{name}/gamma"], v[f"{name}/beta"], mean, variance), SLOPE)
+
+    h = norm(np.float64(z) @ v["generator/dense/kernel"], "generator/bn0").reshape(-1, 7, 7, 256)
+    h = norm(spread(h, v["generator/deconv0/kernel"], 1), "generator/bn1")
+    h = norm(spread(h, v["generator/deconv1/kernel"], 2), "generator/bn2")
+    return np.tanh(spread(h, v["generator/deconv2/kernel"], 2)).reshape(len(z), 784)
+
+
+def numpy_discriminator(x, v):
+    """Returns logits [B, 1] for images [B, 784] in [-1, 1], without dropout."""
+    h = np.float64(x).reshape(-1, 28, 28, 1)
+    for name in ("discriminator/conv0", "discriminator/conv1"):
+        h = leaky(convolved(h, v[f"{name}/kernel"], 2) + v[f"{name}/bias"], SLOPE)
+    return h.reshape(len(x), -1) @ v["discriminator/logit/kernel"] + v["discriminator/logit/bias"]
+
+
+def test_the_networks_are_those_of_the_listing(opened):
+    got, v, z = opened(), random_values(), noise(3)
+    got.set(v)
+    x = np.float32(np.random.RandomState(6).uniform(-1, 1, (3, 784)))
+    G_sample = got.run(got.gan.G_sample, Z=z)
+    # The values are spread over (-1, 1), where tanh tells them apart.
+    assert G_sample.std() > 0.3
+    np.testing.assert_allclose(G_sample, numpy_generator(z, v), rtol=0, atol=1e-5)
+    G_training = got.run(got.G_training, Z=z)
+    np.testing.assert_allclose(G_training, numpy_generator(z, v, True), rtol=0, atol=1e-5)
+    D_prob, D_logit = got.run([got.gan.D_prob, got.gan.D_logit], X=x)
+    expected = numpy_discriminator(x, v)
+    assert np.abs(expected).min() > 1e-2
+    np.testing.assert_allclose(D_logit, expected, rtol=1e-4)
+    np.testing.assert_allclose(D_prob, sigmoid(expected), rtol=1e-4)
+
+
+def test_variables_by_name_owner_and_initial_value(opened):
+    got = opened()
+    values = got.values()
+    slots = {name for name in values if "_solver" in name or "_power" in name}
+    assert {name: values[name].shape for name in values.keys() - slots} == {**TRAINED, **MOVING}
+    assert got.trained == TRAINED.keys()
+    # Two slots a trained variable, two powers an optimizer, and none of a statistic.
+    assert len(slots) == 2 * len(TRAINED) + 4
+    assert not [name for name in slots if "moving" in name]
+    theta_G, theta_D = ({v.op.name for v in theta} for theta in (got.gan.theta_G, got.gan.theta_D))
+    assert theta_G == {name for name in TRAINED if name.startswith("generator/")}
+    assert theta_D == {name for name in TRAINED if name.startswith("discriminator/")}
+    for name in values.keys() - slots:
+        if not name.endswith("kernel"):
+            begin = float(name.endswith(("gamma", "moving_variance")))
+            np.testing.assert_array_equal(values[name], begin, err_msg=name)
+
+
+def test_pixels_are_the_listings_within_one_bit():
+    expected = np.arange(256, dtype=np.float32) / np.float32(127.5) - 1
+    np.testing.assert_allclose(CONV.pixels(), expected, rtol=0, atol=2**-23)
+    assert CONV.pixels().dtype == np.float32
+    assert CONV.pixels()[[0, 255]].tolist() == [-1.0, 1.0]
+
+
+def test_both_engines_see_the_same_pixels():
+    # A division would not do: TensorFlow makes a product of it.
+    values = np.arange(256, dtype=np.uint8)
+    with tf.Graph().as_default() as graph:
+        fed = tf1.placeholder(tf.uint8, [256])
+        scaled = CONV.scale(tf.cast(fed, tf.float32))
+        with tf1.Session(graph=graph) as session:
+            np.testing.assert_array_equal(session.run(scaled, {fed: values}), CONV.pixels())
+
+
+# --- one step
+
+
+def steps(rows, first=0):
+    """Returns iterations on these rows, [k, B], with the same noise each time."""
+    Z = noise(*rows.shape, seed=7)
+    return StepsDraw(first, rows, Z, Z, {})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_step_moves_the_averages_once(opened, engine):
+    got, v = opened(dropout_rate=0.0), random_values()
+    got.set(v)
+    draw = steps(np.array([[4, 0, 8, 2, 5]]))
+    got.engines[engine].train(draw)
+    batch = np.float64(draw.Z_D[0]) @ v["generator/dense/kernel"]
+    after = got.values()
+    for statistic, value in (("mean", batch.mean(axis=0)), ("variance", batch.var(axis=0))):
+        name = f"generator/bn0/moving_{statistic}"
+        expected = 0.99 * v[name] + 0.01 * value
+        np.testing.assert_allclose(after[name], expected, rtol=0, atol=1e-6)
+    for name in MOVING:
+        assert not np.array_equal(after[name], v[name])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_losses_without_dropout_are_what_numpy_computes(opened, engine):
+    images = grey(9)
+    got, v = opened(images, dropout_rate=0.0), random_values()
+    got.set(v)
+    rows = np.array([[4, 0, 8, 2, 5]])
+    draw = steps(rows)
+    block = got.engines[engine].train(draw)
+    real = numpy_discriminator(images[rows[0]] / 127.5 - 1, v)
+    fake = numpy_discriminator(numpy_generator(draw.Z_D[0], v, True), v)
+    D_loss = -np.log(sigmoid(real)).mean() - np.log(1 - sigmoid(fake)).mean()
+    np.testing.assert_allclose(block.D_loss, D_loss, rtol=1e-5)
+    np.testing.assert_allclose(block.G_loss, -np.log(sigmoid(fake)).mean(), rtol=1e-5)
+
+
+def test_both_engines_drop_the_same_out(opened):
+    """With other masks the losses would differ by percents from the first iteration on."""
+    got, v = opened(), random_values()
+    rows = np.array([[4, 0, 8, 2, 5], [1, 3, 7, 6, 4], [0, 1, 2, 3, 4]])
+    blocks = []
+    for engine in ENGINES:
+        got.run(got.gan.init)
+        got.set(v)
+        blocks.append(got.engines[engine].train(steps(rows, first=1000)))
+    np.testing.assert_allclose(blocks[0].D_loss, blocks[1].D_loss, rtol=1e-5)
+    np.testing.assert_allclose(blocks[0].G_loss, blocks[1].G_loss, rtol=1e-5)
+    got.run(got.gan.init)
+    got.set(v)
+    other = got.engines["loop"].train(steps(rows, first=1001))
+    assert abs(other.D_loss[0] / blocks[0].D_loss[0] - 1) > 1e-3
+
+
+# --- the recorded Keras run
+
+
+@pytest.fixture(scope="module")
+def recorded(reference_dir):
+    path = reference_dir / "conv_fashion_steps.npz"
+    if not path.is_file():
+        pytest.skip(f"needs the recorded run: no {path.name} in {reference_dir}")
+    return recording(path)
+
+
+@pytest.fixture(scope="module")
+def fashion(real_data_dir):
+    """Returns rows 0..159 of Fashion-MNIST's training file, uint8 [160, 784]."""
+    path = real_data_dir / "fashion_mnist" / "train-images-idx3-ubyte.gz"
+    if not path.is_file():
+        pytest.skip(f"needs the real data: no {path}")
+    with gzip.open(path) as stream:
+        return np.frombuffer(stream.read(16 + 160 * 784)[16:], np.uint8).reshape(160, 784)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_against_the_recorded_run(opened, recorded, fashion, engine):
+    """All limits are those that are promised, but for the weights: these are met ten times closer.
+
+    At the promised 1e-4 a wrong epsilon of Adam would still pass for most of them: five iterations
+    of it move a weight by 5e-4 at the most.
+    """
+    got = opened(fashion, dropout_rate=0.0)
+    got.set({name: recorded[f"init/{name}"] for name in TRAINED})
+
+    def agree(found, name, atol):
+        expected = recorded[name].reshape(found.shape)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=atol, err_msg=name)
+
+    z = recorded["z_fixed"]
+    G_training, *_ = got.run([got.G_training, *got.updates], Z=z)
+    agree(G_training, "generator_training", 1e-5)
+    values = got.values()
+    for name in MOVING:
+        agree(values[name], name.replace("generator", "after_forward"), 1e-5)
+    agree(got.run(got.gan.G_sample, Z=z), "generator_inference", 1e-5)
+    X8 = np.float32(fashion[:8] / 127.5 - 1)
+    agree(got.run(got.gan.D_logit, X=X8), "discriminator_logits_first8", 1e-5)
+
+    Z = np.stack([recorded[f"z_step{t}"] for t in range(5)])
+    block = got.engines[engine].train(StepsDraw(0, np.arange(160).reshape(5, 32), Z, Z, {}))
+    np.testing.assert_allclose(block.D_loss, recorded["d_loss"], rtol=1e-4)
+    np.testing.assert_allclose(block.G_loss, recorded["g_loss"], rtol=1e-4)
+    values = got.values()
+    after = [name for name in recorded if name.startswith("after5/")]
+    assert len(after) == 14
+    for name in after:
+        agree(values[name.removeprefix("after5/")], name, 1e-5)
+    agree(got.run(got.gan.G_sample, Z=z), "generator_inference_after5", 1e-4)
+
+
+# --- through the trainer
+
+BATCH = 8
+EPOCH = 3  # of 20 images: 8, 8 and 4
+
+
+@pytest.fixture(scope="module")
+def twenty_images(tmp_path_factory):
+    """Returns a `--data_dir` with 20 images to train on."""
+    folder = tmp_path_factory.mktemp("twenty")
+    (folder / "mnist").mkdir()
+    images = np.concatenate([np.zeros((5000, 784), np.uint8), grey(20)]).reshape(-1, 28, 28)
+    for name, array in {
+        "train-images-idx3-ubyte": images,
+        "train-labels-idx1-ubyte": np.arange(5020) % 10,
+        "t10k-images-idx3-ubyte": np.zeros((10, 28, 28)),
+        "t10k-labels-idx1-ubyte": np.arange(10),
+    }.items():
+        (folder / "mnist" / name).write_bytes(idx(array))
+    return folder
+
+
+def run_conv(out, data_dir, engine, **settings):
+    settings = {"system": "conv", "batch_size": BATCH, "seed": 11, "log_every": 1, **settings}
+    return train(out, data_dir, engine=engine, **settings)
+
+
+def results(run, iteration):
+    """Returns the bytes of all that the run left at `iteration`, by name."""
+    found = {path.name: path.read_bytes() for path in run.out.glob("*.png")}
+    found["losses.csv"] = (run.out / "losses.csv").read_bytes()
+    for name, value in run.variables(iteration).items():
+        found[name] = np.asarray(value).tobytes()
+    return found
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def two_epochs(request, twenty_images, pictures, tmp_path_factory):
+    """Returns a run of two epochs, its engine and the samples of its pictures."""
+    out = tmp_path_factory.mktemp("conv") / "out"
+    run = run_conv(out, twenty_images, request.param, epochs=2)
+    return run, request.param, dict(pictures)
+
+
+def test_an_epoch_has_a_short_last_batch_and_a_picture(two_epochs):
+    run, _, pictures = two_epochs
+    assert run.record()["config"]["iters"] == 2 * EPOCH
+    assert run.record()["config"]["sample_every"] == EPOCH
+    assert run.losses()[:, 0].tolist() == list(range(2 * EPOCH))
+    # The last one shows what the last epoch has made.
+    assert sorted(path.name for path in run.out.glob("*.png")) == ["000.png", "001.png", "002.png"]
+    assert list(pictures) == [0, EPOCH, 2 * EPOCH]
+
+
+def test_pictures_show_the_same_noise_in_inference(two_epochs):
+    run, _, pictures = two_epochs
+    # The stream apart, of which the seed and a constant decide.
+    z = np.float32(np.random.RandomState([11, 1 << 20]).normal(size=(16, 100)))[:3]
+    for iteration in (0, 2 * EPOCH):
+        v = run.variables(iteration)
+        expected = numpy_generator(z, v)
+        np.testing.assert_allclose(pictures[iteration][:3], expected, rtol=0, atol=1e-5)
+        # Not what training would show.
+        assert np.abs(numpy_generator(z, v, True) - expected).max() > 1e-3
+
+
+@pytest.mark.parametrize("stop", [1, EPOCH], ids=["in an epoch", "between epochs"])
+def test_a_continued_run_ends_with_the_same_bits(two_epochs, twenty_images, tmp_path, stop):
+    run, engine, _ = two_epochs
+    out = tmp_path / "out"
+    run_conv(out, twenty_images, engine, iters=stop, sample_every=EPOCH)
+    continued = run_conv(out, twenty_images, engine, iters=2 * EPOCH)
+    assert f"continuing at iteration {stop} of {2 * EPOCH}" in continued.lines
+    one, other = results(run, 2 * EPOCH), results(continued, 2 * EPOCH)
+    assert one.keys() == other.keys()
+    assert len(one) == 4 + 3 * len(TRAINED) + len(MOVING) + 4
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_initial_weights_leave_the_averages_at_their_beginning(twenty_images, tmp_path):
+    weights = {name: random_values()[name] for name in TRAINED}
+    np.savez(tmp_path / "weights.npz", **weights)
+    path = str(tmp_path / "weights.npz")
+    run = run_conv(tmp_path / "out", twenty_images, "loop", iters=1, init_weights=path)
+    begun = run.variables(0)
+    for name, value in weights.items():
+        np.testing.assert_array_equal(begun[name], value)
+    for name in MOVING:
+        np.testing.assert_array_equal(begun[name], float(name.endswith("variance")))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_tensorflows_rewriter_does_not_stumble(twenty_images, tmp_path, engine):
+    """Over the gradient of its own leaky ReLU it would, and say so on stderr."""
+    flags = ["--system=conv", "--iters=1", "--batch_size=8", "--seed=1", f"--engine={engine}"]
+    flags += ["--dataset=mnist", f"--data_dir={twenty_images}", "--allow_unverified_data"]
+    done = subprocess.run(
+        [sys.executable, "-m", "vanilla_gan", *flags, "--device=cpu", f"--out={tmp_path / 'out'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "optimizer" not in done.stderr
+    assert "Mutation" not in done.stderr
+
+
+def test_the_published_settings():
+    config = RunConfig(system="conv").resolved().counted(55_000)
+    # 429 whole batches, and one of 80 images.
+    assert config.sample_every == 430
+    assert config.iters == 30 * 430
+    assert (config.batch_size, config.z_dim, config.dropout_rate) == (128, 100, 0.3)
+    assert (config.learning_rate, config.adam_epsilon, config.label_smoothing) == (1e-4, 1e-7, 0.0)
+
+
+def test_the_noise_is_normal():
+    drawn = CONV.sample_Z(np.random.RandomState(0), 301, 97)
+    assert drawn.shape == (301, 97)
+    assert abs(drawn.mean()) < 5 / drawn.size**0.5
+    assert drawn.std() == pytest.approx(1, rel=5 / (2 * drawn.size) ** 0.5)
+    assert (np.abs(drawn) > 2).mean() == pytest.approx(0.0455, abs=0.007)

@@ -1,0 +1,102 @@
+"""The examples in docs/ run: fenced Python in one namespace, `./run.sh` lines through the program.
+
+They run in a temporary folder, with the few changes for speed that stand here; each change must
+find its place.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shlex
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from vanilla_gan import cli
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SMALLER = {
+    'dataset="mnist"': 'dataset="mnist", allow_unverified_data=True, h_dim=5, batch_size=11',
+    "20_000": "2",
+    "30_000": "3",
+}
+
+
+def fenced(name: str, language: str) -> list[str]:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(found) >= 3
+    return found
+
+
+def test_the_python_examples_run(
+    tmp_path: pathlib.Path,
+    offline_data_dir: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(offline_data_dir)
+    code = "\n".join(fenced("python.md", "python"))
+    for published, smaller in SMALLER.items():
+        assert published in code
+        code = code.replace(published, smaller)
+    names: dict[str, object] = {}
+    exec(compile(code, "docs/python.md", "exec"), names)
+
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:2] == ["Iter: 0", printed[1]]
+    assert "2 digits_run/checkpoints/0000000002" in printed
+    assert "(16, 28, 28) float32 uint8" in printed
+    assert printed[-1].startswith("nothing_here")
+    assert names["run"] == (
+        pathlib.Path("digits_run"),
+        3,
+        pathlib.Path("digits_run/checkpoints/0000000003"),
+    )
+    assert np.isfinite([names["D_loss"], names["G_loss"]]).all()
+
+
+def picture_folders(folder: pathlib.Path) -> None:
+    """Makes the folders of pictures that docs/your_data.md names."""
+    stream = np.random.RandomState(3)
+    for name, count in (("cat", 3000), ("dog", 3000)):
+        (folder / "pictures" / name).mkdir(parents=True)
+        for number in range(count):
+            # A binary greymap: a header and the values. Every picture is another one.
+            content = b"P5 5 3 255\n" + stream.bytes(15)
+            (folder / "pictures" / name / f"{number}.pgm").write_bytes(content)
+    (folder / "drawings").symlink_to(folder / "pictures")
+    (folder / "few").mkdir()
+    for number in range(9):
+        PIL.Image.new("RGB", (31, 17), (number, 99, 7)).save(folder / "few" / f"{number}.png")
+
+
+def test_the_shell_examples_run(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture_folders(tmp_path)
+    for block in fenced("your_data.md", "sh"):
+        program, *words = shlex.split(block)
+        assert program == "./run.sh"
+        if words[0] != "import_images":
+            words += ["--iters=2", "--h_dim=3"]
+        assert cli.main(words) == 0, capsys.readouterr().err
+    assert (tmp_path / "own_out" / "000.png").exists()
+    assert (tmp_path / "own_classes" / "000.png").exists()
+    lines = capsys.readouterr().err
+    assert "5143 training images (the first 5000 for validation), 857 test images" in lines
+
+
+def test_every_flag_named_in_your_data_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    known = set()
+    for command in ("train", "import_images"):
+        assert cli.main([command, "--help"]) == 0
+        known |= set(re.findall(r"^  --(\w+)", capsys.readouterr().out, re.MULTILINE))
+    text = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?<![\w-])--(\w+)", text)) <= known

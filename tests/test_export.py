@@ -1,0 +1,359 @@
+"""Tests of `./run.sh export`: what each format holds, and that nothing unchecked lands."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from offline import read_variables, train
+from one_line import failure, success
+
+from vanilla_gan import export as export_module
+from vanilla_gan.errors import CheckpointError
+from vanilla_gan.generator import Generator
+from vanilla_gan.systems import SYSTEMS
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+ITERS = 3
+STATISTICS = {f"generator/bn{i}/moving_{kind}" for i in range(3) for kind in ("mean", "variance")}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Runs each test in an empty folder of its own."""
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    return folder
+
+
+@pytest.fixture
+def export(trained_run, capsys):
+    """Returns a function that exports a short run of a system and returns the lines."""
+
+    def run(*words, system="vanilla", source=None):
+        return success(capsys, "export", f"--from={source or trained_run(system)}", *words)
+
+    return run
+
+
+@pytest.fixture
+def fails(trained_run, capsys):
+    def run(*words):
+        return failure(capsys, "export", f"--from={trained_run('vanilla')}", *words)
+
+    return run
+
+
+def noise(n, seed=2):
+    return np.random.RandomState(seed).uniform(-1, 1, [n, 5]).astype(np.float32)
+
+
+def labels(system, n):
+    """Returns (classes, what a signature takes besides) for n images of a system."""
+    if not SYSTEMS[system].conditional:
+        return None, {}
+    classes = np.arange(n) % 10
+    return classes, {"y": tf.constant(np.eye(10, dtype=np.float32)[classes])}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_saved_model(export, trained_run, system):
+    lines = export("--out=model", system=system)
+    assert lines[-1] == (
+        f"wrote model: {system} after 3 iterations; read back, the same images and logits, "
+        "bit for bit (64 tried)"
+    )
+    loaded = tf.saved_model.load("model")
+    generate, discriminate = (loaded.signatures[s] for s in ("generate", "discriminate"))
+    with Generator.load(trained_run(system)) as run, Generator.load("model") as export_of_it:
+        assert export_of_it.iteration == ITERS
+        assert export_of_it.config.system == system
+        for n in (1, 13, 128):
+            classes, y = labels(system, n)
+            images = run(noise(n), classes)
+            assert export_of_it(noise(n), classes).tobytes() == images.tobytes()
+            got = generate(z=tf.constant(noise(n)), **y)
+            assert list(got) == ["images"]
+            assert got["images"].shape == (n, 784)
+            assert got["images"].numpy().tobytes() == images.tobytes()
+            judged = discriminate(x=got["images"], **y)
+            assert {name: tuple(t.shape) for name, t in judged.items()} == {
+                "probability": (n, 1),
+                "logit": (n, 1),
+            }
+            np.testing.assert_allclose(
+                judged["probability"], 1 / (1 + np.exp(-judged["logit"])), atol=1e-6
+            )
+
+
+def test_the_discriminator_is_the_listing_in_numpy(export, trained_run):
+    export("--out=model")
+    V = read_variables(trained_run("vanilla"), ITERS)
+    x = np.random.RandomState(4).rand(7, 784).astype(np.float32)
+    expected = np.maximum(x @ V["D_W1"] + V["D_b1"], 0) @ V["D_W2"] + V["D_b2"]
+    got = tf.saved_model.load("model").signatures["discriminate"](x=tf.constant(x))["logit"]
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_saved_model_holds_the_networks_and_nothing_of_training(export, trained_run, system):
+    export("--out=model", system=system)
+    V = read_variables(trained_run(system), ITERS)
+    networks = {*SYSTEMS[system].theta_D, *SYSTEMS[system].theta_G} | (STATISTICS & V.keys())
+    reader = tf.train.load_checkpoint("model/variables/variables")
+    assert set(reader.get_variable_to_shape_map()) == networks
+    for name in networks:
+        assert reader.get_tensor(name).tobytes() == V[name].tobytes()
+    graph = tf.saved_model.load("model").graph
+    types = {op.type for op in graph.get_operations()}
+    assert {"VarHandleOp", "MatMul", "Placeholder"} <= types
+    assert not {t for t in types if "Adam" in t or "Grad" in t or "Gather" in t or "While" in t}
+    assert {op.device for op in graph.get_operations()} == {""}
+
+
+def test_the_record_beside_it(export, trained_run):
+    export("--out=model")
+    content = json.loads(pathlib.Path("model/vanilla_gan.json").read_text())
+    run = json.loads((trained_run("vanilla") / "run.json").read_text())
+    assert (content["system"], content["iteration"]) == ("vanilla", ITERS)
+    assert content["run_id"] == run["run_id"]
+    assert content["settings"]["h_dim"] == 7
+    assert content["dataset"]["checksum"] == run["dataset"]["checksum"]
+    # What the machine that made it is like is nobody's business.
+    assert str(trained_run("vanilla").parent) not in json.dumps(content)
+    assert set(content["files"]) == {
+        "saved_model.pb",
+        "variables/variables.data-00000-of-00001",
+        "variables/variables.index",
+    }
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.index"])
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+def test_a_damaged_export_is_not_loaded(export, name, harm):
+    export("--out=model")
+    path = pathlib.Path("model") / name
+    content = bytearray(path.read_bytes())
+    if harm == "flip":
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+    elif harm == "cut":
+        path.write_bytes(content[:-1])
+    else:
+        path.unlink()
+    what = "missing" if harm == "remove" else "not what was exported"
+    with pytest.raises(CheckpointError, match=rf"model is not a whole export .*{name} is {what}"):
+        Generator.load("model")
+
+
+def test_a_saved_model_of_somebody_else(tmp_path):
+    module = tf.Module()
+    tf.saved_model.save(module, str(tmp_path / "other"))
+    with pytest.raises(CheckpointError, match="no run stands there"):
+        Generator.load(tmp_path / "other")
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_weights_by_name(export, trained_run, system):
+    lines = export("--format=npz", "--out=w.npz", system=system)
+    count = len(SYSTEMS[system].theta_D + SYSTEMS[system].theta_G)
+    assert lines[0].endswith(f"read back, the same {count} arrays, bit for bit")
+    # Said where images cannot be drawn from weights alone.
+    assert len(lines) == (2 if system == "conv" else 1)
+    assert ("moving averages" in lines[-1]) == (system == "conv")
+    V = read_variables(trained_run(system), ITERS)
+    with np.load("w.npz") as got:
+        assert set(got.files) == {*SYSTEMS[system].theta_D, *SYSTEMS[system].theta_G}
+        for name in got.files:
+            assert got[name].tobytes() == V[name].tobytes()
+
+
+@pytest.mark.parametrize("system", ["vanilla", "conv"])
+def test_a_run_starts_from_exported_weights(
+    export, trained_run, offline_data_dir, tmp_path, system
+):
+    export("--format=npz", "--out=w.npz", system=system)
+    sizes = {"z_dim": 5} if system == "conv" else {"z_dim": 5, "h_dim": 7}
+    again = tmp_path / "again"
+    train(again, offline_data_dir, system=system, iters=1, seed=9, init_weights="w.npz", **sizes)
+    before, begun = read_variables(trained_run(system), ITERS), read_variables(again, 0)
+    for name in SYSTEMS[system].theta_D + SYSTEMS[system].theta_G:
+        assert begun[name].tobytes() == before[name].tobytes()
+    if system == "conv":
+        assert not begun["generator/bn0/moving_mean"].any()
+        return
+    at_once = again / "checkpoints" / "0000000000"
+    with Generator.load(at_once) as first, Generator.load(trained_run(system)) as last:
+        assert first(noise(5)).tobytes() == last(noise(5)).tobytes()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_onnx(export, trained_run, system):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    assert "read back, the same results within" in export("--format=onnx", system=system)[-1]
+    export("--format=onnx", "--signature=discriminate", system=system)
+    for name in ("generate.onnx", "discriminate.onnx"):
+        onnx.checker.check_model(name, full_check=True)
+    generate = onnxruntime.InferenceSession("generate.onnx")
+    discriminate = onnxruntime.InferenceSession("discriminate.onnx")
+    export("--out=model", system=system)
+    judge = tf.saved_model.load("model").signatures["discriminate"]
+    with Generator.load(trained_run(system)) as run:
+        for n in (1, 13):
+            classes, y = labels(system, n)
+            fed = {name: tensor.numpy() for name, tensor in y.items()}
+            images = run(noise(n), classes).reshape(n, 784)
+            (got,) = generate.run(["images"], {"z": noise(n), **fed})
+            np.testing.assert_allclose(got, images, rtol=0, atol=1e-6)
+            logit, probability = discriminate.run(["logit", "probability"], {"x": images, **fed})
+            expected = judge(x=tf.constant(images), **y)
+            np.testing.assert_allclose(logit, expected["logit"], rtol=0, atol=2e-6)
+            np.testing.assert_allclose(probability, expected["probability"], rtol=0, atol=1e-6)
+
+
+def test_onnx_without_its_packages(trained_run, tmp_path):
+    code = (
+        "import sys; sys.modules['onnx'] = None\n"
+        "from vanilla_gan import cli; sys.exit(cli.main(sys.argv[1:]))"
+    )
+    words = ["export", f"--from={trained_run('vanilla')}", "--format=onnx", f"--out={tmp_path}/x"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "run.sh: --format=onnx needs the package onnx (the extra [onnx]); install it with "
+        f"{sys.executable} -m pip install onnx onnxruntime\n"
+    )
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_operation_that_onnx_export_does_not_know(fails, monkeypatch, elsewhere):
+    pytest.importorskip("onnxruntime")
+    from vanilla_gan import export_onnx
+
+    monkeypatch.delitem(export_onnx._EMIT, "Relu")
+    status, line = fails("--format=onnx")
+    assert line.startswith("--format=onnx: the network has an operation Relu (generator/Relu), ")
+    assert (status, list(elsewhere.iterdir())) == (2, [])
+
+
+def test_an_export_can_be_exported_again(export, trained_run):
+    export("--out=model")
+    export("--out=again", source="model")
+    export("--format=npz", "--out=w.npz", source="again")
+    V = read_variables(trained_run("vanilla"), ITERS)
+    with np.load("w.npz") as got:
+        assert all(got[name].tobytes() == V[name].tobytes() for name in got.files)
+        assert len(got.files) == 8
+    with Generator.load("again") as second, Generator.load(trained_run("vanilla")) as run:
+        assert second(noise(7)).tobytes() == run(noise(7)).tobytes()
+
+
+def test_one_checkpoint(export, trained_run):
+    first = trained_run("vanilla") / "checkpoints" / "0000000000"
+    assert "vanilla after 0 iterations" in export("--format=npz", source=first)[0]
+    V = read_variables(trained_run("vanilla"), 0)
+    with np.load("weights.npz") as got:
+        assert got["G_W1"].tobytes() == V["G_W1"].tobytes()
+
+
+@pytest.mark.parametrize("format", ["saved_model", "npz"])
+def test_nothing_is_written_over(export, fails, elsewhere, format):
+    out = pathlib.Path("x")
+    out.mkdir()
+    (out / "mine").write_text("kept")
+    status, line = fails(f"--format={format}", "--out=x")
+    assert line == "--out=x: it exists already; choose another name, or give --overwrite"
+    assert status == 2
+    assert (out / "mine").read_text() == "kept"
+    export(f"--format={format}", "--out=x", "--overwrite")
+    assert not (out / "mine").exists()
+    # Over an export, and over a dangling link, too.
+    export(f"--format={format}", "--out=x", "--overwrite")
+    (elsewhere / "link").symlink_to("nowhere")
+    assert fails(f"--format={format}", "--out=link")[0] == 2
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["link", "x"]
+
+
+@pytest.mark.parametrize("format", ["saved_model", "npz"])
+def test_an_export_that_does_not_come_back_is_not_kept(
+    fails, export, elsewhere, monkeypatch, format
+):
+    export(f"--format={format}", "--out=x")
+    before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
+    written = export_module.write_npz
+
+    def off_by_one_bit(path, arrays):
+        changed = arrays["D_b2"].copy().view(np.uint32) ^ 1
+        written(path, {**arrays, "D_b2": changed.view(np.float32)})
+
+    def other_networks(folder, trained):
+        variable = next(v for v in trained.trained if v.op.name == "D_b2")
+        trained.session.run(variable.initializer, {variable.initializer.inputs[1]: [0.5]})
+        export_saved_model(folder, trained)
+        trained.session.run(variable.initializer, {variable.initializer.inputs[1]: [0.25]})
+
+    export_saved_model = export_module.write_saved_model
+    monkeypatch.setattr(export_module, "write_npz", off_by_one_bit)
+    monkeypatch.setattr(export_module, "write_saved_model", other_networks)
+    status, line = fails(f"--format={format}", "--out=x", "--overwrite")
+    assert line.startswith("the export did not come back as it was written")
+    assert status == 1
+    # What stood there stands there still, and nothing beside it.
+    after = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--format=h5"], "--format=h5: expected one of saved_model, npz, onnx"),
+        (["--out="], "--out='': expected a path"),
+        (["--signature=generate"], "--format=saved_model holds both; leave it out"),
+        (["--format=npz", "--signature=generate"], "--format=npz holds both; leave it out"),
+        (["--signature=x"], "--signature=x: expected one of generate, discriminate"),
+        (["--formt=npz"], "unknown flag --formt (did you mean 'format'?)"),
+    ],
+)
+def test_wrong_usage(fails, words, said):
+    status, line = fails(*words)
+    assert said in line
+    assert status == 2
+
+
+@pytest.mark.parametrize("format", ["saved_model", "npz"])
+def test_an_out_that_cannot_be_written(fails, elsewhere, format):
+    status, line = fails(f"--format={format}", "--out=none/x")
+    assert line.startswith("cannot write none/")
+    assert "No such file or directory" in line
+    assert status == 1
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_nothing_to_export(capsys, elsewhere):
+    assert failure(capsys, "export")[1].startswith("out does not exist; expected the --out of a")
+    status, line = failure(capsys, "export", f"--from={elsewhere}")
+    assert f"{elsewhere}: no run stands there" in line
+    assert status == 1
+
+
+def test_a_copied_export_is_whole(export, trained_run, tmp_path):
+    """It names no place, so it may be moved."""
+    export("--out=model")
+    moved = shutil.move("model", tmp_path / "moved")
+    with Generator.load(moved) as generator, Generator.load(trained_run("vanilla")) as run:
+        assert generator(noise(3)).tobytes() == run(noise(3)).tobytes()

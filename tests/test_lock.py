@@ -1,0 +1,122 @@
+"""The lock of a folder: one holder, named; gone with its process, whatever way that ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from vanilla_gan.errors import OutputError, RunConflictError
+from vanilla_gan.training.lock import LOCK, run_lock
+
+
+@contextlib.contextmanager
+def another_process_in(folder) -> Iterator[int]:
+    """Holds the lock in another process, whose id it gives; kills it afterwards."""
+    locked, begin = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with run_lock(folder):
+            os.write(begin, b"locked")
+            signal.pause()
+    assert os.read(locked, 6) == b"locked"
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(locked)
+        os.close(begin)
+
+
+def test_lock_names_its_holder(tmp_path):
+    with run_lock(tmp_path):
+        owner = json.loads((tmp_path / LOCK).read_text())
+    assert owner["host"] == socket.gethostname()
+    assert owner["pid"] == os.getpid()
+    assert owner["started"].endswith("+00:00")
+
+
+def test_lock_is_gone_afterwards(tmp_path):
+    with run_lock(tmp_path):
+        pass
+    with pytest.raises(KeyError), run_lock(tmp_path):
+        raise KeyError
+    assert os.listdir(tmp_path) == []
+
+
+def test_live_holder_is_named(tmp_path):
+    with another_process_in(tmp_path) as pid:
+        with pytest.raises(RunConflictError) as caught, run_lock(tmp_path):
+            pytest.fail("locked twice")
+        line = str(caught.value)
+        assert f"{tmp_path} is in use: process {pid} on {socket.gethostname()}, started 20" in line
+        # It is still the other's.
+        assert json.loads((tmp_path / LOCK).read_text())["pid"] == pid
+
+
+def test_lock_holds_within_one_process_too(tmp_path):
+    with run_lock(tmp_path):
+        with pytest.raises(RunConflictError, match=f"process {os.getpid()}"), run_lock(tmp_path):
+            pytest.fail("locked twice")
+        assert (tmp_path / LOCK).exists()
+
+
+def test_killed_holder_is_taken_over(tmp_path):
+    with another_process_in(tmp_path) as pid:
+        pass
+    assert json.loads((tmp_path / LOCK).read_text())["pid"] == pid
+    with run_lock(tmp_path):
+        assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"pid": 1, "host": "h"}'])
+def test_lock_file_that_tells_nothing(tmp_path, content):
+    (tmp_path / LOCK).write_bytes(content)
+    with run_lock(tmp_path):
+        (tmp_path / LOCK).write_bytes(content)
+        with pytest.raises(RunConflictError, match="in use: another process"), run_lock(tmp_path):
+            pytest.fail("locked twice")
+
+
+def test_many_that_start_at_once(tmp_path):
+    """Each takes the lock as often as it can; a counter beside it never has two writers."""
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    pids = []
+    for _ in range(4):
+        pid = os.fork()
+        if pid == 0:
+            done = 0
+            while done < 50:
+                with contextlib.suppress(RunConflictError), run_lock(tmp_path):
+                    counter.write_text(str(int(counter.read_text()) + 1))
+                    done += 1
+            os._exit(0)
+        pids.append(pid)
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * 4
+    assert counter.read_text() == "200"
+    assert sorted(os.listdir(tmp_path)) == ["counter"]
+
+
+def test_folder_that_moved_away_while_it_was_locked(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    with run_lock(here):
+        here.rename(there)
+        here.mkdir()
+        with run_lock(here):  # a new folder of the same name
+            pass
+        assert os.listdir(here) == []
+    assert os.listdir(there) == [LOCK]  # of a folder that is no longer its own it removes nothing
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(OutputError, match=r"cannot write .*run\.lock"), run_lock(tmp_path / "gone"):
+        pytest.fail("locked")

@@ -1,0 +1,132 @@
+"""`losses.csv`: its rows, and where it is cut back."""
+
+from __future__ import annotations
+
+import os
+import zlib
+
+import numpy as np
+import pytest
+
+from vanilla_gan.errors import CheckpointError, OutputError
+from vanilla_gan.results.losses_csv import LossesCsv, Mark, begin_losses, check_mark
+
+HEADER = b"iteration,d_loss,g_loss\n"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "losses.csv"
+
+
+def rows(path) -> list[str]:
+    return path.read_text().splitlines()[1:]
+
+
+def test_begins_with_its_header(path):
+    assert begin_losses(path) == Mark(len(HEADER), zlib.crc32(HEADER))
+    assert path.read_bytes() == HEADER
+
+
+def test_rows_have_nine_digits(path):
+    losses = LossesCsv(path, 1, begin_losses(path))
+    losses.append(7, [1 / 3, 1e-30], [12345.678912, 2.0])
+    losses.close()
+    assert rows(path) == ["7,0.333333333,12345.6789", "8,1e-30,2"]
+
+
+def test_nine_digits_are_enough_for_any_float32(path):
+    values = np.random.RandomState(3).randint(0, 0x7F800000, 2000).astype(np.uint32)
+    values = values.view(np.float32)
+    losses = LossesCsv(path, 1, begin_losses(path))
+    losses.append(0, values.tolist(), values.tolist())
+    losses.close()
+    read = np.loadtxt(path, delimiter=",", skiprows=1)[:, 1].astype(np.float32)
+    assert read.tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize("block", [1, 3, 7, 40])
+@pytest.mark.parametrize("log_every", [1, 3, 10, 50])
+def test_rows_are_the_multiples_whatever_the_blocks(path, log_every, block):
+    losses = LossesCsv(path, log_every, begin_losses(path))
+    for first in range(5, 120, block):
+        numbers = list(range(first, min(first + block, 120)))
+        losses.append(first, [n + 0.25 for n in numbers], [n + 0.5 for n in numbers])
+    losses.close()
+    due = [n for n in range(5, 120) if n % log_every == 0]
+    assert rows(path) == [f"{n},{n}.25,{n}.5" for n in due]
+
+
+def test_mark_is_size_and_sum_of_what_is_on_the_disk(path):
+    losses = LossesCsv(path, 1, begin_losses(path))
+    losses.append(0, [1.0], [2.0])
+    mark = losses.mark()
+    assert path.read_bytes() == HEADER + b"0,1,2\n"
+    assert mark == Mark(path.stat().st_size, zlib.crc32(path.read_bytes()))
+    losses.append(1, [3.0], [4.0])
+    assert losses.mark() == Mark(path.stat().st_size, zlib.crc32(path.read_bytes()))
+    losses.close()
+
+
+@pytest.mark.parametrize("behind", [b"", b"1,9,9\n", b"1,9", b"\xff" * 10_000])
+def test_what_follows_the_mark_is_cut_off(path, behind):
+    losses = LossesCsv(path, 1, begin_losses(path))
+    losses.append(0, [1.0], [2.0])
+    mark = losses.mark()
+    losses.close()
+    with path.open("ab") as stream:
+        stream.write(behind)
+
+    losses = LossesCsv(path, 1, mark)
+    losses.append(1, [3.0], [4.0])
+    again = losses.mark()
+    losses.close()
+
+    assert path.read_bytes() == HEADER + b"0,1,2\n1,3,4\n"
+    assert again == Mark(path.stat().st_size, zlib.crc32(path.read_bytes()))
+
+
+def test_file_that_is_not_the_one_that_was_written(path):
+    mark = begin_losses(path)
+    path.write_bytes(HEADER.upper() + b"0,1,2\n")
+    with pytest.raises(CheckpointError, match=r"losses\.csv was changed"):
+        LossesCsv(path, 1, mark)
+    assert path.read_bytes() == HEADER.upper() + b"0,1,2\n"
+
+
+def test_file_that_was_cut(path):
+    mark = begin_losses(path)
+    os.truncate(path, 5)
+    with pytest.raises(CheckpointError, match="holds 5 bytes, expected at least 24"):
+        check_mark(path, mark)
+
+
+def test_large_file_is_summed_up_to_the_mark(path):
+    content = os.urandom((1 << 20) + 4321)
+    path.write_bytes(content + b"more")
+    check_mark(path, Mark(len(content), zlib.crc32(content)))
+    with pytest.raises(CheckpointError, match="was changed"):
+        check_mark(path, Mark(len(content) + 1, zlib.crc32(content)))
+
+
+def test_file_that_is_missing(path):
+    with pytest.raises(CheckpointError, match="No such file"):
+        check_mark(path, Mark(1, 0))
+
+
+def test_file_that_was_removed_while_it_is_written(path):
+    losses = LossesCsv(path, 1, begin_losses(path))
+    path.unlink()
+    losses.append(0, [1.0], [2.0])
+    with pytest.raises(OutputError, match=r"cannot write .*losses\.csv: it was removed"):
+        losses.mark()
+    losses.close()
+
+
+def test_full_disk(path):
+    losses = LossesCsv(path, 1, begin_losses(path))
+    os.dup2(os.open("/dev/full", os.O_WRONLY), losses._file.fileno())
+    losses.append(0, [1.0], [2.0])
+    for write in (losses.flush, losses.mark, losses.close):
+        with pytest.raises(OutputError, match=r"cannot write .*losses\.csv: No space left"):
+            write()

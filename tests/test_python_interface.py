@@ -1,0 +1,226 @@
+"""Tests for what the package exports: train, RunConfig, Generator, build_graph, VanillaGanError."""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import textwrap
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vanilla_gan
+from vanilla_gan import cli
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def settings(data_dir: pathlib.Path, out: pathlib.Path, **others: Any) -> dict[str, Any]:
+    return {
+        "data_dir": str(data_dir),
+        "out": str(out),
+        "dataset": "mnist",
+        "allow_unverified_data": True,
+        "iters": 3,
+        "seed": 5,
+        "h_dim": 7,
+        "z_dim": 3,
+        "batch_size": 11,
+        **others,
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(offline_data_dir, tmp_path_factory):
+    """Returns what a run of three iterations returned."""
+    out = tmp_path_factory.mktemp("interface") / "out"
+    return vanilla_gan.train(vanilla_gan.RunConfig(**settings(offline_data_dir, out)))
+
+
+class TestImport:
+    def test_it_loads_nothing_else_until_a_name_is_asked_for(self):
+        code = textwrap.dedent("""
+            import sys
+            before = set(sys.modules)
+            import vanilla_gan
+            first = sorted(set(sys.modules) - before)
+            names = dir(vanilla_gan)
+            still = sorted(set(sys.modules) - before)
+            config = vanilla_gan.RunConfig(system="conv")
+            interface = (vanilla_gan.train, vanilla_gan.build_graph, vanilla_gan.Generator)
+            print(first, still == first, "tensorflow" in sys.modules)
+            print(sorted(set(vanilla_gan.__all__) - set(names)), config.system)
+        """)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "['vanilla_gan'] True False\n[] conv\n"
+
+    def test_from_import_star_gives_all_of_it(self):
+        names: dict[str, object] = {}
+        exec("from vanilla_gan import *", names)
+        assert {"train", "RunConfig", "Generator", "build_graph", "VanillaGanError"} <= set(names)
+
+    def test_an_unknown_name_is_an_attribute_error(self):
+        with pytest.raises(AttributeError, match="no attribute 'trian'"):
+            vanilla_gan.trian  # noqa: B018
+        with pytest.raises(ImportError):
+            exec("from vanilla_gan import trian")
+
+    def test_type_checkers_know_the_names_and_no_others(self, tmp_path):
+        (tmp_path / "user.py").write_text(
+            textwrap.dedent("""
+                import pathlib
+                import vanilla_gan
+                config: vanilla_gan.RunConfig = vanilla_gan.RunConfig(iters=3)
+                where: pathlib.Path = vanilla_gan.train(config).checkpoint
+                images = vanilla_gan.Generator.load(where)([[0.5]])
+                wrong: int = vanilla_gan.train(config).out
+                vanilla_gan.trian
+            """)
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--follow-imports=silent", str(tmp_path / "user.py")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        errors = [line for line in done.stdout.splitlines() if ": error: " in line]
+        assert len(errors) == 2, done.stdout
+        assert "[assignment]" in errors[0]
+        assert "[attr-defined]" in errors[1]
+
+
+class TestTrain:
+    def test_it_returns_where_the_run_stands(self, trained):
+        assert trained.iterations == 3
+        assert trained.checkpoint == trained.out / "checkpoints" / "0000000003"
+        assert trained.checkpoint.is_dir()
+
+    def test_it_trains_as_the_command_does(self, trained, offline_data_dir, tmp_path):
+        words = [
+            f"--{name}={value}" for name, value in settings(offline_data_dir, tmp_path).items()
+        ]
+        assert cli.main(["train", *words]) == 0
+        for name in ("losses.csv", "000.png", "checkpoints/0000000003/state.npz"):
+            assert (trained.out / name).read_bytes() == (tmp_path / name).read_bytes()
+
+    def test_what_differs_from_the_default_is_what_was_asked_for(
+        self, offline_data_dir, tmp_path, capsys
+    ):
+        vanilla_gan.train(vanilla_gan.RunConfig(**settings(offline_data_dir, tmp_path)))
+        # Everything else is taken from the run, h_dim and the data too.
+        further = vanilla_gan.train(vanilla_gan.RunConfig(iters=4, out=str(tmp_path)))
+        assert further.iterations == 4
+        with pytest.raises(vanilla_gan.VanillaGanError, match="--h_dim was 7, is 8"):
+            vanilla_gan.train(vanilla_gan.RunConfig(iters=5, h_dim=8, out=str(tmp_path)))
+        # Nothing left to do: it says so, and where the run stands.
+        capsys.readouterr()
+        again = vanilla_gan.train(vanilla_gan.RunConfig(iters=4, out=str(tmp_path)))
+        assert again == further
+        assert "this run is finished" in capsys.readouterr().err
+
+    def test_it_works_in_a_thread_with_the_streams_of_a_notebook(
+        self, offline_data_dir, tmp_path, monkeypatch
+    ):
+        # As in a notebook: streams that are no files, and no main thread to handle signals in.
+        out, err = io.StringIO(), io.StringIO()
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        returned: list[Any] = []
+        config = vanilla_gan.RunConfig(**settings(offline_data_dir, tmp_path))
+        thread = threading.Thread(target=lambda: returned.append(vanilla_gan.train(config)))
+        thread.start()
+        thread.join()
+        assert returned[0].iterations == 3
+        lines = out.getvalue().splitlines()
+        assert [line.partition(": ")[0] for line in lines] == ["Iter", "D loss", "G_loss", ""]
+        assert err.getvalue().splitlines()[-1].startswith("done: 3 iterations")
+
+
+class TestGenerator:
+    def test_it_loads_a_run_and_its_checkpoint(self, trained):
+        for path in (trained.out, trained.checkpoint, str(trained.out)):
+            with vanilla_gan.Generator.load(path) as generator:
+                Z = generator.sample_Z(5, seed=2)
+                images = generator(Z)
+            # The vanilla listing by hand: sigmoid(relu(z W1 + b1) W2 + b2).
+            weights = weights_of(trained.checkpoint)
+            hidden = np.maximum(Z @ weights["G_W1"] + weights["G_b1"], 0)
+            expected = 1 / (1 + np.exp(-(hidden @ weights["G_W2"] + weights["G_b2"])))
+            np.testing.assert_allclose(images.reshape(5, 784), expected, rtol=0, atol=1e-6)
+
+
+def weights_of(checkpoint: pathlib.Path) -> dict[str, np.ndarray]:
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(checkpoint / "model.ckpt"))
+    return {name: reader.get_tensor(name) for name in ("G_W1", "G_b1", "G_W2", "G_b2")}
+
+
+class TestBuildGraph:
+    @pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
+    def test_each_system_is_built_in_a_graph_of_its_own(self, system):
+        import tensorflow as tf
+
+        gan = vanilla_gan.build_graph(vanilla_gan.RunConfig(system=system, seed=1))
+        assert gan.X.graph is gan.Z.graph is gan.G_solver.graph
+        assert gan.X.graph is not tf.compat.v1.get_default_graph()
+        assert tf.compat.v1.get_default_graph().get_operations() == []
+        assert tf.executing_eagerly()
+
+    def test_a_step_of_the_discriminator_moves_its_weights_only(self):
+        import tensorflow as tf
+
+        config = vanilla_gan.RunConfig(seed=1, z_dim=3, h_dim=5)
+        gan = vanilla_gan.build_graph(config)
+        feeds = {gan.X: np.random.RandomState(0).rand(4, 784), gan.Z: np.ones((4, 3))}
+        with tf.compat.v1.Session(graph=gan.X.graph) as session:
+            session.run(gan.init)
+            before_D, before_G = session.run([gan.theta_D, gan.theta_G])
+            session.run(gan.D_solver, feeds)
+            after_D, after_G = session.run([gan.theta_D, gan.theta_G])
+        assert not np.array_equal(before_D[0], after_D[0])
+        assert all(map(np.array_equal, before_G, after_G))
+
+    def test_the_seed_decides_the_first_weights(self):
+        import tensorflow as tf
+
+        drawn = []
+        for seed in (1, 1, 2):
+            gan = vanilla_gan.build_graph(vanilla_gan.RunConfig(seed=seed))
+            with tf.compat.v1.Session(graph=gan.X.graph) as session:
+                session.run(gan.init)
+                drawn.append(session.run(gan.theta_G[0]))
+        assert np.array_equal(drawn[0], drawn[1])
+        assert not np.array_equal(drawn[0], drawn[2])
+
+    def test_a_given_graph_is_taken_if_it_has_no_variables(self):
+        import tensorflow as tf
+
+        graph = tf.Graph()
+        gan = vanilla_gan.build_graph(vanilla_gan.RunConfig(), graph)
+        assert gan.X.graph is graph
+        with pytest.raises(vanilla_gan.VanillaGanError, match="the graph has variables already"):
+            vanilla_gan.build_graph(vanilla_gan.RunConfig(), graph)
+
+    def test_the_settings_of_a_finished_run_fit(self, offline_data_dir, tmp_path):
+        # They have both epochs and the iters that follow from them.
+        config = vanilla_gan.RunConfig(
+            **settings(offline_data_dir, tmp_path, system="layers", iters=None, epochs=1)
+        )
+        vanilla_gan.train(config)
+        recorded = json.loads((tmp_path / "run.json").read_text())["config"]
+        assert recorded["iters"] > recorded["epochs"] == 1
+        gan = vanilla_gan.build_graph(vanilla_gan.RunConfig.from_json(recorded))
+        assert gan.Z.shape.as_list() == [None, 3]
+
+    def test_a_setting_of_another_system_is_refused(self):
+        with pytest.raises(vanilla_gan.VanillaGanError, match="--h_dim does not apply"):
+            vanilla_gan.build_graph(vanilla_gan.RunConfig(system="conv", h_dim=3))

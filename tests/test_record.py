@@ -1,0 +1,196 @@
+"""`run.json`: what it holds, what it is continued with, and what damage does to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import types
+from typing import Any
+
+import pytest
+
+from vanilla_gan.config import RunConfig
+from vanilla_gan.errors import RunConflictError
+from vanilla_gan.sealed_json import write_sealed
+from vanilla_gan.training.record import (
+    RunRecord,
+    continued_config,
+    new_record,
+    read_record,
+)
+
+SEEDS = range(10)
+MUTATIONS_PER_SEED = 50
+DATASET = {"name": "digits", "checksum": "ab" * 32, "train_examples": 1000}
+
+
+def make_record(**settings: Any) -> RunRecord:
+    config = RunConfig(**{"seed": 5, "iters": 300, "sample_every": 50, **settings})
+    return new_record(config.resolved(), DATASET, "/CPU:0")
+
+
+def test_record_comes_back(tmp_path):
+    record = make_record(learning_rate=1e-4, init_weights="w.npz", gpu_memory_fraction=0.5)
+    record.trained = 200
+    record.rewinds.append({"iteration": 105, "to": 80})
+    record.save(tmp_path)
+
+    assert read_record(tmp_path) == record
+
+
+def test_record_holds_what_the_run_depends_on(tmp_path):
+    make_record().save(tmp_path)
+    written = json.loads((tmp_path / "run.json").read_text())
+    assert set(written) == {
+        *("format", "run_id", "config", "dataset", "device", "versions"),
+        *("started", "trained", "rewinds", "sha256"),
+    }
+    assert written["format"] == 1
+    assert written["config"].keys() == {field.name for field in dataclasses.fields(RunConfig)}
+    assert written["config"]["seed"] == 5
+    assert written["dataset"] == DATASET
+    assert {"tensorflow", "numpy", "python"} <= written["versions"].keys()
+
+
+def test_each_run_has_an_id_of_its_own():
+    assert len({make_record().run_id for _ in range(20)}) == 20
+
+
+def test_no_record(tmp_path):
+    assert read_record(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "not of format 1"),
+        ({"config": None}, "entries of a run"),
+        ({"config": {"itres": 3}}, "unknown settings"),
+        ({"surplus": 1}, "entries of a run"),
+        ({"dataset": 3}, "entries of a run"),
+        ({"trained": True}, "entries of a run"),
+    ],
+)
+def test_sealed_file_of_another_kind(tmp_path, change, message):
+    make_record().save(tmp_path)
+    content = json.loads((tmp_path / "run.json").read_text())
+    del content["sha256"]
+    write_sealed(tmp_path / "run.json", {**content, **change})
+    with pytest.raises(RunConflictError, match=message) as caught:
+        read_record(tmp_path)
+    assert str(caught.value).isprintable()
+
+
+def test_record_that_is_a_folder(tmp_path):
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(RunConflictError, match=r"run\.json cannot be used"):
+        read_record(tmp_path)
+
+
+def mutated(content: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Returns the file as a disk, an editor or a mistaken copy may leave it."""
+    kind = rng.randrange(8)
+    position = rng.randint(0, len(content))
+    length = rng.randint(0, 40)
+    if kind == 0:
+        return content[:position]
+    if kind == 1:
+        flipped = bytearray(content)
+        for _ in range(rng.choice([1, 1, 3])):
+            flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+        return bytes(flipped)
+    if kind == 2:
+        return content[:position] + rng.randbytes(length) + content[position:]
+    if kind == 3:
+        return content[:position] + content[position + length :]
+    if kind == 4:
+        return content[:position] + bytes(len(content) - position)
+    if kind == 5:
+        digits = [index for index, byte in enumerate(content) if byte in b"0123456789"]
+        edited = bytearray(content)
+        edited[rng.choice(digits)] = rng.choice(b"0123456789")
+        return bytes(edited)
+    if kind == 6:
+        lines = content.splitlines(keepends=True)
+        rng.shuffle(lines)
+        return b"".join(lines)
+    return content[:position] + other[position:]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mutated_record_loads_exactly_or_ends_in_one_line(tmp_path, seed):
+    rng = random.Random(seed)
+    record, other = make_record(learning_rate=rng.random()), make_record(seed=rng.getrandbits(32))
+    written = []
+    for each in (record, other):
+        each.save(tmp_path)
+        written.append((tmp_path / "run.json").read_bytes())
+    refused = 0
+    for number in range(MUTATIONS_PER_SEED):
+        content = mutated(*written, rng)
+        (tmp_path / "run.json").write_bytes(content)
+        if content in written:
+            assert read_record(tmp_path) == (record, other)[written.index(content)]
+            continue
+        with pytest.raises(RunConflictError) as caught:
+            pytest.fail(f"mutation {number} was loaded: {read_record(tmp_path)}")
+        assert str(tmp_path / "run.json") in str(caught.value)
+        assert str(caught.value).isprintable()
+        refused += 1
+    assert refused > MUTATIONS_PER_SEED // 2
+
+
+def continued(record: RunRecord, **given: Any) -> RunConfig:
+    return continued_config(record, RunConfig(**given), given.keys())
+
+
+def test_what_is_not_given_is_taken_from_the_run():
+    record = make_record(h_dim=17, engine="feed", data_dir="elsewhere")
+    assert continued(record, out="moved") == dataclasses.replace(record.config, out="moved")
+
+
+def test_what_no_number_depends_on_may_change():
+    record = make_record()
+    config = continued(record, iters=900, checkpoint_every=7, keep_checkpoints=1, data_dir="d")
+    assert (config.iters, config.checkpoint_every, config.keep_checkpoints) == (900, 7, 1)
+    assert config.data_dir == "d"
+
+
+def test_each_difference_is_listed_with_both_ways_on():
+    record = make_record(h_dim=17)
+    given = {"out": "x", "h_dim": 18, "seed": 6, "batch_size": 128, "iters": 9}
+    with pytest.raises(RunConflictError) as caught:
+        continued(record, **given)
+    line = str(caught.value)
+    assert "x holds a run with other settings: --h_dim was 17, is 18; --seed was 5, is 6;" in line
+    assert "another --out" in line
+    assert "--overwrite" in line
+    assert "iters" not in line
+    assert "batch_size" not in line
+
+
+@pytest.mark.parametrize("given", ["auto", "digits"])
+@pytest.mark.parametrize("then", ["auto", "digits"])
+def test_data_set_that_auto_stands_for(then, given):
+    record = make_record(dataset=then)
+    assert continued(record, dataset=given).dataset == then
+
+
+def test_other_data_set_than_auto_stood_for():
+    with pytest.raises(RunConflictError, match="--dataset was digits, is mnist"):
+        continued(make_record(dataset="auto"), dataset="mnist")
+
+
+def test_every_other_setting_tells_two_runs_apart():
+    free = {
+        *("iters", "epochs", "data_dir", "allow_unverified_data", "out", "overwrite"),
+        *("checkpoint_every", "keep_checkpoints", "on_nan", "max_rewinds"),
+        *("allow_growth", "gpu_memory_fraction", "log_device_placement"),
+    }
+    record = make_record()
+    assert free < record.config.to_json().keys()
+    for name in record.config.to_json().keys() - free:
+        other = types.SimpleNamespace(**{"out": "out", name: "another value"})
+        with pytest.raises(RunConflictError, match=f"--{name} was .*, is another value;"):
+            continued_config(record, other, [name])

@@ -1,0 +1,333 @@
+"""Tests of `./run.sh sample`: what lands in each format, read back by other programs."""
+
+from __future__ import annotations
+
+import gzip
+import pathlib
+import struct
+import tracemalloc
+
+import numpy as np
+import PIL.Image
+import pytest
+from offline import data_files
+from one_line import failure, success
+
+from vanilla_gan import cli
+from vanilla_gan.data.folder import read_folder
+from vanilla_gan.data.idx import read_images, read_labels
+from vanilla_gan.generator import BLOCK, Generator
+from vanilla_gan.latent import walk
+from vanilla_gan.results.grid import grid_layout, save_grid
+
+Z_DIM = 5
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Runs each test in an empty folder of its own."""
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    return folder
+
+
+@pytest.fixture
+def sample(trained_run, capsys):
+    """Returns a function that samples from a short run of a system and returns the lines."""
+
+    def run(*words, system="vanilla"):
+        return success(capsys, "sample", f"--from={trained_run(system)}", *words)
+
+    return run
+
+
+@pytest.fixture
+def fails(trained_run, capsys):
+    def run(*words, system="vanilla"):
+        return failure(capsys, "sample", f"--from={trained_run(system)}", *words)
+
+    return run
+
+
+def expected(trained_run, n, seed, system="vanilla", classes=None):
+    """Returns (noise, images) that a seed stands for, without the command."""
+    draw = np.random.RandomState(seed)
+    Z = draw.normal(size=[n, Z_DIM]) if system == "conv" else draw.uniform(-1, 1, [n, Z_DIM])
+    with Generator.load(trained_run(system)) as generator:
+        return Z.astype(np.float32), generator(Z.astype(np.float32), classes)
+
+
+def test_npy(sample, trained_run):
+    n = BLOCK + 7
+    assert sample("--format=npy", f"--n={n}", "--seed=3") == ["wrote samples.npy"]
+    got = np.load("samples.npy")
+    assert (got.dtype, got.shape) == (np.dtype("<f4"), (n, 28, 28))
+    assert got.tobytes() == expected(trained_run, n, 3)[1].tobytes()
+
+
+def test_npz(sample, trained_run):
+    sample("--format=npz", "--n=11", "--seed=3", "--out=some.npz")
+    Z, images = expected(trained_run, 11, 3)
+    with np.load("some.npz") as got:
+        assert sorted(got.files) == ["Z", "images"]
+        assert got["Z"].tobytes() == Z.tobytes()
+        assert got["images"].tobytes() == images.tobytes()
+
+
+def test_npz_of_a_conditional_system(sample, trained_run):
+    sample("--format=npz", "--n=13", "--seed=3", system="conditional")
+    classes = np.arange(13) % 10
+    with np.load("samples.npz") as got:
+        np.testing.assert_array_equal(got["classes"], classes)
+        images = expected(trained_run, 13, 3, "conditional", classes)[1]
+        assert got["images"].tobytes() == images.tobytes()
+
+
+def test_idx_byte_by_byte(sample, trained_run):
+    n = BLOCK + 3
+    sample("--format=idx", f"--n={n}", "--seed=3")
+    content = gzip.decompress(pathlib.Path("samples-images-idx3-ubyte.gz").read_bytes())
+    assert struct.unpack(">4I", content[:16]) == (0x803, n, 28, 28)
+    images = expected(trained_run, n, 3)[1]
+    grey = np.rint(images.astype(np.float64) * 255).astype(np.uint8)
+    got = np.frombuffer(content[16:], np.uint8).reshape(n, 28, 28)
+    # Half-way cases may round either way in float32.
+    assert np.abs(got.astype(int) - grey).max() <= 1
+    assert (got == grey).mean() > 0.999
+    np.testing.assert_array_equal(got, read_images("samples-images-idx3-ubyte.gz").array)
+
+
+def test_idx_of_a_conditional_system_has_labels(sample):
+    written = ["s-images-idx3-ubyte.gz", "s-labels-idx1-ubyte.gz"]
+    lines = sample(
+        "--format=idx", "--n=23", "--seed=3", f"--out={written[0]}", system="conditional"
+    )
+    assert lines == [f"wrote {name}" for name in written]
+    assert read_labels(written[1]).array.tolist() == [i % 10 for i in range(23)]
+    sample("--format=idx", "--n=4", "--seed=3", "--class=6", "--out=six.gz", system="conditional")
+    assert read_labels("six.gz.labels-idx1-ubyte.gz").array.tolist() == [6] * 4
+
+
+def test_the_trainers_own_reader_takes_the_samples(sample, tmp_path):
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for name, content in data_files().items():
+        if name.startswith("t10k"):
+            (folder / name).write_bytes(content)
+    out = folder / "train-images-idx3-ubyte.gz"
+    sample("--format=idx", "--n=5100", "--seed=3", f"--out={out}", system="conditional")
+    arrays = read_folder(folder)
+    assert arrays.train_images.shape[:1] == (5100,)
+    assert arrays.train_labels[:12].tolist() == [*range(10), 0, 1]
+
+
+def test_one_png_an_image(sample, trained_run):
+    assert sample("--separate", "--n=13", "--seed=3") == ["wrote samples"]
+    paths = sorted(pathlib.Path("samples").iterdir())
+    assert [path.name for path in paths] == [f"{i:03d}.png" for i in range(13)]
+    images = expected(trained_run, 13, 3)[1]
+    for path, image in zip(paths, images, strict=True):
+        with PIL.Image.open(path) as picture:
+            assert (picture.mode, picture.size, picture.format) == ("L", (28, 28), "PNG")
+            assert np.abs(np.asarray(picture) - image * 255.0).max() <= 0.501
+
+
+@pytest.mark.parametrize(
+    ("words", "rows", "cols", "n"),
+    [
+        ((), 4, 4, 16),
+        (("--rows=2", "--cols=3"), 2, 3, 6),
+        (("--rows=3",), 3, 4, 12),
+        (("--cols=7",), 4, 7, 28),
+        (("--n=5",), 2, 3, 5),
+        (("--n=7", "--rows=1"), 1, 7, 7),
+        (("--n=7", "--cols=2"), 4, 2, 7),
+        (("--n=4", "--rows=3", "--cols=3"), 3, 3, 4),
+    ],
+)
+def test_grids(sample, trained_run, tmp_path, words, rows, cols, n):
+    sample("--seed=3", *words)
+    images = expected(trained_run, n, 3)[1]
+    layout = grid_layout(rows, cols)
+    with PIL.Image.open("samples.png") as picture:
+        got = np.asarray(picture)
+    assert got.shape == (layout.height, layout.width, 4)
+    # A picture of the same images with anything behind them, and black there.
+    filled = np.zeros((rows * cols, 28, 28), np.float32)
+    filled[:n] = images
+    save_grid(tmp_path / "oracle.png", filled, rows, cols)
+    with PIL.Image.open(tmp_path / "oracle.png") as picture:
+        np.testing.assert_array_equal(got, np.asarray(picture))
+
+
+def test_a_seed_is_drawn_and_said(sample):
+    first, _ = sample("--format=npy", "--out=1.npy")
+    second, _ = sample("--format=npy", "--out=2.npy")
+    assert first != second
+    flag, seed = first.split()[:2]
+    assert first == f"--seed {seed} draws these samples again"
+    sample("--format=npy", "--out=3.npy", flag, seed)
+    one, two, three = (np.load(f"{i}.npy") for i in (1, 2, 3))
+    np.testing.assert_array_equal(one, three)
+    assert not np.array_equal(one, two)
+
+
+def test_given_noise(sample, trained_run):
+    Z = np.random.RandomState(9).normal(size=[3, Z_DIM])  # float64, and none of the prior
+    np.save("z.npy", Z)
+    sample("--inputs=z.npy", "--format=npz")
+    with Generator.load(trained_run("vanilla")) as generator, np.load("samples.npz") as got:
+        np.testing.assert_array_equal(got["Z"], Z.astype(np.float32))
+        np.testing.assert_array_equal(got["images"], generator(Z))
+
+
+@pytest.mark.parametrize("system", ["vanilla", "conv"])
+def test_a_walk(sample, trained_run, tmp_path, system):
+    lines = sample("--interpolate=4", "--n=3", "--seed=3", "--out=walk.png", system=system)
+    assert lines == ["wrote walk.png", "wrote walk.gif"]
+    Z, _ = expected(trained_run, 3, 3, system)
+    # Normal noise goes along the sphere, uniform noise along the line.
+    points = walk(Z, 4, spherical=system == "conv").reshape(8, Z_DIM)
+    with Generator.load(trained_run(system)) as generator:
+        images = generator(points)
+        grey = generator.to_grey(images)
+    save_grid(tmp_path / "oracle.png", images, 2, 4)
+    assert pathlib.Path("walk.png").read_bytes() == (tmp_path / "oracle.png").read_bytes()
+    with PIL.Image.open("walk.gif") as gif:
+        assert gif.size == (280, 280)
+        frames, duration = [], 0
+        for frame in range(gif.n_frames):
+            gif.seek(frame)
+            frames.append(np.asarray(gif.convert("L")))
+            duration += gif.info["duration"]
+    # The end of a leg is the start of the next: the same frame, shown twice as long.
+    assert (len(frames), duration) == (7, 800)
+    for frame, image in zip(frames, np.delete(grey, 4, axis=0), strict=True):
+        np.testing.assert_array_equal(frame[5::10, 5::10], image)
+
+
+def test_a_walk_of_a_conditional_system_shows_a_class_a_leg(sample, trained_run):
+    sample("--interpolate=3", "--n=4", "--seed=3", "--format=npz", system="conditional")
+    with np.load("samples.npz") as got:
+        assert got["classes"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_a_walk_between_given_points(sample):
+    np.save("z.npy", np.array([[0.0] * Z_DIM, [1.0] * Z_DIM]))
+    sample("--inputs=z.npy", "--interpolate=5", "--format=npz")
+    with np.load("samples.npz") as got:
+        np.testing.assert_array_equal(got["Z"], np.repeat([[0, 0.25, 0.5, 0.75, 1]], 5, 0).T)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--n=0"], "--n=0: expected a whole number of at least 1"),
+        (["--rows=0"], "--rows=0: expected a whole number of at least 1"),
+        (["--cols=-1"], "--cols=-1: expected a whole number of at least 1"),
+        (["--interpolate=1"], "--interpolate=1: expected at least 2 points"),
+        (["--interpolate=-3"], "--interpolate=-3: expected at least 2 points"),
+        (["--format=jpg"], "--format=jpg: expected one of png, npy, npz, idx"),
+        (["--seed=-1"], "--seed=-1: expected a whole number in 0..4294967295"),
+        (["--seed=4294967296"], "expected a whole number in 0..4294967295"),
+        (["--class=x"], "--class=x: expected 0 to 9, or all"),
+        (["--class=10"], "--class=10: expected 0 to 9, or all"),
+        (["--class=3"], "--class=3: system vanilla is not conditional; leave it out"),
+        (["--n=7", "--rows=2", "--cols=3"], "--n=7 images do not fit into 2 rows of 3"),
+        (["--separate", "--format=npy"], "--separate writes PNG files; leave out --format"),
+        (["--interpolate=3", "--rows=2"], "leave out --rows, --cols and --separate"),
+        (["--interpolate=3", "--separate"], "leave out --rows, --cols and --separate"),
+        (["--interpolate=3", "--n=1"], "--interpolate needs at least 2 points"),
+        (["--interpolate=3", "--out=a.gif"], "name the strip, such as walk.png"),
+        (["--inputs=z.npy", "--n=3"], "leave out --seed and --n"),
+        (["--inputs=z.npy", "--seed=3"], "leave out --seed and --n"),
+        (["--inputs=none.npy"], "--inputs=none.npy cannot be read as a npy file: "),
+        (["--interpolat=3"], "unknown flag --interpolat (did you mean 'interpolate'?)"),
+        (["--out="], "--out='': expected a path"),
+    ],
+)
+def test_wrong_usage(fails, elsewhere, words, said):
+    status, line = fails(*words)
+    assert said in line
+    assert status == 2
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((3, 4)), "the noise has shape [3, 4], expected [n, 5]"),
+        (np.zeros(5), "the noise has shape [5], expected [n, 5]"),
+        (np.zeros((0, 5)), "--inputs=z.npy: it holds no noise vectors"),
+        (np.full((1, 5), np.nan), "the noise is not finite"),
+        (np.full((1, 5), "x"), "the noise is <U1, expected numbers"),
+        (np.array([[None] * 5]), "--inputs=z.npy cannot be read as a npy file: "),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--interpolate=2"]])  # checked before it is walked upon
+def test_bad_inputs(fails, array, said, more):
+    np.save("z.npy", array, allow_pickle=True)
+    status, line = fails("--inputs=z.npy", *more)
+    assert said in line
+    assert status == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x04\x00abcd"])
+def test_inputs_that_are_no_npy(fails, content):
+    pathlib.Path("z.npy").write_bytes(content)
+    assert "--inputs=z.npy cannot be read as a npy file" in fails("--inputs=z.npy")[1]
+
+
+def test_inputs_that_are_an_npz(fails):
+    np.savez("z.npz", z=np.zeros((1, 5)))
+    assert "expected a npy file with one array" in fails("--inputs=z.npz")[1]
+
+
+@pytest.mark.parametrize("words", [["--format=npy"], ["--format=npz"], ["--format=idx"], []])
+def test_an_out_that_cannot_be_written(fails, elsewhere, words):
+    status, line = fails("--n=3", "--out=none/x", *words)
+    assert line.startswith("cannot write none/x: No such file or directory; ")
+    assert status == 1
+    pathlib.Path("folder").mkdir()
+    status, line = fails("--n=3", "--out=folder", *words)
+    assert line.startswith("cannot write folder: ")
+    assert status == 1
+    # Nothing half-written stays behind.
+    assert [path.name for path in elsewhere.rglob("*")] == ["folder"]
+
+
+def test_a_folder_that_cannot_be_made(fails):
+    pathlib.Path("file").write_text("")
+    status, line = fails("--separate", "--n=3", "--out=file")
+    assert line.startswith("cannot write file: ")
+    assert status == 1
+
+
+def test_no_run_there(capsys, elsewhere):
+    status, line = failure(capsys, "sample")
+    assert line.startswith("out does not exist; expected the --out of a run")
+    assert status == 1
+    assert failure(capsys, "sample", f"--from={elsewhere}")[1].startswith(
+        f"{elsewhere}: no run stands there"
+    )
+
+
+def test_sixty_thousand_in_bounded_memory(sample):
+    tracemalloc.start()
+    try:
+        sample("--format=idx", "--n=60000", "--seed=3")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The images as float32 would be 188 MB; as the uint8 that are written, 47 MB.
+    assert peak < 130e6
+    assert read_images("samples-images-idx3-ubyte.gz").array.shape[0] == 60000
+
+
+def test_help_names_every_flag(capsys):
+    assert cli.main(["sample", "--help"]) == 0
+    out = capsys.readouterr().out
+    for flag in ("from", "out", "format", "n", "rows", "cols", "separate", "seed", "class"):
+        assert f"  --{flag} " in out

@@ -1,0 +1,128 @@
+"""Epochs that end with a short batch: what the stream draws, in any blocks and from any point."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vanilla_gan.config import RunConfig
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.stream import PictureDraw, StepsDraw, Stream
+
+CONV = SYSTEMS["conv"]
+Z_DIM = 3
+N, B, EPOCH = 20, 8, 3  # 8, 8 and 4
+
+
+def new_stream(count=N, batch_size=B, system=CONV):
+    random_stream = np.random.RandomState(5)
+    data = DataSet(np.zeros((count, 784), np.uint8), np.zeros(count, np.uint8), random_stream)
+    noise = np.zeros((16, Z_DIM), np.float32)
+    return Stream(
+        system, data, random_stream, batch_size=batch_size, z_dim=Z_DIM, picture_noise=noise
+    )
+
+
+def blocks(stream, first=0, last=3 * EPOCH, longest=50, sample_every=EPOCH, checkpoint_every=0):
+    draws = stream.draws(
+        first,
+        last,
+        sample_every=sample_every,
+        checkpoint_every=checkpoint_every,
+        longest=lambda: longest,
+    )
+    return list(draws)
+
+
+def iterations(draws):
+    """Returns rows and noise of each iteration, whatever the blocks."""
+    return [
+        (rows.tolist(), Z_mb.tolist())
+        for draw in draws
+        if isinstance(draw, StepsDraw)
+        for rows, Z_mb in zip(draw.rows, draw.Z_D, strict=True)
+    ]
+
+
+def all_rows(drawn):
+    return [row for rows, _ in drawn for row in rows]
+
+
+def test_each_epoch_hands_out_every_image_once():
+    drawn = iterations(blocks(new_stream()))
+    assert [len(rows) for rows, _ in drawn] == [8, 8, 4] * 3
+    orders = [all_rows(drawn[k : k + EPOCH]) for k in (0, 3, 6)]
+    for order in orders:
+        assert sorted(order) == list(range(N))
+    assert orders[0] != orders[1]
+    assert orders[1] != orders[2]
+
+
+def test_there_is_as_much_noise_as_images():
+    for rows, Z_mb in iterations(blocks(new_stream())):
+        assert np.shape(Z_mb) == (len(rows), Z_DIM)
+
+
+def test_noise_is_one_stream_that_the_shuffles_share():
+    expected = np.random.RandomState(5)
+    drawn = iterations(blocks(new_stream()))
+    for it, (_, Z_mb) in enumerate(drawn):
+        if it % EPOCH == 0:
+            expected.shuffle(np.arange(N))
+        Z = np.float32(expected.normal(size=(len(Z_mb), Z_DIM)))
+        np.testing.assert_array_equal(np.float32(Z_mb), Z)
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(20, 8), (24, 8), (7, 7), (9, 8), (17, 1)])
+@pytest.mark.parametrize("longest", [1, 2, 50])
+def test_blocks_change_no_number(count, batch_size, longest):
+    def drawn(longest):
+        return iterations(blocks(new_stream(count, batch_size), last=40, longest=longest))
+
+    one = drawn(1)
+    assert len(one) == 40
+    assert drawn(longest) == one
+
+
+def test_no_block_mixes_sizes_and_whole_batches_come_together():
+    draws = blocks(new_stream(67, 8), last=18, sample_every=1000)
+    # Eight whole batches and one of three images, twice. The first of a later epoch goes alone:
+    # before its shuffle the data set does not know how many will follow.
+    shapes = [draw.rows.shape for draw in draws if isinstance(draw, StepsDraw)]
+    assert shapes == [(8, 8), (1, 3), (1, 8), (7, 8), (1, 3)]
+
+
+@pytest.mark.parametrize("cut", range(1, 2 * EPOCH + 1))
+def test_a_restored_stream_goes_on_with_the_same_numbers(cut):
+    whole = iterations(blocks(new_stream()))
+    begun = blocks(new_stream(), last=cut)
+    state = [draw for draw in begun if isinstance(draw, StepsDraw)][-1].after
+    other = new_stream()
+    other.restore(state)
+    assert iterations(begun) + iterations(blocks(other, first=cut)) == whole
+
+
+@pytest.mark.parametrize("last", [2 * EPOCH, 2 * EPOCH + 1])
+def test_a_picture_that_is_due_at_the_end_is_drawn(last):
+    draws = blocks(new_stream(), last=last)
+    shown = [draw.it for draw in draws if isinstance(draw, PictureDraw)]
+    assert shown == [0, EPOCH, 2 * EPOCH]
+    # After the last iteration, where it shows what came of that.
+    assert isinstance(draws[-1], PictureDraw) == (last == 2 * EPOCH)
+
+
+def test_a_system_without_short_batches_reaches_into_the_next_epoch():
+    drawn = iterations(blocks(new_stream(system=SYSTEMS["layers"]), last=5))
+    assert [len(rows) for rows, _ in drawn] == [8] * 5
+    assert sorted(all_rows(drawn)) == sorted([*range(N)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("system", "examples", "batch_size", "epoch"),
+    [("conv", 20, 8, 3), ("conv", 24, 8, 3), ("conv", 8, 8, 1), ("layers", 20, 8, 2)],
+)
+def test_iterations_an_epoch(system, examples, batch_size, epoch):
+    config = RunConfig(system=system, batch_size=batch_size, epochs=7).resolved()
+    counted = config.counted(examples)
+    assert (counted.iters, counted.sample_every) == (7 * epoch, epoch)

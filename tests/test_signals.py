@@ -1,0 +1,124 @@
+"""Signals: the first is noted or ends what can be done again, the second ends the process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+
+import pytest
+
+from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.training.signals import STOP_SIGNALS, StopRequest, stop_on_signals
+
+
+@pytest.fixture(autouse=True)
+def default_handlers():
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_first_signal_is_noted(number):
+    with stop_on_signals() as stop:
+        assert stop.signal_number is None
+        signal.raise_signal(number)
+        assert stop.signal_number == number
+
+
+def test_handlers_are_put_back():
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
+    with stop_on_signals():
+        assert [signal.getsignal(number) for number in STOP_SIGNALS] != before
+    assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
+
+
+def exit_status(signals: list[int]) -> int:
+    """Returns how a process ends that gets signals and would go on to exit with 77."""
+    pid = os.fork()
+    if pid == 0:
+        with stop_on_signals():
+            for number in signals:
+                signal.raise_signal(number)
+            os._exit(77)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_second_signal_ends_the_process():
+    assert exit_status([signal.SIGTERM]) == 77
+    assert exit_status([signal.SIGINT, signal.SIGINT]) == 130
+    assert exit_status([signal.SIGHUP, signal.SIGTERM]) == 143
+
+
+def test_ignored_signals_stay_ignored():
+    """As `nohup` starts its command."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with stop_on_signals() as stop:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert stop.signal_number is None
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_other_threads_handle_nothing():
+    seen = []
+
+    def work() -> None:
+        with stop_on_signals() as stop:
+            seen.append(stop.signal_number)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [None]
+
+
+def test_signal_ends_at_once_what_can_be_done_again():
+    with stop_on_signals() as stop:
+        with pytest.raises(StoppedBySignal) as caught, stop.at_once():  # noqa: PT012
+            signal.raise_signal(signal.SIGTERM)
+            pytest.fail("went on")
+        assert caught.value.exit_status == 143
+        assert "signal 15" in str(caught.value)
+
+
+def test_signal_that_came_before():
+    with stop_on_signals() as stop:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(StoppedBySignal), stop.at_once():
+            pytest.fail("began")
+
+
+def test_signal_whose_exception_got_lost():
+    """As it does in a destructor, or where a library catches whatever comes."""
+    with stop_on_signals() as stop:
+        reached = False
+        with pytest.raises(StoppedBySignal), stop.at_once():  # noqa: PT012
+            with contextlib.suppress(StoppedBySignal):
+                signal.raise_signal(signal.SIGTERM)
+            reached = True
+        assert reached
+
+
+def test_signal_behind_the_block_is_noted_only():
+    with stop_on_signals() as stop:
+        with stop.at_once():
+            pass
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.signal_number == signal.SIGTERM
+
+
+def test_other_errors_pass_through():
+    with pytest.raises(KeyError), StopRequest().at_once():
+        raise KeyError
+
+
+def test_only_the_first_request_counts():
+    stop = StopRequest()
+    stop.ask(signal.SIGPIPE)
+    stop.ask(signal.SIGTERM)
+    assert stop.signal_number == signal.SIGPIPE

@@ -1,0 +1,292 @@
+"""The systems through the real trainer: recorded runs, what they keep, and every combination."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+
+import numpy as np
+import pytest
+from numpy_layers import leaky, sigmoid
+from offline import Run, assert_recorded, initial_weights, recording, train
+
+from vanilla_gan.config import ENGINES, LOSSES, RunConfig
+from vanilla_gan.data import digits
+from vanilla_gan.errors import UsageError
+from vanilla_gan.results.grid import save_grid
+from vanilla_gan.systems import SYSTEMS
+
+DATA = pathlib.Path(__file__).parent / "data"
+ITERS = 50
+# By the listings; the names are public, as those of checkpoints and files of weights.
+SHAPES = {
+    "layers": {
+        "gen/dense/kernel": (100, 128),
+        "gen/dense/bias": (128,),
+        "gen/dense_1/kernel": (128, 128),
+        "gen/dense_1/bias": (128,),
+        "gen/dense_2/kernel": (128, 784),
+        "gen/dense_2/bias": (784,),
+        "dis/dense/kernel": (784, 128),
+        "dis/dense/bias": (128,),
+        "dis/dense_1/kernel": (128, 128),
+        "dis/dense_1/bias": (128,),
+        "dis/dense_2/kernel": (128, 1),
+        "dis/dense_2/bias": (1,),
+    },
+    "conditional": {
+        "D_W1": (794, 128),
+        "D_b1": (128,),
+        "D_W2": (128, 1),
+        "D_b2": (1,),
+        "G_W1": (110, 128),
+        "G_b1": (128,),
+        "G_W2": (128, 784),
+        "G_b2": (784,),
+    },
+}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def init_weights(tmp_path_factory):
+    """Returns a function that writes weights and returns the path."""
+
+    def write(weights: dict[str, np.ndarray]) -> str:
+        path = tmp_path_factory.mktemp("weights") / "init.npz"
+        np.savez(path, **weights)
+        return str(path)
+
+    return write
+
+
+# --- the recorded runs
+
+
+@pytest.mark.parametrize("system", SHAPES)
+def test_the_recorded_offline_run(engine, system, offline_data_dir, init_weights, tmp_path):
+    recorded = recording(DATA / f"{system}_offline_seed0.npz")
+    settings = {
+        "system": system,
+        "engine": engine,
+        "init_weights": init_weights(initial_weights(0, SHAPES[system])),
+        "seed": 0,
+        # As the recording had it; it is part of the order of draws.
+        "sample_every": 100,
+        "log_every": 1,
+    }
+    run = train(tmp_path / "out", offline_data_dir, iters=1, **settings)
+    assert_recorded(run, recorded, 1)
+    run = train(tmp_path / "out", offline_data_dir, iters=ITERS, **settings)
+    assert run.worst(recorded, ITERS) <= 1e-6
+
+
+@pytest.mark.parametrize("system", SHAPES)
+def test_the_recorded_mnist_run(
+    engine, system, real_data_dir, reference_dir, init_weights, tmp_path
+):
+    recorded = recording(reference_dir / f"{system}_mnist_seed0.npz")
+    run = train(
+        tmp_path / "out",
+        real_data_dir,
+        allow_unverified_data=False,
+        system=system,
+        engine=engine,
+        init_weights=init_weights({name: recorded[f"init/{name}"] for name in SHAPES[system]}),
+        seed=0,
+        iters=ITERS,
+        log_every=1,
+    )
+    assert run.worst(recorded, ITERS) <= 1e-6
+
+
+# --- the conditional system: what its pictures show
+
+
+def conditional_run(out, data_dir, weights, pictures, **settings) -> tuple[Run, np.ndarray]:
+    """Returns a run of one iteration, and the samples of its picture."""
+    settings = {"system": "conditional", "seed": 0, "iters": 1, "init_weights": weights, **settings}
+    return train(out, data_dir, **settings), pictures[0]
+
+
+def numpy_conditional(z, y, v):
+    """Returns the conditional generator's images [B, 784], by its listing."""
+    hidden = np.maximum(np.concatenate([z, y], axis=1) @ v["G_W1"] + v["G_b1"], 0)
+    return sigmoid(hidden @ v["G_W2"] + v["G_b2"])
+
+
+def test_the_default_picture_shows_class_7_as_recorded(
+    offline_data_dir, init_weights, pictures, tmp_path
+):
+    weights = init_weights(initial_weights(0, SHAPES["conditional"]))
+    run, samples = conditional_run(tmp_path / "out", offline_data_dir, weights, pictures)
+    recorded = recording(DATA / "conditional_offline_seed0.npz")["sample_0000000"]
+    np.testing.assert_allclose(samples, recorded, rtol=0, atol=1.2e-7)
+    assert run.record()["config"]["sample_class"] == "7"
+
+
+@pytest.mark.parametrize("sample_class", ["0", "3", "all"])
+def test_the_picture_shows_the_class_that_is_asked_for(
+    offline_data_dir, init_weights, pictures, tmp_path, sample_class
+):
+    weights = initial_weights(0, SHAPES["conditional"])
+    path = init_weights(weights)
+    out = tmp_path / "out"
+    _, samples = conditional_run(out, offline_data_dir, path, pictures, sample_class=sample_class)
+    z = np.random.RandomState(0).uniform(-1, 1, [16, 100])
+    if sample_class == "all":
+        # A row for each class; down a column the noise stays.
+        z = np.tile(z[:10], (10, 1))
+        classes = np.arange(100) // 10
+    else:
+        classes = np.full(16, int(sample_class))
+    expected = numpy_conditional(z, np.eye(10)[classes], weights)
+    np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-6)
+    other = numpy_conditional(z, np.eye(10)[(classes + 1) % 10], weights)
+    assert np.abs(other - expected).max() > 1e-2
+
+
+# --- the layers system: the sample that is kept after each epoch
+
+
+def numpy_layers_generator(z, v):
+    """Returns the layers system's images [B, 784], by its listing."""
+    for layer in ("dense", "dense_1"):
+        z = leaky(z @ v[f"gen/{layer}/kernel"] + v[f"gen/{layer}/bias"], 0.2)
+    return np.tanh(z @ v["gen/dense_2/kernel"] + v["gen/dense_2/bias"])
+
+
+def test_a_sample_after_each_epoch(engine, offline_data_dir, pictures, tmp_path):
+    """1,000 images in batches of 100: an epoch has ten iterations."""
+    run = train(
+        tmp_path / "out",
+        offline_data_dir,
+        system="layers",
+        engine=engine,
+        seed=4,
+        epochs=3,
+        checkpoint_every=10,
+        keep_checkpoints=4,
+    )
+    assert run.record()["config"]["iters"] == 30
+    with np.load(run.out / "samples.npz") as kept:
+        iterations, samples = kept["iterations"], kept["samples"]
+    assert iterations.tolist() == [10, 20, 30]
+    assert samples.shape == (3, 784)
+    stream = np.random.RandomState(4)
+    for number, iteration in enumerate(iterations):
+        stream.shuffle(np.arange(1000))
+        for _ in range(10):
+            stream.uniform(-1, 1, [100, 100])
+        z = stream.uniform(-1, 1, [1, 100])
+        expected = numpy_layers_generator(z, run.variables(iteration))
+        np.testing.assert_allclose(samples[number : number + 1], expected, rtol=0, atol=1e-5)
+    # The 4x4 pictures show noise of their own: the published stream knows nothing of them.
+    z = np.random.RandomState([4, 1 << 20]).uniform(-1, 1, [16, 100])
+    assert sorted(pictures) == [0, 10, 20]
+    for iteration in (0, 20):
+        expected = numpy_layers_generator(z, run.variables(iteration))
+        np.testing.assert_allclose(pictures[iteration], expected, rtol=0, atol=1e-5)
+    # First and last, side by side.
+    save_grid(tmp_path / "expected.png", samples[[0, 2]], rows=1, cols=2)
+    assert (run.out / "first_last.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
+
+
+# --- every combination
+
+
+@pytest.fixture(scope="module")
+def all_data_sets(offline_data_dir, tmp_path_factory):
+    """Returns a `--data_dir` with small data sets under the name of each."""
+    folder = tmp_path_factory.mktemp("data_sets")
+    for name in ("mnist", "fashion_mnist"):
+        (folder / name).symlink_to(offline_data_dir / "mnist")
+    few = functools.partial(digits.ensure, count_train=5130, count_test=11)
+    with pytest.MonkeyPatch.context() as patch:
+        # The real thing, but for the 60,000 images that would take 20 s.
+        patch.setattr(digits, "ensure", few)
+        yield folder
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dataset", ["digits", "mnist", "fashion_mnist"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_system_runs_on_every_data_set_with_every_loss(
+    all_data_sets, tmp_path, system, dataset, loss
+):
+    # Both engines get their share; what they compute is compared elsewhere.
+    engine = ENGINES[LOSSES.index(loss) % 2]
+    run = train(
+        tmp_path / "out",
+        all_data_sets,
+        system=system,
+        dataset=dataset,
+        loss=loss,
+        engine=engine,
+        batch_size=11,
+        iters=2,
+        log_every=1,
+        seed=1,
+    )
+    rows = run.losses()
+    assert rows[:, 0].tolist() == [0, 1]
+    assert np.isfinite(rows).all()
+    assert (run.out / "000.png").is_file()
+    assert run.record()["dataset"]["name"] == dataset
+
+
+# --- settings that a system does not have
+
+
+@pytest.mark.parametrize(
+    ("system", "setting", "value"),
+    [
+        ("vanilla", "sample_class", "7"),
+        ("layers", "sample_class", "all"),
+        ("conv", "sample_class", "0"),
+        ("conv", "h_dim", 128),
+        ("vanilla", "dropout_rate", 0.3),
+        ("layers", "dropout_rate", 0.0),
+        ("conditional", "dropout_rate", 0.5),
+    ],
+)
+def test_a_setting_that_does_not_apply_is_one_clear_line(system, setting, value):
+    with pytest.raises(UsageError) as caught:
+        RunConfig(system=system, **{setting: value}).resolved()
+    line = str(caught.value)
+    assert line.startswith(f"--{setting} does not apply to --system {system}, which takes --")
+    assert line.endswith("leave it out")
+    assert "\n" not in line
+    # It names what does apply.
+    assert all(f"--{name}" in line for name in SYSTEMS[system].defaults)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"dropout_rate": 1.0}, "--dropout_rate=1.0: expected a number in [0, 1)"),
+        ({"dropout_rate": -0.1}, "--dropout_rate=-0.1: expected a number in [0, 1)"),
+        ({"dropout_rate": float("nan")}, "--dropout_rate=nan: expected a number in [0, 1)"),
+        ({"adam_epsilon": 0.0}, "--adam_epsilon=0.0: expected a number above 0"),
+        ({"adam_epsilon": float("inf")}, "--adam_epsilon=inf: expected a number above 0"),
+        ({"adam_epsilon": float("nan")}, "--adam_epsilon=nan: expected a number above 0"),
+    ],
+)
+def test_a_value_out_of_range_is_one_clear_line(settings, said):
+    with pytest.raises(UsageError) as caught:
+        RunConfig(system="conv", **settings)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_system_says_its_own_defaults(system):
+    defaults = SYSTEMS[system].defaults
+    config = RunConfig(system=system).resolved()
+    assert {name: getattr(config, name) for name in defaults} == dict(defaults)
+    # Given settings win over them.
+    config = RunConfig(system=system, adam_epsilon=0.5, learning_rate=0.25).resolved()
+    assert (config.adam_epsilon, config.learning_rate) == (0.5, 0.25)
