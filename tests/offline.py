@@ -120,7 +120,7 @@ def assert_recorded(run: Run, recorded: dict[str, np.ndarray], iteration: int) -
     names = [key.removeprefix(prefix) for key in recorded if key.startswith(prefix)]
     assert names
     for name in names:
-        value = np.float64(variables[name])
+        value = np.asarray(variables[name], np.float64)
         total, *rest = recorded[prefix + name]
         norm = np.sqrt((value**2).sum())
         np.testing.assert_allclose([norm, value.min(), value.max()], rest, rtol=5e-6, err_msg=name)

@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 import pytest
+from forked import forked
 
 from vanilla_gan.errors import CheckpointError, OutputError
 from vanilla_gan.results.losses_csv import Mark
@@ -319,21 +320,22 @@ def test_manifest_is_written_last_and_all_is_renamed_when_it_is_whole(checkpoint
 
 def killed_at(operation: int, checkpoints: Checkpoints, iteration: int) -> bool:
     """Saves in a process that kills itself before a file operation; False if it got through."""
-    pid = os.fork()
-    if pid == 0:
-        seen = 0
+    seen = 0
 
-        def count(event: str, arguments: object) -> None:
-            nonlocal seen
-            if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
-                seen += 1
-                if seen == operation:
-                    os.kill(os.getpid(), signal.SIGKILL)
+    def count(event: str, arguments: object) -> None:
+        nonlocal seen
+        if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
+            seen += 1
+            if seen == operation:
+                os.kill(os.getpid(), signal.SIGKILL)
 
+    def save_and_die() -> None:
         sys.addaudithook(count)
         save(checkpoints, iteration)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+    status = forked(save_and_die)
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
 
 
 def test_killed_before_any_file_operation(tmp_path, checkpoints):

@@ -1,4 +1,4 @@
-"""Five hundred damaged folders of checkpoints: the newest whole one, or one line that says why."""
+"""Five hundred damaged folders of checkpoints: a whole one is used, or one line says why not."""
 
 from __future__ import annotations
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import signal
 import stat
 
 import pytest
+from forked import forked
 
 from vanilla_gan.errors import OutputError
 from vanilla_gan.files import (
@@ -73,16 +73,13 @@ def test_read_only_folder(tmp_path, monkeypatch, unprivileged):
 def test_full_disk(tmp_path):
     """A limit on the size of files stands for the disk, in a process of its own."""
     write_whole(tmp_path / "a", b"before")
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def write() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-        try:
+        with pytest.raises(OutputError, match=r"cannot write .*/a: File too large; free some"):
             write_whole(tmp_path / "a", bytes(10_000))
-        except OutputError as error:
-            os._exit(str(error).startswith(f"cannot write {tmp_path / 'a'}: File too large"))
-        os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+    assert forked(write) == 0
     assert (tmp_path / "a").read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["a"]
 

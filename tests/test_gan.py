@@ -165,7 +165,7 @@ class Adam:
 @pytest.mark.parametrize("learning_rate", [None, 0.0037])
 def test_two_iterations_are_what_numpy_computes(opened, loss, learning_rate):
     got = opened(loss=loss, learning_rate=learning_rate)
-    theta = {name: np.float64(value) for name, value in random_weights().items()}
+    theta = {name: np.asarray(value, np.float64) for name, value in random_weights().items()}
     D_adam, G_adam = Adam(learning_rate or 1e-3), Adam(learning_rate or 1e-3)
     for it in range(2):
         X_mb, Z_D, Z_G = batch(it)
@@ -200,7 +200,7 @@ def test_the_networks_are_those_of_the_listing(opened):
     gan = got.gan
     fetches = [gan.G_sample, gan.D_logit_real, gan.D_real, gan.D_logit_fake, gan.D_fake]
     G_sample, logit_real, real, logit_fake, fake = got.run(fetches, X=X_mb, Z=Z_mb)
-    theta = {name: np.float64(value) for name, value in random_weights().items()}
+    theta = {name: np.asarray(value, np.float64) for name, value in random_weights().items()}
     _, x_fake = forward_G(theta, Z_mb)
     np.testing.assert_allclose(G_sample, x_fake, rtol=1e-5)
     np.testing.assert_allclose(logit_real, forward_D(theta, X_mb)[1], rtol=1e-4, atol=1e-6)

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from forked import exit_status, fork
 
 from vanilla_gan.errors import OutputError, RunConflictError
 from vanilla_gan.training.lock import LOCK, run_lock
@@ -19,17 +20,19 @@ from vanilla_gan.training.lock import LOCK, run_lock
 def another_process_in(folder) -> Iterator[int]:
     """Holds the lock in another process, whose id it gives; kills it afterwards."""
     locked, begin = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+
+    def hold() -> None:
         with run_lock(folder):
             os.write(begin, b"locked")
             signal.pause()
+
+    pid = fork(hold)
     assert os.read(locked, 6) == b"locked"
     try:
         yield pid
     finally:
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        exit_status(pid)
         os.close(locked)
         os.close(begin)
 
@@ -89,18 +92,16 @@ def test_many_that_start_at_once(tmp_path):
     """Each takes the lock as often as it can; a counter beside it never has two writers."""
     counter = tmp_path / "counter"
     counter.write_text("0")
-    pids = []
-    for _ in range(4):
-        pid = os.fork()
-        if pid == 0:
-            done = 0
-            while done < 50:
-                with contextlib.suppress(RunConflictError), run_lock(tmp_path):
-                    counter.write_text(str(int(counter.read_text()) + 1))
-                    done += 1
-            os._exit(0)
-        pids.append(pid)
-    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * 4
+
+    def add_fifty() -> None:
+        done = 0
+        while done < 50:
+            with contextlib.suppress(RunConflictError), run_lock(tmp_path):
+                counter.write_text(str(int(counter.read_text()) + 1))
+                done += 1
+
+    pids = [fork(add_fifty) for _ in range(4)]
+    assert [exit_status(pid) for pid in pids] == [0] * 4
     assert counter.read_text() == "200"
     assert sorted(os.listdir(tmp_path)) == ["counter"]
 

@@ -66,7 +66,7 @@ def test_no_record(tmp_path):
     [
         ({"format": 2}, "not of format 1"),
         ({"config": None}, "entries of a run"),
-        ({"config": {"itres": 3}}, "unknown settings"),
+        ({"config": {"iters": 3, "nonsense": 1}}, "unknown settings: nonsense"),
         ({"surplus": 1}, "entries of a run"),
         ({"dataset": 3}, "entries of a run"),
         ({"trained": True}, "entries of a run"),

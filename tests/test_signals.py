@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 
 import pytest
+from forked import forked
 
 from vanilla_gan.errors import StoppedBySignal
 from vanilla_gan.training.signals import STOP_SIGNALS, StopRequest, stop_on_signals
@@ -37,21 +37,21 @@ def test_handlers_are_put_back():
     assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
 
 
-def exit_status(signals: list[int]) -> int:
-    """Returns how a process ends that gets signals and would go on to exit with 77."""
-    pid = os.fork()
-    if pid == 0:
+@pytest.mark.parametrize(
+    ("signals", "status"),
+    [
+        ([signal.SIGTERM], 0),
+        ([signal.SIGINT, signal.SIGINT], 130),
+        ([signal.SIGHUP, signal.SIGTERM], 143),
+    ],
+)
+def test_second_signal_ends_the_process(signals, status):
+    def get_signals() -> None:
         with stop_on_signals():
             for number in signals:
                 signal.raise_signal(number)
-            os._exit(77)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-
-def test_second_signal_ends_the_process():
-    assert exit_status([signal.SIGTERM]) == 77
-    assert exit_status([signal.SIGINT, signal.SIGINT]) == 130
-    assert exit_status([signal.SIGHUP, signal.SIGTERM]) == 143
+    assert forked(get_signals) == status
 
 
 def test_ignored_signals_stay_ignored():

@@ -26,7 +26,7 @@ def walk(Z: npt.NDArray[np.float32], steps: int, *, spherical: bool) -> npt.NDAr
     """
     if len(Z) < 2 or steps < 2:
         raise ValueError(f"a walk needs 2 points and 2 steps, got {len(Z)} and {steps}")
-    t = np.linspace(0.0, 1.0, steps)[None, :, None]
+    t = np.linspace(0.0, 1.0, steps).astype(np.float64)[None, :, None]
     points = Z.astype(np.float64)
     start, end = points[:-1, None], points[1:, None]
     path = _spherical(start, end, t) if spherical else start + t * (end - start)

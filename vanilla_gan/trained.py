@@ -17,7 +17,7 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
 from vanilla_gan.training.checkpoint import Checkpoint
 from vanilla_gan.training.record import RunRecord
-from vanilla_gan.training.session import Device, config_proto
+from vanilla_gan.training.session import Device, open_session
 
 Array = npt.NDArray[np.float32]
 
@@ -151,7 +151,7 @@ def _session(graph: Any, origin: Origin, device: Device) -> Iterator[Any]:
 
     It is not made the default one: that would take eager execution away from whoever holds it.
     """
-    session = tf.Session(graph=graph, config=config_proto(origin.config, device))
+    session = open_session(graph, origin.config, device)
     try:
         yield session
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import pathlib
+import re
 import resource
 import signal
 import termios
@@ -49,3 +51,10 @@ def take_terminal(path: str) -> None:
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
     for number in (0, 1, 2):
         os.dup2(terminal, number)
+
+
+def note_memory(path: str) -> None:
+    """Appends the size of the resident set, in kB, to a file."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    with open(path, "a") as stream:
+        stream.write(re.search(r"VmRSS:\s+(\d+) kB", status)[1] + "\n")

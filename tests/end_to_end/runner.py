@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
-TIME_LIMIT_S = 120
+TIME_LIMIT_S = 600
 STDOUT, STDERR = "stdout.txt", "stderr.txt"
 # The operations that are counted; `os.replace` counts as a rename.
 OPERATIONS = ("open", "os.mkdir", "os.remove", "os.rename", "os.rmdir")

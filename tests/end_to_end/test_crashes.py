@@ -16,5 +16,5 @@ def test_killed_run_equals_undisturbed_one(tmp_path, offline_data_dir, words):
     crashes.kill(KILLS_EACH, seed=0)
     assert crashes.wrong == []
     assert sum(crashes.landed.values()) == KILLS_EACH
-    # At the least those that are aimed at a rename hit what they are aimed at.
-    assert {"in a checkpoint, new or dropped", "in a picture"} <= crashes.landed.keys()
+    # Some of those that are aimed at a file hit it.
+    assert crashes.landed.keys() - {"at the start", "elsewhere"}

@@ -57,7 +57,14 @@ def command(folder, *words):
     )
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+# Each takes a new Python that loads TensorFlow: two systems always, the others with the slow tests.
+QUICK = ("vanilla", "conditional")
+
+
+@pytest.mark.parametrize(
+    "system",
+    [s if s in QUICK else pytest.param(s, marks=pytest.mark.slow) for s in SYSTEMS],
+)
 def test_the_same_images_without_this_package(tmp_path, offline_data_dir, system):
     sizes = [] if system == "conv" else ["--h_dim=7"]
     data = ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data"]

@@ -42,19 +42,19 @@ def interrupted(tmp_path, command, words):
 )
 def test_continues_in_every_system_loss_and_engine(tmp_path, command, words, given):
     system = given.get("system", "vanilla")
-    settings = {**given, "iters": 12, "checkpoint_every": 4, "sample_every": 5}
-    sizes = {"batch_size": 16, "z_dim": 7, "h_dim": 13}
+    settings = {**given, "iters": 12, "checkpoint_every": 3, "sample_every": 5}
+    sizes = {"batch_size": 15, "z_dim": 7, "h_dim": 13}
     settings |= {name: None for name in sizes if name not in SYSTEMS[system].defaults}
     full = words(**settings, out="full")
     assert command(full).status == 0
     killed = words(**settings)
-    at_the_third = Mishap(kill, operation="os.rename", path="checkpoints/0000000008")
+    at_the_third = Mishap(kill, operation="os.rename", path="checkpoints/0000000006")
     assert command(killed, [at_the_third]).status == -signal.SIGKILL
 
     finished = command(killed)
 
     assert finished.status == 0, finished.stderr
-    assert "continuing at iteration 4 of 12" in finished.stderr
+    assert "continuing at iteration 3 of 12" in finished.stderr
     assert differences(tmp_path / "out", tmp_path / "full") == []
 
 
@@ -96,6 +96,16 @@ def test_finished_run_does_nothing_and_says_so(tmp_path, command, words):
         "out: this run is finished after 10 iterations; give a larger --iters to train it further\n"
     )
     assert fingerprint(tmp_path / "out") == before
+
+
+def test_what_lies_past_the_end_is_removed(tmp_path, command, words, undisturbed):
+    """A picture of iteration 150 is there already when the run shall end at 130 after all."""
+    kill_at_150 = Mishap(kill, operation="os.rename", path="checkpoints/0000000160")
+    assert command(words(), [kill_at_150]).status == -signal.SIGKILL
+    assert (tmp_path / "out" / "003.png").exists()
+    finished = command(words(iters=130))
+    assert finished.status == 0, finished.stderr
+    assert differences(tmp_path / "out", undisturbed(iters=130)) == []
 
 
 def test_fewer_iterations_than_there_are(interrupted, command):

@@ -58,7 +58,7 @@ class DataSet:
         self.labels = labels
         self._pixels = unit_scale(np.arange(256, dtype=np.float32)) if pixels is None else pixels
         self._random_stream = random_stream
-        self._order = np.arange(len(images))
+        self._order: npt.NDArray[np.intp] = np.arange(len(images))
         self._index_in_epoch = 0
         self._epochs_completed = 0
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -138,7 +138,7 @@ def thin(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         before = int(inside.sum(dtype=np.int64))
         for first in (True, False):
             neighbours = sum(ring[1:], ring[0].copy())
-            turns = np.zeros_like(neighbours)
+            turns: npt.NDArray[Any] = np.zeros_like(neighbours)
             for here, following in zip(ring, ring[1:] + ring[:1], strict=True):
                 turns += following & (here ^ 1)
             corner = (east & south & (north | west)) if first else (north & west & (east | south))

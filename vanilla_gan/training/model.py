@@ -19,8 +19,9 @@ from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.loop import LoopGraph, build_loop
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
+from vanilla_gan.quiet import without_chatter
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.session import Device, config_proto
+from vanilla_gan.training.session import Device, open_session
 
 
 class Model:
@@ -114,14 +115,15 @@ def open_model(
       The model, its variables not yet initialised. The session is closed behind the block.
     """
     assert config.seed is not None
-    with tf.Graph().as_default() as graph, tf.device(device.name):
+    # The first while loop of a process makes TensorFlow look for CUDA, and complain of its absence.
+    with without_chatter(), tf.Graph().as_default() as graph, tf.device(device.name):
         system = SYSTEMS[config.system]
         gan = build_gan(system, config, config.seed)
         loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
         saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
     # From now on whatever would add a node, and so eat memory while it trains, raises.
     graph.finalize()
-    with tf.Session(graph=graph, config=config_proto(config, device)) as session:
+    with open_session(graph, config, device) as session:
         yield Model(gan, loop, session, saver)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from vanilla_gan.config import RunConfig, parse_device
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.quiet import without_chatter
 
 
 class Device(NamedTuple):
@@ -69,6 +70,15 @@ def config_proto(config: RunConfig, device: Device) -> Any:
     if config.gpu_memory_fraction is not None:
         proto.gpu_options.per_process_gpu_memory_fraction = config.gpu_memory_fraction
     return proto
+
+
+def open_session(graph: Any, config: RunConfig, device: Device) -> Any:
+    """Returns a `tf.Session` for a graph, as the settings and the device ask for.
+
+    The first session of a process looks for CUDA, and TensorFlow complains where there is none.
+    """
+    with without_chatter():
+        return tf.Session(graph=graph, config=config_proto(config, device))
 
 
 @contextlib.contextmanager
