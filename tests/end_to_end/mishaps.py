@@ -44,6 +44,11 @@ def drop_privileges() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
+def set_environment(**variables: str) -> None:
+    """Sets environment variables."""
+    os.environ.update(variables)
+
+
 def take_terminal(path: str) -> None:
     """Makes a terminal the one of the process, which hears when it is closed."""
     os.setsid()

@@ -9,13 +9,14 @@ import pty
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
 
 import pytest
 from conftest import ITERS
-from mishaps import kill, take_terminal, write_stdout_to
+from mishaps import kill, set_environment, take_terminal, write_stdout_to
 from results import checkpoints, differences
 from runner import Mishap, start
 
@@ -79,6 +80,27 @@ def test_before_it_trains(tmp_path, command, words, undisturbed):
     assert "before it began to train" in stopped.last_line
     assert os.listdir(tmp_path / "out") == []
     assert_continues(tmp_path, command, words(), undisturbed())
+
+
+def test_while_data_are_downloaded(tmp_path, words):
+    """From a server that accepts, and then says nothing for as long as it is waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
+        started = start(
+            words(data_dir="data", allow_unverified_data="false"),
+            tmp_path,
+            prepare=functools.partial(set_environment, https_proxy=proxy, no_proxy=""),
+        )
+        connection, _ = server.accept()
+        with connection:
+            started.signal(signal.SIGTERM)
+            stopped = started.wait()
+    assert stopped.status == 143
+    assert "before it began to train" in stopped.last_line
+    assert "Traceback" not in stopped.stderr
+    files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {"stdout.txt", "stderr.txt"}
 
 
 def test_second_signal_ends_it_at_once(tmp_path, command, words, undisturbed):
