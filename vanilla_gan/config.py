@@ -40,10 +40,19 @@ _COUNTS = (
     "epochs",
     "sample_every",
     "log_every",
+    "gif_frames",
+    "gif_stride",
     "keep_checkpoints",
     "batch_size",
     "z_dim",
     "h_dim",
+)
+_COUNTS_OR_NONE = (
+    "intra_op_threads",
+    "inter_op_threads",
+    "checkpoint_every",
+    "max_rewinds",
+    "evaluate_every",
 )
 # Far more than fits any machine with the rest; TensorFlow fails in riddles beyond it.
 MAX_SIZE = 2**20
@@ -84,6 +93,11 @@ class RunConfig:
       seed: decides every random draw, 0..2**32 - 1; None draws a fresh one.
       sample_every: iterations between two pictures; an epoch in a system that counts in epochs.
       log_every: iterations between two rows of `losses.csv`.
+      gif_frames: how many pictures `training.gif` shows.
+      gif_stride: it shows every so many-th picture.
+      report: keep `report.html` fresh.
+      tensorboard: write event files for TensorBoard.
+      evaluate_every: iterations between two evaluations, a multiple of `sample_every`; 0 for none.
       init_weights: npz file with an array for each trainable variable, by name; None to draw them.
       engine: `feed`, the published session loop; or `loop`, many iterations a `session.run`.
       device: `auto`, `cpu`, `gpu` or `gpu:K`.
@@ -120,6 +134,11 @@ class RunConfig:
     seed: int | None = None
     sample_every: int | None = None
     log_every: int = 100
+    gif_frames: int = 11
+    gif_stride: int = 1
+    report: bool = False
+    tensorboard: bool = False
+    evaluate_every: int = 0
     init_weights: str | None = None
     engine: str = "loop"
     device: str = "auto"
@@ -139,7 +158,7 @@ class RunConfig:
         for name in _COUNTS:
             if getattr(self, name) is not None:
                 _check_at_least(1, name, getattr(self, name))
-        for name in ("intra_op_threads", "inter_op_threads", "checkpoint_every", "max_rewinds"):
+        for name in _COUNTS_OR_NONE:
             _check_at_least(0, name, getattr(self, name))
         for name, choices in (
             ("system", tuple(SYSTEMS)),
@@ -208,7 +227,7 @@ class RunConfig:
         more for what is left in a system with short batches.
 
         Raises:
-          UsageError: a batch is larger than that.
+          UsageError: a batch is larger than that; evaluations that fall between pictures.
         """
         batch_size = self.resolved_int("batch_size")
         if batch_size > num_examples:
@@ -223,7 +242,15 @@ class RunConfig:
             filled["iters"] = self.epochs * epoch
         if self.sample_every is None:
             filled["sample_every"] = epoch
-        return dataclasses.replace(self, **filled)
+        counted = dataclasses.replace(self, **filled)
+        sample_every = counted.resolved_int("sample_every")
+        if self.evaluate_every % sample_every:
+            raise _bad_value(
+                "evaluate_every",
+                self.evaluate_every,
+                f"a multiple of --sample_every, which is {sample_every}",
+            )
+        return counted
 
     def resolved_int(self, name: str) -> int:
         """Returns a whole-number setting that `resolved()` has filled in."""

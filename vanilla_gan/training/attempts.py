@@ -19,6 +19,7 @@ from vanilla_gan.training.feed import FeedEngine
 from vanilla_gan.training.in_graph import LoopEngine
 from vanilla_gan.training.loop import Engine, TrainingLoop
 from vanilla_gan.training.model import Model
+from vanilla_gan.training.observers import observers_of
 from vanilla_gan.training.progress import Progress
 from vanilla_gan.training.record import RunRecord
 from vanilla_gan.training.recorder import Recorder
@@ -97,6 +98,7 @@ class Attempts:
             quiet=progress.paused,
             rows_cols=(10, 10) if config.sample_class == "all" else (4, 4),
             epoch_samples=SYSTEMS[config.system].epoch_samples,
+            observers=observers_of(config, record, self._model, start),
         )
         loop = TrainingLoop(
             config,

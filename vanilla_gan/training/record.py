@@ -49,6 +49,11 @@ _FREE = frozenset(
         "allow_growth",
         "gpu_memory_fraction",
         "log_device_placement",
+        "gif_frames",
+        "gif_stride",
+        "report",
+        "tensorboard",
+        "evaluate_every",
     }
 )
 

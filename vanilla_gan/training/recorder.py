@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
@@ -19,6 +19,7 @@ from vanilla_gan.results.grid import GridRenderer
 from vanilla_gan.results.losses_csv import LOSSES, LossesCsv, Mark
 from vanilla_gan.results.pictures import picture_path, remove_pictures_from
 from vanilla_gan.training.losses import LossBlock
+from vanilla_gan.training.observer import Observer
 
 # `./run.sh | head`, and a terminal that was closed.
 _NOBODY_READS = (errno.EPIPE, errno.EIO)
@@ -40,6 +41,7 @@ class Recorder:
         quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
         rows_cols: tuple[int, int] = (4, 4),
         epoch_samples: bool = False,
+        observers: Sequence[Observer] = (),
     ) -> None:
         """Opens `losses.csv` behind `mark` and removes what lies beyond iteration `start`.
 
@@ -54,6 +56,7 @@ class Recorder:
           quiet: keeps other output off the terminal while the published lines are printed.
           rows_cols: how many tiles a picture has down and across.
           epoch_samples: whether a single sample is kept after each epoch.
+          observers: told of each picture and each block; closed with the recorder.
 
         Raises:
           OutputError, CheckpointError: see `LossesCsv`.
@@ -63,6 +66,7 @@ class Recorder:
         self._stdout = stdout
         self._stdout_closed = stdout_closed
         self._quiet = quiet
+        self._observers = observers
         self._grid = GridRenderer(*rows_cols)
         self._losses_csv = LossesCsv(out_dir / LOSSES, log_every, mark)
         remove_pictures_from(out_dir, -(-start // sample_every))
@@ -71,6 +75,8 @@ class Recorder:
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Writes the picture of iteration `it`; samples: float32 [rows * cols, 784]."""
         self._grid.save(picture_path(self._out_dir, it // self._sample_every), samples)
+        for observer in self._observers:
+            observer.picture(it, samples)
 
     def epoch_sample(self, it: int, sample: npt.NDArray[np.float32]) -> None:
         """Keeps the sample drawn behind `it` iterations, float32 [1, 784]."""
@@ -85,14 +91,19 @@ class Recorder:
             with self._quiet():
                 self._print(block.first, block.D_loss[0], block.G_loss[0])
             self._losses_csv.flush()
+        for observer in self._observers:
+            observer.losses(block)
 
     def mark(self) -> Mark:
         """Flushes `losses.csv` to the disk and returns where it ends."""
         return self._losses_csv.mark()
 
     def close(self) -> None:
-        """Closes `losses.csv`."""
-        self._losses_csv.close()
+        """Closes `losses.csv`, and then the observers."""
+        with contextlib.ExitStack() as closing:
+            for observer in reversed(self._observers):
+                closing.callback(observer.close)
+            self._losses_csv.close()
 
     def _print(self, it: int, D_loss_curr: Any, G_loss_curr: Any) -> None:
         """Prints what the published program prints.
