@@ -8,8 +8,14 @@ import zlib
 import numpy as np
 import pytest
 
-from vanilla_gan.errors import CheckpointError, OutputError
-from vanilla_gan.results.losses_csv import LossesCsv, Mark, begin_losses, check_mark
+from vanilla_gan.errors import CheckpointError, OutputError, RunConflictError
+from vanilla_gan.results.losses_csv import (
+    LossesCsv,
+    Mark,
+    begin_losses,
+    check_mark,
+    read_losses,
+)
 
 HEADER = b"iteration,d_loss,g_loss\n"
 
@@ -130,3 +136,41 @@ def test_full_disk(path):
     for write in (losses.flush, losses.mark, losses.close):
         with pytest.raises(OutputError, match=r"cannot write .*losses\.csv: No space left"):
             write()
+
+
+def test_rows_are_read_back_as_they_were_written(tmp_path):
+    path = tmp_path / "losses.csv"
+    path.write_text("iteration,d_loss,g_loss\n0,1.5,0.25\n100,1e-07,inf\n200,3")
+    rows = read_losses(path)
+    np.testing.assert_array_equal(rows.iteration, [0, 100])
+    np.testing.assert_array_equal(rows.d_loss, [1.5, 1e-07])
+    np.testing.assert_array_equal(rows.g_loss, [0.25, np.inf])
+
+
+def test_a_file_without_rows_has_none(tmp_path):
+    begin_losses(tmp_path / "losses.csv")
+    assert [len(column) for column in read_losses(tmp_path / "losses.csv")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "a,b,c\n1,2,3\n",
+        "iteration,d_loss,g_loss\n0,1\n",
+        "iteration,d_loss,g_loss\n0,1,x\n",
+        "iteration,d_loss,g_loss\n5,1,1\n5,1,1\n",
+        "iteration,d_loss,g_loss\n1,2,3\n1,2\n\n",
+    ],
+)
+def test_other_files_are_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "losses.csv"
+    path.write_text(content)
+    with pytest.raises(RunConflictError, match=r"losses\.csv is not a file of losses") as raised:
+        read_losses(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(RunConflictError, match=r"losses\.csv: No such file"):
+        read_losses(tmp_path / "losses.csv")

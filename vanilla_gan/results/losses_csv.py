@@ -8,7 +8,10 @@ import pathlib
 import zlib
 from typing import BinaryIO, NamedTuple
 
-from vanilla_gan.errors import CheckpointError
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.errors import CheckpointError, RunConflictError
 from vanilla_gan.files import unwritable, write_whole
 
 LOSSES = "losses.csv"
@@ -101,6 +104,45 @@ class LossesCsv:
         self._file.write(content)
         self._size += len(content)
         self._crc32 = zlib.crc32(content, self._crc32)
+
+
+class LossRows(NamedTuple):
+    """The rows of a file.
+
+    Attributes:
+      iteration: int64 [n], ascending.
+      d_loss, g_loss: float64 [n], as fetched before the update of that iteration.
+    """
+
+    iteration: npt.NDArray[np.int64]
+    d_loss: npt.NDArray[np.float64]
+    g_loss: npt.NDArray[np.float64]
+
+
+def read_losses(path: pathlib.Path) -> LossRows:
+    """Reads the rows there are; a last one that is still being written is left out.
+
+    Raises:
+      RunConflictError: the file is missing, or not one of losses.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunConflictError(
+            f"{path}: {error.strerror or error}; expected the folder of a run"
+        ) from error
+    whole = content[: content.rfind(b"\n") + 1]
+    rows = whole.removeprefix(HEADER).decode("ascii", "replace")
+    try:
+        if not whole.startswith(HEADER):
+            raise ValueError("it does not begin with " + HEADER.decode().strip())
+        table = np.array([line.split(",") for line in rows.splitlines()], np.float64)
+        iteration, d_loss, g_loss = table.reshape(-1, 3).T
+        if (np.diff(iteration) <= 0).any():
+            raise ValueError("its iterations do not ascend")
+    except ValueError as error:
+        raise RunConflictError(f"{path} is not a file of losses: {error}") from error
+    return LossRows(iteration.astype(np.int64), d_loss, g_loss)
 
 
 def begin_losses(path: pathlib.Path) -> Mark:
