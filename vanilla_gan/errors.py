@@ -50,6 +50,10 @@ class RunConflictError(UsageError):
     """The folder of results holds a run with other settings, or one that is still going on."""
 
 
+class DisagreementError(VanillaGanError):
+    """A run does not agree with what was published."""
+
+
 class DivergedError(VanillaGanError):
     """A loss, a sample or a weight is NaN or infinite.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import pathlib
 import zlib
@@ -136,8 +137,9 @@ def read_losses(path: pathlib.Path) -> LossRows:
     try:
         if not whole.startswith(HEADER):
             raise ValueError("it does not begin with " + HEADER.decode().strip())
-        table = np.array([line.split(",") for line in rows.splitlines()], np.float64)
-        iteration, d_loss, g_loss = table.reshape(-1, 3).T
+        # Of an empty text loadtxt only warns.
+        table = np.loadtxt(io.StringIO(rows), delimiter=",", comments=None, ndmin=2) if rows else []
+        iteration, d_loss, g_loss = np.reshape(table, (-1, 3)).T
         if (np.diff(iteration) <= 0).any():
             raise ValueError("its iterations do not ascend")
     except ValueError as error:

@@ -1,0 +1,81 @@
+"""The table that `./run.sh compare` prints: a line for each verdict, the last one for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_FACT = "{:<17}{:<6}{}"
+_ROW = "{:>9}  {:<30}{:>10}   {:<24}{}"
+_POST_ROW = "{:>9}  {:<30}{:>10}   {:<24}{:<9}{:>10}"
+_WORDS = {True: "PASS", False: "FAIL", None: "-"}
+
+
+def agreement_table(found: dict[str, Any]) -> str:
+    """Returns lines of at most 100 columns, notes aside, for what `comparing.as_dict` holds."""
+    dataset = found["dataset"]["name"]
+    lines = [
+        f"{found['source']}: {found['system']} on {dataset}, seed {found['seed']}",
+        "not as published: " + ("; ".join(found["different_settings"]) or "no setting"),
+        *(f"note: {note}" for note in found["notes"]),
+        "",
+        *(
+            _FACT.format(fact["what"], _WORDS[fact["passed"]], fact["note"])
+            for fact in found["facts"]
+        ),
+    ]
+    if found["verdicts"]:
+        lines += ["", _ROW.format("iteration", "quantity", "this run", "expected", "verdict")]
+        lines += [_verdict(verdict) for verdict in found["verdicts"]]
+    if found["post"]:
+        lines += _post(found["post"])
+    return "\n".join([*lines, "", _summary(found)])
+
+
+def _verdict(verdict: dict[str, Any]) -> str:
+    return _ROW.format(
+        verdict["iteration"],
+        verdict["what"],
+        _shown(verdict["value"]),
+        _range(verdict),
+        _WORDS[verdict["passed"]],
+    )
+
+
+def _post(lines: list[dict[str, Any]]) -> list[str]:
+    """Returns the lines of the post's own pictures."""
+    inside = sum(line["passed"] for line in lines)
+    return [
+        "",
+        f"The post's own pictures, {inside} of {len(lines)} numbers within the spread of the "
+        "recorded runs",
+        "(they do not count: their program drew the data in an older order):",
+        _POST_ROW.format("iteration", "quantity", "post", "expected", "", "this run"),
+        *(
+            _POST_ROW.format(
+                line["iteration"],
+                line["what"],
+                _shown(line["value"]),
+                _range(line),
+                "inside" if line["passed"] else "OUTSIDE",
+                "-" if line["ours"] is None else _shown(line["ours"]),
+            )
+            for line in lines
+        ),
+    ]
+
+
+def _summary(found: dict[str, Any]) -> str:
+    judged, failed = found["judged"], found["failed"]
+    if failed:
+        return f"DOES NOT AGREE: {failed} of {judged} verdicts fail"
+    if not judged:
+        return "NOTHING TO COMPARE: no line has a verdict"
+    return f"AGREES: {judged} of {judged} verdicts pass"
+
+
+def _range(verdict: dict[str, Any]) -> str:
+    return f"{_shown(verdict['low']):>9} to {_shown(verdict['high'])}"
+
+
+def _shown(value: float) -> str:
+    return f"{value:.4g}"

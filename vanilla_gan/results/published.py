@@ -1,0 +1,90 @@
+"""The published program's recorded runs, as the numbers that pictures and losses are compared with.
+
+They ship with the package as JSON beside this file, which `tests/data/make_published_spread.py`
+makes from the recordings: the published program, unmodified up to its session loop, on TensorFlow
+1.15.5 with ten seeds, each for 10,001 iterations.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib import resources
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_RECORDED = {("vanilla", "mnist"): "published_vanilla_mnist.json"}
+_INTS = ("seeds", "iterations", "loss_iterations")
+_FLOATS = (
+    "statistics",
+    "drawn_statistics",
+    "uniform_initial_statistics",
+    "d_loss",
+    "g_loss",
+)
+
+
+class PublishedRuns(NamedTuple):
+    """What ten seeds of a published program left; statistics in the order of `statistics.NAMES`.
+
+    Attributes:
+      origin: one line that says what was recorded.
+      dataset_checksum: of the data set, as `run.json` has it.
+      init: form of the initial weights, one of `config.INITS`.
+      seeds: int64 [10].
+      iterations: int64 [11], of the pictures.
+      statistics: float64 [10, 11, 4], of the 16 samples of each picture themselves.
+      drawn_statistics: float64 [10, 11, 4], of these samples after they were drawn and read back
+        (`tiles.read_tiles`): what statistics of a picture file are to be compared with.
+      uniform_initial_statistics: float64 [10, 4], as `drawn_statistics` at iteration 0, but of
+        untrained generators with weights of the uniform form: ten draws of ours, not recorded.
+      loss_iterations: int64 [101], every 100 from 0 to 10000: the rows of `losses.csv`.
+      d_loss, g_loss: float64 [10, 101], fetched at these iterations.
+    """
+
+    origin: str
+    dataset_checksum: str
+    init: str
+    seeds: Ints
+    iterations: Ints
+    statistics: Floats
+    drawn_statistics: Floats
+    uniform_initial_statistics: Floats
+    loss_iterations: Ints
+    d_loss: Floats
+    g_loss: Floats
+
+
+def published_runs(system: str, dataset: str) -> PublishedRuns | None:
+    """Returns the recorded runs of a system on a data set, or None where there are none.
+
+    Args:
+      system: a key of `SYSTEMS`.
+      dataset: the name of the data set that a run was trained on, as `run.json` has it.
+    """
+    name = _RECORDED.get((system, dataset))
+    return None if name is None else _read(name)
+
+
+@functools.cache
+def _read(name: str) -> PublishedRuns:
+    content = json.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    return PublishedRuns(
+        origin=content["origin"],
+        dataset_checksum=content["dataset_checksum"],
+        init=content["init"],
+        **{name: _frozen(content[name], np.int64) for name in _INTS},
+        **{name: _frozen(content[name], np.float64) for name in _FLOATS},
+    )
+
+
+def _frozen(values: object, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Returns an array that nobody changes by mistake: every caller gets the same one."""
+    array = np.array(values, dtype)
+    array.setflags(write=False)
+    return array
