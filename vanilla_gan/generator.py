@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.errors import CheckpointError, RunConflictError, UsageError
-from vanilla_gan.export_record import EXPORT_JSON
+from vanilla_gan.export_record import EXPORT_JSON, Origin
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.quiet import without_chatter
 from vanilla_gan.systems.system import System
@@ -72,6 +72,11 @@ class Generator:
         with contextlib.ExitStack() as stack:
             trained = stack.enter_context(open_trained(path, device, inform=inform))
             return cls(trained, stack.pop_all())
+
+    @property
+    def origin(self) -> Origin:
+        """The run that it comes from, and its data set."""
+        return self._trained.origin
 
     @property
     def system(self) -> System:

@@ -1,0 +1,30 @@
+"""Tests of classes covered and the entropy of the class histogram, by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from vanilla_gan.evaluation.classes import class_entropy, class_shares, classes_covered
+
+
+def test_shares():
+    shares = class_shares(np.array([3, 3, 9, 3, 0]))
+    assert shares.tolist() == [0.2, 0, 0, 0.6, 0, 0, 0, 0, 0, 0.2]
+
+
+def test_more_than_2_percent_is_covered():
+    # Of 100: one class with 2 (2%, not over), one with 3, one with 95.
+    shares = class_shares(np.repeat([4, 5, 6], [2, 3, 95]))
+    assert classes_covered(shares) == 2
+    assert classes_covered(np.full(10, 0.1)) == 10
+
+
+def test_entropy():
+    assert class_entropy(np.full(10, 0.1)) == pytest.approx(math.log(10))
+    # Half, a quarter, a quarter: 1.5 bits.
+    assert class_entropy(np.array([0.5, 0.25, 0.25, 0, 0])) == pytest.approx(1.5 * math.log(2))
+    alone = class_entropy(np.array([0, 1.0, 0]))
+    assert (alone, math.copysign(1, alone)) == (0, 1)

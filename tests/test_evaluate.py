@@ -1,0 +1,274 @@
+"""Tests of `./run.sh evaluate`: what it prints and writes, and every way to misuse it."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import re
+
+import numpy as np
+import PIL.Image
+import pytest
+from offline import data_files, initial_weights
+from one_line import failure
+
+from vanilla_gan import cli
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.evaluation.quality import Figures
+from vanilla_gan.evaluation.samples import STREAM
+from vanilla_gan.generator import Generator
+from vanilla_gan.results.grid import grid_layout
+from vanilla_gan.results.quality_json import QUALITY, read_evaluations
+from vanilla_gan.results.quality_table import quality_table
+
+N = 37
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """Returns a folder with the data that the runs below were trained on, to write to."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "mnist").mkdir()
+    for name, content in data_files().items():
+        (folder / "mnist" / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def evaluate(trained_run, data_dir, capsys):
+    """Returns a function that evaluates and returns (stdout, lines on stderr)."""
+
+    def run(*words, source=None):
+        source = source or trained_run("vanilla")
+        words = ["evaluate", f"--from={source}", f"--data_dir={data_dir}", *map(str, words)]
+        assert cli.main(words) == 0
+        out, err = capsys.readouterr()
+        return out, err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def fails(trained_run, data_dir, capsys):
+    def run(*words):
+        words = [f"--from={trained_run('vanilla')}", f"--data_dir={data_dir}", *words]
+        return failure(capsys, "evaluate", *words)
+
+    return run
+
+
+@pytest.fixture
+def checkpoint(trained_run):
+    """Returns a checkpoint whose run takes no notes: the run itself is not to be written to."""
+
+    def folder(system, tmp_path):
+        assert cli.main(["export", f"--from={trained_run(system)}", f"--out={tmp_path}"]) == 0
+        return tmp_path
+
+    return folder
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        "vanilla",
+        "conditional",
+        pytest.param("layers", marks=pytest.mark.slow),
+        pytest.param("conv", marks=pytest.mark.slow),
+    ],
+)
+def test_json_of_every_system(evaluate, checkpoint, capsys, tmp_path, system):
+    export = checkpoint(system, tmp_path / "export")
+    capsys.readouterr()
+    out, _ = evaluate("--format=json", f"--n={N}", "--out=found.json", source=export)
+    found = json.loads(out)
+    assert out == pathlib.Path("found.json").read_text()
+    assert (found["system"], found["iteration"], found["n"], found["seed"]) == (system, 3, N, 0)
+    for figures in (found["figures"], found["real"]["figures"]):
+        assert list(figures) == list(Figures._fields)
+        assert all(math.isfinite(value) for value in figures.values())
+    assert found["real"]["figures"]["frechet"] == found["figures"]["frechet_real"]
+    assert sum(found["class_shares"]) == pytest.approx(1)
+    assert len(found["shown"]) == 16
+    assert found["classifier_test_accuracy"] == 0.1
+    # Three iterations make nothing that looks real.
+    assert found["figures"]["frechet"] > found["figures"]["frechet_real"]
+    # An export is of a run that stands elsewhere.
+    assert not (export / QUALITY).exists()
+
+
+def test_the_nearest_neighbours_of_the_shown_samples(evaluate, checkpoint, data_dir, tmp_path):
+    export = checkpoint("vanilla", tmp_path / "export")
+    out, _ = evaluate("--format=json", f"--n={N}", "--seed=8", source=export)
+    found = json.loads(out)
+    Z = np.random.RandomState([8, STREAM]).uniform(-1, 1, [N, 5])
+    with Generator.load(export) as generator:
+        shown = generator(Z)[:16].reshape(16, 784)
+    splits = read_data_sets(
+        "mnist", data_dir, np.random.RandomState(0), allow_unverified=True
+    ).splits
+    for sample, each in zip(shown, found["shown"], strict=True):
+        distances = [math.dist(sample, real / 255) for real in splits.train.images]
+        assert each["nearest"] == int(np.argmin(distances))
+        assert each["distance"] == pytest.approx(min(distances), rel=1e-6)
+        assert each["nearest_class"] == each["nearest"] % 10
+        assert each["memorised"] == (min(distances) < found["test_image_distance"]["1%"])
+
+
+def test_the_table(evaluate, checkpoint, tmp_path):
+    export = checkpoint("vanilla", tmp_path / "export")
+    out, _ = evaluate(f"--n={N}", "--out=found.json", source=export)
+    found = json.loads(pathlib.Path("found.json").read_text())
+    assert out == quality_table(found) + "\n"
+    lines = out.splitlines()
+    assert lines[0] == f"vanilla on mnist after 3 iterations, {N} samples"
+    assert all(len(line) <= 80 for line in lines)
+    (frechet,) = [line.split() for line in lines if line.startswith("Frechet")]
+    assert frechet[2] == f"{found['figures']['frechet']:.2f}"
+    assert frechet[3] == f"{found['figures']['frechet_real']:.2f}"
+    (parzen,) = [line for line in lines if line.startswith("Parzen")]
+    assert f"{found['figures']['parzen_nats']:.1f} +- " in parzen
+    assert not re.search("nan|None", out)
+
+
+def test_the_same_again_and_another_seed(evaluate, checkpoint, tmp_path):
+    export = checkpoint("vanilla", tmp_path / "export")
+    words = ("--format=json", f"--n={N}")
+    first, _ = evaluate(*words, source=export)
+    assert evaluate(*words, source=export)[0] == first
+    other = json.loads(evaluate(*words, "--seed=1", source=export)[0])
+    assert other["figures"]["parzen_nats"] != json.loads(first)["figures"]["parzen_nats"]
+    assert other["real"] == json.loads(first)["real"]
+
+
+def test_the_classifier_is_trained_once(evaluate, checkpoint, data_dir, tmp_path):
+    for path in (data_dir / "mnist").glob("classifier-*"):
+        path.unlink()
+    export = checkpoint("vanilla", tmp_path / "export")
+    _, lines = evaluate(f"--n={N}", source=export)
+    assert [line.split(" ")[0] for line in lines[-3:]] == ["training", "the", "judging"]
+    assert lines[-2].endswith(f"kept in {data_dir / 'mnist'}")
+    _, lines = evaluate(f"--n={N}", source=export)
+    assert lines == [f"judging {N} samples and as many real images"]
+
+
+def test_a_run_and_its_checkpoints_take_the_figures(data_dir, evaluate, tmp_path):
+    out = tmp_path / "run"
+    weights = tmp_path / "weights.npz"
+    np.savez(weights, **initial_weights())
+    words = ["--iters=2", "--checkpoint_every=1", "--dataset=mnist", "--allow_unverified_data"]
+    words += [f"--data_dir={data_dir}", f"--out={out}", f"--init_weights={weights}", "--seed=0"]
+    assert cli.main(words) == 0
+    _, lines = evaluate(f"--n={N}", source=out)
+    assert lines[-1] == f"added to {out / QUALITY}, iteration 2"
+    _, lines = evaluate("--n=38", source=out / "checkpoints" / "0000000001")
+    assert lines[-1] == f"added to {out / QUALITY}, iteration 1"
+    found = read_evaluations(out)
+    assert [(each.iteration, each.n) for each in found] == [(1, 38), (2, N)]
+    assert list(found[0].figures) == list(Figures._fields)
+
+    # The run's own data folder is where it looks without --data_dir.
+    assert cli.main(["evaluate", f"--from={out}", f"--n={N}"]) == 0
+    assert [each.n for each in read_evaluations(out)] == [38, N]
+
+    (out / QUALITY).write_text("mine")
+    printed, lines = evaluate(f"--n={N}", source=out)
+    assert printed.startswith("vanilla on mnist")
+    assert lines[-1].startswith(f"warning: {out / QUALITY} is not a file of evaluations: ")
+    assert (out / QUALITY).read_text() == "mine"
+
+
+@pytest.mark.parametrize("n", [N, 10])
+def test_the_picture_of_neighbours(evaluate, checkpoint, tmp_path, n):
+    export = checkpoint("vanilla", tmp_path / "export")
+    _, lines = evaluate(f"--n={n}", "--neighbours=pairs.png", source=export)
+    assert lines[-1] == "wrote pairs.png"
+    rows = -(-min(n, 16) // 4)
+    layout = grid_layout(rows, 8)
+    picture = np.asarray(PIL.Image.open("pairs.png"))
+    assert picture.shape[:2] == (layout.height, layout.width)
+    tiles = [
+        picture[top : top + layout.tile_height, left : left + layout.tile_width, 0]
+        for top, left in layout.corners()
+    ]
+    # Real images are grey noise here, and 3 iterations make something else; then nothing is left.
+    assert all(tile.std() > 0 for tile in tiles[: 2 * min(n, 16)])
+    assert all(tile.std() == 0 for tile in tiles[2 * min(n, 16) :])
+    assert len({tile.tobytes() for tile in tiles[: 2 * min(n, 16) : 2]}) == min(n, 16)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--n=9"], "--n=9: expected a whole number of at least 10"),
+        (["--n=-1"], "--n=-1: expected a whole number of at least 10"),
+        (["--seed=-1"], "--seed=-1: expected a whole number in 0..4294967295"),
+        (["--seed=4294967296"], "--seed=4294967296: expected a whole number in 0..4294967295"),
+        (["--out="], "--out='': expected a path"),
+        (["--neighbours="], "--neighbours='': expected a path"),
+        (["--data_dir="], "--data_dir='': expected a path"),
+        (
+            ["--n=501"],
+            "--n=501: expected at most 500, half of the training images of mnist: samples are "
+            "compared with as many of them, and these with as many others",
+        ),
+    ],
+)
+def test_wrong_values(fails, words, line):
+    assert fails(*words) == (2, line)
+
+
+@pytest.mark.parametrize("words", [["--n=x"], ["--format=csv"], ["--every=7"], ["word"]])
+def test_wrong_usage(fails, words):
+    status, line = fails(*words)
+    assert status == 2
+    assert line.endswith("see run.sh evaluate --help")
+
+
+def test_other_data(fails, data_dir, tmp_path):
+    other = tmp_path / "other" / "mnist"
+    other.mkdir(parents=True)
+    for path in (data_dir / "mnist").glob("*ubyte"):
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        (other / path.name).write_bytes(content)
+    status, line = fails(f"--data_dir={other.parent}", f"--n={N}")
+    assert status == 1
+    assert line.startswith(f"mnist in {other.parent} has the checksum ")
+    assert line.endswith("; give its --data_dir")
+
+
+def test_no_data(fails, tmp_path):
+    status, line = fails(f"--data_dir={tmp_path / 'none'}")
+    assert status == 1
+    assert "none/mnist lacks" in line
+
+
+def test_nothing_to_evaluate(capsys, tmp_path):
+    status, line = failure(capsys, "evaluate", f"--from={tmp_path / 'none'}")
+    assert status == 1
+    assert "none does not exist; expected the --out of a run" in line
+
+
+def test_an_unwritable_file(fails):
+    status, line = fails(f"--n={N}", "--out=missing/found.json")
+    assert status == 1
+    assert line.startswith("cannot write missing/found.json: No such file or directory; ")
+
+
+def test_help_loads_no_tensorflow(capsys):
+    assert cli.main(["evaluate", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: ./run.sh evaluate [--flag=value ...]")
+    for name in ("from", "n", "seed", "data_dir", "format", "out", "neighbours"):
+        assert f"\n  --{name} " in text

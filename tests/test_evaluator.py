@@ -1,0 +1,195 @@
+"""Tests of `--evaluate_every`: the same run with and without it, and figures that come again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from offline import data_files, read_variables, train
+
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.errors import RunConflictError
+from vanilla_gan.evaluating import EvaluateConfig, evaluate
+from vanilla_gan.evaluation.quality import Figures
+from vanilla_gan.evaluation.trained_classifier import open_classifier
+from vanilla_gan.results.quality_json import QUALITY, Evaluation, add_evaluation, read_evaluations
+from vanilla_gan.sealed_json import read_sealed, write_sealed
+from vanilla_gan.training import evaluator
+from vanilla_gan.training.evaluator import Evaluator
+from vanilla_gan.training.record import RUN_JSON
+
+# Enough to tell two generators apart.
+SAMPLES = 50
+SMALL = {"seed": 5, "batch_size": 11, "z_dim": 5, "sample_every": 2, "checkpoint_every": 2}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_samples():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluator, "SAMPLES", SAMPLES)
+        yield
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """Returns a data folder with a classifier in it."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "mnist").mkdir()
+    for name, content in data_files().items():
+        (folder / "mnist" / name).write_bytes(content)
+    source = read_data_sets("mnist", folder, np.random.RandomState(0), allow_unverified=True)
+    with open_classifier(source, folder, print):
+        return folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(few_samples, data_dir, tmp_path_factory):
+    """Returns the folder of a run of 7 iterations, evaluated at 0, 4 and 7; not to be changed."""
+    out = tmp_path_factory.mktemp("evaluated") / "out"
+    train(out, data_dir, **SMALL, iters=7, evaluate_every=4, keep_checkpoints=9)
+    return out
+
+
+def files_of(out):
+    """Returns the bytes of all numbers that a run leaves: losses, pictures, variables."""
+    (newest,) = [path for path in (out / "checkpoints").iterdir() if path.name == "0000000007"]
+    variables = read_variables(out, int(newest.name))
+    return {
+        **{name: value.tobytes() for name, value in variables.items()},
+        **{path.name: path.read_bytes() for path in [*out.glob("0*.png"), out / "losses.csv"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("system", "settings"),
+    [
+        ("vanilla", {}),
+        ("conditional", {}),
+        # Slow for their number: a graph or two and three evaluations each.
+        pytest.param("vanilla", {"engine": "feed"}, marks=pytest.mark.slow),
+        pytest.param("conv", {}, marks=pytest.mark.slow),
+        pytest.param("layers", {}, marks=pytest.mark.slow),
+    ],
+)
+def test_the_run_is_the_same_bit_for_bit(data_dir, tmp_path, system, settings):
+    settings = {**SMALL, **settings, "system": system, "iters": 7}
+    with_it = train(tmp_path / "with", data_dir, **settings, evaluate_every=4)
+    without = train(tmp_path / "without", data_dir, **settings)
+    assert files_of(with_it.out) == files_of(without.out)
+    assert with_it.stdout == without.stdout
+    found = read_evaluations(with_it.out)
+    assert [each.iteration for each in found] == [0, 4, 7]
+    assert not (without.out / QUALITY).exists()
+    assert len({json.dumps(each.figures) for each in found}) == 3
+
+
+def test_what_is_written(evaluated):
+    content = json.loads((evaluated / QUALITY).read_text())
+    assert content["format"] == 1
+    assert [each["iteration"] for each in content["evaluations"]] == [0, 4, 7]
+    for each in content["evaluations"]:
+        assert each["n"] == SAMPLES
+        assert list(each["figures"]) == list(Figures._fields)
+        assert all(type(value) in (int, float) for value in each["figures"].values())
+
+
+@pytest.mark.parametrize("iteration", [0, 4, 7])
+def test_the_command_finds_the_same_figures(evaluated, data_dir, tmp_path, iteration):
+    run = tmp_path / "run"
+    shutil.copytree(evaluated, run)
+    checkpoint = run / "checkpoints" / f"{iteration:010d}"
+    found = evaluate(
+        EvaluateConfig(source=str(checkpoint), n=SAMPLES, data_dir=str(data_dir)), print
+    )
+    (expected,) = [each for each in read_evaluations(evaluated) if each.iteration == iteration]
+    assert (found["n"], found["figures"]) == (expected.n, expected.figures)
+    assert read_evaluations(run) == read_evaluations(evaluated)
+
+
+def test_what_was_found_beyond_the_checkpoint_comes_again(evaluated, data_dir, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(evaluated, run)
+    for iteration in (4, 6, 7):
+        shutil.rmtree(run / "checkpoints" / f"{iteration:010d}")
+    # A run that was killed: it never reached its end.
+    record = read_sealed(run / RUN_JSON)
+    write_sealed(run / RUN_JSON, {**record, "trained": 0})
+    # Nobody shall take the old ones for new ones.
+    for iteration in (3, 4, 7):
+        add_evaluation(run, Evaluation(iteration, SAMPLES, {"frechet": -1.0}))
+    add_evaluation(run, Evaluation(2, 11, {"frechet": -2.0}))
+    train(run, data_dir, **SMALL, iters=7, evaluate_every=4)
+    found = read_evaluations(run)
+    # That of iteration 2 is not beyond it.
+    assert found.pop(1) == Evaluation(2, 11, {"frechet": -2.0})
+    assert found == read_evaluations(evaluated)
+
+
+def test_a_run_that_lacks_only_its_last_evaluation(evaluated, data_dir, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(evaluated, run)
+    record = read_sealed(run / RUN_JSON)
+    write_sealed(run / RUN_JSON, {**record, "trained": 0})
+    content = json.loads((run / QUALITY).read_text())
+    content["evaluations"].pop()
+    (run / QUALITY).write_text(json.dumps(content))
+    train(run, data_dir, **SMALL, iters=7, evaluate_every=4)
+    assert (run / QUALITY).read_bytes() == (evaluated / QUALITY).read_bytes()
+
+
+def test_a_longer_run_keeps_what_was_found(evaluated, data_dir, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(evaluated, run)
+    train(run, data_dir, iters=9, evaluate_every=4)
+    found = read_evaluations(run)
+    assert [each.iteration for each in found] == [0, 4, 7, 8, 9]
+    assert found[:3] == read_evaluations(evaluated)
+
+
+def test_a_new_run_drops_what_another_left(evaluated, data_dir, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for iteration in (0, 4, 7):
+        add_evaluation(run, Evaluation(iteration, SAMPLES, {"frechet": -1.0}))
+    train(run, data_dir, **SMALL, iters=7, evaluate_every=4)
+    assert (run / QUALITY).read_bytes() == (evaluated / QUALITY).read_bytes()
+
+
+def test_at_most_half_of_the_training_images(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluator, "SAMPLES", 10_000)
+    train(tmp_path / "out", data_dir, **SMALL, iters=1, evaluate_every=2)
+    assert [each.n for each in read_evaluations(tmp_path / "out")] == [500, 500]
+
+
+@pytest.mark.slow
+def test_a_picture_right_at_the_end_is_evaluated_once(data_dir, tmp_path, monkeypatch):
+    evaluated_at = []
+    measure = Evaluator._evaluate
+
+    def note(self, it):
+        evaluated_at.append(it)
+        measure(self, it)
+
+    monkeypatch.setattr(Evaluator, "_evaluate", note)
+    train(tmp_path / "out", data_dir, **SMALL, system="conv", iters=4, evaluate_every=4)
+    # Asked twice; the second time it is there.
+    assert evaluated_at == [0, 4, 4]
+    assert [each.iteration for each in read_evaluations(tmp_path / "out")] == [0, 4]
+
+
+def test_a_run_that_stops_is_not_evaluated_at_its_end(data_dir, tmp_path):
+    # The offline images and this rate make the log form diverge at once.
+    out = tmp_path / "out"
+    settings = {**SMALL, "loss": "log", "learning_rate": 50.0, "iters": 100, "evaluate_every": 100}
+    with pytest.raises(Exception, match="stopped at iteration"):
+        train(out, data_dir, **settings)
+    assert [each.iteration for each in read_evaluations(out)] == [0]
+
+
+def test_a_file_that_is_none_of_evaluations(data_dir, tmp_path):
+    (tmp_path / QUALITY).write_text("mine")
+    with pytest.raises(RunConflictError, match=r"quality\.json is not a file of evaluations"):
+        train(tmp_path, data_dir, **SMALL, iters=3, evaluate_every=2)
+    assert (tmp_path / QUALITY).read_text() == "mine"

@@ -1,0 +1,75 @@
+"""A small convolutional classifier as a TensorFlow 1 graph, by whose features samples are judged.
+
+Features of a network that tells the classes of the data set at hand apart stand for what a picture
+shows better than its pixels do. Distances between them have no meaning across data sets, and none
+beside those of an Inception network.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.graph.layers import conv2d, dense, flatten
+from vanilla_gan.graph.tf1 import tf
+
+VERSION = 1
+"""Raise it with every change that gives other weights: kept ones of an older one are not read."""
+SEED = 20160917
+X_dim = 784
+FEATURES = 128
+
+
+class Classifier(NamedTuple):
+    """Handles of the graph.
+
+    Attributes:
+      X: placeholder, images, float32 [B, 784] in [0, 1].
+      y: placeholder, their classes, int64 [B] in 0..9.
+      learning_rate: placeholder, float32 scalar.
+      features: float32 [B, FEATURES], what the last hidden layer gives, at least 0.
+      logits: float32 [B, 10].
+      loss: scalar, mean cross entropy in nats.
+      solver: operation, one step of Adam.
+      init: operation, initialises everything; the weights follow from `SEED`.
+      theta: the trained variables.
+    """
+
+    X: Any
+    y: Any
+    learning_rate: Any
+    features: Any
+    logits: Any
+    loss: Any
+    solver: Any
+    init: Any
+    theta: list[Any]
+
+
+def build_classifier() -> Classifier:
+    """Builds the classifier with its loss and solver in the current default graph.
+
+    The graph should be empty; its seed is set.
+    """
+    tf.set_random_seed(SEED)
+    X = tf.placeholder(tf.float32, shape=[None, X_dim], name="X")
+    y = tf.placeholder(tf.int64, shape=[None], name="y")
+    learning_rate = tf.placeholder(tf.float32, shape=[], name="learning_rate")
+
+    with tf.variable_scope("classifier"):
+        h = tf.reshape(X, [-1, 28, 28, 1])
+        h = _pooled(tf.nn.relu(conv2d(h, 16, 3, "conv0")))  # [B, 14, 14, 16]
+        h = _pooled(tf.nn.relu(conv2d(h, 32, 3, "conv1")))  # [B, 7, 7, 32]
+        features = tf.nn.relu(dense(flatten(h), FEATURES, "dense"))  # [B, FEATURES]
+        logits = dense(features, NUM_CLASSES, "logits")  # [B, 10]
+
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+    theta = tf.trainable_variables()
+    solver = tf.train.AdamOptimizer(learning_rate).minimize(loss, var_list=theta)
+    init = tf.global_variables_initializer()
+    return Classifier(X, y, learning_rate, features, logits, loss, solver, init, theta)
+
+
+def _pooled(x: Any) -> Any:
+    """Returns the largest of each 2x2 pixels, [B, H, W, C] -> [B, H/2, W/2, C]."""
+    return tf.nn.max_pool2d(x, ksize=2, strides=2, padding="VALID")

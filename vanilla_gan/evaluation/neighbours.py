@@ -1,0 +1,103 @@
+"""Distances between many points, in blocks: whose neighbours are how far away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+# Points that are compared with all others at once: 250 x 10,000 distances are 20 MB.
+BLOCK = 250
+
+
+class Nearest(NamedTuple):
+    """The nearest of some points to each query.
+
+    Attributes:
+      row: intp [m], its row.
+      distance: float64 [m], how far away it is.
+    """
+
+    row: npt.NDArray[np.intp]
+    distance: Floats
+
+
+def squared_distances(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Floats:
+    """Returns the squared Euclidean distances of all pairs, float64 [m, n], at least 0.
+
+    They come of one matrix product, `|a|^2 + |b|^2 - 2ab`. Of two points that are nearly the same
+    so little may be left that only rounding is: about 1e-16 of their squared lengths.
+
+    Args:
+      first, second: [m, d] and [n, d], any real numbers.
+    """
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    products = a @ b.T
+    products *= -2.0
+    products += np.einsum("ij,ij->i", a, a)[:, None]
+    products += np.einsum("ij,ij->i", b, b)
+    return np.maximum(products, 0.0, out=products)
+
+
+def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
+    """Yields slices of at most `size` rows that cover `n` rows in order."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def radii(points: Floats, ks: Sequence[int], block: int = BLOCK) -> Floats:
+    """Returns each point's distance to its k-th nearest other point, float64 [len(ks), n].
+
+    A point is no neighbour of itself; another one at the same place is, at distance 0.
+
+    Args:
+      points: [n, d].
+      ks: which neighbours, each in 1..n-1.
+      block: rows that are compared at once.
+
+    Raises:
+      ValueError: there are no such neighbours.
+    """
+    if not all(1 <= k < len(points) for k in ks):
+        raise ValueError(f"neighbours {list(ks)} of {len(points)} points: expected 1..n-1")
+    found = np.empty((len(ks), len(points)))
+    places = [k - 1 for k in ks]
+    for rows in blocks(len(points), block):
+        distances = squared_distances(points[rows], points)
+        own = np.arange(rows.start, rows.stop)
+        distances[own - rows.start, own] = np.inf
+        distances.partition(places, axis=1)
+        found[:, rows] = np.sqrt(distances[:, places].T)
+    return found
+
+
+def nearest(queries: Floats, points: npt.NDArray[Any], block: int = BLOCK) -> Nearest:
+    """Returns the nearest point of each query; of several equally near ones the first.
+
+    The distances are of the differences themselves, so that of a copy is exactly 0.
+
+    Args:
+      queries: [m, d], as many as may be compared with `block` points at once.
+      points: [n, d], any real numbers; converted block by block.
+      block: points that are compared at once.
+
+    Raises:
+      ValueError: there are no points.
+    """
+    if not len(points):
+        raise ValueError("the nearest of no points")
+    index = np.zeros(len(queries), np.intp)
+    least = np.full(len(queries), np.inf)
+    for rows in blocks(len(points), block):
+        distances = squared_distances(queries, points[rows])
+        place = distances.argmin(axis=1)
+        there = distances[np.arange(len(queries)), place]
+        nearer = there < least
+        index[nearer] = place[nearer] + rows.start
+        least[nearer] = there[nearer]
+    difference = queries - points[index].astype(np.float64)
+    return Nearest(index, np.asarray(np.linalg.norm(difference, axis=1)))

@@ -1,0 +1,53 @@
+"""The table that `./run.sh evaluate` prints: figures of samples beside those of real images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_COLUMNS = "{:<24}{:>16}{:>16}  {}"
+# Name, key in the figures, decimals, and which way is good.
+_ROWS = (
+    ("Frechet distance", "frechet", 2, "lower"),
+    ("precision, k = 3", "precision", 3, "higher"),
+    ("recall, k = 3", "recall", 3, "higher"),
+    ("density, k = 5", "density", 3, "higher, to about 1"),
+    ("coverage, k = 5", "coverage", 3, "higher"),
+    ("classes over 2%", "classes_covered", 0, "all ten"),
+    ("class entropy, nats", "class_entropy", 3, "as for real ones"),
+)
+
+
+def quality_table(found: dict[str, Any]) -> str:
+    """Returns some lines of at most 80 columns for what `evaluating.evaluate` has found."""
+    samples, real = found["figures"], found["real"]["figures"]
+    lines = [
+        f"{found['system']} on {found['dataset']['name']} after {found['iteration']} iterations, "
+        f"{found['n']} samples",
+        "",
+        _COLUMNS.format("", "samples", "real images", "better"),
+        _COLUMNS.format("Parzen, nats", _parzen(samples), _parzen(real), "higher"),
+    ]
+    for name, key, decimals, better in _ROWS:
+        cells = (f"{figures[key]:.{decimals}f}" for figures in (samples, real))
+        lines.append(_COLUMNS.format(name, *cells, better))
+    shares = "".join(f"{100 * share:5.0f}" for share in found["class_shares"])
+    distances = [each["distance"] for each in found["shown"]]
+    memorised = sum(each["memorised"] for each in found["shown"])
+    usual = found["test_image_distance"]
+    lines += [
+        "",
+        f"classes 0 to 9, %    {shares}",
+        f"nearest neighbours   {min(distances):.2f} to {max(distances):.2f}, from the first "
+        f"{len(distances)} samples to a training image",
+        f"                     real test images: {usual['50%']:.2f} (median), 99% of them above "
+        f"{usual['1%']:.2f}",
+        f"memorised            {memorised} of {len(distances)}, nearer than that 99%",
+        f"classifier           names {found['classifier_test_accuracy']:.2%} of the test images "
+        "right",
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _parzen(figures: dict[str, Any]) -> str:
+    error = figures["parzen_nats_error"]
+    return f"{figures['parzen_nats']:.1f}" + ("" if error is None else f" +- {error:.1f}")
