@@ -180,6 +180,23 @@ def test_ci_runs_the_whole_suite(clone: Clone) -> None:
     assert clone.calls() == ["venv", "pip .[test]", "pytest"]
 
 
+def test_ci_goes_on_where_no_browser_can_be_installed(clone: Clone) -> None:
+    (clone.root / ".ci").mkdir()
+    script = clone.root / ".ci" / "run"
+    shutil.copy(ROOT / ".ci" / "run", script)
+    make_executable(clone.bin / "id", "#!/bin/sh\necho 0\n")
+    calls = shlex.quote(str(clone.calls_path))
+    make_executable(clone.bin / "apt-get", f'#!/bin/sh\necho "apt-get $1" >>{calls}; exit 100\n')
+    done = clone.start(script=script)
+    assert done.returncode == 0
+    assert clone.calls() == ["apt-get update", "venv", "pip .[test]", "pytest"]
+    assert "no chromium could be installed" in done.stderr
+    # One that is there is not installed again.
+    make_executable(clone.bin / "chromedriver", "#!/bin/sh\n")
+    assert clone.start(script=script).returncode == 0
+    assert clone.calls() == ["pytest"]
+
+
 def test_a_gpu_that_answers_brings_cuda(ready: Clone) -> None:
     nvidia_smi = make_executable(ready.bin / "nvidia-smi", "#!/bin/sh\necho no driver; exit 9\n")
     ready.start()

@@ -1,0 +1,63 @@
+"""The folder of a run, written without training: what a report or a comparison reads."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import numpy as np
+
+from vanilla_gan.config import RunConfig
+from vanilla_gan.results.grid import save_grid
+from vanilla_gan.results.pictures import picture_path
+from vanilla_gan.training.record import RunRecord
+
+STARTED = "2026-02-03T04:05:06+00:00"
+STARTED_S = 1770091506  # the same moment, in seconds since 1970
+
+
+def samples(number: int, count: int = 16) -> np.ndarray:
+    """Returns the samples of picture `number`, float32 [count, 784] in [0, 1]."""
+    return np.random.RandomState(number).uniform(size=(count, 784)).astype(np.float32)
+
+
+def losses(iterations: int, every: int) -> str:
+    """Returns a losses.csv: D loss 1 / (1 + it), G loss 2 + it / 1000."""
+    rows = [f"{it},{1 / (1 + it):.9g},{2 + it / 1000:.9g}\n" for it in range(0, iterations, every)]
+    return "iteration,d_loss,g_loss\n" + "".join(rows)
+
+
+def make_run(
+    folder: pathlib.Path,
+    *,
+    iters: int = 4001,
+    pictures: int = 5,
+    trained: int | None = None,
+    rewinds: int = 0,
+    dataset: str = "mnist",
+    device: str = "/CPU:0",
+    **settings: object,
+) -> pathlib.Path:
+    """Writes a run with a picture each 1000 iterations, 5 seconds apart, and returns its folder."""
+    folder.mkdir(parents=True)
+    config = RunConfig(iters=iters, seed=7, out=str(folder), **settings).resolved().counted(55000)
+    count = 100 if config.sample_class == "all" else 16
+    record = RunRecord(
+        run_id="0123456789abcdef",
+        config=config,
+        dataset={"name": dataset, "checksum": "5a" * 32, "train_examples": 55000},
+        device=device,
+        versions={"vanilla_gan": "0.1.0", "python": "3.11.7"},
+        started=STARTED,
+        trained=iters if trained is None else trained,
+        rewinds=[{"iteration": 3, "to": 1}] * rewinds,
+    )
+    record.save(folder)
+    (folder / "losses.csv").write_text(losses(iters, config.log_every))
+    os.utime(folder / "losses.csv", (STARTED_S, STARTED_S))
+    side = round(count**0.5)
+    for number in range(pictures):
+        path = picture_path(folder, number)
+        save_grid(path, samples(number, count), rows=side, cols=side)
+        os.utime(path, (STARTED_S + 5 * number, STARTED_S + 5 * number))
+    return folder

@@ -1,0 +1,342 @@
+"""Tests of a report in a real, headless Chromium: slider, keys, curves, looks, requests."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+from browser import chromium, errors, look_like, requests
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from small_run import make_run
+from test_report import report_of, thousand_pictures
+
+from vanilla_gan.results.report_page import page
+
+CURVES = ("#d-loss .u-over", "#g-loss .u-over")
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Returns a run of five pictures, with two evaluations and a report beside three frames."""
+    folder = make_run(tmp_path_factory.mktemp("report") / "run")
+    figures = [
+        {"frechet": 12.5, "frechet_real": 3.25, "recall": None},
+        {"frechet": 11, "recall": 1},
+    ]
+    evaluations = [
+        {"iteration": 2000 * k, "n": 9, "figures": each} for k, each in enumerate(figures)
+    ]
+    (folder / "quality.json").write_text(json.dumps({"format": 1, "evaluations": evaluations}))
+    frames = [np.full((337, 330, 3), 60 * k, np.uint8) for k in range(3)]
+    (folder / "report.html").write_bytes(page(report_of(folder, frames=frames)))
+    return folder
+
+
+@pytest.fixture
+def opened(chrome, run):
+    """Opens the report; afterwards nothing may have been asked for, and nothing complained of."""
+    look_like(chrome)
+    url = (run / "report.html").as_uri()
+    requests(chrome)
+    errors(chrome)
+    chrome.get(url)
+    # Wherever the test before left the pointer.
+    ActionChains(chrome).move_to_element(find(chrome, "h1")).perform()
+    yield chrome
+    assert requests(chrome) == [url]
+    assert errors(chrome) == []
+
+
+def find(chrome, selector):
+    return chrome.find_element(By.CSS_SELECTOR, selector)
+
+
+def until(chrome, condition):
+    return WebDriverWait(chrome, 20, poll_frequency=0.02).until(condition)
+
+
+def shown(chrome, selector="#picture"):
+    """Returns a picture that is drawn for good: grey pixels, as many as the file has."""
+    canvas = find(chrome, selector)
+    script = "const d = arguments[0].dataset; return d.wanted === d.drawn"
+    until(chrome, lambda _: chrome.execute_script(script, canvas))
+    url = chrome.execute_script("return arguments[0].toDataURL()", canvas)
+    image = PIL.Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    return np.asarray(image.convert("L").resize((330, 337), PIL.Image.Resampling.BOX), int)
+
+
+def which_file(chrome, run, selector="#picture"):
+    """Returns the name of the picture file that a canvas looks like; all others look unlike it."""
+    pixels = shown(chrome, selector)
+    distances = {
+        path.name: np.abs(np.asarray(PIL.Image.open(path).convert("L"), int) - pixels).mean()
+        for path in run.glob("0*.png")
+    }
+    nearest, second = sorted(distances, key=distances.get)[:2]
+    assert distances[nearest] < 6 < 20 < distances[second], distances
+    return nearest
+
+
+def press(chrome, *keys):
+    ActionChains(chrome).send_keys(*keys).perform()
+
+
+def ranges(chrome):
+    """Returns the first and the last iteration that each curve shows."""
+    scales = "report.charts.map((u) => [u.scales.x.min, u.scales.x.max])"
+    return chrome.execute_script(f"return {scales}")
+
+
+def at(chrome, selector, iteration):
+    """Returns where to point for an iteration, and its offset from the middle of the curve."""
+    over = find(chrome, selector)
+    # The event of the scrolling comes with the next frame, and takes what the pointer showed away.
+    chrome.execute_async_script(
+        "arguments[0].scrollIntoView({block: 'center'});"
+        "requestAnimationFrame(() => requestAnimationFrame(arguments[1]))",
+        over,
+    )
+    low, high = ranges(chrome)[0]
+    width = over.size["width"]
+    return over, round((iteration - low) / (high - low) * width - width / 2)
+
+
+def point_at(chrome, selector, iteration):
+    ActionChains(chrome).move_to_element_with_offset(*at(chrome, selector, iteration), 0).perform()
+
+
+def test_it_opens_with_the_newest_picture(opened, run):
+    assert which_file(opened, run) == "004.png"
+    assert find(opened, "h1").text == "vanilla on mnist"
+    label = find(opened, "#picture").get_attribute("aria-label")
+    assert label.startswith("16 samples of this run at iteration 4,000; Ink 0.500 above 0.")
+    assert find(opened, "#now").text.startswith("Iteration 4,000\nD loss 0.0002499, G loss 6")
+
+
+def test_the_slider_shows_every_picture(opened, run):
+    slider = find(opened, "#slider")
+    found = []
+    for _ in range(5):
+        found.append(which_file(opened, run))
+        slider.send_keys(Keys.ARROW_LEFT)
+    assert found == [f"{number:03d}.png" for number in (4, 3, 2, 1, 0)]
+    assert slider.get_attribute("aria-valuetext") == "iteration 0, picture 1 of 5"
+    assert "iteration 0;" in find(opened, "#picture").get_attribute("aria-label")
+    slider.send_keys(Keys.END)
+    assert which_file(opened, run) == "004.png"
+    slider.send_keys(Keys.HOME)
+    assert which_file(opened, run) == "000.png"
+
+
+def test_a_pointer_moves_the_slider(opened, run):
+    slider = find(opened, "#slider")
+    ActionChains(opened).move_to_element(slider).click().perform()
+    assert which_file(opened, run) == "002.png"
+
+
+def test_arrows_work_from_anywhere_but_leave_the_page_its_own_keys(opened, run):
+    press(opened, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    assert which_file(opened, run) == "002.png"
+    press(opened, Keys.HOME, Keys.ARROW_DOWN)
+    assert which_file(opened, run) == "002.png"
+    find(opened, "#speed").send_keys(Keys.ARROW_DOWN)
+    assert which_file(opened, run) == "002.png"
+    assert Select(find(opened, "#speed")).first_selected_option.text == "4 a second"
+
+
+@pytest.mark.parametrize("by", ["button", "key"])
+def test_play_goes_on_to_the_end_and_stops(opened, by):
+    Select(find(opened, "#speed")).select_by_value("80")
+    find(opened, "#slider").send_keys(Keys.HOME)
+    play = find(opened, "#play")
+    opened.execute_script(
+        "window.seen = []; new MutationObserver(() => seen.push(document.getElementById('picture')"
+        ".ariaLabel.match(/iteration ([\\d,]+)/)[1])).observe(document.getElementById('picture'),"
+        "{attributeFilter: ['aria-label']})"
+    )
+    play.click() if by == "button" else press(opened, Keys.SPACE)
+    assert play.text == "Stop"
+    assert find(opened, "#now").get_attribute("aria-live") == "off"
+    until(opened, lambda _: play.text == "Play")
+    assert opened.execute_script("return seen") == ["1,000", "2,000", "3,000", "4,000"]
+    assert find(opened, "#now").get_attribute("aria-live") == "polite"
+
+
+def test_the_space_bar_stops_too(opened):
+    find(opened, "#slider").send_keys(Keys.HOME, Keys.SPACE)
+    assert find(opened, "#play").text == "Stop"
+    press(opened, Keys.SPACE)
+    assert find(opened, "#play").text == "Play"
+    # Without a step in between: the first is due after 750 ms.
+    assert find(opened, "#slider").get_attribute("value") in ("0", "1")
+
+
+def test_the_published_frame_of_the_same_iteration_stands_beside(opened):
+    assert find(opened, "#no-published").is_displayed()
+    slider, image = find(opened, "#slider"), find(opened, "#published")
+    slider.send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    assert image.get_attribute("alt") == "16 samples of the published run at iteration 1,000"
+    assert not find(opened, "#no-published").is_displayed()
+    png = image.get_attribute("src").partition(",")[2]
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(png))))
+    assert pixels.shape == (337, 330)
+    assert (pixels == 60).all()
+
+
+def test_statistics_are_judged_where_runs_are_recorded(opened):
+    verdicts = [each.text for each in opened.find_elements(By.CSS_SELECTOR, ".verdict")]
+    # Uniform noise after 4,000 iterations is no digits.
+    assert [verdict.split()[0] for verdict in verdicts] == ["above"] * 4
+    assert find(opened, ".gauge i").is_displayed()
+
+
+@pytest.mark.parametrize("selector", CURVES)
+def test_a_curve_shows_the_picture_under_the_pointer(opened, run, selector):
+    assert not find(opened, "#tip").is_displayed()
+    point_at(opened, selector, 2600)
+    assert find(opened, "#tip p").text.splitlines() == [
+        "iteration 2,600",
+        "D loss 0.0003845",
+        "G loss 4.6",
+        "picture of 2,000",
+    ]
+    assert which_file(opened, run, "#tip canvas") == "002.png"
+    point_at(opened, selector, 1000)
+    assert which_file(opened, run, "#tip canvas") == "001.png"
+    ActionChains(opened).click().perform()
+    assert which_file(opened, run) == "001.png"
+    ActionChains(opened).move_to_element(find(opened, "h2")).perform()
+    assert not find(opened, "#tip").is_displayed()
+
+
+def test_dragging_zooms_both_curves_and_a_double_click_ends_it(opened):
+    assert ranges(opened) == [[0, 4000]] * 2
+    over, first = at(opened, CURVES[1], 1000)
+    _, last = at(opened, CURVES[1], 3000)
+    chain = ActionChains(opened).move_to_element_with_offset(over, first, 0).click_and_hold()
+    chain.move_by_offset(last - first, 0).release().perform()
+    for low, high in ranges(opened):
+        assert (low, high) == (pytest.approx(1000, abs=20), pytest.approx(3000, abs=20))
+    assert find(opened, "#slider").get_attribute("value") == "4"
+    ActionChains(opened).double_click(over).perform()
+    assert ranges(opened) == [[0, 4000]] * 2
+
+
+def test_buttons_zoom_around_the_picture(opened):
+    find(opened, "#slider").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    find(opened, "#zoom-in").send_keys(Keys.ENTER)
+    assert ranges(opened) == [[0, 2000]] * 2
+    find(opened, "#zoom-in").send_keys(Keys.ENTER)
+    assert ranges(opened) == [[500, 1500]] * 2
+    find(opened, "#zoom-out").send_keys(Keys.ENTER)
+    assert ranges(opened) == [[0, 2000]] * 2
+    find(opened, "#zoom-in").send_keys(Keys.ENTER)
+    find(opened, "#zoom-all").send_keys(Keys.ENTER)
+    assert ranges(opened) == [[0, 4000]] * 2
+
+
+def test_curves_are_drawn_for_losses_and_for_quality(opened):
+    for selector in ("#d-loss", "#g-loss", "[data-figure=frechet]", "[data-figure=recall]"):
+        script = (
+            "const c = arguments[0].querySelector('canvas'); const p = c.getContext('2d')"
+            ".getImageData(0, 0, c.width, c.height).data; return new Set(new Uint32Array(p.buffer))"
+            ".size"
+        )
+        assert opened.execute_script(script, find(opened, selector)) > 20
+        assert find(opened, selector).get_attribute("aria-label")
+
+
+def test_the_numbers_stand_in_a_table(opened):
+    details = find(opened, "section[aria-labelledby=numbers-title] details")
+    details.find_element(By.TAG_NAME, "summary").click()
+    rows = [row.text.split() for row in details.find_elements(By.CSS_SELECTOR, "tbody tr")]
+    assert [row[:4] for row in rows[:2]] == [
+        ["000.png", "0", "1", "2"],
+        ["001.png", "1,000", "0.000999", "3"],
+    ]
+    assert len(rows) == 5
+
+
+def luminance(colour):
+    """Returns the relative luminance of `rgb(r, g, b)` as WCAG 2 defines it."""
+    channels = np.array([float(part) for part in colour[4:-1].split(",")[:3]]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_in_the_light_and_in_the_dark(opened, scheme):
+    look_like(opened, scheme=scheme)
+    style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    page_is = luminance(opened.execute_script(style, "body", "backgroundColor"))
+    assert (page_is > 0.5) == (scheme == "light")
+    for selector in ("body", ".hint", "figcaption", "h3.d", "h3.g", "thead th", "td.text"):
+        text_is = luminance(opened.execute_script(style, selector, "color"))
+        contrast = (max(page_is, text_is) + 0.05) / (min(page_is, text_is) + 0.05)
+        assert contrast >= 4.5, selector
+
+
+def test_curves_follow_the_scheme(opened):
+    script = "return document.querySelector('#d-loss canvas').toDataURL()"
+    light = opened.execute_script(script)
+    look_like(opened, scheme="dark")
+    until(opened, lambda _: opened.execute_script(script) != light)
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_nothing_sticks_out_of_a_narrow_window(opened, width):
+    look_like(opened, width=width)
+    opened.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+    # Curves follow the window in its resize event.
+    widest = "return [document.documentElement.scrollWidth, innerWidth]"
+    until(opened, lambda _: opened.execute_script(widest) == [width, width])
+    sizes = (
+        "return [...document.querySelectorAll('button, select, input')].map((e) => e.offsetHeight)"
+    )
+    assert min(opened.execute_script(sizes)) >= 32
+
+
+def test_reduced_motion_leaves_only_the_slow_speed(opened):
+    look_like(opened, motion="reduce")
+    script = "return [...document.querySelectorAll('#speed option')].map((o) => o.disabled)"
+    until(opened, lambda _: opened.execute_script(script) == [False, True, True])
+    look_like(opened)
+    until(opened, lambda _: opened.execute_script(script) == [False, False, False])
+
+
+def test_a_request_would_be_refused(opened):
+    script = (
+        "fetch('http://127.0.0.1:9/').then(() => arguments[0]('sent'), () => arguments[0]('no'))"
+    )
+    assert opened.execute_async_script(script) == "no"
+    messages = errors(opened)
+    assert messages
+    assert all("Content Security Policy" in message for message in messages)
+
+
+def test_a_thousand_pictures(chrome, tmp_path):
+    look_like(chrome)
+    path = tmp_path / "report.html"
+    path.write_bytes(page(thousand_pictures(tmp_path)))
+    chrome.get(path.as_uri())
+    shown(chrome)
+    slider = find(chrome, "#slider")
+    assert slider.get_attribute("aria-valuetext") == "iteration 999,000, picture 1,000 of 1,000"
+    slider.send_keys(Keys.HOME)
+    shown(chrome)
+    assert slider.get_attribute("aria-valuetext") == "iteration 0, picture 1 of 1,000"
+    assert errors(chrome) == []
+    ready = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
+    print(f"\n{path.stat().st_size / 1e6:.1f} MB opened in {chrome.execute_script(ready):.0f} ms")

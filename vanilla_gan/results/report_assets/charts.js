@@ -1,0 +1,131 @@
+// The curves: both losses, zoomed together, with the picture under the pointer; figures of quality.
+"use strict";
+(() => {
+  const { data, draw, whole, short, onPicture, pictureAt, pick, shownIteration } = window.report;
+  const byId = (id) => document.getElementById(id);
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const charts = [];
+  const x = data.losses.iterations;
+  const ends = x.length > 1 ? [x[0], x[x.length - 1]] : [x[0] - 1, x[0] + 1];
+  const sync = uPlot.sync("iterations");
+  const tip = byId("tip");
+
+  const axis = (more) => ({ stroke: () => colour("--quiet"), grid: { stroke: () => colour("--grid"), width: 1 },
+    ticks: { stroke: () => colour("--grid"), width: 1 }, font: "12px system-ui, sans-serif", ...more });
+  const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 2 });
+  const alongX = axis({ values: (_, ticks) => ticks.map((it) => (it % 1 ? "" : compact.format(it))) });
+  const line = (name, width, more) => ({ stroke: () => colour(name), width, points: { show: x.length < 30 }, ...more });
+  const hidden = { stroke: () => "transparent", points: { show: false } };
+
+  // A logarithmic axis by itself would end at powers of ten; 1, 2 and 5 of them are round enough.
+  const rounded = (value, up) => {
+    const power = 10 ** Math.floor(Math.log10(value));
+    return up ? power * [1, 2, 5, 10].find((k) => k * power >= value) : power * [5, 2, 1].find((k) => k * power <= value);
+  };
+  const aboutValues = (_, low, high) => (low === null ? [0.1, 10] : [rounded(low, false), rounded(high * 1.05, true)]);
+  const withZero = (_, low, high) => (low === null ? [0, 1] : uPlot.rangeNum(Math.min(0, low), Math.max(0, high), 0.1, true));
+
+  function place(event) {
+    const beside = event.clientX + tip.offsetWidth + 24 < innerWidth ? 16 : -16 - tip.offsetWidth;
+    const left = Math.min(Math.max(event.clientX + beside, 4), innerWidth - tip.offsetWidth - 4);
+    const top = Math.min(Math.max(event.clientY - 60, 4), innerHeight - tip.offsetHeight - 4);
+    tip.style.transform = `translate(${left}px, ${top}px)`;
+  }
+
+  // What stands under the pointer: its iteration, both losses, the newest picture until then.
+  function point(u, event) {
+    const index = u.posToIdx(event.clientX - u.over.getBoundingClientRect().left);
+    const picture = pictureAt(x[index]);
+    tip.hidden = false;
+    tip.dataset.picture = picture;
+    draw(tip.querySelector("canvas"), picture);
+    tip.querySelector("p").textContent = `iteration ${whole(x[index])}\n` +
+      `D loss ${short(data.losses.d_loss.raw[index])}\nG loss ${short(data.losses.g_loss.raw[index])}\n` +
+      `picture of ${whole(data.pictures.iterations[picture])}`;
+    place(event);
+  }
+
+  function lossChart(id, curve, name) {
+    const holder = byId(id);
+    const marker = document.createElement("div");
+    marker.className = "marker";
+    const mark = (u) => {
+      const at = u.valToPos(shownIteration(), "x");
+      marker.style.left = `${at}px`;
+      marker.hidden = !(at >= 0 && at <= u.over.clientWidth);
+    };
+    const ranged = Boolean(curve.low);
+    const options = {
+      width: holder.clientWidth, height: 210, legend: { show: false },
+      cursor: { sync: { key: sync.key, setSeries: false }, drag: { x: true, y: false }, y: false,
+        points: { show: (u, k) => k === 3 || k === 4 } },
+      scales: { x: { time: false, range: (_, low, high) => (low < high ? [low, high] : ends) },
+        y: { distr: curve.logarithmic ? 3 : 1, ...(curve.logarithmic && { range: aboutValues }) } },
+      axes: [alongX, axis({ size: 56, values: (_, ticks) => ticks.map((y) => (y === null ? "" : short(y))) })],
+      series: [{}, hidden, hidden,
+        line(name, 1, { alpha: data.losses.window > 1 ? 0.4 : 1 }), line(name, 2, { show: data.losses.window > 1 })],
+      bands: ranged ? [{ series: [2, 1], fill: () => colour("--range") + "99" }] : [],
+      hooks: {
+        ready: [(u) => { u.over.append(marker); mark(u); }],
+        setSize: [mark],
+        setScale: [(u, key) => {
+          if (key !== "x") return;
+          mark(u);
+          const { min, max } = u.scales.x;
+          charts.filter((other) => other !== u && (other.scales.x.min !== min || other.scales.x.max !== max))
+            .forEach((other) => other.setScale("x", { min, max }));
+        }],
+      },
+    };
+    const none = x.map(() => null);
+    const u = new uPlot(options, [x, curve.low || none, curve.high || none, curve.raw, curve.smooth], holder);
+    let pressed = 0;
+    u.over.addEventListener("mousemove", (event) => point(u, event));
+    u.over.addEventListener("mouseleave", () => { tip.hidden = true; });
+    u.over.addEventListener("mousedown", (event) => { pressed = event.clientX; });
+    u.over.addEventListener("click", (event) => {
+      if (Math.abs(event.clientX - pressed) < 4) pick(Number(tip.dataset.picture));
+    });
+    onPicture(() => mark(u));
+    charts.push(u);
+  }
+
+  function qualityChart(holder) {
+    const name = holder.dataset.figure;
+    const { iterations, figures } = data.quality;
+    const real = figures[name + "_real"];
+    return new uPlot({
+      width: holder.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
+      scales: { x: { time: false }, y: { range: withZero } },
+      axes: [alongX, axis({ size: 56, space: 24, values: (_, ticks) => ticks.map(short) })],
+      series: [{}, line("--accent", 2, { points: { show: true, size: 6, fill: () => colour("--accent") } }),
+        ...(real ? [line("--quiet", 1, { dash: [4, 4], points: { show: false } })] : [])],
+    }, [iterations, figures[name], ...(real ? [real] : [])], holder);
+  }
+
+  function zoom(share) {
+    const { min, max } = charts[0].scales.x;
+    const at = shownIteration() >= min && shownIteration() <= max ? shownIteration() : (min + max) / 2;
+    const width = Math.min((max - min) * share, ends[1] - ends[0]);
+    const low = Math.min(Math.max(at - width / 2, ends[0]), ends[1] - width);
+    if (share > 1 || x.filter((it) => it >= low && it <= low + width).length > 1) {
+      charts[0].setScale("x", { min: low, max: low + width });
+    }
+  }
+
+  const all = [];
+  if (x.length) {
+    lossChart("d-loss", data.losses.d_loss, "--d");
+    lossChart("g-loss", data.losses.g_loss, "--g");
+    byId("zoom-in").addEventListener("click", () => zoom(0.5));
+    byId("zoom-out").addEventListener("click", () => zoom(2));
+    byId("zoom-all").addEventListener("click", () => charts[0].setScale("x", { min: ends[0], max: ends[1] }));
+    all.push(...charts);
+  }
+  document.querySelectorAll("[data-figure]").forEach((holder) => all.push(qualityChart(holder)));
+  addEventListener("resize", () => all.forEach((u) =>
+    u.setSize({ width: u.root.parentElement.clientWidth, height: u.height })));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all.forEach((u) => u.redraw(false)));
+  addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+  window.report.charts = charts;
+})();
