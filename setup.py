@@ -36,7 +36,9 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["vanilla_gan", "vanilla_gan.*"]),
-    package_data={"vanilla_gan": ["py.typed", "*.json", "**/*.json"]},
+    package_data={
+        "vanilla_gan": ["py.typed", "*.json", "**/*.json", "results/report_assets/*"],
+    },
     # Ranges for those who install the package beside others; constraints.txt holds exact versions.
     install_requires=[
         "absl-py>=2.0",
@@ -49,7 +51,15 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "onnx": ["onnx>=1.19", "onnxruntime>=1.20"],
-        "test": ["mypy>=1.15", "onnx>=1.19", "onnxruntime>=1.20", "pytest>=9.0", "ruff>=0.12"],
+        "tensorboard": ["tensorboard>=2.20,<2.22"],
+        "test": [
+            "mypy>=1.15",
+            "onnx>=1.19",
+            "onnxruntime>=1.20",
+            "pytest>=9.0",
+            "ruff>=0.12",
+            "selenium>=4.30",
+        ],
     },
     entry_points={"console_scripts": ["vanilla-gan = vanilla_gan.cli:main"]},
 )

@@ -272,7 +272,7 @@ def test_every_flag_reaches_the_run(capsys, on_offline_data, offline_data_dir):
     assert (config["iters"], config["h_dim"], config["z_dim"]) == (3, 5, 3)
     assert (config["batch_size"], config["seed"]) == (11, 1)
     assert config["data_dir"] == str(offline_data_dir)
-    assert sorted(path.name for path in out.glob("*.png")) == ["000.png", "001.png"]
+    assert sorted(path.name for path in out.glob("0*.png")) == ["000.png", "001.png"]
     assert read_losses(out)[:, 0].tolist() == [0, 1, 2]
     assert sorted(path.name for path in (out / "checkpoints").iterdir()) == [
         "0000000002",
@@ -567,7 +567,7 @@ def test_a_run_that_diverges(capsys, elsewhere, on_offline_data, offline_weights
     assert np.isfinite(rows).all()
     assert "nan" not in captured.out
     assert "inf" not in captured.out
-    pictures = sorted((elsewhere / "out").glob("*.png"))
+    pictures = sorted((elsewhere / "out").glob("0*.png"))
     assert found[4] == f"out/{pictures[-1].name}"
     # A picture comes before its iteration's losses, and its samples were numbers.
     assert len(pictures) == iteration // 10 + 1

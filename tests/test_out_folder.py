@@ -42,7 +42,9 @@ def test_read_only_folder(tmp_path, monkeypatch, unprivileged):
             make_out_dir(type(tmp_path)(name))
 
 
-@pytest.mark.parametrize("name", ["000.png", "1234.png"])
+@pytest.mark.parametrize(
+    "name", ["000.png", "1234.png", "latest.png", "training.gif", "losses.png", "tensorboard"]
+)
 def test_results_without_a_run(tmp_path, name):
     check_no_results(tmp_path, lacking="run.json")
     (tmp_path / name).touch()

@@ -18,10 +18,15 @@ def fingerprint(out: pathlib.Path) -> dict[str, str]:
 
     Hidden and temporary files are files, too: nothing may be left over. Of JSON files the run's id
     and its start are left out, of npz files the time that numpy notes in them, and of the settings
-    the folder itself.
+    the folder itself. The event files of TensorBoard, one for each start and with the time in them,
+    are taken as one, `tensorboard`, of which only what is shown counts.
     """
-    paths = sorted(path for path in out.rglob("*") if not path.is_dir())
-    return {str(path.relative_to(out)): _sum(path) for path in paths}
+    events = sorted((out / "tensorboard").glob("*"))
+    paths = sorted(path for path in out.rglob("*") if not path.is_dir() and path not in events)
+    sums = {str(path.relative_to(out)): _sum(path) for path in paths}
+    if events:
+        sums["tensorboard"] = hashlib.sha256(repr(_shown(events)).encode()).hexdigest()
+    return sums
 
 
 def differences(out: pathlib.Path, undisturbed: pathlib.Path) -> list[str]:
@@ -51,6 +56,18 @@ def _sum(path: pathlib.Path) -> str:
     else:
         content = path.read_bytes()
     return hashlib.sha256(content).hexdigest()
+
+
+def _shown(event_files: list[pathlib.Path]) -> list[tuple[int, str, bytes]]:
+    """Returns (iteration, tag, value) of all that event files hold, in their order."""
+    from tensorflow.compat.v1 import train
+
+    return [
+        (event.step, value.tag, value.SerializeToString())
+        for path in event_files
+        for event in train.summary_iterator(str(path))
+        for value in event.summary.value
+    ]
 
 
 def _common(content: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def assert_continues(tmp_path, command, words, undisturbed) -> None:
         ("checkpoints/0000000120", 30_000, "out/003.png", 120),
         ("003.png", 100_000, "out/checkpoints/0000000160", 120),
         ("003.png", 3_000, "out/losses.csv", 120),
-        ("checkpoints/0000000300", 1_200, "out/run.json", 300),
+        ("checkpoints/0000000300", 1_200, "out/losses.png", 300),
+        ("out/losses.png", 1_200, "out/run.json", 300),
     ],
 )
 def test_full(tmp_path, command, words, undisturbed, after, limit, path, newest):
@@ -51,6 +52,31 @@ def test_full(tmp_path, command, words, undisturbed, after, limit, path, newest)
     assert checkpoints(tmp_path / "out")[-1] == newest
     assert not list((tmp_path / "out").rglob(".*"))
     assert_continues(tmp_path, command, words(), undisturbed())
+
+
+def test_full_for_event_files(tmp_path, command, words, undisturbed):
+    """They have three pictures by then."""
+    full = functools.partial(limit_file_size, 150_000)
+    given = words(tensorboard="true")
+    stopped = command(given, [Mishap(full, operation="os.rename", path="002.png")])
+    (path,) = (tmp_path / "out" / "tensorboard").iterdir()
+    assert_stopped(stopped, str(path.relative_to(tmp_path)), "File too large")
+    assert_continues(tmp_path, command, given, undisturbed(tensorboard="true"))
+
+
+@pytest.mark.parametrize(
+    ("path", "newest"), [("out/training.gif", 300), ("out/losses.png", 300), ("out/latest.png", 0)]
+)
+def test_what_is_shown_cannot_be_written(tmp_path, command, words, undisturbed, path, newest):
+    """A folder stands in its place from the first picture on."""
+    there = functools.partial(os.mkdir, path)
+    (tmp_path / "out").mkdir()
+    given = words(out="out")
+    stopped = command(given, [Mishap(there, operation="os.rename", path="out/000.png")])
+    assert_stopped(stopped, path, "Is a directory")
+    assert checkpoints(tmp_path / "out")[-1] == newest
+    (tmp_path / path).rmdir()
+    assert_continues(tmp_path, command, given, undisturbed())
 
 
 @pytest.mark.parametrize(

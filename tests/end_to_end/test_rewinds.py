@@ -64,7 +64,7 @@ def test_bad_step_is_not_saved(tmp_path, command, words):
     assert checkpoints(out) == [0]
     assert_all_finite(out)
     assert (out / "losses.csv").read_text().count("\n") == 2
-    assert sorted(path.name for path in out.glob("*.png")) == ["000.png"]
+    assert sorted(path.name for path in out.glob("0*.png")) == ["000.png"]
     # It is as frail the second time.
     again = command(words(**HOPELESS))
     assert (again.status, again.last_line) == (1, stopped.last_line)

@@ -68,6 +68,22 @@ def test_without_flags_everything_is_taken_from_the_run(
     assert differences(interrupted, undisturbed()) == []
 
 
+def test_event_files_have_each_iteration_once(tmp_path, command, words, undisturbed):
+    """Killed with losses and a picture behind the checkpoint, which come again."""
+    given = words(tensorboard="true")
+    assert command(given, [KILL]).status == -signal.SIGKILL
+    past = Mishap(kill, operation="os.rename", path="latest.png", count=3)
+    assert command(given, [past]).status == -signal.SIGKILL
+    finished = command(given)
+    assert finished.status == 0, finished.stderr
+    assert "continuing at iteration 120 of 300" in finished.stderr
+    assert len(list((tmp_path / "out" / "tensorboard").iterdir())) == 3
+    assert differences(tmp_path / "out", undisturbed(tensorboard="true")) == []
+    # And the rest is what it is without them.
+    plain = differences(tmp_path / "out", undisturbed())
+    assert plain == ["run.json", "tensorboard"]
+
+
 def test_more_iterations_than_before(tmp_path, command, words, undisturbed):
     assert command(words(iters=130)).status == 0
     assert record(tmp_path / "out")["trained"] == 130

@@ -1,10 +1,14 @@
-"""The numbered pictures of a run: `out/000.png`, `out/001.png`, ..."""
+"""The numbered pictures of a run, `out/000.png`, `out/001.png`, ..., and `out/latest.png`."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pathlib
 
-from vanilla_gan.files import unwritable
+from vanilla_gan.files import temporary_path, unwritable, write_whole
+
+LATEST = "latest.png"
 
 
 def picture_path(out_dir: pathlib.Path, number: int) -> pathlib.Path:
@@ -34,3 +38,30 @@ def remove_pictures_from(out_dir: pathlib.Path, number: int) -> None:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise unwritable(path, error) from error
+
+
+def set_latest(out_dir: pathlib.Path, picture: pathlib.Path) -> None:
+    """Makes `latest.png` the same as a picture, at once or not at all.
+
+    It is a second name of the same file, which costs next to nothing, or a copy where the file
+    system has no second names. A picture that is drawn again becomes a file of its own.
+
+    Raises:
+      OutputError: the picture cannot be read, or the file could not be written.
+    """
+    latest = out_dir / LATEST
+    temporary = temporary_path(latest)
+    try:
+        try:
+            os.link(picture, temporary)
+            os.replace(temporary, latest)
+        finally:
+            # Where both are one file already, the rename leaves them as they are.
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    except OSError:
+        try:
+            content = picture.read_bytes()
+        except OSError as error:
+            raise unwritable(latest, error) from error
+        write_whole(latest, content)

@@ -17,6 +17,7 @@ from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.loop import LoopGraph, build_loop
+from vanilla_gan.graph.summaries import Summaries, build_summaries
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
 from vanilla_gan.quiet import without_chatter
@@ -31,13 +32,22 @@ class Model:
       gan: the graph's handles.
       loop: those of the in-graph loop, if it was asked for.
       session: the open `tf.Session`.
+      summaries: histograms for TensorBoard, if the settings ask for them.
     """
 
-    def __init__(self, gan: Gan, loop: LoopGraph | None, session: Any, saver: Any) -> None:
+    def __init__(
+        self,
+        gan: Gan,
+        loop: LoopGraph | None,
+        session: Any,
+        saver: Any,
+        summaries: Summaries | None = None,
+    ) -> None:
         """Holds what `open_model` has made."""
         self.gan = gan
         self.loop = loop
         self.session = session
+        self.summaries = summaries
         self._saver = saver
 
     @property
@@ -121,10 +131,11 @@ def open_model(
         gan = build_gan(system, config, config.seed)
         loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
         saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
+        summaries = build_summaries(gan) if config.tensorboard else None
     # From now on whatever would add a node, and so eat memory while it trains, raises.
     graph.finalize()
     with open_session(graph, config, device) as session:
-        yield Model(gan, loop, session, saver)
+        yield Model(gan, loop, session, saver, summaries)
 
 
 def _reason(error: Exception) -> str:

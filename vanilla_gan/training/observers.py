@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from vanilla_gan.config import RunConfig
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.training.evaluator import Evaluator
+from vanilla_gan.training.gallery import Gallery
 from vanilla_gan.training.model import Model
 from vanilla_gan.training.observer import Observer
 from vanilla_gan.training.record import RunRecord
+from vanilla_gan.training.report_observer import ReportObserver
+from vanilla_gan.training.tensorboard import TensorBoard
 
 
-def observers_of(config: RunConfig, record: RunRecord, model: Model, start: int) -> list[Observer]:
+def observers_of(
+    config: RunConfig, record: RunRecord, model: Model, train: DataSet, start: int
+) -> list[Observer]:
     """Returns the observers that the settings ask for, in the order in which they are told.
 
     Args:
       config: the settings, complete.
       record: the run's record.
       model: the graph with its session, as it is before iteration `start`.
+      train: the training images.
       start: the iteration that comes next.
     """
-    del config, record, model, start
-    return []
+    observers: list[Observer] = [Gallery(config, record, start)]
+    if config.evaluate_every:
+        observers.append(Evaluator(config, record, model, start))
+    if config.tensorboard:
+        observers.append(TensorBoard(config, model, train, start))
+    if config.report:
+        # The last one, so that its last page has what the others leave at the end.
+        observers.append(ReportObserver(config, record, start))
+    return observers

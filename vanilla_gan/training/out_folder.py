@@ -8,11 +8,16 @@ import shutil
 
 from vanilla_gan.errors import OutputError, RunConflictError, UsageError
 from vanilla_gan.files import temporary_path, unwritable
+from vanilla_gan.results.animation import TRAINING_GIF
+from vanilla_gan.results.curves import LOSSES_PNG
 from vanilla_gan.results.losses_csv import HEADER, LOSSES
-from vanilla_gan.results.pictures import numbered_pictures
+from vanilla_gan.results.pictures import LATEST, numbered_pictures
+from vanilla_gan.training.event_files import TENSORBOARD
 from vanilla_gan.training.lock import LOCK
 
 _KEPT = ".gitkeep"
+# What a run shows of itself. The next run there would put its own in their place, or beside them.
+_SHOWN = (LATEST, TRAINING_GIF, LOSSES_PNG, TENSORBOARD)
 
 
 def make_out_dir(out_dir: pathlib.Path) -> None:
@@ -48,10 +53,12 @@ def check_no_results(out_dir: pathlib.Path, lacking: str) -> None:
       lacking: what it would have to hold besides for these results to be continued.
 
     Raises:
-      RunConflictError: the folder holds pictures or losses.
+      RunConflictError: the folder holds pictures, losses, or what was made of them.
     """
     losses = out_dir / LOSSES
-    if numbered_pictures(out_dir) or (losses.exists() and losses.stat().st_size > len(HEADER)):
+    shown = any((out_dir / name).exists() for name in _SHOWN)
+    rows = losses.exists() and losses.stat().st_size > len(HEADER)
+    if numbered_pictures(out_dir) or rows or shown:
         raise RunConflictError(
             f"{out_dir} holds pictures or losses but no {lacking} to continue from; put that back, "
             "choose another --out, or give --overwrite, which first moves them aside"

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.errors import VanillaGanError
 from vanilla_gan.files import unwritable
 from vanilla_gan.results.epoch_samples import EpochSamples
 from vanilla_gan.results.grid import GridRenderer
@@ -98,12 +99,28 @@ class Recorder:
         """Flushes `losses.csv` to the disk and returns where it ends."""
         return self._losses_csv.mark()
 
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Closes; what ended the run is what is told, not what could not be written after it."""
+        with contextlib.nullcontext() if error is None else contextlib.suppress(VanillaGanError):
+            self.close()
+
     def close(self) -> None:
-        """Closes `losses.csv`, and then the observers."""
-        with contextlib.ExitStack() as closing:
-            for observer in reversed(self._observers):
-                closing.callback(observer.close)
-            self._losses_csv.close()
+        """Closes `losses.csv`, and then all observers.
+
+        Raises:
+          OutputError: something could not be written; the first of these errors.
+        """
+        errors = []
+        for close in (self._losses_csv.close, *(observer.close for observer in self._observers)):
+            try:
+                close()
+            except VanillaGanError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _print(self, it: int, D_loss_curr: Any, G_loss_curr: Any) -> None:
         """Prints what the published program prints.

@@ -1,0 +1,218 @@
+"""latest.png, training.gif and losses.png: what they show while a run goes on, and at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shutil
+
+import numpy as np
+import offline
+import PIL.Image
+import pytest
+
+from vanilla_gan.errors import OutputError
+from vanilla_gan.results import pictures
+from vanilla_gan.results.animation import frame_paths, write_animation
+from vanilla_gan.results.curves import save_losses
+from vanilla_gan.results.grid import GridRenderer
+from vanilla_gan.results.losses_csv import read_losses
+from vanilla_gan.results.pictures import LATEST, picture_path, set_latest
+from vanilla_gan.training import gallery
+from vanilla_gan.training.gallery import Gallery
+from vanilla_gan.training.losses import LossBlock
+from vanilla_gan.training.record import read_record
+from vanilla_gan.training.refresh import Refresher
+
+MADE = ("latest.png", "losses.png", "training.gif")
+SMALL = {"seed": 3, "h_dim": 5, "z_dim": 3, "batch_size": 11, "device": "cpu"}
+
+
+def made(out: pathlib.Path) -> list[str]:
+    return [name for name in MADE if (out / name).exists()]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory, offline_data_dir):
+    """Returns a finished run with six pictures, of which the GIF shows 0, 2 and 4."""
+    settings = {"iters": 26, "sample_every": 5, "log_every": 2, "gif_frames": 3, "gif_stride": 2}
+    out = tmp_path_factory.mktemp("gallery") / "out"
+    return offline.train(out, offline_data_dir, **SMALL, **settings)
+
+
+@pytest.fixture
+def finished(tmp_path, original, monkeypatch):
+    """Returns a copy of that run, in the folder `out` in which the test stands."""
+    monkeypatch.chdir(tmp_path)
+    return original._replace(out=shutil.copytree(original.out, pathlib.Path("out")))
+
+
+@pytest.fixture
+def watched(finished):
+    """Returns what makes the gallery of that run as it is continued at an iteration."""
+    record = read_record(finished.out)
+    config = dataclasses.replace(record.config, out=str(finished.out))
+
+    def at(start: int) -> Gallery:
+        return Gallery(config, record, start)
+
+    return at
+
+
+def losses_of(first: int) -> LossBlock:
+    return LossBlock(first, np.ones(5, np.float32), np.ones(5, np.float32))
+
+
+class TestARun:
+    def test_all_three_are_up_to_date_in_the_end(self, tmp_path, finished) -> None:
+        out = finished.out
+        assert (out / LATEST).read_bytes() == (out / "005.png").read_bytes()
+        write_animation(tmp_path / "expected.gif", [out / f"00{n}.png" for n in (0, 2, 4)])
+        assert (out / "training.gif").read_bytes() == (tmp_path / "expected.gif").read_bytes()
+        rows = read_losses(out / "losses.csv")
+        assert rows.iteration.tolist() == list(range(0, 26, 2))
+        published = gallery.published_runs("vanilla", "mnist")
+        save_losses(tmp_path / "expected.png", rows, published, "vanilla on mnist, seed 3")
+        assert (out / "losses.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
+
+    def test_other_flags_show_other_frames_when_it_is_continued(
+        self, finished, offline_data_dir
+    ) -> None:
+        offline.train(finished.out, offline_data_dir, iters=27, gif_frames=11, gif_stride=1)
+        with PIL.Image.open(finished.out / "training.gif") as gif:
+            assert gif.n_frames == 6
+
+    @pytest.mark.parametrize("system", ["conditional", "layers", "conv"])
+    def test_other_systems_have_them_too(self, trained_run, system) -> None:
+        assert made(trained_run(system)) == list(MADE)
+
+    def test_a_picture_of_all_classes(self, tmp_path, offline_data_dir) -> None:
+        out = tmp_path / "out"
+        settings = {"system": "conditional", "sample_class": "all", "iters": 4, "sample_every": 2}
+        offline.train(out, offline_data_dir, **SMALL, **settings)
+        with PIL.Image.open(out / "training.gif") as gif, PIL.Image.open(out / LATEST) as latest:
+            assert gif.n_frames == 2
+            assert gif.size == latest.size > (600, 600)
+
+
+class TestGoingBack:
+    def test_nothing_is_shown_of_what_is_still_to_come(self, finished, watched) -> None:
+        """At iteration 12 there are pictures 0, 1 and 2; those behind them are of another time."""
+        watched(12)
+        assert made(finished.out) == ["latest.png"]
+        assert (finished.out / LATEST).read_bytes() == (finished.out / "002.png").read_bytes()
+
+    def test_the_picture_that_comes_next_is_not_shown(self, finished, watched) -> None:
+        watched(15)
+        assert (finished.out / LATEST).read_bytes() == (finished.out / "002.png").read_bytes()
+
+    def test_nothing_at_all_at_the_beginning(self, finished, watched) -> None:
+        watched(0)
+        assert made(finished.out) == []
+
+    def test_they_come_back_though_nothing_happens(self, finished, watched) -> None:
+        before = {name: (finished.out / name).read_bytes() for name in MADE}
+        watched(26).close()
+        assert {name: (finished.out / name).read_bytes() for name in MADE} == before
+
+    def test_they_come_back_at_their_time_though_no_picture_comes(
+        self, finished, watched, monkeypatch
+    ) -> None:
+        now_s = [0.0]
+
+        def clocked(make, share) -> Refresher:
+            return Refresher(make, share, clock=lambda: now_s[0])
+
+        monkeypatch.setattr(gallery, "Refresher", clocked)
+        begun = watched(12)
+        begun.losses(losses_of(12))
+        assert made(finished.out) == ["latest.png"]
+        now_s[0] = 11.0
+        begun.losses(losses_of(17))
+        assert made(finished.out) == list(MADE)
+
+
+class TestWhileItGoesOn:
+    def test_latest_follows_each_picture_at_once(self, finished, watched) -> None:
+        begun = watched(12)
+        for it in (15, 20):
+            begun.picture(it, np.zeros((16, 784), np.float32))
+            expected = (finished.out / f"00{it // 5}.png").read_bytes()
+            assert (finished.out / LATEST).read_bytes() == expected
+
+    def test_a_gif_that_has_all_of_its_frames_is_left_alone(self, finished, watched) -> None:
+        begun = watched(12)
+        begun.close()
+        before = (finished.out / "training.gif").stat().st_ino
+        begun.picture(25, np.zeros((16, 784), np.float32))  # picture 5, which it does not show
+        begun.close()
+        assert (finished.out / "training.gif").stat().st_ino == before
+        begun.picture(20, np.zeros((16, 784), np.float32))  # picture 4, which it does
+        begun.close()
+        assert (finished.out / "training.gif").stat().st_ino != before
+
+    def test_both_are_tried_in_the_end_whatever_happens_to_one(self, finished, watched) -> None:
+        begun = watched(26)
+        os.truncate(finished.out / "000.png", 100)
+        with pytest.raises(OutputError, match=r"000\.png cannot be shown in training\.gif"):
+            begun.close()
+        assert made(finished.out) == ["latest.png", "losses.png"]
+
+    def test_losses_that_are_gone(self, finished, watched) -> None:
+        begun = watched(26)
+        (finished.out / "losses.csv").unlink()
+        with pytest.raises(
+            OutputError, match=r"cannot write .*losses\.png: .*losses\.csv: No such"
+        ):
+            begun.close()
+
+    def test_no_row_no_picture_of_losses(self, finished, watched) -> None:
+        begun = watched(26)
+        (finished.out / "losses.csv").write_text("iteration,d_loss,g_loss\n")
+        begun.close()
+        assert made(finished.out) == ["latest.png", "training.gif"]
+
+
+class TestLatest:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        for number in range(2):
+            GridRenderer(1, 1).save(picture_path(tmp_path, number), np.eye(28)[None] * number)
+        return tmp_path
+
+    def show(self, folder, number: int) -> None:
+        set_latest(folder, picture_path(folder, number))
+        assert (folder / LATEST).read_bytes() == picture_path(folder, number).read_bytes()
+        assert list(folder.glob(".*")) == []
+
+    def test_again_and_again(self, folder) -> None:
+        for number in (0, 1, 1, 0):
+            self.show(folder, number)
+        assert len(frame_paths(folder, 11, 1)) == 2
+
+    def test_a_picture_drawn_again_leaves_latest_alone(self, folder) -> None:
+        self.show(folder, 1)
+        before = (folder / LATEST).read_bytes()
+        GridRenderer(1, 1).save(picture_path(folder, 1), np.eye(28)[None, ::-1])
+        assert (folder / LATEST).read_bytes() == before
+        self.show(folder, 1)
+
+    def test_where_files_have_one_name_only(self, folder, monkeypatch) -> None:
+        def no_link(*paths: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(pictures.os, "link", no_link)
+        for number in (0, 1, 1, 0):
+            self.show(folder, number)
+        assert (folder / LATEST).stat().st_nlink == 1
+
+    def test_it_cannot_be_written(self, folder) -> None:
+        (folder / LATEST).mkdir()
+        with pytest.raises(OutputError, match=r"cannot write .*latest\.png: Is a directory"):
+            set_latest(folder, picture_path(folder, 1))
+        assert list(folder.glob(".*")) == []
+
+    def test_there_is_no_picture(self, folder) -> None:
+        with pytest.raises(OutputError, match=r"cannot write .*latest\.png: No such file"):
+            set_latest(folder, picture_path(folder, 2))

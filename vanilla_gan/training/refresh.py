@@ -1,0 +1,66 @@
+"""Refresher: makes a result again by the clock, as rarely as keeps its cost within a share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+# Until then nothing is known of the cost, and there is little to show.
+FIRST_S = 10.0
+
+
+class Refresher:
+    """Keeps one derived result fresh: not at each change, but as often as it may cost.
+
+    What took c seconds is made again after c * (1 / share - 1) seconds at the earliest, so that at
+    most `share` of the time goes into it, however its cost grows while the run goes on.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], object],
+        share: float,
+        *,
+        first_s: float = FIRST_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Makes nothing yet.
+
+        Args:
+          make: makes the result anew, whole, from what stands on the disk.
+          share: of the time that `make` may take, in (0, 1].
+          first_s: seconds from now until `poll` may call it for the first time.
+          clock: seconds, from any beginning; never goes back.
+        """
+        self._make = make
+        self._share = share
+        self._clock = clock
+        self._due_s = clock() + first_s
+        self._stale = False
+
+    def changed(self) -> None:
+        """Notes that the result is no longer up to date; cheap."""
+        self._stale = True
+
+    def poll(self) -> None:
+        """Makes the result again if it is not up to date and its time has come; else cheap.
+
+        Raises:
+          Whatever `make` raises; the result then stays out of date.
+        """
+        if self._stale and self._clock() >= self._due_s:
+            self.finish()
+
+    def finish(self) -> None:
+        """Makes the result again if it is not up to date, whatever the time.
+
+        Raises:
+          Whatever `make` raises; the result then stays out of date.
+        """
+        if not self._stale:
+            return
+        began_s = self._clock()
+        self._make()
+        self._stale = False
+        ended_s = self._clock()
+        self._due_s = ended_s + (ended_s - began_s) * (1 / self._share - 1)
