@@ -71,6 +71,7 @@ PEERS = [
     Peer("JAX", "jax", "jax_gan.py"),
     _package("--engine=feed"),
     _package("--engine=loop"),
+    _package("--engine=loop", "--precision=bfloat16"),
     *(_floor(threads) for threads in sorted({1, machine.usable_cores()})),
 ]
 

@@ -38,6 +38,7 @@ NAN, INF = float("nan"), float("inf")
         ("init", "he", "one of xavier, xavier_normal"),
         ("dataset", "cifar10", "one of auto, mnist, fashion_mnist, digits"),
         ("engine", "eager", "one of loop, feed"),
+        ("precision", "float16", "one of float32, bfloat16"),
         ("on_nan", "go_on", "one of stop, rewind"),
         ("seed", -1, "a whole number in 0..4294967295"),
         ("seed", 2**32, "a whole number in 0..4294967295"),

@@ -47,9 +47,10 @@ def run(engine, offline_data_dir, tmp_path_factory) -> Run:
 
 def test_there_is_something_to_compare(run):
     names = set(results(run.out))
-    assert {"losses.csv", "000.png", "001.png", "002.png", "46/D_W1", "60/G_W2"} <= names
+    pictures = {"000.png", "001.png", "002.png", "latest.png", "losses.png"}
+    assert {"losses.csv", *pictures, "46/D_W1", "60/G_W2"} <= names
     # 8 variables, 16 slots and 4 powers, twice.
-    assert len(names) == 1 + 3 + 2 * 28
+    assert len(names) == 1 + len(pictures) + 2 * 28
     assert len((run.out / "losses.csv").read_bytes().splitlines()) == 1 + ITERS
 
 
@@ -104,7 +105,7 @@ def test_how_often_something_is_saved_changes_no_number(run, engine, offline_dat
     settings = {**SETTINGS, "checkpoint_every": 1, "keep_checkpoints": 100, "log_every": 7}
     other = train(tmp_path / "out", offline_data_dir, engine=engine, seed=20160917, **settings)
     one, two = results(run.out), results(other.out)
-    assert {name for name in one if one[name] != two[name]} == {"losses.csv"}
+    assert {name for name in one if one[name] != two[name]} == {"losses.csv", "losses.png"}
     np.testing.assert_array_equal(other.losses(), run.losses()[::7])
 
 

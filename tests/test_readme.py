@@ -24,8 +24,8 @@ DOCUMENTS = [
     "docs/python.md",
     "docs/your_data.md",
 ]
-# Not among the settings that `--help` lists: its own name, and flags of pytest and of benchmarks.
-FOREIGN_FLAGS = {"help", "durations", "kills", "tf1_python"}
+# Not among the settings that `--help` lists: its own name, and flags of other programs.
+FOREIGN_FLAGS = {"help", "durations", "kills", "logdir", "tf1_python"}
 
 Rows = list[tuple[str, ...]]
 

@@ -187,7 +187,7 @@ def test_every_other_setting_tells_two_runs_apart():
         *("iters", "epochs", "data_dir", "allow_unverified_data", "out", "overwrite"),
         *("checkpoint_every", "keep_checkpoints", "on_nan", "max_rewinds"),
         *("allow_growth", "gpu_memory_fraction", "log_device_placement"),
-        *("gif_frames", "gif_stride", "report", "tensorboard", "evaluate_every"),
+        *("gif_frames", "gif_stride", "report", "tensorboard", "evaluate_every", "tune"),
     }
     record = make_record()
     assert free < record.config.to_json().keys()

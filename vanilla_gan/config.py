@@ -17,6 +17,7 @@ DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
 INITS = ("xavier", "xavier_normal")
 LOSSES = ("sigmoid_cross_entropy", "log", "minimax")
 ENGINES = ("loop", "feed")
+PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
 SAMPLE_CLASSES = (*"0123456789", "all")
 # Settings that come with a system, in the order of the flags.
@@ -100,11 +101,13 @@ class RunConfig:
       evaluate_every: iterations between two evaluations, a multiple of `sample_every`; 0 for none.
       init_weights: npz file with an array for each trainable variable, by name; None to draw them.
       engine: `feed`, the published session loop; or `loop`, many iterations a `session.run`.
+      precision: `float32`, or `bfloat16` for the products, where the processor has it.
       device: `auto`, `cpu`, `gpu` or `gpu:K`.
       allow_growth: take GPU memory as it is needed instead of all at once.
       gpu_memory_fraction: share of each GPU's memory to use, in (0, 1]; None leaves it open.
       allow_soft_placement: run operations without a GPU kernel on the CPU.
       log_device_placement: log each operation's device.
+      tune: before a new run begins, time numbers of threads and take the fastest.
       intra_op_threads: threads within one operation; 0 lets TensorFlow choose.
       inter_op_threads: operations that run at the same time; 0 lets TensorFlow choose.
     """
@@ -141,11 +144,13 @@ class RunConfig:
     evaluate_every: int = 0
     init_weights: str | None = None
     engine: str = "loop"
+    precision: str = "float32"
     device: str = "auto"
     allow_growth: bool = True
     gpu_memory_fraction: float | None = None
     allow_soft_placement: bool = True
     log_device_placement: bool = False
+    tune: bool = False
     intra_op_threads: int = 0
     inter_op_threads: int = 0
 
@@ -167,6 +172,7 @@ class RunConfig:
             ("dataset", DATASETS),
             ("on_nan", ON_NAN),
             ("engine", ENGINES),
+            ("precision", PRECISIONS),
         ):
             if getattr(self, name) not in choices:
                 raise _bad_value(name, getattr(self, name), f"one of {', '.join(choices)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -151,7 +152,9 @@ def _session(graph: Any, origin: Origin, device: Device) -> Iterator[Any]:
 
     It is not made the default one: that would take eager execution away from whoever holds it.
     """
-    session = open_session(graph, origin.config, device)
+    # Whatever it was trained in: what uses these networks shall get the same from any machine.
+    config = dataclasses.replace(origin.config, precision="float32")
+    session = open_session(graph, config, device)
     try:
         yield session
     finally:

@@ -6,7 +6,16 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from vanilla_gan.config import DATASETS, ENGINES, INITS, LOSSES, ON_NAN, RunConfig, default_data_dir
+from vanilla_gan.config import (
+    DATASETS,
+    ENGINES,
+    INITS,
+    LOSSES,
+    ON_NAN,
+    PRECISIONS,
+    RunConfig,
+    default_data_dir,
+)
 from vanilla_gan.flags import Flags
 from vanilla_gan.systems import SYSTEMS
 
@@ -60,11 +69,17 @@ def define() -> Flags:
     f.integer("max_rewinds", "how often --on_nan rewind may go back before the run stops")
 
     f.enum("engine", ENGINES, "many iterations per session.run, or the published loop of two")
+    f.enum(
+        "precision",
+        PRECISIONS,
+        "of matrix products and convolutions; bfloat16 on CPUs that have it",
+    )
     f.string("device", "auto, cpu, gpu or gpu:K")
     f.boolean("allow_growth", "take GPU memory as it is needed, not all at once")
     f.number("gpu_memory_fraction", "share of the GPU's memory to use, in (0, 1]")
     f.boolean("allow_soft_placement", "run operations that a GPU lacks on the CPU")
     f.boolean("log_device_placement", "log the device of each operation")
+    f.boolean("tune", "before a new run begins, time numbers of threads and take the fastest")
     f.integer("intra_op_threads", "threads within one operation; 0: TensorFlow's choice")
     f.integer("inter_op_threads", "operations at the same time; 0: TensorFlow's choice")
     return f

@@ -8,16 +8,14 @@ from collections.abc import Callable
 from typing import TextIO
 
 from vanilla_gan.config import RunConfig
-from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.errors import CheckpointError, DivergedError
 from vanilla_gan.graph.weights import Weights
 from vanilla_gan.results.losses_csv import LOSSES, Mark, begin_losses, check_mark
 from vanilla_gan.results.pictures import numbered_pictures
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.checkpoint import STATE, Checkpoint, Checkpoints, mark_of, run_state
-from vanilla_gan.training.feed import FeedEngine
-from vanilla_gan.training.in_graph import LoopEngine
-from vanilla_gan.training.loop import Engine, TrainingLoop
+from vanilla_gan.training.engine import engine_of
+from vanilla_gan.training.loop import TrainingLoop
 from vanilla_gan.training.model import Model
 from vanilla_gan.training.observers import observers_of
 from vanilla_gan.training.progress import Progress
@@ -58,7 +56,7 @@ class Attempts:
         self._record = record
         self._model = model
         self._stream = stream
-        self._engine = _engine(model, stream.train)
+        self._engine = engine_of(model, stream.train)
         self._checkpoints = checkpoints
         self._stop = stop
         self._stdout = stdout
@@ -98,7 +96,7 @@ class Attempts:
             quiet=progress.paused,
             rows_cols=(10, 10) if config.sample_class == "all" else (4, 4),
             epoch_samples=SYSTEMS[config.system].epoch_samples,
-            observers=observers_of(config, record, self._model, start),
+            observers=observers_of(config, record, self._model, self._stream.train, start),
         )
         loop = TrainingLoop(
             config,
@@ -111,7 +109,7 @@ class Attempts:
             progress,
             rewinds=len(record.rewinds),
         )
-        with contextlib.closing(recorder), contextlib.closing(progress):
+        with recorder, contextlib.closing(progress):
             try:
                 loop.run(start)
             except DivergedError as error:
@@ -175,9 +173,3 @@ class Attempts:
         return DivergedError(
             error.iteration, f"stopped at {error}; {rewound}{last}, nothing later was saved; {why}"
         )
-
-
-def _engine(model: Model, train: DataSet) -> Engine:
-    if model.loop is None:
-        return FeedEngine(model.session, model.gan, train)
-    return LoopEngine(model.session, model.loop, train)

@@ -9,7 +9,6 @@ it never matters for its numbers.
 from __future__ import annotations
 
 import time
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.errors import DivergedError, StoppedBySignal
 from vanilla_gan.results.losses_csv import Mark
 from vanilla_gan.training.checkpoint import Checkpoints
-from vanilla_gan.training.losses import LossBlock
+from vanilla_gan.training.engine import Engine
 from vanilla_gan.training.model import Model
 from vanilla_gan.training.prefetch import prefetched
 from vanilla_gan.training.progress import Progress
@@ -33,13 +32,6 @@ MAX_CHECKPOINT_S = 60.0
 # enough that a signal is answered at once.
 BLOCK_S = 0.25
 MAX_BLOCK = 200
-
-
-class Engine(Protocol):
-    """What trains a block of iterations in the session."""
-
-    def train(self, steps: StepsDraw) -> LossBlock:
-        """Trains the iterations of `steps` and returns their losses."""
 
 
 class TrainingLoop:

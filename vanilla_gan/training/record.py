@@ -49,6 +49,7 @@ _FREE = frozenset(
         "allow_growth",
         "gpu_memory_fraction",
         "log_device_placement",
+        "tune",
         "gif_frames",
         "gif_stride",
         "report",

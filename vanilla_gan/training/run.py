@@ -31,9 +31,10 @@ from vanilla_gan.training.record import (
     new_record,
     read_record,
 )
-from vanilla_gan.training.session import choose_device, memory_errors_told
+from vanilla_gan.training.session import check_precision, choose_device, memory_errors_told
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
 from vanilla_gan.training.stream import PICTURE_SAMPLES, Stream
+from vanilla_gan.training.tune import tuned
 
 # Tells the stream of fixed picture noise from those of rewound runs, which are numbered from 1.
 PICTURE_STREAM = 1 << 20
@@ -125,6 +126,7 @@ def _train_locked(
         with without_chatter():
             load_tensorflow()
             device = choose_device(config.device)
+            check_precision(config.precision, device)
     if record is None:
         dataset = {
             "name": source.name,
@@ -132,7 +134,12 @@ def _train_locked(
             "train_examples": source.splits.train.num_examples,
         }
         config = config.counted(source.splits.train.num_examples)
+        if config.tune:
+            with stop.at_once():
+                config = tuned(config, inform)
         record = new_record(config, dataset, device.name)
+    elif config.tune:
+        inform("--tune is for a new run; this one keeps the numbers of threads it was begun with")
     for line in changed_surroundings(record, device.name):
         inform(line)
     record.config = config

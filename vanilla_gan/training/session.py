@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,6 +11,9 @@ from vanilla_gan.config import RunConfig, parse_device
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.quiet import without_chatter
+
+_PROCESSOR = pathlib.Path("/proc/cpuinfo")
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 class Device(NamedTuple):
@@ -48,6 +52,37 @@ def choose_device(setting: str) -> Device:
     return Device(f"/GPU:{wanted}", "asked for")
 
 
+def check_precision(setting: str, device: Device) -> None:
+    """Checks that a `--precision` is one that the device computes in.
+
+    TensorFlow would emulate bfloat16 on any other processor, slower than float32.
+
+    Raises:
+      DeviceError: it is not.
+    """
+    if setting == "float32":
+        return
+    if not device.name.startswith("/CPU"):
+        raise DeviceError(
+            f"--precision={setting} is for processors, and this run is placed on {device.name}; "
+            "leave it out, or give --device cpu"
+        )
+    if not _BFLOAT16_FLAGS & _processor_flags():
+        raise DeviceError(
+            f"--precision={setting}: this processor has neither AVX512-BF16 nor AMX-BF16 and would "
+            "only emulate it, slower than float32; leave it out"
+        )
+
+
+def _processor_flags() -> frozenset[str]:
+    """Returns what Linux says that the processor can do; nothing where it does not say."""
+    try:
+        lines = _PROCESSOR.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(word for line in lines if line.startswith("flags") for word in line.split())
+
+
 def visible_gpus() -> list[str]:
     """Returns the GPUs that TensorFlow sees, as `GPU:0`, ...; takes no memory on them."""
     return [device.name.split(":", 1)[1] for device in tf.config.list_physical_devices("GPU")]
@@ -56,7 +91,10 @@ def visible_gpus() -> list[str]:
 def config_proto(config: RunConfig, device: Device) -> Any:
     """Returns the `tf.ConfigProto` of a run's session.
 
-    A run on the CPU hides the GPUs from its session, so that it takes no memory on them.
+    A run on the CPU hides the GPUs from its session, so that it takes no memory on them. With
+    `--precision bfloat16` TensorFlow's own mixed precision rewrites the graph: products and
+    convolutions take and give bfloat16 and add up in float32, variables and both Adams stay
+    float32.
     """
     on_cpu = device.name.startswith("/CPU")
     proto = tf.ConfigProto(
@@ -66,6 +104,11 @@ def config_proto(config: RunConfig, device: Device) -> Any:
         intra_op_parallelism_threads=config.intra_op_threads,
         inter_op_parallelism_threads=config.inter_op_threads,
     )
+    if config.precision == "bfloat16":
+        from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
+
+        rewrites = proto.graph_options.rewrite_options
+        rewrites.auto_mixed_precision_onednn_bfloat16 = RewriterConfig.ON
     proto.gpu_options.allow_growth = config.allow_growth
     if config.gpu_memory_fraction is not None:
         proto.gpu_options.per_process_gpu_memory_fraction = config.gpu_memory_fraction

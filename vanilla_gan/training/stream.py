@@ -18,6 +18,8 @@ from vanilla_gan.systems.system import System
 
 PICTURE_SAMPLES = 16
 MAX_BLOCK_BYTES = 1 << 24
+# Of noise that is drawn at once: little enough to stay in a cache until it is float32.
+MAX_PIECE_BYTES = 1 << 20
 
 State = dict[str, npt.NDArray[Any]]
 
@@ -144,16 +146,20 @@ class Stream:
         Z_D = np.empty(shape, np.float32)
         Z_G = Z_D if self._system.shared_noise else np.empty(shape, np.float32)
         a_step = 1 if self._system.shared_noise else 2
+        piece = max(1, MAX_PIECE_BYTES // (8 * a_step * len(batch) * self._z_dim))
         done = 0
         while done < count:
             # One batch, and then as many as come before the next shuffle: these draw nothing but
             # noise, and one large draw gives the same numbers as many small ones.
             rows[done] = batch if done == 0 else self._next_rows()
-            more = min(count - done - 1, self.train.batches_left_in_epoch(self._batch_size))
+            left = self.train.batches_left_in_epoch(self._batch_size)
+            more = min(count - done - 1, left, piece - 1)
             for k in range(done + 1, done + 1 + more):
                 rows[k] = self._next_rows()
-            noise = self._sample_Z((1 + more) * a_step * len(batch))
-            noise = noise.reshape(1 + more, a_step, *shape[1:])
+            noise = self._system.sample_Z(
+                self._random_stream, (1 + more) * a_step * len(batch), self._z_dim
+            ).reshape(1 + more, a_step, *shape[1:])
+            # float64 up to here, as in the published program, which casts where it feeds.
             Z_D[done : done + 1 + more] = noise[:, 0]
             Z_G[done : done + 1 + more] = noise[:, -1]
             done += 1 + more

@@ -1,0 +1,122 @@
+"""Measures the convolutional system against a Keras program of the same networks.
+
+    .venv/bin/python benchmarks/conv.py [--rounds N]
+
+Both in float32 and in bfloat16, each in a process of its own, in turn. The results go to
+`benchmarks/RESULTS_CONV.md`. A profile of a step is made by `benchmarks/profile.py --system=conv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+import machine
+from speed import PEERS_DIR, ROOT, clean_environment, say
+
+KERAS = "Keras, float32"
+PROGRAMS = {
+    KERAS: ("keras_conv.py", "float32"),
+    "Keras, mixed_bfloat16": ("keras_conv.py", "bfloat16"),
+    "vanilla_gan --system conv": ("package_conv.py", "float32"),
+    "vanilla_gan --system conv --precision bfloat16": ("package_conv.py", "bfloat16"),
+}
+
+
+def timed(script: str, precision: str, *flags: str) -> list[float] | str:
+    """Runs a program; returns milliseconds a step for each chunk, or why there are none."""
+    done = subprocess.run(
+        [sys.executable, str(PEERS_DIR / script), f"--precision={precision}", *flags],
+        env={**clean_environment(), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines:
+        return (done.stderr.strip().splitlines() or ["no message"])[-1]
+    ms: list[float] = json.loads(lines[-1])["ms"]
+    return ms
+
+
+def table(found: dict[str, list[list[float]]]) -> str:
+    """Returns what was found as a table: rounds of chunks by program."""
+    rows = [
+        "| Program | ms a step, median | least | most | times Keras in float32 |",
+        "|---|---|---|---|---|",
+    ]
+    for name, rounds in found.items():
+        chunks = sorted(ms for chunk in rounds for ms in chunk)
+        medians = [statistics.median(chunk) for chunk in rounds]
+        ratios = [
+            statistics.median(keras) / median
+            for keras, median in zip(found.get(KERAS, []), medians, strict=False)
+        ]
+        ratio = f"{statistics.median(ratios):.2f}" if ratios else ""
+        rows.append(
+            f"| {name} | {statistics.median(chunks):.0f} | {chunks[0]:.0f} | {chunks[-1]:.0f} "
+            f"| {ratio} |"
+        )
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Measures and writes."""
+    flags = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    flags.add_argument("--rounds", type=int, default=3)
+    flags.add_argument("--steps", type=int, default=10, help="steps a chunk")
+    flags.add_argument("--chunks", type=int, default=3, help="timed chunks a process")
+    flags.add_argument("--data_dir", default=os.environ.get("VANILLA_GAN_DATA") or "data")
+    flags.add_argument(
+        "--results", type=pathlib.Path, default=ROOT / "benchmarks" / "RESULTS_CONV.md"
+    )
+    options = flags.parse_args()
+    data_dir = os.path.abspath(options.data_dir)
+    described = machine.describe()
+    found: dict[str, list[list[float]]] = {}
+    skipped: dict[str, str] = {}
+    for number in range(1, options.rounds + 1):
+        for name, (script, precision) in PROGRAMS.items():
+            if name in skipped:
+                continue
+            ms = timed(
+                script,
+                precision,
+                f"--steps={options.steps}",
+                f"--chunks={options.chunks}",
+                f"--data_dir={data_dir}",
+            )
+            if isinstance(ms, str):
+                skipped[name] = ms
+                say(f"skipped {name}: {ms}")
+                continue
+            found.setdefault(name, []).append(ms)
+            say(f"round {number}: {statistics.median(ms):7.1f} ms a step  {name}")
+    left_out = [f"- left out: {name}: {reason}" for name, reason in skipped.items()]
+    text = "\n".join(
+        [
+            "# The convolutional system beside Keras",
+            "",
+            "Made by `python benchmarks/conv.py`. Batch 128, Fashion-MNIST where it is there. Each",
+            "program in a process of its own, in turn; the ratio is taken within a round.",
+            "",
+            *(f"- {line}" for line in described),
+            *left_out,
+            "",
+            table(found),
+            "",
+        ]
+    )
+    options.results.write_text(text)
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()

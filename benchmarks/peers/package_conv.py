@@ -1,0 +1,49 @@
+"""`python -m vanilla_gan --system conv` in this process, as its users run it.
+
+A chunk runs from one picture to the next, so that a picture is in its time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import sys
+import tempfile
+
+import conv_task
+import numpy as np
+import package
+import task
+import tensorflow as tf
+
+from vanilla_gan import cli
+
+
+def main() -> None:
+    """Measures."""
+    options, flags = conv_task.parser(__doc__).parse_known_args()
+    data_dir = pathlib.Path(options.data_dir)
+    dataset = "fashion_mnist" if (data_dir / "fashion_mnist").is_dir() else "digits"
+    ticks = package.Ticks()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(ticks):
+        flags += [
+            "--system=conv",
+            f"--dataset={dataset}",
+            f"--data_dir={data_dir if dataset == 'fashion_mnist' else folder}",
+            f"--out={folder}/out",
+            f"--seed={task.SEED}",
+            f"--precision={options.precision}",
+            f"--batch_size={options.batch}",
+            f"--iters={(options.chunks + 2) * options.steps}",
+            f"--sample_every={options.steps}",
+        ]
+        status = cli.main(["train", *flags])
+    if status:
+        sys.exit(status)
+    # The first chunk warms up; behind the last picture but one the last line follows at once.
+    ms = np.diff(ticks.times_s)[1 : 1 + options.chunks] / options.steps * 1e3
+    task.report({"TensorFlow": tf.__version__}, ms=ms.tolist())
+
+
+if __name__ == "__main__":
+    main()

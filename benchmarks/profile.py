@@ -1,0 +1,103 @@
+"""Prints where the time of an iteration of `--engine loop` goes, by kind of operation.
+
+    .venv/bin/python benchmarks/profile.py [--system conv] [--precision bfloat16] [--names]
+
+One thread, so that no operation waits for another one; the first column is what an operation took
+itself. Tracing adds some microseconds to each, so that the sum is more than an iteration takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import os
+import statistics
+from typing import Any
+
+import numpy as np
+
+from vanilla_gan.config import PRECISIONS, RunConfig
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.model import open_model
+from vanilla_gan.training.session import choose_device
+
+N = 55_000
+
+
+def traced(config: RunConfig, iterations: int) -> list[tuple[str, str, float]]:
+    """Trains random images; returns kind, name and microseconds of every operation that ran."""
+    stream = np.random.RandomState(0)
+    images = stream.randint(0, 256, (N, 784), np.uint8)
+    with open_model(config, choose_device("cpu"), images.shape) as model:
+        model.initialise()
+        loop, session = model.loop, model.session
+        assert loop is not None
+        for variable, data in ((loop.images, images), (loop.labels, np.arange(N) % 10)):
+            if variable is not None:
+                session.run(variable.initializer, {variable.initializer.inputs[1]: data})
+        shape = (iterations, config.resolved_int("batch_size"))
+        noise = (*shape, config.resolved_int("z_dim"))
+        feeds = {
+            loop.rows: stream.randint(0, N, shape),
+            loop.Z_D: stream.uniform(-1.0, 1.0, noise),
+            loop.Z_G: stream.uniform(-1.0, 1.0, noise),
+        }
+        if loop.first is not None:
+            feeds[loop.first] = 0
+        fetches = [loop.D_loss, loop.G_loss]
+        for _ in range(3):
+            session.run(fetches, feeds)
+        metadata = tf.RunMetadata()
+        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        session.run(fetches, feeds, options=options, run_metadata=metadata)
+    return [_operation(node) for of in metadata.step_stats.dev_stats for node in of.node_stats]
+
+
+def _operation(node: Any) -> tuple[str, str, float]:
+    # "[memory] name = Kind(inputs)"
+    kind = node.timeline_label.rpartition(" = ")[2].partition("(")[0]
+    name = node.node_name.replace("training_loop/while/body/_1/", "")
+    return kind, name, (node.op_end_rel_nanos - node.op_start_rel_nanos) / 1e3
+
+
+def main() -> None:
+    """Traces and prints."""
+    flags = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    flags.add_argument("--system", choices=tuple(SYSTEMS), default="vanilla")
+    flags.add_argument("--precision", choices=PRECISIONS, default="float32")
+    flags.add_argument("--iterations", type=int, help="200, or 4 of conv")
+    flags.add_argument("--names", action="store_true", help="each operation, not each kind")
+    flags.add_argument("--rows", type=int, default=20, help="how many of them")
+    options = flags.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    iterations = options.iterations or (4 if options.system == "conv" else 200)
+    config = RunConfig(
+        system=options.system,
+        precision=options.precision,
+        seed=0,
+        intra_op_threads=1,
+        inter_op_threads=1,
+    )
+    took: dict[tuple[str, str], list[float]] = collections.defaultdict(list)
+    for kind, name, us in traced(config.resolved().counted(N), iterations):
+        took[kind, name].append(us)
+    sums: collections.Counter[str] = collections.Counter()
+    counts: collections.Counter[str] = collections.Counter()
+    for (kind, name), times in took.items():
+        row = f"{kind} {name}" if options.names else kind
+        # The median, so that what interrupts an operation once does not count.
+        sums[row] += statistics.median(times) * len(times) / iterations
+        counts[row] += len(times)
+    rows = [(us, counts[row] / iterations, row) for row, us in sums.most_common()]
+    total = sum(us for us, _, _ in rows)
+    print(f"{'us':>10} {'share':>6} {'times':>6}  an iteration, one thread")
+    for us, times, name in rows[: options.rows]:
+        print(f"{us:10.1f} {us / total:6.1%} {times:6.1f}  {name}")
+    print(f"{total:10.1f} {1:6.0%} {sum(row[1] for row in rows):6.1f}  all")
+
+
+if __name__ == "__main__":
+    main()

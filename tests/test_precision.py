@@ -1,0 +1,140 @@
+"""`--precision bfloat16`: where it runs, what it changes, and what stays float32."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from offline import read_variables, train
+
+from vanilla_gan.config import RunConfig
+from vanilla_gan.errors import DeviceError
+from vanilla_gan.generator import Generator
+from vanilla_gan.training import session
+from vanilla_gan.training.session import Device, check_precision, config_proto
+
+CPU = Device("/CPU:0", "a test")
+
+
+def _computes_in_bfloat16() -> bool:
+    try:
+        check_precision("bfloat16", CPU)
+    except DeviceError:
+        return False
+    return True
+
+
+needs_bfloat16 = pytest.mark.skipif(
+    not _computes_in_bfloat16(), reason="this processor would only emulate bfloat16"
+)
+
+
+@pytest.mark.parametrize(
+    ("flags", "computes"),
+    [
+        ("fpu avx512f avx512_bf16 sse2", True),
+        ("fpu amx_bf16", True),
+        ("fpu avx2 fma", False),
+        ("avx512_bf16x", False),
+        ("", False),
+    ],
+)
+def test_only_processors_that_have_it(monkeypatch, tmp_path, flags, computes):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\nbugs : amx_bf16\nflags\t\t: {flags}\npower : \n")
+    monkeypatch.setattr(session, "_PROCESSOR", cpuinfo)
+    check_precision("float32", CPU)
+    if computes:
+        check_precision("bfloat16", CPU)
+    else:
+        with pytest.raises(DeviceError, match="neither AVX512-BF16 nor AMX-BF16") as raised:
+            check_precision("bfloat16", CPU)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_system_that_does_not_say_is_taken_to_have_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(session, "_PROCESSOR", tmp_path / "missing")
+    with pytest.raises(DeviceError, match="only emulate"):
+        check_precision("bfloat16", CPU)
+
+
+def test_not_on_a_gpu():
+    with pytest.raises(DeviceError, match="placed on /GPU:1"):
+        check_precision("bfloat16", Device("/GPU:1", "a test"))
+
+
+def test_the_rewriter_is_asked_for_it_only_then():
+    def rewriter(precision: str) -> int:
+        proto = config_proto(RunConfig(precision=precision), CPU)
+        return proto.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16
+
+    assert rewriter("float32") == 0  # DEFAULT
+    assert rewriter("bfloat16") == 1  # ON
+
+
+@pytest.fixture(scope="module", params=["loop", "feed"])
+def both(request, offline_data_dir, tmp_path_factory):
+    """Returns the same run in float32 and in bfloat16, 40 iterations."""
+    folder = tmp_path_factory.mktemp("precision")
+    settings = {"seed": 3, "iters": 40, "sample_every": 20, "log_every": 1}
+    return [
+        train(
+            folder / precision,
+            offline_data_dir,
+            engine=request.param,
+            precision=precision,
+            **settings,
+        )
+        for precision in ("float32", "bfloat16")
+    ]
+
+
+@needs_bfloat16
+def test_losses_are_near_those_of_float32_but_not_the_same(both):
+    exact, rounded = (np.loadtxt(run.out / "losses.csv", delimiter=",", skiprows=1) for run in both)
+    np.testing.assert_allclose(rounded[:5], exact[:5], rtol=0.02)
+    # 8 bits of a product show at once: this is no float32 under another name.
+    assert np.abs(rounded[1:10, 1] / exact[1:10, 1] - 1.0).max() > 1e-5
+
+
+@needs_bfloat16
+def test_weights_and_both_adams_stay_float32(both):
+    saved = read_variables(both[1].out, 40)
+    assert {value.dtype for value in saved.values()} == {np.dtype(np.float32)}
+    # An update of 1e-3 on weights of 0.1 would be lost in bfloat16's steps of 4e-4 and more.
+    low_bits = saved["D_W1"].view(np.uint32) & 0xFFFF
+    assert np.count_nonzero(low_bits) > 0.9 * low_bits.size
+
+
+@needs_bfloat16
+def test_it_is_recorded(both):
+    settings = [json.loads((run.out / "run.json").read_text())["config"] for run in both]
+    assert [of["precision"] for of in settings] == ["float32", "bfloat16"]
+
+
+@needs_bfloat16
+def test_what_was_trained_is_used_in_float32(both):
+    Z = np.random.RandomState(5).uniform(-1, 1, [7, 100]).astype(np.float32)
+    variables = read_variables(both[1].out, 40)
+    hidden = np.maximum(Z @ variables["G_W1"] + variables["G_b1"], 0)
+    expected = 1 / (1 + np.exp(-(hidden @ variables["G_W2"] + variables["G_b2"])))
+    with Generator.load(both[1].out) as generator:
+        np.testing.assert_allclose(generator(Z).reshape(7, 784), expected, atol=2e-6)
+
+
+@needs_bfloat16
+def test_the_same_seed_gives_the_same_bits(offline_data_dir, tmp_path):
+    runs = [
+        train(
+            tmp_path / name,
+            offline_data_dir,
+            precision="bfloat16",
+            seed=4,
+            iters=30,
+            log_every=1,
+        )
+        for name in ("one", "two")
+    ]
+    one, two = ((run.out / "losses.csv").read_bytes() for run in runs)
+    assert one == two

@@ -1,0 +1,146 @@
+"""`--tune`: times numbers of threads on this machine and chooses the fastest.
+
+TensorFlow makes its threads once a process, for the first session. So each candidate is timed in a
+process of its own, which trains the run's networks on random images for some seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from vanilla_gan.config import RunConfig
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.errors import DeviceError
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.engine import engine_of
+from vanilla_gan.training.model import open_model
+from vanilla_gan.training.session import choose_device
+from vanilla_gan.training.stream import StepsDraw, Stream
+
+PROBE_S = 2.0
+_IMAGES = 2000
+
+
+def tuned(config: RunConfig, inform: Callable[[str], None]) -> RunConfig:
+    """Returns the settings with the fastest `intra_op_threads` and `inter_op_threads`.
+
+    Args:
+      config: the settings, complete.
+      inform: called with a line for each candidate, and one for the choice.
+
+    Raises:
+      DeviceError: no candidate could be timed.
+    """
+    took_ms: dict[tuple[int, int], float] = {}
+    for intra, inter in candidates(_usable_cores()):
+        candidate = dataclasses.replace(config, intra_op_threads=intra, inter_op_threads=inter)
+        ms = _timed_apart(candidate)
+        threads = f"--intra_op_threads {intra} --inter_op_threads {inter}"
+        if ms is None:
+            inform(f"tune: {threads}: failed")
+            continue
+        inform(f"tune: {threads}: {ms:.3g} ms an iteration")
+        took_ms[intra, inter] = ms
+    if not took_ms:
+        raise DeviceError(
+            "--tune: no number of threads could be timed; leave it out and see how the run fails"
+        )
+    intra, inter = min(took_ms, key=lambda threads: took_ms[threads])
+    inform(f"tune: taking --intra_op_threads {intra} --inter_op_threads {inter}")
+    return dataclasses.replace(config, intra_op_threads=intra, inter_op_threads=inter)
+
+
+def candidates(cores: int) -> list[tuple[int, int]]:
+    """Returns the pairs of threads within an operation and operations at the same time to try.
+
+    All cores for both is what TensorFlow chooses by itself. Networks as small as these may be
+    faster with one thread an operation, or with fewer of both than there are cores.
+    """
+    found = [(cores, cores), (1, cores), (1, 2), (2, 2), (cores, 1), (1, 1)]
+    fitting = [pair for pair in found if max(pair) <= cores]
+    return list(dict.fromkeys(fitting))
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _timed_apart(config: RunConfig) -> float | None:
+    """Returns milliseconds an iteration, timed in a new process; None if that failed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "vanilla_gan.training.tune"],
+        input=json.dumps(config.to_json()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        return float(done.stdout) if done.returncode == 0 else None
+    except ValueError:
+        return None
+
+
+def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
+    """Returns what an iteration takes with these settings, trained on random images.
+
+    Args:
+      config: the settings, complete.
+      probe_s: seconds to train, about, after as many blocks as it takes to warm up.
+    """
+    random_stream = np.random.RandomState(0)
+    n = max(_IMAGES, config.resolved_int("batch_size"))
+    train = DataSet(
+        random_stream.randint(0, 256, (n, 784), np.uint8),
+        random_stream.randint(0, 10, n, np.uint8),
+        random_stream,
+        pixels=SYSTEMS[config.system].pixels(),
+    )
+    stream = Stream(
+        SYSTEMS[config.system],
+        train,
+        random_stream,
+        batch_size=config.resolved_int("batch_size"),
+        z_dim=config.resolved_int("z_dim"),
+    )
+    images_shape = train.images.shape if config.engine == "loop" else None
+    with open_model(config, choose_device(config.device), images_shape) as model:
+        model.initialise()
+        engine = engine_of(model, train)
+        block, trained, best_ms, began_s = 1, 0, float("inf"), time.perf_counter()
+        while trained < 3 or time.perf_counter() - began_s < probe_s:
+            steps = _block(stream, block)
+            block_began_s = time.perf_counter()
+            count = len(engine.train(steps).D_loss)
+            took_s = time.perf_counter() - block_began_s
+            # The least: whatever else the machine did made the others longer.
+            best_ms = min(best_ms, took_s / count * 1e3)
+            trained += 1
+            if took_s < probe_s / 8:
+                block *= 2
+    return best_ms
+
+
+def _block(stream: Stream, longest: int) -> StepsDraw:
+    """Returns the draws of some iterations, `longest` unless an epoch ends."""
+    # No picture is due at iteration 1, and none before the block ends.
+    steps = next(
+        stream.draws(
+            1, 1 + longest, sample_every=1 << 40, checkpoint_every=0, longest=lambda: longest
+        )
+    )
+    assert isinstance(steps, StepsDraw)
+    return steps
+
+
+if __name__ == "__main__":
+    print(milliseconds(RunConfig.from_json(json.load(sys.stdin))))
