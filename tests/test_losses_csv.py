@@ -158,6 +158,7 @@ def test_a_file_without_rows_has_none(tmp_path):
         "",
         "a,b,c\n1,2,3\n",
         "iteration,d_loss,g_loss\n0,1\n",
+        "iteration,d_loss,g_loss\n0,1\n2,3\n4,5\n",
         "iteration,d_loss,g_loss\n0,1,x\n",
         "iteration,d_loss,g_loss\n5,1,1\n5,1,1\n",
         "iteration,d_loss,g_loss\n1,2,3\n1,2\n\n",

@@ -137,9 +137,12 @@ def read_losses(path: pathlib.Path) -> LossRows:
     try:
         if not whole.startswith(HEADER):
             raise ValueError("it does not begin with " + HEADER.decode().strip())
-        # Of an empty text loadtxt only warns.
-        table = np.loadtxt(io.StringIO(rows), delimiter=",", comments=None, ndmin=2) if rows else []
-        iteration, d_loss, g_loss = np.reshape(table, (-1, 3)).T
+        table = np.empty((0, 3))
+        if rows:  # of an empty text loadtxt would only warn
+            table = np.loadtxt(io.StringIO(rows), delimiter=",", comments=None, ndmin=2)
+        if table.shape[1:] != (3,):
+            raise ValueError(f"it has rows of {table.shape[1]} numbers, expected 3")
+        iteration, d_loss, g_loss = table.T
         if (np.diff(iteration) <= 0).any():
             raise ValueError("its iterations do not ascend")
     except ValueError as error:
