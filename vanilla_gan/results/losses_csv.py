@@ -7,7 +7,7 @@ import io
 import os
 import pathlib
 import zlib
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -137,7 +137,7 @@ def read_losses(path: pathlib.Path) -> LossRows:
     try:
         if not whole.startswith(HEADER):
             raise ValueError("it does not begin with " + HEADER.decode().strip())
-        table = np.empty((0, 3))
+        table: npt.NDArray[np.float64] = np.empty((0, 3))
         if rows:  # of an empty text loadtxt would only warn
             table = np.loadtxt(io.StringIO(rows), delimiter=",", comments=None, ndmin=2)
         if table.shape[1:] != (3,):
