@@ -206,6 +206,8 @@ main() {
   if [[ ${1:-} == test ]]; then
     shift
     cd -- "$root" || die "cannot enter $root"
+    # The whole suite takes a while: some processes share it. One file is faster in a single one.
+    (($#)) || set -- -n auto --maxprocesses 4 --dist worksteal
     exec "$venv/bin/python" -m pytest "$@"
   fi
   # The caller's folder must not lend its files as modules (Python 3.10 cannot keep it out).

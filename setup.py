@@ -57,6 +57,7 @@ setup(
             "onnx>=1.19",
             "onnxruntime>=1.20",
             "pytest>=9.0",
+            "pytest-xdist>=3.6",
             "ruff>=0.12",
             "selenium>=4.30",
         ],

@@ -158,8 +158,11 @@ def test_test_runs_pytest_here_with_its_extra(ready: Clone) -> None:
     assert ready.calls() == ["pip .[test]", "pytest"]
     assert done.stdout == f"cwd {ready.root}\nsafe path \n<-k>\n<a b>\n"
     ready.start()
-    ready.start("test")
+    done = ready.start("test")
     assert ready.calls() == ["vanilla_gan", "pytest"]
+    # All of it: on several cores.
+    words = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+    assert done.stdout.splitlines()[2:] == [f"<{word}>" for word in words]
 
 
 def test_extras_outlive_a_change(ready: Clone) -> None:

@@ -7,7 +7,7 @@ import io
 import os
 import pathlib
 import zlib
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
