@@ -111,6 +111,7 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path):
 
 def test_leftovers_of_no_folder(tmp_path):
     remove_leftovers(tmp_path / "gone")
+    assert not (tmp_path / "gone").exists()
 
 
 def test_temporary_names_are_never_the_same(tmp_path):

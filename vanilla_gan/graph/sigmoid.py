@@ -28,8 +28,8 @@ _Q = (
 def sigmoid_tf1(x: Any) -> Any:
     """Returns the sigmoid of a float32 tensor, with the rounding of TensorFlow 1.15 on the CPU.
 
-    TensorFlow 1.x evaluated a rational approximation: good to 1.4e-7 absolutely, but 2e-4
-    relatively at -8, and exactly 0 from -18 on down (for some logits from -15.9 on), where today's
+    TensorFlow 1.x evaluated a rational approximation: good to 2.2e-7 absolutely, but 2e-4
+    relatively at -8, and exactly 0 from -18 on down (for some logits from -15.7 on), where today's
     kernel still returns 1.5e-8. The logarithm of it is what the published log losses are made of,
     and the exact 0 is why they end in NaN. This function gives the same bits as TensorFlow 1.15.5
     for every input that was tried.

@@ -57,15 +57,15 @@ def statistic_var(shape: Sequence[int], name: str, initial: float) -> Any:
 def seed_of(name: str) -> int:
     """Returns a seed in 0..2**31 - 1 of what is called `name` in the current variable scope.
 
-    Left to itself TensorFlow numbers its random operations in the order of construction, so that
-    one more node anywhere would change every initial weight.
+    Left to itself TensorFlow numbers its random operations in the order of construction (1.15 all
+    operations), so that one more of them anywhere would change every initial weight behind it.
     """
     scope = tf.get_variable_scope().name
     return zlib.crc32(f"{scope}/{name}".encode()) & 0x7FFFFFFF
 
 
 def _variable(shape: Sequence[int], name: str, initializer: Any, trainable: bool = True) -> Any:
-    # Resource variables whatever the program around us has set: their Adam is one fused kernel.
+    # Resource variables whatever the program around us has set: a while loop reads no others.
     return tf.get_variable(
         name,
         shape,
