@@ -29,7 +29,7 @@ from vanilla_gan.results.published_gif import FRAME_ITERATIONS, frame_samples, r
 from vanilla_gan.results.recorded_losses import matching
 from vanilla_gan.results.tiles import open_picture, read_tiles
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.record import RUN_JSON, RunRecord, read_record
+from vanilla_gan.training.record import RunRecord, record_from
 
 FORMATS = ("text", "json")
 FORMAT = 1
@@ -132,12 +132,7 @@ def compare(config: CompareConfig) -> Comparison:
       DataError, DownloadError: the post's figure cannot be read.
     """
     out_dir = pathlib.Path(config.source)
-    record = read_record(out_dir)
-    if record is None:
-        raise RunConflictError(
-            f"--from={config.source}: no run there, it has no {RUN_JSON}; expected the folder that "
-            "--out of a training run named"
-        )
+    record = record_from(config.source)
     frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
     rows = read_losses(out_dir / LOSSES)
     pictures = _pictures(out_dir, record.config)

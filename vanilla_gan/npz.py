@@ -1,9 +1,16 @@
-"""npz files with the same bytes for the same arrays: `numpy.savez` writes the time of day."""
+"""npz files: written with the same bytes for the same arrays, and what a damaged one raises.
+
+`numpy.savez` writes the time of day into them.
+"""
 
 from __future__ import annotations
 
+import lzma
 import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +18,23 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.files import whole_file
+
+# What zipfile, zlib and numpy raise for a file that is not what it claims to be.
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    SyntaxError,  # numpy parses a header as a Python expression, and where that fails, tokens
+    tokenize.TokenError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:

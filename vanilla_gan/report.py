@@ -6,13 +6,13 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
-from vanilla_gan.errors import RunConflictError, UsageError
+from vanilla_gan.errors import UsageError
 from vanilla_gan.files import write_whole
 from vanilla_gan.results.published_gif import read_published_gif
 from vanilla_gan.results.report import REPORT, gather
 from vanilla_gan.results.report_page import page
 from vanilla_gan.results.report_pictures import Shelf
-from vanilla_gan.training.record import RUN_JSON, read_record
+from vanilla_gan.training.record import record_from
 from vanilla_gan.training.report_facts import facts_of
 
 
@@ -58,12 +58,7 @@ def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib
         unwritable file.
     """
     out_dir = pathlib.Path(config.source)
-    record = read_record(out_dir)
-    if record is None:
-        raise RunConflictError(
-            f"--from={config.source}: no run there, it has no {RUN_JSON}; expected the folder that "
-            "--out of a training run named"
-        )
+    record = record_from(config.source)
     frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
     facts = facts_of(record)
     report = gather(out_dir, facts, Shelf(*facts.rows_cols), frames=frames)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import lzma
 import os
-import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,27 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import WeightsError
+from vanilla_gan.npz import DAMAGE
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
 _SHOWN = 200  # characters of a file's own text in a message
-
-# What zipfile, zlib and numpy raise for a file that is not what it claims to be.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    OverflowError,
-    SyntaxError,  # numpy parses a header as a Python expression, and where that fails, tokens
-    tokenize.TokenError,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-)
 
 
 def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) -> Weights:
@@ -63,7 +43,7 @@ def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, .
             return {name: _read(where, archive, name, shape) for name, shape in shapes.items()}
     except FileNotFoundError as error:
         raise WeightsError(f"{where}: no such file; --init_weights takes an npz file") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         reason = _shown(" ".join(str(error).split())) or type(error).__name__
         raise WeightsError(
             f"{where}: cannot be read as an npz file ({reason}); expected what numpy.savez writes, "

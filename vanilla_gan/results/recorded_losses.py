@@ -11,9 +11,6 @@ import functools
 import hashlib
 import json
 import pathlib
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, NamedTuple
@@ -22,25 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.config import RunConfig
+from vanilla_gan.npz import DAMAGE
 
 Floats = npt.NDArray[np.float64]
 
 _FILE = "recorded_losses.json"
 # What decides which numbers are drawn, beside the seed and the size of the data set.
 _DRAWS = ("sample_every", "batch_size", "z_dim")
-# What zipfile and numpy raise for a file that is not what it claims to be.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class RecordedLosses(NamedTuple):
@@ -95,7 +80,7 @@ def matching(
     try:
         with np.load(pathlib.Path(config.init_weights), allow_pickle=False) as archive:
             digest = weights_sha256(dict(archive))
-    except _DAMAGE:
+    except DAMAGE:
         return f"{config.init_weights}, the run's initial weights, cannot be read"
     candidates = [each for each in recorded_losses() if each.weights_sha256 == digest]
     if not candidates:

@@ -135,6 +135,21 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
         ) from error
 
 
+def record_from(source: str) -> RunRecord:
+    """Reads the `run.json` of the folder that a `--from` names.
+
+    Raises:
+      RunConflictError: there is none, or it is damaged.
+    """
+    record = read_record(pathlib.Path(source))
+    if record is None:
+        raise RunConflictError(
+            f"--from={source}: no run there, it has no {RUN_JSON}; expected the folder that --out "
+            "of a training run named"
+        )
+    return record
+
+
 def continued_config(record: RunRecord, config: RunConfig, given: Collection[str]) -> RunConfig:
     """Returns the settings to continue a run with.
 
