@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/profile.py [--system conv] [--precision bfloat16] [--names]
 
-One thread, so that no operation waits for another one; the first column is what an operation took
-itself. Tracing adds some microseconds to each, so that the sum is more than an iteration takes.
+One operation at a time, so that none waits for another one; the first column is what an operation
+took itself. A matrix product of this size has one thread, a convolution all cores even so. Tracing
+adds some microseconds to each, so that the sum is more than such an iteration takes.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def main() -> None:
         counts[row] += len(times)
     rows = [(us, counts[row] / iterations, row) for row, us in sums.most_common()]
     total = sum(us for us, _, _ in rows)
-    print(f"{'us':>10} {'share':>6} {'times':>6}  an iteration, one thread")
+    print(f"{'us':>10} {'share':>6} {'times':>6}  an iteration, one operation at a time")
     for us, times, name in rows[: options.rows]:
         print(f"{us:10.1f} {us / total:6.1%} {times:6.1f}  {name}")
     print(f"{total:10.1f} {1:6.0%} {sum(row[1] for row in rows):6.1f}  all")
