@@ -200,7 +200,8 @@ def whole(bench: Bench, rounds: int, iters: int, data_dir: str) -> results.Whole
                     last = (log.read().decode(errors="replace").splitlines() or ["no message"])[-1]
                 if status:
                     return f"{name} ended with status {status}: {last}"
-                if len(list(out.glob("*.png"))) != measured.pictures():
+                # Not `latest.png` and `losses.png`, which the package draws too.
+                if len(list(out.glob("[0-9]*.png"))) != measured.pictures():
                     return f"{name} did not draw {measured.pictures()} pictures"
             say(f"whole, round {number}: {took_s:7.1f} s  {name}")
             measured.add(name, took_s, peak_mb)

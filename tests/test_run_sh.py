@@ -19,7 +19,6 @@ import sys
 import pytest
 from run_sh_clone import ROOT, TIME_LIMIT_S, Clone, make_executable
 
-
 # What pytest is handed for the whole suite, as the clone's prints it.
 ON_SEVERAL_CORES = "<-n>\n<auto>\n<--maxprocesses>\n<4>\n<--dist>\n<worksteal>\n"
 

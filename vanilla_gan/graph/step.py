@@ -6,13 +6,15 @@ The feed graph applies it to placeholders, the in-graph loop to rows of the data
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.losses import LOSSES, Losses
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.systems.system import System
+
+Weights = Mapping[str, Any]
 
 
 class Forward(NamedTuple):
@@ -33,7 +35,15 @@ class Forward(NamedTuple):
 
 
 def forward(
-    system: System, config: Any, X: Any, Z: Any, y: Any, iteration: Any, *, reuse: bool
+    system: System,
+    config: Any,
+    X: Any,
+    Z: Any,
+    y: Any,
+    iteration: Any,
+    *,
+    reuse: bool,
+    weights: Weights | None = None,
 ) -> Forward:
     """Applies the generator, the discriminator to images, and the discriminator to samples.
 
@@ -45,6 +55,7 @@ def forward(
       y: one-hot labels, float32 [B, 10], of a conditional system; None of any other.
       iteration: int64 scalar, in a system with two modes; None in any other.
       reuse: False where the first two create the variables; the third one reuses them anyway.
+      weights: of both networks, from `read`; None to read the variables at each use.
     """
     updates: list[Any] = []
 
@@ -54,11 +65,11 @@ def forward(
             training = TrainingPass(name, config.seed, iteration, updates)
         return network_inputs(system, y, training)
 
-    with network("generator", reuse=reuse):
+    with network("generator", reuse=reuse, weights=weights):
         G_sample = system.generator(Z, config, **inputs("generator"))
-    with network("discriminator", reuse=reuse):
+    with network("discriminator", reuse=reuse, weights=weights):
         D_real, D_logit_real = system.discriminator(X, config, **inputs("real"))
-    with network("discriminator_reused", reuse=True):
+    with network("discriminator_reused", reuse=True, weights=weights):
         D_fake, D_logit_fake = system.discriminator(G_sample, config, **inputs("fake"))
 
     D_loss, G_loss = losses(config, D_logit_real, D_logit_fake)
@@ -85,16 +96,37 @@ def joint_solvers(
     return D_solver, tf.group(G_solver, *step.updates)
 
 
+def read(variables: Sequence[Any]) -> Weights:
+    """Returns the values of variables at this place of the graph, by full name, for `network`.
+
+    Networks that share a read share what is made of it, too: with `--precision bfloat16` each
+    weight is rounded once for all of them. Gradients reach the variables through it.
+    """
+    return {variable.op.name: variable.read_value() for variable in variables}
+
+
 @contextlib.contextmanager
-def network(name: str, *, reuse: bool) -> Iterator[None]:
+def network(name: str, *, reuse: bool, weights: Weights | None = None) -> Iterator[None]:
     """Enters the scopes of one application of a network.
 
     The published variables are called `D_W1`, not `discriminator/D_W1`. So the name scope names the
     operations, while the variable scope is the surrounding one and only says whether variables are
     created or reused.
+
+    Args:
+      name: of the application.
+      reuse: whether the variables exist.
+      weights: what `tf.get_variable` gives instead of the variables of these names.
     """
-    scope = tf.get_variable_scope()
-    with tf.variable_scope(scope, reuse=reuse, auxiliary_name_scope=False), tf.name_scope(name):
+    given = weights or {}
+
+    def weight(getter: Any, name: str, *args: Any, **settings: Any) -> Any:
+        return given[name] if name in given else getter(name, *args, **settings)
+
+    scope = tf.variable_scope(
+        tf.get_variable_scope(), reuse=reuse, auxiliary_name_scope=False, custom_getter=weight
+    )
+    with scope, tf.name_scope(name):
         yield
 
 

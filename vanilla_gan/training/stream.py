@@ -19,7 +19,7 @@ from vanilla_gan.systems.system import System
 PICTURE_SAMPLES = 16
 MAX_BLOCK_BYTES = 1 << 24
 # Of noise that is drawn at once: little enough to stay in a cache until it is float32.
-MAX_PIECE_BYTES = 1 << 20
+MAX_PIECE_BYTES = 1 << 18
 
 State = dict[str, npt.NDArray[Any]]
 
