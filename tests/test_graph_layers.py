@@ -257,6 +257,14 @@ def test_dropout_zeroes_its_share_and_scales_the_rest(layer):
     assert not dropped.all(axis=1).any()
 
 
+def test_a_rate_just_below_one_drops_nearly_all(layer):
+    got = layer(lambda x, it: build_dropout(x, it, rate=1 - 2**-20), [None, 41])
+    out = got.run(got.built, X)
+    # A value in 2**16 is left, times 2**20.
+    assert (out == 0).mean() > 0.99
+    assert np.isfinite(out).all()
+
+
 def test_the_same_iteration_drops_the_same_and_another_does_not(layer):
     got = layer(build_dropout, [None, 41])
     again = layer(build_dropout, [None, 41])
