@@ -81,27 +81,28 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     steps = tf.shape(rows)[0]
 
     def step(k: Any, D_losses: Any, G_losses: Any) -> tuple[Any, Any, Any]:
-        # `k` comes out of the last iteration's updates: nothing below reads before they are done.
+        # `k` comes out of the last iteration's updates: nothing is read before they are done.
         with tf.control_dependencies([k]):
             weights = read([*gan.theta_D, *gan.theta_G])
-            X_mb = system.scale(tf.cast(tf.gather(images, rows[k]), tf.float32))
-            y_mb = None
-            if labels is not None:
-                y_mb = tf.one_hot(tf.cast(tf.gather(labels, rows[k]), tf.int32), NUM_CLASSES)
-            iteration = None if first is None else first + tf.cast(k, tf.int64)
-            forward_D = forward(
-                system, config, X_mb, Z_D[k], y_mb, iteration, reuse=True, weights=weights
+        X_mb = system.scale(tf.cast(tf.gather(images, rows[k]), tf.float32))
+        y_mb = None
+        if labels is not None:
+            y_mb = tf.one_hot(tf.cast(tf.gather(labels, rows[k]), tf.int32), NUM_CLASSES)
+        iteration = None if first is None else first + tf.cast(k, tf.int64)
+        forward_D = forward(
+            system, config, X_mb, Z_D[k], y_mb, iteration, reuse=True, weights=weights
+        )
+        if system.joint_updates:
+            G_loss = forward_D.G_loss
+            D_solver, G_solver = joint_solvers(
+                forward_D, gan.D_optimizer, gan.G_optimizer, gan.theta_D, gan.theta_G
             )
-            if system.joint_updates:
-                G_loss = forward_D.G_loss
-                D_solver, G_solver = joint_solvers(
-                    forward_D, gan.D_optimizer, gan.G_optimizer, gan.theta_D, gan.theta_G
-                )
-            else:
-                D_solver = gan.D_optimizer.minimize(forward_D.D_loss, var_list=gan.theta_D)
-                G_sample = generator_samples(forward_D, Z_G[k], y_mb, weights)
-                with tf.control_dependencies([D_solver]):
-                    G_loss, G_solver = generator_step(forward_D, G_sample, y_mb)
+        else:
+            D_solver = gan.D_optimizer.minimize(forward_D.D_loss, var_list=gan.theta_D)
+            G_sample = generator_samples(forward_D, Z_G[k], y_mb, weights)
+            with tf.control_dependencies([D_solver]):
+                weights_D = read(gan.theta_D)
+            G_loss, G_solver = generator_step(forward_D, G_sample, y_mb, weights_D)
 
         with tf.control_dependencies([D_solver, G_solver]):
             return k + 1, D_losses.write(k, forward_D.D_loss), G_losses.write(k, G_loss)
@@ -112,12 +113,14 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             return forward_D.G_sample
         # Behind what the discriminator's update waits for: one core makes the samples of that step,
         # the other looks at the real images, and then has the time for these.
-        real_seen = tf.control_dependencies([forward_D.D_logit_real])
-        with real_seen, network("generator_G", reuse=True, weights=weights):
+        with tf.control_dependencies([forward_D.D_logit_real]):
+            Z_mb = tf.identity(Z_mb)
+        with network("generator_G", reuse=True, weights=weights):
             return system.generator(Z_mb, config, **network_inputs(system, y_mb))
 
-    def generator_step(forward_D: Forward, G_sample: Any, y_mb: Any) -> tuple[Any, Any]:
-        weights = read(gan.theta_D)
+    def generator_step(
+        forward_D: Forward, G_sample: Any, y_mb: Any, weights: Weights
+    ) -> tuple[Any, Any]:
         D_logits_fake = []
         for G_half, y_half in _halves(G_sample, y_mb, config.batch_size):
             with network("discriminator_updated", reuse=True, weights=weights):
@@ -125,7 +128,9 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
                 D_logits_fake.append(system.discriminator(G_half, config, **inputs)[1])
         D_logit_fake = tf.concat(D_logits_fake, axis=0)
         _, G_loss = losses(config, forward_D.D_logit_real, D_logit_fake)
-        return G_loss, gan.G_optimizer.minimize(G_loss, var_list=gan.theta_G)
+        # No update before the last gradient: a small one would keep a core from a large product.
+        gate = tf.train.Optimizer.GATE_GRAPH
+        return G_loss, gan.G_optimizer.minimize(G_loss, var_list=gan.theta_G, gate_gradients=gate)
 
     with tf.name_scope("training_loop"):
         _, D_losses, G_losses = tf.while_loop(
