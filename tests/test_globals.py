@@ -144,3 +144,17 @@ def test_this_is_tensorflow_2_all_along(report):
 
 def test_eager_tensorflow_draws_what_it_would_have_drawn(report):
     assert report["again"] == report["eager"]
+
+
+@pytest.mark.parametrize("switch", ["enable", "disable"])
+def test_loading_tensorflow_leaves_pythons_collector_on_or_off(switch):
+    code = f"""
+        import gc
+        gc.{switch}()
+        from vanilla_gan.graph.tf1 import tf
+        tf.Graph
+        assert gc.isenabled() == ({switch!r} == "enable")
+        # Whoever has it on is spared to see TensorFlow's objects again.
+        assert (gc.get_freeze_count() > 100_000) == gc.isenabled()
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=True)

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import kernels
 
 from vanilla_gan.config import ENGINES, RunConfig
 from vanilla_gan.errors import DeviceError
@@ -191,6 +192,37 @@ def test_a_graph_is_pinned_to_the_device_it_was_built_for():
             assert op.colocation_groups()
     kinds = {op.type for op in graph.get_operations() if op.device}
     assert {"Placeholder", "VarHandleOp", "MatMul", "Sigmoid", "ResourceApplyAdam"} <= kinds
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_operation_has_a_kernel_for_a_gpu(system, engine):
+    """Without soft placement one that has none ends the run.
+
+    This TensorFlow knows its kernels for a GPU whether there is one or not.
+    """
+    config = RunConfig(system=system, seed=0, tensorboard=True).resolved()
+    images_shape = (17, 784) if engine == "loop" else None
+    with open_model(config, Device("/GPU:0", "a test"), images_shape) as model:
+        definition = model.session.graph.as_graph_def()
+    # The loop's body is a function.
+    for nodes in (definition.node, *(function.node_def for function in definition.library.function)):
+        pinned = [node for node in nodes if "GPU" in node.device]
+        assert pinned
+        assert {(node.op, node.name) for node in pinned if not has_gpu_kernel(node)} == set()
+
+
+def has_gpu_kernel(node):
+    """Returns whether a kernel for a GPU is registered that takes the types of `node`."""
+    return any(
+        # "DEFAULT" is any device.
+        kernel.device_type in ("GPU", "DEFAULT")
+        and all(
+            node.attr[constraint.name].type in constraint.allowed_values.list.type
+            for constraint in kernel.constraint
+        )
+        for kernel in kernels.get_registered_kernels_for_op(node.op).kernel
+    )
 
 
 def absent_gpu():

@@ -130,7 +130,9 @@ def open_model(
         system = SYSTEMS[config.system]
         gan = build_gan(system, config, config.seed)
         loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
-        saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
+        # The CPU writes files, also where no soft placement would move there what does.
+        with tf.device("/CPU:0"):
+            saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
         summaries = build_summaries(gan) if config.tensorboard else None
     # From now on whatever would add a node, and so eat memory while it trains, raises.
     graph.finalize()
