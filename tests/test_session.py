@@ -206,7 +206,10 @@ def test_every_operation_has_a_kernel_for_a_gpu(system, engine):
     with open_model(config, Device("/GPU:0", "a test"), images_shape) as model:
         definition = model.session.graph.as_graph_def()
     # The loop's body is a function.
-    for nodes in (definition.node, *(function.node_def for function in definition.library.function)):
+    for nodes in (
+        definition.node,
+        *(function.node_def for function in definition.library.function),
+    ):
         pinned = [node for node in nodes if "GPU" in node.device]
         assert pinned
         assert {(node.op, node.name) for node in pinned if not has_gpu_kernel(node)} == set()
