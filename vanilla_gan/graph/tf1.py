@@ -27,8 +27,8 @@ class _LazyModule(types.ModuleType):
 def _loaded(name: str) -> types.ModuleType:
     """Imports a module of TensorFlow; the first one in 1.5 s instead of 2.1, measured.
 
-    The difference is Python's collector, which goes through a million new objects again and again,
-    although none of them will ever be garbage. It is off meanwhile, and leaves them alone later,
+    The difference is Python's collector, which goes through all the new objects again and again,
+    although hardly any will ever be garbage. It is off meanwhile, and leaves them alone later,
     too, when a plot of some thousand objects would set it off (0.15 s instead of 0.3).
     """
     if "tensorflow" in sys.modules or not gc.isenabled():
