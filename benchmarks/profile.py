@@ -75,7 +75,9 @@ def main() -> None:
     flags.add_argument("--names", action="store_true", help="each operation, not each kind")
     flags.add_argument("--rows", type=int, default=20, help="how many of them")
     options = flags.parse_args()
+    # As `vanilla_gan.cli` has it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
     iterations = options.iterations or (4 if options.system == "conv" else 100)
     config = RunConfig(
         system=options.system,

@@ -50,7 +50,7 @@ def test_the_fastest_is_taken(monkeypatch):
         asked.append((config.intra_op_threads, config.inter_op_threads))
         return took_ms[asked[-1]]
 
-    monkeypatch.setattr(tune, "_usable_cores", lambda: 4)
+    monkeypatch.setattr(tune, "usable_cores", lambda: 4)
     monkeypatch.setattr(tune, "_timed_apart", timed)
     lines = []
     config = tuned(SMALL, lines.append)
@@ -71,7 +71,7 @@ def test_nothing_that_can_be_timed_is_one_line(monkeypatch):
 def test_a_run_is_tuned_in_processes_of_their_own_and_keeps_the_choice(
     monkeypatch, offline_data_dir, tmp_path
 ):
-    monkeypatch.setattr(tune, "_usable_cores", lambda: 1)
+    monkeypatch.setattr(tune, "usable_cores", lambda: 1)
     settings = {"seed": 3, "h_dim": 13, "iters": 5}
     run = train(tmp_path / "out", offline_data_dir, tune=True, **settings)
     (timed,) = [line for line in run.lines if line.endswith("ms an iteration")]

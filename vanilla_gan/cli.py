@@ -31,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     # TensorFlow's chatter about the processor is no news; its errors still come through.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
+    # device that anything makes in it, which is one for folding constants while a graph is built,
+    # with as many threads as there are cores: --intra_op_threads would mean nothing.
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
     try:
         _run(words)
     except VanillaGanError as error:

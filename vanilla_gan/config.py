@@ -108,7 +108,7 @@ class RunConfig:
       allow_soft_placement: run operations without a GPU kernel on the CPU.
       log_device_placement: log each operation's device.
       tune: before a new run begins, time numbers of threads and take the fastest.
-      intra_op_threads: threads within one operation; 0 lets TensorFlow choose.
+      intra_op_threads: threads within one operation; 0: see `training.threads`.
       inter_op_threads: operations that run at the same time; 0 lets TensorFlow choose.
     """
 

@@ -80,7 +80,7 @@ def define() -> Flags:
     f.boolean("allow_soft_placement", "run operations that a GPU lacks on the CPU")
     f.boolean("log_device_placement", "log the device of each operation")
     f.boolean("tune", "before a new run begins, time numbers of threads and take the fastest")
-    f.integer("intra_op_threads", "threads within one operation; 0: TensorFlow's choice")
+    f.integer("intra_op_threads", "threads within one operation; 0: from the number of cores")
     f.integer("inter_op_threads", "operations at the same time; 0: TensorFlow's choice")
     return f
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import itertools
 import os
@@ -23,6 +24,7 @@ from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
 from vanilla_gan.quiet import without_chatter
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.session import Device, open_session
+from vanilla_gan.training.threads import threads_within_operation, usable_cores
 
 
 class Model:
@@ -136,6 +138,9 @@ def open_model(
         summaries = build_summaries(gan) if config.tensorboard else None
     # From now on whatever would add a node, and so eat memory while it trains, raises.
     graph.finalize()
+    if device.name.startswith("/CPU"):
+        threads = threads_within_operation(config, usable_cores())
+        config = dataclasses.replace(config, intra_op_threads=threads)
     with open_session(graph, config, device) as session:
         yield Model(gan, loop, session, saver, summaries)
 

@@ -1,14 +1,13 @@
 """`--tune`: times numbers of threads on this machine and chooses the fastest.
 
-TensorFlow makes its threads once a process, for the first session. So each candidate is timed in a
-process of its own, which trains the run's networks on random images for some seconds.
+Some of TensorFlow's threads are made once a process, for the first session. So each candidate is
+timed in a process of its own, which trains the run's networks on random images for some seconds.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from vanilla_gan.training.engine import engine_of
 from vanilla_gan.training.model import open_model
 from vanilla_gan.training.session import choose_device
 from vanilla_gan.training.stream import StepsDraw, Stream
+from vanilla_gan.training.threads import usable_cores
 
 PROBE_S = 2.0
 _IMAGES = 2000
@@ -40,7 +40,7 @@ def tuned(config: RunConfig, inform: Callable[[str], None]) -> RunConfig:
       DeviceError: no candidate could be timed.
     """
     took_ms: dict[tuple[int, int], float] = {}
-    for intra, inter in candidates(_usable_cores()):
+    for intra, inter in candidates(usable_cores()):
         candidate = dataclasses.replace(config, intra_op_threads=intra, inter_op_threads=inter)
         ms = _timed_apart(candidate)
         threads = f"--intra_op_threads {intra} --inter_op_threads {inter}"
@@ -67,12 +67,6 @@ def candidates(cores: int) -> list[tuple[int, int]]:
     found = [(cores, cores), (1, cores), (1, 2), (2, 2), (cores, 1), (1, 1)]
     fitting = [pair for pair in found if max(pair) <= cores]
     return list(dict.fromkeys(fitting))
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _timed_apart(config: RunConfig) -> float | None:

@@ -1,0 +1,72 @@
+"""How many threads an operation gets: the choice, and that TensorFlow keeps to it."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from vanilla_gan.config import RunConfig
+from vanilla_gan.training.threads import threads_within_operation
+
+# Of a fully connected system: 2 * batch * 784 * hidden, in millions.
+SMALL = {"batch_size": 128, "h_dim": 128}  # 26
+LARGE = {"batch_size": 256, "h_dim": 128}  # 51
+
+
+@pytest.mark.parametrize(
+    ("settings", "cores", "threads"),
+    [
+        (SMALL, 1, 1),
+        (SMALL, 2, 1),
+        (SMALL, 16, 1),
+        (LARGE, 1, 1),
+        (LARGE, 2, 1),
+        (LARGE, 3, 1),
+        (LARGE, 16, 8),
+        ({**SMALL, "h_dim": 2048}, 4, 2),
+        ({"system": "layers"}, 16, 1),
+        ({"system": "conditional", "batch_size": 4096}, 16, 8),
+        ({"system": "conv"}, 1, 1),
+        ({"system": "conv"}, 16, 16),
+        ({**SMALL, "intra_op_threads": 5}, 2, 5),
+        ({"system": "conv", "intra_op_threads": 1}, 2, 1),
+    ],
+)
+def test_the_threads_of_an_operation(settings, cores, threads):
+    assert threads_within_operation(RunConfig(**settings).resolved(), cores) == threads
+
+
+CODE = textwrap.dedent("""
+    import json, os
+
+    from vanilla_gan import cli
+    from vanilla_gan.config import RunConfig
+    from vanilla_gan.training.model import open_model
+    from vanilla_gan.training.session import Device
+
+    assert cli.main(["--version"]) == 0
+
+    def threads_of_a_session(intra):
+        config = RunConfig(seed=0, h_dim=3, z_dim=2, batch_size=2, intra_op_threads=intra)
+        before = len(os.listdir("/proc/self/task"))
+        with open_model(config.resolved().counted(10), Device("/CPU:0", "a test")) as model:
+            model.initialise()
+            return len(os.listdir("/proc/self/task")) - before
+
+    threads_of_a_session(1)  # makes what all sessions share
+    print(json.dumps([threads_of_a_session(intra) for intra in (1, 3, 8)]))
+""")
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/task").is_dir(), reason="needs Linux' /proc")
+def test_a_session_has_the_threads_that_it_was_given():
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=120
+    )
+    one, three, eight = json.loads(done.stdout.splitlines()[-1])
+    assert (three - one, eight - one) == (2, 7)
