@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from vanilla_gan.graph.convolutions import convolution, transposed_convolution
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.graph.variables import bias_var, scale_var, statistic_var, weight_var
@@ -33,12 +34,20 @@ def dense(x: Any, units: int, name: str, init: str = "xavier", *, bias: bool = T
 
 
 def conv2d(
-    x: Any, filters: int, size: int, name: str, init: str = "xavier", *, stride: int = 1
+    x: Any,
+    filters: int,
+    size: int,
+    name: str,
+    init: str = "xavier",
+    training: TrainingPass | None = None,
+    *,
+    stride: int = 1,
 ) -> Any:
     """Returns a convolution of `x`, [B, H, W, C] -> [B, H', W', filters].
 
     H' and W' are H and W divided by `stride`, rounded up. Its variables are `NAME/kernel`, xavier,
     [size, size, C, filters], and `NAME/bias`, zero. Zeros are laid around the image ("SAME").
+    In training it is made for speed, so that its last bit may be another one.
 
     Source: `keras.layers.Conv2D`.
     """
@@ -48,17 +57,28 @@ def conv2d(
             [size, size, channels, filters], "kernel", init, fan_in=size * size * channels
         )
         bias = bias_var([filters], "bias")
-        return tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=stride, padding="SAME"), bias)
+        if training is None:
+            y = tf.nn.conv2d(x, kernel, strides=stride, padding="SAME")
+        else:
+            y = convolution(x, kernel, stride, bfloat16=training.bfloat16)
+        return tf.nn.bias_add(y, bias)
 
 
 def conv2d_transpose(
-    x: Any, filters: int, size: int, name: str, init: str = "xavier", *, stride: int = 1
+    x: Any,
+    filters: int,
+    size: int,
+    name: str,
+    init: str = "xavier",
+    training: TrainingPass | None = None,
+    *,
+    stride: int = 1,
 ) -> Any:
     """Returns a transposed convolution of `x`, [B, H, W, C] -> [B, H', W', filters].
 
     H' and W' are H and W times `stride`. Its variable is `NAME/kernel`, xavier, [size, size,
     filters, C]; there is no bias. It is the gradient of a "SAME" convolution of that kernel with
-    respect to its input.
+    respect to its input. In training it is made for speed, so that its last bit may be another one.
 
     Source: `keras.layers.Conv2DTranspose` with `use_bias=False`.
     """
@@ -67,6 +87,8 @@ def conv2d_transpose(
         kernel = weight_var(
             [size, size, filters, channels], "kernel", init, fan_in=size * size * channels
         )
+        if training is not None:
+            return transposed_convolution(x, kernel, stride, bfloat16=training.bfloat16)
         output_shape = tf.stack([tf.shape(x)[0], height * stride, width * stride, filters])
         return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=stride, padding="SAME")
 

@@ -62,7 +62,8 @@ def forward(
     def inputs(name: str) -> dict[str, Any]:
         training = None
         if system.two_modes:
-            training = TrainingPass(name, config.seed, iteration, updates)
+            bfloat16 = config.precision == "bfloat16"
+            training = TrainingPass(name, config.seed, iteration, updates, bfloat16)
         return network_inputs(system, y, training)
 
     with network("generator", reuse=reuse, weights=weights):

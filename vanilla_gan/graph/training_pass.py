@@ -18,12 +18,14 @@ class TrainingPass:
       seed: the run's.
       iteration: the iteration that is trained, int64 scalar tensor.
       updates: operations that must run with the step, in the order in which layers added them.
+      bfloat16: whether the session computes products and convolutions in bfloat16.
     """
 
     name: str
     seed: int
     iteration: Any
     updates: list[Any] = dataclasses.field(default_factory=list)
+    bfloat16: bool = False
 
     def seed_for(self, name: str) -> Any:
         """Returns the seed of a stateless random operation, int64 [2].

@@ -43,11 +43,15 @@ def generator(z: Any, config: Any, training: Any) -> Any:
         h = dense(z, 7 * 7 * 256, "dense", init, bias=False)
         h = leaky_relu(batch_norm(h, "bn0", training), SLOPE, training)
         h = tf.reshape(h, [-1, 7, 7, 256])
-        h = conv2d_transpose(h, 128, 5, "deconv0", init)  # [B, 7, 7, 128]
+        h = conv2d_transpose(h, 128, 5, "deconv0", init, training)  # [B, 7, 7, 128]
         h = leaky_relu(batch_norm(h, "bn1", training), SLOPE, training)
-        h = conv2d_transpose(h, 64, 5, "deconv1", init, stride=2)  # [B, 14, 14, 64]
+        h = conv2d_transpose(
+            h, 64, 5, "deconv1", init, stride=2, training=training
+        )  # [B, 14, 14, 64]
         h = leaky_relu(batch_norm(h, "bn2", training), SLOPE, training)
-        h = conv2d_transpose(h, 1, 5, "deconv2", init, stride=2)  # [B, 28, 28, 1]
+        h = conv2d_transpose(
+            h, 1, 5, "deconv2", init, stride=2, training=training
+        )  # [B, 28, 28, 1]
 
         return tf.reshape(tf.nn.tanh(h), [-1, X_dim])
 
@@ -63,9 +67,11 @@ def discriminator(x: Any, config: Any, training: Any) -> tuple[Any, Any]:
     init, rate = config.init, config.dropout_rate
     with tf.variable_scope("discriminator"):
         h = tf.reshape(x, [-1, 28, 28, 1])
-        h = leaky_relu(conv2d(h, 64, 5, "conv0", init, stride=2), SLOPE, training)
+        h = conv2d(h, 64, 5, "conv0", init, training, stride=2)
+        h = leaky_relu(h, SLOPE, training)
         h = dropout(h, rate, "dropout0", training)  # [B, 14, 14, 64]
-        h = leaky_relu(conv2d(h, 128, 5, "conv1", init, stride=2), SLOPE, training)
+        h = conv2d(h, 128, 5, "conv1", init, training, stride=2)
+        h = leaky_relu(h, SLOPE, training)
         h = dropout(h, rate, "dropout1", training)  # [B, 7, 7, 128]
         logit = dense(flatten(h), 1, "logit", init)  # [B, 1]
 
