@@ -28,6 +28,8 @@ LARGE = {"batch_size": 256, "h_dim": 128}  # 51
         (LARGE, 2, 1),
         (LARGE, 3, 1),
         (LARGE, 16, 8),
+        ({**SMALL, "engine": "feed"}, 16, 1),
+        ({**LARGE, "engine": "feed"}, 16, 16),
         ({**SMALL, "h_dim": 2048}, 4, 2),
         ({"system": "layers"}, 16, 1),
         ({"system": "conditional", "batch_size": 4096}, 16, 8),

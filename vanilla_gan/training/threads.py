@@ -22,9 +22,10 @@ def usable_cores() -> int:
 def threads_within_operation(config: RunConfig, cores: int) -> int:
     """Returns the `intra_op_threads` of a run on the CPU, as asked for or chosen.
 
-    The two networks of a fully connected system work side by side, and each has half of the cores.
-    Small ones have one core: TensorFlow would hand every passage through a vector of some hundred
-    numbers to a second thread and wait 20 us for it. A convolution is worth all cores.
+    In the loop, the two networks of a fully connected system work side by side, and each has half
+    of the cores; the feed engine's two steps wait for each other. Small networks have one core:
+    TensorFlow would hand every passage through a vector of some hundred numbers to a second thread
+    and wait 20 us for it. A convolution is worth all cores.
 
     Args:
       config: the settings, resolved; 0 in `intra_op_threads` asks for a choice.
@@ -35,4 +36,6 @@ def threads_within_operation(config: RunConfig, cores: int) -> int:
     if config.h_dim is None:
         return cores
     largest_product = 2 * config.resolved_int("batch_size") * PIXELS * config.h_dim
-    return 1 if largest_product <= ONE_THREAD_FLOP else max(1, cores // 2)
+    if largest_product <= ONE_THREAD_FLOP:
+        return 1
+    return max(1, cores // 2) if config.engine == "loop" else cores
