@@ -173,9 +173,10 @@ def test_a_solver_leaves_the_other_network_bit_identical(toy, solver):
     [
         ({"joint_updates": False}, "two_modes needs joint_updates"),
         ({"shared_noise": False}, "joint_updates needs shared_noise"),
+        ({"separate_images": True, "two_modes": False}, "separate_images needs two_modes"),
         ({"last_picture": True}, "last_picture needs fixed_picture_noise"),
     ],
-    ids=["two_modes", "joint_updates", "last_picture"],
+    ids=["two_modes", "joint_updates", "separate_images", "last_picture"],
 )
 def test_attributes_that_do_not_go_together(change, said):
     with pytest.raises(ValueError, match=said):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.graph.step import forward, joint_solvers, network, network_inputs
+from vanilla_gan.graph.joint import joint_solvers
+from vanilla_gan.graph.step import forward, network, network_inputs
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems.system import System
 
@@ -96,7 +97,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     D_optimizer = adam(config, "D_solver")
     G_optimizer = adam(config, "G_solver")
     if system.joint_updates:
-        D_solver, G_solver = joint_solvers(step, D_optimizer, G_optimizer, theta_D, theta_G)
+        D_solver, G_solver = joint_solvers(system, step, D_optimizer, G_optimizer, theta_D, theta_G)
     else:
         D_solver = D_optimizer.minimize(step.D_loss, var_list=theta_D)
         G_solver = G_optimizer.minimize(step.G_loss, var_list=theta_G)

@@ -20,7 +20,15 @@ MOMENTUM = 0.99
 EPSILON = 1e-3
 
 
-def dense(x: Any, units: int, name: str, init: str = "xavier", *, bias: bool = True) -> Any:
+def dense(
+    x: Any,
+    units: int,
+    name: str,
+    init: str = "xavier",
+    training: TrainingPass | None = None,
+    *,
+    bias: bool = True,
+) -> Any:
     """Returns a fully connected layer of `x`, float32 [B, n] -> [B, units], without activation.
 
     Its variables are `NAME/kernel`, xavier, and `NAME/bias`, zero, as `tf.layers.dense` names them.
@@ -29,8 +37,10 @@ def dense(x: Any, units: int, name: str, init: str = "xavier", *, bias: bool = T
     """
     with tf.variable_scope(name):
         kernel = weight_var([x.shape.as_list()[-1], units], "kernel", init)
-        product = tf.matmul(x, kernel)
-        return tf.nn.bias_add(product, bias_var([units], "bias")) if bias else product
+        y = tf.matmul(x, kernel)
+        if bias:
+            y = tf.nn.bias_add(y, bias_var([units], "bias"))
+        return _told(training, x, y)
 
 
 def conv2d(
@@ -61,7 +71,7 @@ def conv2d(
             y = tf.nn.conv2d(x, kernel, strides=stride, padding="SAME")
         else:
             y = convolution(x, kernel, stride, bfloat16=training.bfloat16)
-        return tf.nn.bias_add(y, bias)
+        return _told(training, x, tf.nn.bias_add(y, bias))
 
 
 def conv2d_transpose(
@@ -87,10 +97,11 @@ def conv2d_transpose(
         kernel = weight_var(
             [size, size, filters, channels], "kernel", init, fan_in=size * size * channels
         )
-        if training is not None:
-            return transposed_convolution(x, kernel, stride, bfloat16=training.bfloat16)
-        output_shape = tf.stack([tf.shape(x)[0], height * stride, width * stride, filters])
-        return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=stride, padding="SAME")
+        if training is None:
+            output_shape = tf.stack([tf.shape(x)[0], height * stride, width * stride, filters])
+            return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=stride, padding="SAME")
+        y = transposed_convolution(x, kernel, stride, bfloat16=training.bfloat16)
+        return _told(training, x, y)
 
 
 def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
@@ -170,6 +181,13 @@ def leaky_relu(x: Any, slope: float, training: TrainingPass | None) -> Any:
         return y, gradient
 
     return activation(x)
+
+
+def _told(training: TrainingPass | None, x: Any, y: Any) -> Any:
+    """Returns a layer's sum, and tells the pass of it."""
+    if training is not None:
+        training.layers.append((x, y))
+    return y
 
 
 def flatten(x: Any) -> Any:

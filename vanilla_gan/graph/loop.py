@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.gan import Gan
+from vanilla_gan.graph.joint import joint_solvers
 from vanilla_gan.graph.step import (
     Forward,
     Weights,
     forward,
-    joint_solvers,
     losses,
     network,
     network_inputs,
@@ -95,7 +95,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         if system.joint_updates:
             G_loss = forward_D.G_loss
             D_solver, G_solver = joint_solvers(
-                forward_D, gan.D_optimizer, gan.G_optimizer, gan.theta_D, gan.theta_G
+                system, forward_D, gan.D_optimizer, gan.G_optimizer, gan.theta_D, gan.theta_G
             )
         else:
             D_solver = gan.D_optimizer.minimize(forward_D.D_loss, var_list=gan.theta_D)

@@ -1,4 +1,4 @@
-"""One description of a training step: the forward pass and the joint update of both networks.
+"""One description of a training step: both networks' passes and their losses.
 
 The feed graph applies it to placeholders, the in-graph loop to rows of the data set.
 """
@@ -21,7 +21,8 @@ class Forward(NamedTuple):
     """One pass of both networks, in training mode where a system has two.
 
     Tensors are float32: `G_sample` [B, 784], `D_*` [B, 1], losses scalars. `updates` are the
-    operations that must run with the step.
+    operations that must run with the step, `fake` the pass of the discriminator on samples; None in
+    a system with one mode.
     """
 
     G_sample: Any
@@ -32,6 +33,7 @@ class Forward(NamedTuple):
     D_loss: Any
     G_loss: Any
     updates: list[Any]
+    fake: TrainingPass | None
 
 
 def forward(
@@ -57,14 +59,14 @@ def forward(
       reuse: False where the first two create the variables; the third one reuses them anyway.
       weights: of both networks, from `read`; None to read the variables at each use.
     """
-    updates: list[Any] = []
+    passes: dict[str, TrainingPass] = {}
+    if system.two_modes:
+        for name in ("generator", "real", "fake"):
+            bfloat16 = config.precision == "bfloat16"
+            passes[name] = TrainingPass(name, config.seed, iteration, bfloat16=bfloat16)
 
     def inputs(name: str) -> dict[str, Any]:
-        training = None
-        if system.two_modes:
-            bfloat16 = config.precision == "bfloat16"
-            training = TrainingPass(name, config.seed, iteration, updates, bfloat16)
-        return network_inputs(system, y, training)
+        return network_inputs(system, y, passes.get(name))
 
     with network("generator", reuse=reuse, weights=weights):
         G_sample = system.generator(Z, config, **inputs("generator"))
@@ -74,27 +76,17 @@ def forward(
         D_fake, D_logit_fake = system.discriminator(G_sample, config, **inputs("fake"))
 
     D_loss, G_loss = losses(config, D_logit_real, D_logit_fake)
-    return Forward(G_sample, D_real, D_logit_real, D_fake, D_logit_fake, D_loss, G_loss, updates)
-
-
-def joint_solvers(
-    step: Forward,
-    D_optimizer: Any,
-    G_optimizer: Any,
-    theta_D: Sequence[Any],
-    theta_G: Sequence[Any],
-) -> tuple[Any, Any]:
-    """Returns `(D_solver, G_solver)`, whose gradients both come from `step`, from the old weights.
-
-    Neither solver changes a variable before both gradients are there. G_solver runs the updates of
-    the pass too.
-    """
-    D_gradients = D_optimizer.compute_gradients(step.D_loss, theta_D)
-    G_gradients = G_optimizer.compute_gradients(step.G_loss, theta_G)
-    with tf.control_dependencies([gradient for gradient, _ in D_gradients + G_gradients]):
-        D_solver = D_optimizer.apply_gradients(D_gradients)
-        G_solver = G_optimizer.apply_gradients(G_gradients)
-    return D_solver, tf.group(G_solver, *step.updates)
+    return Forward(
+        G_sample=G_sample,
+        D_real=D_real,
+        D_logit_real=D_logit_real,
+        D_fake=D_fake,
+        D_logit_fake=D_logit_fake,
+        D_loss=D_loss,
+        G_loss=G_loss,
+        updates=[update for one in passes.values() for update in one.updates],
+        fake=passes.get("fake"),
+    )
 
 
 def read(variables: Sequence[Any]) -> Weights:

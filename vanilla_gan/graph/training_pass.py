@@ -18,6 +18,8 @@ class TrainingPass:
       seed: the run's.
       iteration: the iteration that is trained, int64 scalar tensor.
       updates: operations that must run with the step, in the order in which layers added them.
+      layers: input and sum of each layer with trained variables, in the order of their application;
+        a sum is what the layer makes of its input before the activation.
       bfloat16: whether the session computes products and convolutions in bfloat16.
     """
 
@@ -25,6 +27,7 @@ class TrainingPass:
     seed: int
     iteration: Any
     updates: list[Any] = dataclasses.field(default_factory=list)
+    layers: list[tuple[Any, Any]] = dataclasses.field(default_factory=list)
     bfloat16: bool = False
 
     def seed_for(self, name: str) -> Any:

@@ -40,7 +40,7 @@ def generator(z: Any, config: Any, training: Any) -> Any:
     """
     init = config.init
     with tf.variable_scope("generator"):
-        h = dense(z, 7 * 7 * 256, "dense", init, bias=False)
+        h = dense(z, 7 * 7 * 256, "dense", init, training, bias=False)
         h = leaky_relu(batch_norm(h, "bn0", training), SLOPE, training)
         h = tf.reshape(h, [-1, 7, 7, 256])
         h = conv2d_transpose(h, 128, 5, "deconv0", init, training)  # [B, 7, 7, 128]
@@ -73,7 +73,7 @@ def discriminator(x: Any, config: Any, training: Any) -> tuple[Any, Any]:
         h = conv2d(h, 128, 5, "conv1", init, training, stride=2)
         h = leaky_relu(h, SLOPE, training)
         h = dropout(h, rate, "dropout1", training)  # [B, 7, 7, 128]
-        logit = dense(flatten(h), 1, "logit", init)  # [B, 1]
+        logit = dense(flatten(h), 1, "logit", init, training)  # [B, 1]
 
         return tf.sigmoid(logit), logit
 
@@ -129,6 +129,7 @@ SYSTEM = System(
     short_batches=True,
     two_modes=True,
     joint_updates=True,
+    separate_images=True,
     fixed_picture_noise=True,
     last_picture=True,
 )

@@ -1,0 +1,80 @@
+"""One pass back through the discriminator for both losses, against a pass for each."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from vanilla_gan.config import LOSSES, RunConfig
+from vanilla_gan.graph.gan import build_gan, owned_variables
+from vanilla_gan.graph.joint import gradients_of_separate_images
+from vanilla_gan.graph.layers import batch_norm, dense
+from vanilla_gan.graph.step import forward
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.variables import weight_var
+from vanilla_gan.systems import SYSTEMS
+
+CONV = SYSTEMS["conv"]
+B, Z_DIM = 6, 5
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_gradients_are_those_of_two_passes(loss):
+    config = RunConfig(system="conv", z_dim=Z_DIM, loss=loss, label_smoothing=0.2).resolved()
+    stream = np.random.RandomState(1)
+    X = np.float32(stream.uniform(-1, 1, (B, 784)))
+    Z = np.float32(stream.normal(size=(B, Z_DIM)))
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(2)
+        X, Z = tf.constant(X), tf.constant(Z)
+        step = forward(CONV, config, X, Z, None, tf.constant(3, tf.int64), reuse=False)
+        theta = owned_variables(CONV.theta_D, CONV.theta_G)
+        expected = tf.gradients(step.D_loss, theta[0]), tf.gradients(step.G_loss, theta[1])
+        got = gradients_of_separate_images(step, *theta)
+        session.run(tf.global_variables_initializer())
+        # Larger biases and factors than the first ones, so that the samples differ.
+        for variable in tf.trainable_variables():
+            noise = stream.normal(0, 0.1, variable.shape.as_list())
+            session.run(variable.assign_add(np.float32(noise)))
+        got, expected, factors = session.run(
+            [got, expected, tf.gradients(step.G_loss, step.D_logit_fake)]
+        )
+    assert np.ptp(factors) > 0.01
+    for ours, theirs in zip(got[0] + got[1], expected[0] + expected[1], strict=True):
+        scale = np.abs(theirs).max()
+        assert scale > 0
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
+
+
+def _built(discriminator, **changes):
+    system = dataclasses.replace(CONV, discriminator=discriminator, **changes)
+    config = RunConfig(system="conv", z_dim=Z_DIM, seed=0).resolved()
+    with tf.Graph().as_default():
+        build_gan(system, config, 0)
+
+
+def test_a_discriminator_that_mixes_images_is_refused():
+    def discriminator(x, config, training):
+        h = batch_norm(dense(x, 3, "hidden", config.init, training), "norm", training)
+        logit = dense(h, 1, "logit", config.init, training)
+        return tf.sigmoid(logit), logit
+
+    theta_D = ("hidden/kernel", "hidden/bias", "norm/gamma", "norm/beta")
+    theta_D += ("logit/kernel", "logit/bias")
+    with pytest.raises(ValueError, match="has a batch norm, which mixes images"):
+        _built(discriminator, theta_D=theta_D)
+    _built(discriminator, theta_D=theta_D, separate_images=False)
+
+
+def test_a_layer_that_does_not_tell_its_pass_is_refused():
+    def discriminator(x, config, training):
+        h = tf.matmul(x, weight_var([784, 3], "untold", config.init))
+        logit = dense(h, 1, "logit", config.init, training)
+        return tf.sigmoid(logit), logit
+
+    theta_D = ("untold", "logit/kernel", "logit/bias")
+    with pytest.raises(ValueError, match=r"no layer told its pass of \['untold'\]"):
+        _built(discriminator, theta_D=theta_D)
+    _built(discriminator, theta_D=theta_D, separate_images=False)
