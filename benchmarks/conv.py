@@ -71,7 +71,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     flags.add_argument("--rounds", type=int, default=3)
-    flags.add_argument("--steps", type=int, default=10, help="steps a chunk")
+    flags.add_argument(
+        "--steps", type=int, default=30, help="steps a chunk; one picture of the package"
+    )
     flags.add_argument("--chunks", type=int, default=3, help="timed chunks a process")
     flags.add_argument("--data_dir", default=os.environ.get("VANILLA_GAN_DATA") or "data")
     flags.add_argument(
