@@ -257,6 +257,19 @@ def test_dropout_zeroes_its_share_and_scales_the_rest(layer):
     assert not dropped.all(axis=1).any()
 
 
+@pytest.mark.parametrize("columns", [512, 511])
+def test_values_are_dropped_independently_of_one_another(layer, columns):
+    """They share random bytes: neighbours in the draws, and those half the layer away."""
+    got = layer(build_dropout, [None, columns])
+    dropped = (got.run(got.built, np.ones((512, columns), np.float32)) == 0).ravel()
+    half = (dropped.size + 1) // 2
+    assert abs(dropped.mean() - RATE) < 5 * (RATE * (1 - RATE) / dropped.size) ** 0.5
+    both = RATE**2 + (1 - RATE) ** 2
+    for shift in (1, 2, columns, half - 1, half, half + 1):
+        agree = (dropped[shift:] == dropped[:-shift]).mean()
+        assert abs(agree - both) < 5 * (both * (1 - both) / (dropped.size - shift)) ** 0.5
+
+
 def test_a_rate_just_below_one_drops_nearly_all(layer):
     got = layer(lambda x, it: build_dropout(x, it, rate=1 - 2**-20), [None, 41])
     out = got.run(got.built, X)

@@ -149,13 +149,20 @@ def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> An
     """
     if training is None or rate == 0.0:
         return x
-    # 16 bits a value, two from each draw: `rate` is met to 1e-5, in half the time.
-    size = tf.size(x)
-    pairs = tf.random.stateless_uniform(
-        [(size + 1) // 2], training.seed_for(name), None, None, tf.uint32
+    half = (tf.size(x) + 1) // 2
+    draws = tf.random.stateless_uniform(
+        [(2 * half + 4) // 4], training.seed_for(name), None, None, tf.uint32
     )
-    draws = tf.reshape(tf.bitcast(pairs, tf.uint16), [-1])[:size]
-    kept = tf.reshape(draws, tf.shape(x)) >= np.uint16(min(round(rate * 2**16), 2**16 - 1))
+    # A value needs 16 bits for its rate to be met to 1e-5, and random bits are dear. So each byte
+    # is the high one of a value and the low one of another, half the layer away. The low one
+    # decides where the high one is a tie, once in 256 times: two values share too little to be seen.
+    octets = tf.reshape(tf.bitcast(draws, tf.uint8), [-1])
+    threshold = np.uint16(min(round(rate * 2**16), 2**16 - 1))
+    halves = []
+    for first in (0, 1):
+        pairs = tf.reshape(octets[first : first + 2 * half], [half, 2])
+        halves.append(tf.bitcast(pairs, tf.uint16) >= threshold)
+    kept = tf.reshape(tf.concat(halves, axis=0)[: tf.size(x)], tf.shape(x))
     # A factor, and not a choice between two tensors: half the passes over the layer.
     return x * (tf.cast(kept, tf.float32) * (1.0 / (1.0 - rate)))
 
