@@ -155,7 +155,7 @@ def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> An
     )
     # A value needs 16 bits for its rate to be met to 1e-5, and random bits are dear. So each byte
     # is the high one of a value and the low one of another, half the layer away. The low one
-    # decides where the high one is a tie, once in 256 times: two values share too little to be seen.
+    # decides where the high one is a tie, once in 256 times: what two values share is not seen.
     octets = tf.reshape(tf.bitcast(draws, tf.uint8), [-1])
     threshold = np.uint16(min(round(rate * 2**16), 2**16 - 1))
     halves = []
