@@ -3,20 +3,20 @@
     .venv/bin/python benchmarks/profile.py [--system conv] [--precision bfloat16] [--names]
 
 One operation at a time, so that none waits for another one; the first column is what an operation
-took itself. A matrix product of this size has one thread, a convolution all cores even so. Tracing
-adds some microseconds to each, so that the sum is more than such an iteration takes.
+took itself, in one thread. Tracing adds some microseconds to each, so that the sum is more than
+such an iteration takes.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
-import os
 import statistics
 from typing import Any
 
 import numpy as np
 
+from vanilla_gan.cli import set_environment
 from vanilla_gan.config import PRECISIONS, RunConfig
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import SYSTEMS
@@ -75,9 +75,7 @@ def main() -> None:
     flags.add_argument("--names", action="store_true", help="each operation, not each kind")
     flags.add_argument("--rows", type=int, default=20, help="how many of them")
     options = flags.parse_args()
-    # As `vanilla_gan.cli` has it.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
+    set_environment()
     iterations = options.iterations or (4 if options.system == "conv" else 100)
     config = RunConfig(
         system=options.system,

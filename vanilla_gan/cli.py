@@ -29,12 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit status: 0 done, 1 failed, 2 wrong usage, 128 + N stopped by signal N.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    # TensorFlow's chatter about the processor is no news; its errors still come through.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
-    # device that anything makes in it, which is one for folding constants while a graph is built,
-    # with as many threads as there are cores: --intra_op_threads would mean nothing.
-    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
+    set_environment()
     try:
         _run(words)
     except VanillaGanError as error:
@@ -48,6 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"{_PROGRAM}: interrupted before the work began; nothing was changed")
         return 130
     return 0
+
+
+def set_environment() -> None:
+    """Sets what TensorFlow reads in the environment, unless the user has; before it is loaded."""
+    # Its chatter about the processor is no news; its errors still come through.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
+    # device that anything makes in it, which is one for folding constants while a graph is built,
+    # with as many threads as there are cores: --intra_op_threads would mean nothing.
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 
 
 def _run(words: list[str]) -> None:

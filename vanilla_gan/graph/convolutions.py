@@ -16,16 +16,17 @@ def convolution(x: Any, kernel: Any, stride: int, *, bfloat16: bool = False) -> 
     """Returns a "SAME" convolution, [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), F].
 
     Args:
-      x: images.
+      x: images; H, W and C are known.
       kernel: float32 [size, size, C, F].
       stride: of both directions.
       bfloat16: whether the session computes in bfloat16.
     """
+    sides = x.shape.as_list()[1:3]
 
     @tf.custom_gradient
     def convolved(x: Any, kernel: Any) -> Any:
         def gradient(dy: Any) -> tuple[Any, Any]:
-            dx = _images_from(dy, kernel, tf.shape(x), x.shape, stride)
+            dx = _images_from(dy, kernel, sides, stride)
             return dx, _kernel_gradient(x, dy, kernel.shape.as_list(), stride, bfloat16)
 
         return tf.nn.conv2d(x, kernel, strides=stride, padding="SAME"), gradient
@@ -42,9 +43,7 @@ def transposed_convolution(x: Any, kernel: Any, stride: int, *, bfloat16: bool =
       stride: of both directions.
       bfloat16: whether the session computes in bfloat16.
     """
-    _, height, width, _ = x.shape.as_list()
-    filters = kernel.shape.as_list()[2]
-    static = [None, height * stride, width * stride, filters]
+    sides = [side * stride for side in x.shape.as_list()[1:3]]
 
     @tf.custom_gradient
     def convolved(x: Any, kernel: Any) -> Any:
@@ -52,25 +51,25 @@ def transposed_convolution(x: Any, kernel: Any, stride: int, *, bfloat16: bool =
             dx = tf.nn.conv2d(dy, kernel, strides=stride, padding="SAME")
             return dx, _kernel_gradient(dy, x, kernel.shape.as_list(), stride, bfloat16)
 
-        shape = tf.stack([tf.shape(x)[0], *static[1:]])
-        return _images_from(x, kernel, shape, tf.TensorShape(static), stride), gradient
+        return _images_from(x, kernel, sides, stride), gradient
 
     return convolved(x, kernel)
 
 
-def _images_from(dy: Any, kernel: Any, shape: Any, static: Any, stride: int) -> Any:
+def _images_from(dy: Any, kernel: Any, sides: list[int], stride: int) -> Any:
     """Returns the gradient of a convolution with respect to its images, [B, H, W, C].
 
     Args:
       dy: gradient of the result, [B, H', W', F].
       kernel: of the convolution, [size, size, C, F].
-      shape: of the images, int32 [4], and as far as it is known without running the graph: static.
+      sides: height and width of the images.
       stride: of the convolution.
     """
     size, _, channels, _ = kernel.shape.as_list()
-    doubled = [2 * side for side in dy.shape.as_list()[1:3]] == static.as_list()[1:3]
+    doubled = [2 * side for side in dy.shape.as_list()[1:3]] == sides
     if stride == 2 and size == 5 and channels == 1 and doubled:
         return _grey_images_from(dy, kernel)
+    shape = tf.stack([tf.shape(dy)[0], *sides, channels])
     return tf.nn.conv2d_transpose(dy, kernel, shape, strides=stride, padding="SAME")
 
 

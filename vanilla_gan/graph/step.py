@@ -61,8 +61,8 @@ def forward(
     """
     passes: dict[str, TrainingPass] = {}
     if system.two_modes:
+        bfloat16 = config.precision == "bfloat16"
         for name in ("generator", "real", "fake"):
-            bfloat16 = config.precision == "bfloat16"
             passes[name] = TrainingPass(name, config.seed, iteration, bfloat16=bfloat16)
 
     def inputs(name: str) -> dict[str, Any]:

@@ -45,13 +45,9 @@ def generator(z: Any, config: Any, training: Any) -> Any:
         h = tf.reshape(h, [-1, 7, 7, 256])
         h = conv2d_transpose(h, 128, 5, "deconv0", init, training)  # [B, 7, 7, 128]
         h = leaky_relu(batch_norm(h, "bn1", training), SLOPE, training)
-        h = conv2d_transpose(
-            h, 64, 5, "deconv1", init, stride=2, training=training
-        )  # [B, 14, 14, 64]
+        h = conv2d_transpose(h, 64, 5, "deconv1", init, training, stride=2)  # [B, 14, 14, 64]
         h = leaky_relu(batch_norm(h, "bn2", training), SLOPE, training)
-        h = conv2d_transpose(
-            h, 1, 5, "deconv2", init, stride=2, training=training
-        )  # [B, 28, 28, 1]
+        h = conv2d_transpose(h, 1, 5, "deconv2", init, training, stride=2)  # [B, 28, 28, 1]
 
         return tf.reshape(tf.nn.tanh(h), [-1, X_dim])
 
