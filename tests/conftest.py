@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import offline
 import pytest
+from one_layer import Layer
 
 from vanilla_gan.training.recorder import Recorder
 
@@ -86,6 +87,19 @@ def trained_run(
         return out
 
     return folder
+
+
+@pytest.fixture
+def layer() -> Iterator[Callable[..., Layer]]:
+    """Returns a function that makes a Layer, closed behind the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*of) -> Layer:
+            made = Layer(*of)
+            stack.callback(made.session.close)
+            return made
+
+        yield make
 
 
 @pytest.fixture

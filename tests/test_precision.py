@@ -6,28 +6,17 @@ import json
 
 import numpy as np
 import pytest
+from bfloat16 import CPU, needs_bfloat16
 from offline import read_variables, train
 
 from vanilla_gan.config import RunConfig
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.generator import Generator
+from vanilla_gan.graph.gan import build_gan
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training import session
-from vanilla_gan.training.session import Device, check_precision, config_proto
-
-CPU = Device("/CPU:0", "a test")
-
-
-def _computes_in_bfloat16() -> bool:
-    try:
-        check_precision("bfloat16", CPU)
-    except DeviceError:
-        return False
-    return True
-
-
-needs_bfloat16 = pytest.mark.skipif(
-    not _computes_in_bfloat16(), reason="this processor would only emulate bfloat16"
-)
+from vanilla_gan.training.session import Device, check_precision, config_proto, open_session
 
 
 @pytest.mark.parametrize(
@@ -138,3 +127,40 @@ def test_the_same_seed_gives_the_same_bits(offline_data_dir, tmp_path):
     ]
     one, two = ((run.out / "losses.csv").read_bytes() for run in runs)
     assert one == two
+
+
+def _gradients(system, precision):
+    """Returns both losses' gradients by name, for a batch of random images and fixed weights."""
+    config = RunConfig(system=system, precision=precision, seed=0).resolved().counted(55_000)
+    stream, batch = np.random.RandomState(0), config.resolved_int("batch_size")
+    with tf.Graph().as_default() as graph:
+        gan = build_gan(SYSTEMS[system], config, 0)
+        gradients = {
+            variable.op.name: tf.gradients(loss, variable)[0]
+            for loss, theta in ((gan.D_loss, gan.theta_D), (gan.G_loss, gan.theta_G))
+            for variable in theta
+        }
+        feeds = {
+            gan.X: stream.rand(batch, 784) ** 3,
+            gan.Z: stream.uniform(-1, 1, (batch, config.resolved_int("z_dim"))),
+        }
+        if gan.y is not None:
+            feeds[gan.y] = np.eye(10)[stream.randint(0, 10, batch)]
+        if gan.iteration is not None:
+            feeds[gan.iteration] = 3
+        with open_session(graph, config, CPU) as opened:
+            opened.run(gan.init)
+            # Nearly undecided, as it begins, the discriminator's losses pull against each other.
+            for variable in [*gan.theta_D, *gan.theta_G]:
+                noise = stream.normal(0, 0.02, variable.shape.as_list())
+                opened.run(variable.assign_add(noise.astype(np.float32)))
+            return opened.run(gradients, feeds)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_each_gradient_is_near_that_of_float32(system):
+    exact, rounded = (_gradients(system, precision) for precision in ("float32", "bfloat16"))
+    for name, gradient in exact.items():
+        error = np.linalg.norm(rounded[name] - gradient) / np.linalg.norm(gradient)
+        assert error < 0.12, f"{name}: off by {error:.0%}"

@@ -1,4 +1,4 @@
-"""Convolutions of images, float32 [B, H, W, C], for training: with their gradients, and fast.
+"""Convolutions of images, [B, H, W, C], for training: with their gradients, and fast.
 
 The sums are those of `tf.nn.conv2d` and `tf.nn.conv2d_transpose` with "SAME" padding; some are
 formed by another operation, which TensorFlow 2.21 has a faster kernel for on processors, so in
@@ -12,14 +12,13 @@ from typing import Any
 from vanilla_gan.graph.tf1 import tf
 
 
-def convolution(x: Any, kernel: Any, stride: int, *, bfloat16: bool = False) -> Any:
+def convolution(x: Any, kernel: Any, stride: int) -> Any:
     """Returns a "SAME" convolution, [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), F].
 
     Args:
-      x: images; H, W and C are known.
-      kernel: float32 [size, size, C, F].
+      x: images, float32 or bfloat16; H, W and C are known.
+      kernel: [size, size, C, F], of the same type, which the result has too.
       stride: of both directions.
-      bfloat16: whether the session computes in bfloat16.
     """
     sides = x.shape.as_list()[1:3]
 
@@ -27,21 +26,20 @@ def convolution(x: Any, kernel: Any, stride: int, *, bfloat16: bool = False) -> 
     def convolved(x: Any, kernel: Any) -> Any:
         def gradient(dy: Any) -> tuple[Any, Any]:
             dx = _images_from(dy, kernel, sides, stride)
-            return dx, _kernel_gradient(x, dy, kernel.shape.as_list(), stride, bfloat16)
+            return dx, _kernel_gradient(x, dy, kernel.shape.as_list(), stride)
 
         return tf.nn.conv2d(x, kernel, strides=stride, padding="SAME"), gradient
 
     return convolved(x, kernel)
 
 
-def transposed_convolution(x: Any, kernel: Any, stride: int, *, bfloat16: bool = False) -> Any:
+def transposed_convolution(x: Any, kernel: Any, stride: int) -> Any:
     """Returns what `convolution` makes of a gradient: [B, H, W, C] -> [B, H*stride, W*stride, F].
 
     Args:
-      x: images, or features of them; H, W and C are known.
-      kernel: float32 [size, size, F, C].
+      x: images, or features of them, float32 or bfloat16; H, W and C are known.
+      kernel: [size, size, F, C], of the same type, which the result has too.
       stride: of both directions.
-      bfloat16: whether the session computes in bfloat16.
     """
     sides = [side * stride for side in x.shape.as_list()[1:3]]
 
@@ -49,7 +47,7 @@ def transposed_convolution(x: Any, kernel: Any, stride: int, *, bfloat16: bool =
     def convolved(x: Any, kernel: Any) -> Any:
         def gradient(dy: Any) -> tuple[Any, Any]:
             dx = tf.nn.conv2d(dy, kernel, strides=stride, padding="SAME")
-            return dx, _kernel_gradient(dy, x, kernel.shape.as_list(), stride, bfloat16)
+            return dx, _kernel_gradient(dy, x, kernel.shape.as_list(), stride)
 
         return _images_from(x, kernel, sides, stride), gradient
 
@@ -94,20 +92,20 @@ def _grey_images_from(dy: Any, kernel: Any) -> Any:
     return tf.nn.depth_to_space(tf.nn.conv2d(dy, four, strides=1, padding="SAME"), 2)
 
 
-def _kernel_gradient(x: Any, dy: Any, shape: list[int], stride: int, bfloat16: bool) -> Any:
+def _kernel_gradient(x: Any, dy: Any, shape: list[int], stride: int) -> Any:
     """Returns the gradient of a convolution with respect to its kernel.
+
+    In bfloat16 TensorFlow's kernel for this gradient is no faster than in float32, but that for
+    convolutions is. So each channel becomes an image, and the batch its channels.
 
     Args:
       x: its images, [B, H, W, C].
       dy: gradient of its result, [B, H', W', F].
       shape: of the kernel, [size, size, C, F].
       stride: of the convolution.
-      bfloat16: whether the session computes in bfloat16. TensorFlow's kernel for this gradient is
-        no faster in it than in float32, but that for convolutions is. So each channel becomes an
-        image, and the batch its channels.
     """
     size, _, channels, _ = shape
-    if not bfloat16 or channels == 1:
+    if x.dtype != tf.bfloat16 or channels == 1:
         return tf.nn.conv2d_backprop_filter(x, shape, dy, [1, stride, stride, 1], "SAME")
     pads = []
     for side, result_side in zip(x.shape.as_list()[1:3], dy.shape.as_list()[1:3], strict=True):

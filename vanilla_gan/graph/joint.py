@@ -10,6 +10,9 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems.system import System
 
 Gradients = list[Any]
+# In a gradient of the weights that is far below Adam's epsilon, and float32 has room for another
+# 1e-23 on the way back.
+LEAST_DERIVATIVE = 1e-15
 
 
 def joint_solvers(
@@ -45,9 +48,8 @@ def gradients_of_separate_images(
     """Returns both losses' gradients, from one pass back through the discriminator of samples.
 
     Both losses see a sample through its logit alone, and the discriminator sees each sample by
-    itself. So what they pass back to a layer differs by one factor for each sample, their
-    derivatives by its logit. What is passed back here is the derivative of the logit; each loss
-    gives its factor where the weights sum over the samples, and where the generator takes over.
+    itself. So what they pass back to it differs by one factor for each sample, the ratio of their
+    derivatives by its logit. D_loss's is passed back; the ratio comes in at the sample.
 
     Args:
       step: with the pass of the discriminator on samples.
@@ -58,32 +60,23 @@ def gradients_of_separate_images(
       `tf.gradients` forms, with other roundings.
 
     Raises:
-      ValueError: the samples are not looked at each by itself, or a variable of theta_D is in no
-        layer that told the pass of it.
+      ValueError: the discriminator mixes the samples.
     """
     assert step.fake is not None
     if step.fake.updates:
         raise ValueError("separate_images: the discriminator has a batch norm, which mixes images")
     logit = step.D_logit_fake
-    inputs, sums = (list(tensors) for tensors in zip(*step.fake.layers, strict=True))
-    (D_factor,) = tf.gradients(step.D_loss, logit)  # [B, 1]
-    (G_factor,) = tf.gradients(step.G_loss, logit)
-    *by_sums, by_samples = tf.gradients(logit, [*sums, step.G_sample])
+    (D_derivative,) = tf.gradients(step.D_loss, logit)  # [B, 1]
+    (G_derivative,) = tf.gradients(step.G_loss, logit)
+    passed = _not_zero(D_derivative)
+    *by_fake, by_samples = tf.gradients(logit, [*theta_D, step.G_sample], grad_ys=[passed])
     by_real = tf.gradients(step.D_loss, theta_D, stop_gradients=[logit])
-    by_fake = tf.gradients(
-        sums,
-        theta_D,
-        grad_ys=[derivative * _like(D_factor, derivative) for derivative in by_sums],
-        stop_gradients=inputs,
-    )
-    untold = [v.op.name for v, by in zip(theta_D, by_fake, strict=True) if by is None]
-    if untold:
-        raise ValueError(f"separate_images: no layer told its pass of {untold}")
     D_gradients = [real + fake for real, fake in zip(by_real, by_fake, strict=True)]
-    G_gradients = tf.gradients(step.G_sample, theta_G, grad_ys=[by_samples * G_factor])
-    return D_gradients, G_gradients
+    by_samples *= G_derivative / passed
+    return D_gradients, tf.gradients(step.G_sample, theta_G, grad_ys=[by_samples])
 
 
-def _like(factor: Any, tensor: Any) -> Any:
-    """Returns a factor for each sample, [B, 1], with as many axes as a tensor [B, ...]."""
-    return tf.reshape(factor, [-1] + [1] * (tensor.shape.rank - 1))
+def _not_zero(derivative: Any) -> Any:
+    """Returns derivatives that can be divided by: what is nearer to 0 becomes the least one."""
+    least = tf.fill(tf.shape(derivative), LEAST_DERIVATIVE)
+    return tf.where(tf.abs(derivative) < least, least, derivative)

@@ -1,7 +1,8 @@
-"""Layers made of `tf.get_variable`: dense, convolutions, batch norm, dropout, leaky ReLU.
+"""Layers made of `tf.get_variable`: dense, convolutions, batch norm, leaky ReLU.
 
 Each takes the name of the variable scope in which its variables stand, creates them, or reuses
-them where the scope around it says so. Images are float32 [B, H, W, C].
+them where the scope around it says so. Images are [B, H, W, C]. Variables are float32, and so is
+all else, but that a layer in training mode gives what its pass computes in.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from vanilla_gan.graph.convolutions import convolution, transposed_convolution
+from vanilla_gan.graph.dropout import Scaled
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.graph.variables import bias_var, scale_var, statistic_var, weight_var
@@ -21,7 +21,7 @@ EPSILON = 1e-3
 
 
 def dense(
-    x: Any,
+    x: Any | Scaled,
     units: int,
     name: str,
     init: str = "xavier",
@@ -29,22 +29,20 @@ def dense(
     *,
     bias: bool = True,
 ) -> Any:
-    """Returns a fully connected layer of `x`, float32 [B, n] -> [B, units], without activation.
+    """Returns a fully connected layer of `x`, [B, n] -> [B, units], without activation.
 
     Its variables are `NAME/kernel`, xavier, and `NAME/bias`, zero, as `tf.layers.dense` names them.
 
     Source: `tf.layers.dense` of TensorFlow 1.x with its defaults.
     """
     with tf.variable_scope(name):
-        kernel = weight_var([x.shape.as_list()[-1], units], "kernel", init)
-        y = tf.matmul(x, kernel)
-        if bias:
-            y = tf.nn.bias_add(y, bias_var([units], "bias"))
-        return _told(training, x, y)
+        kernel = weight_var([_values(x).shape.as_list()[-1], units], "kernel", init)
+        y = tf.matmul(*_factors(x, kernel, training))
+        return _with_bias(y, bias_var([units], "bias")) if bias else y
 
 
 def conv2d(
-    x: Any,
+    x: Any | Scaled,
     filters: int,
     size: int,
     name: str,
@@ -61,17 +59,16 @@ def conv2d(
 
     Source: `keras.layers.Conv2D`.
     """
-    channels = x.shape.as_list()[-1]
+    channels = _values(x).shape.as_list()[-1]
     with tf.variable_scope(name):
         kernel = weight_var(
             [size, size, channels, filters], "kernel", init, fan_in=size * size * channels
         )
-        bias = bias_var([filters], "bias")
         if training is None:
             y = tf.nn.conv2d(x, kernel, strides=stride, padding="SAME")
         else:
-            y = convolution(x, kernel, stride, bfloat16=training.bfloat16)
-        return _told(training, x, tf.nn.bias_add(y, bias))
+            y = convolution(*_factors(x, kernel, training), stride)
+        return _with_bias(y, bias_var([filters], "bias"))
 
 
 def conv2d_transpose(
@@ -100,12 +97,11 @@ def conv2d_transpose(
         if training is None:
             output_shape = tf.stack([tf.shape(x)[0], height * stride, width * stride, filters])
             return tf.nn.conv2d_transpose(x, kernel, output_shape, strides=stride, padding="SAME")
-        y = transposed_convolution(x, kernel, stride, bfloat16=training.bfloat16)
-        return _told(training, x, y)
+        return transposed_convolution(*_factors(x, kernel, training), stride)
 
 
 def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
-    """Returns `x`, float32 [B, H, W, C] or [B, C], normalised for each of its C channels.
+    """Returns `x`, [B, H, W, C] or [B, C], normalised for each of its C channels.
 
         gamma * (x - mean) / sqrt(variance + 1e-3) + beta
 
@@ -138,35 +134,6 @@ def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
         return normed if images is x else tf.reshape(normed, [-1, channels])
 
 
-def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> Any:
-    """Returns `x` with a share `rate` of its values set to 0 and the others times `1 / (1 - rate)`.
-
-    In inference, and where `rate` is 0, it is `x`. Which values are dropped follows from the run's
-    seed, the iteration, the pass and this layer's full name: nothing has to be saved to continue.
-
-    Source: Srivastava et al. 2014 (https://jmlr.org/papers/v15/srivastava14a.html), scaled in
-    training instead of in inference, as `keras.layers.Dropout`.
-    """
-    if training is None or rate == 0.0:
-        return x
-    half = (tf.size(x) + 1) // 2
-    draws = tf.random.stateless_uniform(
-        [(2 * half + 4) // 4], training.seed_for(name), None, None, tf.uint32
-    )
-    # A value needs 16 bits for its rate to be met to 1e-5, and random bits are dear. So each byte
-    # is the high one of a value and the low one of another, half the layer away. The low one
-    # decides where the high one is a tie, once in 256 times: what two values share is not seen.
-    octets = tf.reshape(tf.bitcast(draws, tf.uint8), [-1])
-    threshold = np.uint16(min(round(rate * 2**16), 2**16 - 1))
-    halves = []
-    for first in (0, 1):
-        pairs = tf.reshape(octets[first : first + 2 * half], [half, 2])
-        halves.append(tf.bitcast(pairs, tf.uint16) >= threshold)
-    kept = tf.reshape(tf.concat(halves, axis=0)[: tf.size(x)], tf.shape(x))
-    # A factor, and not a choice between two tensors: half the passes over the layer.
-    return x * (tf.cast(kept, tf.float32) * (1.0 / (1.0 - rate)))
-
-
 def leaky_relu(x: Any, slope: float, training: TrainingPass | None) -> Any:
     """Returns `x` where it is positive, and `slope * x` elsewhere; `slope` is above 0.
 
@@ -190,13 +157,38 @@ def leaky_relu(x: Any, slope: float, training: TrainingPass | None) -> Any:
     return activation(x)
 
 
-def _told(training: TrainingPass | None, x: Any, y: Any) -> Any:
-    """Returns a layer's sum, and tells the pass of it."""
-    if training is not None:
-        training.layers.append((x, y))
-    return y
-
-
-def flatten(x: Any) -> Any:
+def flatten(x: Any | Scaled) -> Any | Scaled:
     """Returns `x`, [B, ...], as [B, n]."""
+    if isinstance(x, Scaled):
+        return x._replace(values=flatten(x.values))
     return tf.reshape(x, [-1, math.prod(x.shape.as_list()[1:])])
+
+
+def _values(x: Any | Scaled) -> Any:
+    return x.values if isinstance(x, Scaled) else x
+
+
+def _factors(x: Any | Scaled, kernel: Any, training: TrainingPass | None) -> tuple[Any, Any]:
+    """Returns a layer's input and its kernel as their product takes them."""
+    if isinstance(x, Scaled):
+        x, kernel = x.values, kernel * x.factor
+    return (x, kernel) if training is None else training.rounded(x, kernel)
+
+
+def _with_bias(y: Any, bias: Any) -> Any:
+    """Returns `y`, [..., C], plus `bias`, float32 [C].
+
+    The gradient of `tf.nn.bias_add` adds up bfloat16 in bfloat16 (TensorFlow 2.21), which stands
+    still where the sum is some hundred times what is added: it was seen to lose half of a sum of
+    6,272. `tf.reduce_sum` adds up in float32.
+    """
+
+    @tf.custom_gradient
+    def added(y: Any, bias: Any) -> Any:
+        def gradient(dy: Any) -> tuple[Any, Any]:
+            axes = list(range(dy.shape.rank - 1))
+            return dy, tf.cast(tf.reduce_sum(dy, axes), tf.float32)
+
+        return tf.nn.bias_add(y, tf.cast(bias, y.dtype)), gradient
+
+    return added(y, bias)

@@ -61,9 +61,9 @@ def forward(
     """
     passes: dict[str, TrainingPass] = {}
     if system.two_modes:
-        bfloat16 = config.precision == "bfloat16"
+        images, bfloat16 = tf.shape(Z)[0], config.precision == "bfloat16"
         for name in ("generator", "real", "fake"):
-            passes[name] = TrainingPass(name, config.seed, iteration, bfloat16=bfloat16)
+            passes[name] = TrainingPass(name, config.seed, iteration, images, bfloat16=bfloat16)
 
     def inputs(name: str) -> dict[str, Any]:
         return network_inputs(system, y, passes.get(name))

@@ -17,18 +17,24 @@ class TrainingPass:
       name: tells it from the other passes of an iteration, which draw other numbers.
       seed: the run's.
       iteration: the iteration that is trained, int64 scalar tensor.
+      images: how many images the pass has, int32 scalar tensor.
       updates: operations that must run with the step, in the order in which layers added them.
-      layers: input and sum of each layer with trained variables, in the order of their application;
-        a sum is what the layer makes of its input before the activation.
-      bfloat16: whether the session computes products and convolutions in bfloat16.
+      bfloat16: whether layers compute in bfloat16: they round their inputs and kernels, add up in
+        float32, and give bfloat16. Variables, and what layers sum up over a batch for them, stay
+        float32.
     """
 
     name: str
     seed: int
     iteration: Any
+    images: Any
     updates: list[Any] = dataclasses.field(default_factory=list)
-    layers: list[tuple[Any, Any]] = dataclasses.field(default_factory=list)
     bfloat16: bool = False
+
+    def rounded(self, *tensors: Any) -> tuple[Any, ...]:
+        """Returns tensors in the type that this pass computes in."""
+        dtype = tf.bfloat16 if self.bfloat16 else tf.float32
+        return tuple(tf.cast(tensor, dtype) for tensor in tensors)
 
     def seed_for(self, name: str) -> Any:
         """Returns the seed of a stateless random operation, int64 [2].

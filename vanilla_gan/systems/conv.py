@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from vanilla_gan.graph.dropout import dropout
 from vanilla_gan.graph.layers import (
     batch_norm,
     conv2d,
     conv2d_transpose,
     dense,
-    dropout,
     flatten,
     leaky_relu,
 )
@@ -49,7 +49,7 @@ def generator(z: Any, config: Any, training: Any) -> Any:
         h = leaky_relu(batch_norm(h, "bn2", training), SLOPE, training)
         h = conv2d_transpose(h, 1, 5, "deconv2", init, training, stride=2)  # [B, 28, 28, 1]
 
-        return tf.reshape(tf.nn.tanh(h), [-1, X_dim])
+        return tf.reshape(tf.nn.tanh(tf.cast(h, tf.float32)), [-1, X_dim])
 
 
 def discriminator(x: Any, config: Any, training: Any) -> tuple[Any, Any]:
@@ -70,6 +70,7 @@ def discriminator(x: Any, config: Any, training: Any) -> tuple[Any, Any]:
         h = leaky_relu(h, SLOPE, training)
         h = dropout(h, rate, "dropout1", training)  # [B, 7, 7, 128]
         logit = dense(flatten(h), 1, "logit", init, training)  # [B, 1]
+        logit = tf.cast(logit, tf.float32)
 
         return tf.sigmoid(logit), logit
 

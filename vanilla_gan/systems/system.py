@@ -34,9 +34,8 @@ class System:
         `TrainingPass`, or None for inference; it needs `joint_updates`.
       joint_updates: whether both gradients come from one forward pass and are applied together;
         otherwise the generator's step sees the updated discriminator. It needs `shared_noise`.
-      separate_images: whether the discriminator looks at each image by itself, in layers of
-        `graph.layers` that are told of the pass: no batch norm. Then one pass back through it
-        serves both solvers. It needs `two_modes`.
+      separate_images: whether the discriminator looks at each image by itself: no batch norm. Then
+        one pass back through it serves both solvers. It needs `two_modes`.
       epoch_samples: whether a single sample is drawn after each epoch, and kept.
       fixed_picture_noise: whether all 4x4 pictures show the same noise, drawn from a stream apart
         and not from the one that training draws from.

@@ -1,0 +1,23 @@
+"""Whether this machine computes in bfloat16, which decides over the tests of that precision."""
+
+from __future__ import annotations
+
+import pytest
+
+from vanilla_gan.errors import DeviceError
+from vanilla_gan.training.session import Device, check_precision
+
+CPU = Device("/CPU:0", "a test")
+
+
+def _computes_in_bfloat16() -> bool:
+    try:
+        check_precision("bfloat16", CPU)
+    except DeviceError:
+        return False
+    return True
+
+
+needs_bfloat16 = pytest.mark.skipif(
+    not _computes_in_bfloat16(), reason="this processor would only emulate bfloat16"
+)

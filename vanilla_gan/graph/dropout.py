@@ -1,0 +1,79 @@
+"""Dropout, whose draws need not be saved and whose factor costs no passage over the layer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.training_pass import TrainingPass
+
+
+class Scaled(NamedTuple):
+    """What dropout leaves of a layer: `values` times `factor`, a number.
+
+    The next layer is linear, so it takes the factor into its kernel, which has fewer values.
+    """
+
+    values: Any
+    factor: float
+
+
+def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> Any | Scaled:
+    """Returns `x` with a share `rate` of its values set to 0 and the others times `1 / (1 - rate)`.
+
+    In inference, and where `rate` is 0, it is `x`. Which values are dropped follows from the run's
+    seed, the iteration, the pass and this layer's full name: nothing has to be saved to continue.
+
+    Source: Srivastava et al. 2014 (https://jmlr.org/papers/v15/srivastava14a.html), scaled in
+    training instead of in inference, as `keras.layers.Dropout`.
+
+    Args:
+      x: [B, ...], float32 or bfloat16; all but B is known.
+      rate: in [0, 1).
+      name: of the layer, within the current variable scope.
+      training: the pass in training mode; None for inference.
+    """
+    if training is None or rate == 0.0:
+        return x
+    sizes = x.shape.as_list()[1:]
+    # Not the size of `x` itself: so the bits are drawn while what `x` is made of is not there yet.
+    size = training.images * math.prod(sizes)
+    kept = tf.reshape(_at_least(rate, size, training.seed_for(name)), [-1, *sizes])
+    return Scaled(_kept_values(x, kept), 1.0 / (1.0 - rate))
+
+
+def _at_least(rate: float, size: Any, seed: Any) -> Any:
+    """Returns for each of `size` uniform draws whether it is at least `rate`, bool [size]."""
+    half = (size + 1) // 2
+    draws = tf.random.stateless_uniform([(2 * half + 4) // 4], seed, None, None, tf.uint32)
+    # A value needs 16 bits for its rate to be met to 1e-5, and random bits are dear. So each byte
+    # is the high one of a value and the low one of another, half the layer away. The low one
+    # decides where the high one is a tie, once in 256 times: what two values share is not seen.
+    octets = tf.reshape(tf.bitcast(draws, tf.uint8), [-1])
+    threshold = np.uint16(min(round(rate * 2**16), 2**16 - 1))
+    halves = []
+    for first in (0, 1):
+        pairs = tf.reshape(octets[first : first + 2 * half], [half, 2])
+        halves.append(tf.bitcast(pairs, tf.uint16) >= threshold)
+    return tf.concat(halves, axis=0)[:size]
+
+
+def _kept_values(x: Any, kept: Any) -> Any:
+    """Returns `x` where `kept`, bool of the same shape, and 0 elsewhere."""
+    *sizes, last = x.shape.as_list()[1:]
+    if x.dtype != tf.bfloat16 or last % 2:
+        return x * tf.cast(kept, x.dtype)
+    # TensorFlow 2.21 multiplies bfloat16 one value at a time, 0.36 ms for 1.6 million. Their bits,
+    # two values in an integer, it masks many at a time: 0.15 ms, and as much less on the way back.
+    pairs = [-1, *sizes, last // 2, 2]
+    ones = tf.bitcast(tf.reshape(tf.cast(kept, tf.uint16), pairs), tf.int32)
+    mask = ones * np.int32(0xFFFF)
+
+    def masked(values: Any) -> Any:
+        bits = tf.bitwise.bitwise_and(tf.bitcast(tf.reshape(values, pairs), tf.int32), mask)
+        return tf.reshape(tf.bitcast(bits, tf.bfloat16), [-1, *sizes, last])
+
+    return tf.custom_gradient(lambda values: (masked(values), masked))(x)
