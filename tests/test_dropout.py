@@ -35,13 +35,13 @@ def test_dropout_zeroes_its_share_and_scales_the_rest(layer):
 
 @pytest.mark.parametrize("columns", [512, 511])
 def test_values_are_dropped_independently_of_one_another(layer, columns):
-    """They share random bytes: neighbours in the draws, and those half the layer away."""
+    """They share random words, with those half the layer away, and bytes, a quarter away."""
     got = layer(build_dropout, [None, columns])
     dropped = (got.run(got.built, np.ones((512, columns), np.float32)) == 0).ravel()
-    half = (dropped.size + 1) // 2
+    quarter = (dropped.size + 3) // 4
     assert abs(dropped.mean() - RATE) < 5 * (RATE * (1 - RATE) / dropped.size) ** 0.5
     both = RATE**2 + (1 - RATE) ** 2
-    for shift in (1, 2, columns, half - 1, half, half + 1):
+    for shift in (1, 2, columns, *(n * quarter + d for n in (1, 2, 3) for d in (-1, 0, 1))):
         agree = (dropped[shift:] == dropped[:-shift]).mean()
         assert abs(agree - both) < 5 * (both * (1 - both) / (dropped.size - shift)) ** 0.5
 

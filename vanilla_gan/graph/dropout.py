@@ -41,24 +41,29 @@ def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> An
     sizes = x.shape.as_list()[1:]
     # Not the size of `x` itself: so the bits are drawn while what `x` is made of is not there yet.
     size = training.images * math.prod(sizes)
-    kept = tf.reshape(_at_least(rate, size, training.seed_for(name)), [-1, *sizes])
+    kept = tf.reshape(_kept(rate, size, training.seed_for(name)), [-1, *sizes])
     return Scaled(_kept_values(x, kept), 1.0 / (1.0 - rate))
 
 
-def _at_least(rate: float, size: Any, seed: Any) -> Any:
-    """Returns for each of `size` uniform draws whether it is at least `rate`, bool [size]."""
-    half = (size + 1) // 2
-    draws = tf.random.stateless_uniform([(2 * half + 4) // 4], seed, None, None, tf.uint32)
-    # A value needs 16 bits for its rate to be met to 1e-5, and random bits are dear. So each byte
-    # is the high one of a value and the low one of another, half the layer away. The low one
-    # decides where the high one is a tie, once in 256 times: what two values share is not seen.
+def _kept(rate: float, size: Any, seed: Any) -> Any:
+    """Returns for each of `size` values whether it is kept, with probability 1 - `rate`; bool.
+
+    Random bits are dear, so a word of 16 decides over two values: each is dropped in an interval of
+    length `rate`, and the two intervals have `rate`**2 in common. Each byte is the high one of a
+    word and the low one of another, which decides where the high one is a tie: at a rate of 0.3
+    that correlates values of two such words by 0.001.
+    """
+    words = (size + 3) // 4  # in each of two rows, which are a byte apart
+    draws = tf.random.stateless_uniform([(2 * words + 4) // 4], seed, None, None, tf.uint32)
     octets = tf.reshape(tf.bitcast(draws, tf.uint8), [-1])
-    threshold = np.uint16(min(round(rate * 2**16), 2**16 - 1))
-    halves = []
-    for first in (0, 1):
-        pairs = tf.reshape(octets[first : first + 2 * half], [half, 2])
-        halves.append(tf.bitcast(pairs, tf.uint16) >= threshold)
-    return tf.concat(halves, axis=0)[:size]
+    rows = [tf.reshape(octets[byte : byte + 2 * words], [words, 2]) for byte in (0, 1)]
+    drawn = tf.bitcast(tf.concat(rows, axis=0), tf.uint16)
+    until, begin, end = (
+        np.uint16(min(round(share * 2**16), 2**16 - 1))
+        for share in (rate, rate - rate**2, 2 * rate - rate**2)
+    )
+    first, second = drawn >= until, tf.logical_or(drawn < begin, drawn >= end)
+    return tf.concat([first, second], axis=0)[:size]
 
 
 def _kept_values(x: Any, kept: Any) -> Any:
