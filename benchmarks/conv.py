@@ -47,7 +47,7 @@ def timed(script: str, precision: str, *flags: str) -> list[float] | str:
 def table(found: dict[str, list[list[float]]]) -> str:
     """Returns what was found as a table: rounds of chunks by program."""
     rows = [
-        "| Program | ms a step, median | least | most | times Keras in float32 |",
+        "| Program | ms a step, median | least | most | times Keras in float32 [rounds] |",
         "|---|---|---|---|---|",
     ]
     for name, rounds in found.items():
@@ -57,7 +57,9 @@ def table(found: dict[str, list[list[float]]]) -> str:
             statistics.median(keras) / median
             for keras, median in zip(found.get(KERAS, []), medians, strict=False)
         ]
-        ratio = f"{statistics.median(ratios):.2f}" if ratios else ""
+        ratio = ""
+        if ratios:
+            ratio = f"{statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
         rows.append(
             f"| {name} | {statistics.median(chunks):.0f} | {chunks[0]:.0f} | {chunks[-1]:.0f} "
             f"| {ratio} |"
@@ -70,7 +72,7 @@ def main() -> None:
     flags = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    flags.add_argument("--rounds", type=int, default=3)
+    flags.add_argument("--rounds", type=int, default=5)
     flags.add_argument(
         "--steps", type=int, default=30, help="steps a chunk; one picture of the package"
     )
@@ -107,7 +109,8 @@ def main() -> None:
             "# The convolutional system beside Keras",
             "",
             "Made by `python benchmarks/conv.py`. Batch 128, Fashion-MNIST where it is there. Each",
-            "program in a process of its own, in turn; the ratio is taken within a round.",
+            "program in a process of its own, in turn. Ratios are taken within a round: the median",
+            "of all rounds, the least and the most.",
             "",
             *(f"- {line}" for line in described),
             *left_out,
