@@ -47,7 +47,7 @@ def timed(script: str, precision: str, *flags: str) -> list[float] | str:
 def table(found: dict[str, list[list[float]]]) -> str:
     """Returns what was found as a table: rounds of chunks by program."""
     rows = [
-        "| Program | ms a step, median | least | most | times Keras in float32 [rounds] |",
+        "| Program | ms a step, median | least | most | times Keras in float32 [by round] |",
         "|---|---|---|---|---|",
     ]
     for name, rounds in found.items():
@@ -58,7 +58,9 @@ def table(found: dict[str, list[list[float]]]) -> str:
             for keras, median in zip(found.get(KERAS, []), medians, strict=False)
         ]
         ratio = ""
-        if ratios:
+        if name == KERAS:
+            ratio = "1"
+        elif ratios:
             ratio = f"{statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
         rows.append(
             f"| {name} | {statistics.median(chunks):.0f} | {chunks[0]:.0f} | {chunks[-1]:.0f} "

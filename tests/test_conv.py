@@ -67,7 +67,7 @@ class Opened:
             self.gan = build_gan(CONV, config, config.seed)
             loop = build_loop(CONV, config, self.gan, images.shape)
             # The generator in training once more, to look at its output and its updates alone.
-            step = TrainingPass("test", 0, tf.constant(0, tf.int64), None)
+            step = TrainingPass("test", 0, tf.constant(0, tf.int64), tf.shape(self.gan.Z)[0])
             with tf1.variable_scope(tf1.get_variable_scope(), reuse=True):
                 self.G_training = conv.generator(self.gan.Z, config, step)
             self.updates = step.updates

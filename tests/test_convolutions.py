@@ -102,7 +102,7 @@ def _kinds(build, *shapes, dtype=tf.float32):
 
 
 def test_what_takes_the_other_forms():
-    """One channel is laid out of four; with bfloat16 no kernel gradient is left to TensorFlow's."""
+    """One channel is laid out of four; in bfloat16 many have no kernel gradient of TensorFlow's."""
     grey = [None, 28, 28, 1], [5, 5, 1, 6]
     colours = [None, 28, 28, 3], [5, 5, 3, 6]
     assert "DepthToSpace" in _kinds(lambda x, k: convolution(x, k, 2), *grey)

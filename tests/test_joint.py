@@ -19,7 +19,7 @@ CONV = SYSTEMS["conv"]
 B, Z_DIM = 6, 5
 
 
-def _both_ways(loss, logit_bias):
+def _both_ways(loss, logit_bias, spread=1):
     """Returns the logits of samples, and all gradients: ours, and those of a pass for each loss."""
     settings = {"z_dim": Z_DIM, "loss": loss, "label_smoothing": 0.2, "seed": 0}
     config = RunConfig(system="conv", **settings).resolved()
@@ -39,6 +39,8 @@ def _both_ways(loss, logit_bias):
             noise = stream.normal(0, 0.03, variable.shape.as_list())
             if variable.op.name == "discriminator/logit/bias":
                 noise = logit_bias
+            if variable.op.name == "discriminator/logit/kernel":
+                noise *= spread
             session.run(variable.assign_add(np.float32(noise)))
         return session.run([step.D_logit_fake, got[0] + got[1], expected])
 
@@ -55,6 +57,13 @@ def test_the_gradients_are_those_of_two_passes(loss):
     logits, got, expected = _both_ways(loss, [0.5])
     assert np.ptp(logits) > 0.2
     assert np.abs(logits).max() < 10  # `log` is NaN from 17 on
+    _assert_same(got, expected)
+
+
+def test_samples_that_are_found_out_stand_beside_others_that_are_not():
+    logits, got, expected = _both_ways("sigmoid_cross_entropy", [0.0], spread=100)
+    assert logits.min() < -8
+    assert logits.max() > 8
     _assert_same(got, expected)
 
 

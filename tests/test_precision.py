@@ -12,7 +12,9 @@ from offline import read_variables, train
 from vanilla_gan.config import RunConfig
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.generator import Generator
-from vanilla_gan.graph.gan import build_gan
+from vanilla_gan.graph.gan import owned_variables
+from vanilla_gan.graph.joint import gradients_of_separate_images
+from vanilla_gan.graph.step import forward
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training import session
@@ -129,32 +131,31 @@ def test_the_same_seed_gives_the_same_bits(offline_data_dir, tmp_path):
     assert one == two
 
 
-def _gradients(system, precision):
-    """Returns both losses' gradients by name, for a batch of random images and fixed weights."""
-    config = RunConfig(system=system, precision=precision, seed=0).resolved().counted(55_000)
-    stream, batch = np.random.RandomState(0), config.resolved_int("batch_size")
+def _gradients(name, precision):
+    """Returns the gradients of training by name, for a batch of random images and fixed weights."""
+    system, stream = SYSTEMS[name], np.random.RandomState(0)
+    config = RunConfig(system=name, precision=precision, seed=0).resolved().counted(55_000)
+    batch, z_dim = config.resolved_int("batch_size"), config.resolved_int("z_dim")
+    X, Z = stream.rand(batch, 784) ** 3, stream.uniform(-1, 1, (batch, z_dim))
+    y = np.eye(10)[stream.randint(0, 10, batch)] if system.conditional else None
     with tf.Graph().as_default() as graph:
-        gan = build_gan(SYSTEMS[system], config, 0)
-        gradients = {
-            variable.op.name: tf.gradients(loss, variable)[0]
-            for loss, theta in ((gan.D_loss, gan.theta_D), (gan.G_loss, gan.theta_G))
-            for variable in theta
-        }
-        feeds = {
-            gan.X: stream.rand(batch, 784) ** 3,
-            gan.Z: stream.uniform(-1, 1, (batch, config.resolved_int("z_dim"))),
-        }
-        if gan.y is not None:
-            feeds[gan.y] = np.eye(10)[stream.randint(0, 10, batch)]
-        if gan.iteration is not None:
-            feeds[gan.iteration] = 3
+        X, Z, y = (
+            value if value is None else tf.constant(value, tf.float32) for value in (X, Z, y)
+        )
+        step = forward(system, config, X, Z, y, tf.constant(3, tf.int64), reuse=False)
+        theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
+        if system.separate_images:
+            by_D, by_G = gradients_of_separate_images(step, theta_D, theta_G)
+        else:
+            by_D, by_G = tf.gradients(step.D_loss, theta_D), tf.gradients(step.G_loss, theta_G)
         with open_session(graph, config, CPU) as opened:
-            opened.run(gan.init)
+            opened.run(tf.global_variables_initializer())
             # Nearly undecided, as it begins, the discriminator's losses pull against each other.
-            for variable in [*gan.theta_D, *gan.theta_G]:
+            for variable in [*theta_D, *theta_G]:
                 noise = stream.normal(0, 0.02, variable.shape.as_list())
                 opened.run(variable.assign_add(noise.astype(np.float32)))
-            return opened.run(gradients, feeds)
+            names = [variable.op.name for variable in [*theta_D, *theta_G]]
+            return opened.run(dict(zip(names, [*by_D, *by_G], strict=True)))
 
 
 @needs_bfloat16
@@ -163,4 +164,6 @@ def test_each_gradient_is_near_that_of_float32(system):
     exact, rounded = (_gradients(system, precision) for precision in ("float32", "bfloat16"))
     for name, gradient in exact.items():
         error = np.linalg.norm(rounded[name] - gradient) / np.linalg.norm(gradient)
-        assert error < 0.12, f"{name}: off by {error:.0%}"
+        # A bias sums up what has been rounded once; a kernel far back, what has been many times.
+        limit = 0.04 if "b" in name.rpartition("/")[2] else 0.12
+        assert error < limit, f"{name}: off by {error:.1%}"

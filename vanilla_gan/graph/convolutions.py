@@ -96,7 +96,8 @@ def _kernel_gradient(x: Any, dy: Any, shape: list[int], stride: int) -> Any:
     """Returns the gradient of a convolution with respect to its kernel.
 
     In bfloat16 TensorFlow's kernel for this gradient is no faster than in float32, but that for
-    convolutions is. So each channel becomes an image, and the batch its channels.
+    convolutions is. So each channel becomes an image, and the batch its channels. A single channel
+    would be a single image, with no work for two cores.
 
     Args:
       x: its images, [B, H, W, C].

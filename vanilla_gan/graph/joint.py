@@ -10,8 +10,9 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems.system import System
 
 Gradients = list[Any]
-# In a gradient of the weights that is far below Adam's epsilon, and float32 has room for another
-# 1e-23 on the way back.
+# Stands for D_loss's derivative where that vanishes, so that there is a ratio to it. In a gradient
+# of the weights it is as good as nothing: Adam's epsilon is 1e-7 by default. And float32 has room
+# for another 1e-23 on the way back.
 LEAST_DERIVATIVE = 1e-15
 
 
@@ -57,7 +58,7 @@ def gradients_of_separate_images(
 
     Returns:
       The gradients of D_loss by theta_D and of G_loss by theta_G: the same sums as
-      `tf.gradients` forms, with other roundings.
+      `tf.gradients` forms, with other roundings. Where D_loss's are NaN, so are both.
 
     Raises:
       ValueError: the discriminator mixes the samples.

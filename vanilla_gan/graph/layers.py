@@ -38,7 +38,7 @@ def dense(
     with tf.variable_scope(name):
         kernel = weight_var([_values(x).shape.as_list()[-1], units], "kernel", init)
         y = tf.matmul(*_factors(x, kernel, training))
-        return _with_bias(y, bias_var([units], "bias")) if bias else y
+        return _with_bias(y, bias_var([units], "bias"), training) if bias else y
 
 
 def conv2d(
@@ -68,7 +68,7 @@ def conv2d(
             y = tf.nn.conv2d(x, kernel, strides=stride, padding="SAME")
         else:
             y = convolution(*_factors(x, kernel, training), stride)
-        return _with_bias(y, bias_var([filters], "bias"))
+        return _with_bias(y, bias_var([filters], "bias"), training)
 
 
 def conv2d_transpose(
@@ -175,13 +175,17 @@ def _factors(x: Any | Scaled, kernel: Any, training: TrainingPass | None) -> tup
     return (x, kernel) if training is None else training.rounded(x, kernel)
 
 
-def _with_bias(y: Any, bias: Any) -> Any:
+def _with_bias(y: Any, bias: Any, training: TrainingPass | None) -> Any:
     """Returns `y`, [..., C], plus `bias`, float32 [C].
 
     The gradient of `tf.nn.bias_add` adds up bfloat16 in bfloat16 (TensorFlow 2.21), which stands
     still where the sum is some hundred times what is added: it was seen to lose half of a sum of
-    6,272. `tf.reduce_sum` adds up in float32.
+    6,272. Those of a sum and `tf.reduce_sum` add up in float32, and round once. In training it is
+    still `tf.nn.bias_add` on the way forth, for the reason that `leaky_relu` gives: the gradient of
+    a sum would ask for the shape of `y`.
     """
+    if training is None:
+        return y + bias
 
     @tf.custom_gradient
     def added(y: Any, bias: Any) -> Any:

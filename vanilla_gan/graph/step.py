@@ -61,9 +61,10 @@ def forward(
     """
     passes: dict[str, TrainingPass] = {}
     if system.two_modes:
-        images, bfloat16 = tf.shape(Z)[0], config.precision == "bfloat16"
-        for name in ("generator", "real", "fake"):
-            passes[name] = TrainingPass(name, config.seed, iteration, images, bfloat16=bfloat16)
+        bfloat16 = config.precision == "bfloat16"
+        for name, inputs_of in (("generator", Z), ("real", X), ("fake", Z)):
+            n_images = tf.shape(inputs_of)[0]
+            passes[name] = TrainingPass(name, config.seed, iteration, n_images, bfloat16=bfloat16)
 
     def inputs(name: str) -> dict[str, Any]:
         return network_inputs(system, y, passes.get(name))

@@ -17,17 +17,17 @@ class TrainingPass:
       name: tells it from the other passes of an iteration, which draw other numbers.
       seed: the run's.
       iteration: the iteration that is trained, int64 scalar tensor.
-      images: how many images the pass has, int32 scalar tensor.
+      n_images: how many images the pass has, int32 scalar tensor.
       updates: operations that must run with the step, in the order in which layers added them.
       bfloat16: whether layers compute in bfloat16: they round their inputs and kernels, add up in
-        float32, and give bfloat16. Variables, and what layers sum up over a batch for them, stay
-        float32.
+        float32, and give bfloat16. Variables stay float32; a gradient for them is added up in
+        float32 and rounded once.
     """
 
     name: str
     seed: int
     iteration: Any
-    images: Any
+    n_images: Any
     updates: list[Any] = dataclasses.field(default_factory=list)
     bfloat16: bool = False
 
