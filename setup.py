@@ -37,7 +37,7 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["vanilla_gan", "vanilla_gan.*"]),
     package_data={
-        "vanilla_gan": ["py.typed", "*.json", "**/*.json", "results/report_assets/*"],
+        "vanilla_gan": ["py.typed", "*.json", "**/*.json", "report/assets/*"],
     },
     # Ranges for those who install the package beside others; constraints.txt holds exact versions.
     install_requires=[
@@ -62,5 +62,5 @@ setup(
             "selenium>=4.30",
         ],
     },
-    entry_points={"console_scripts": ["vanilla-gan = vanilla_gan.cli:main"]},
+    entry_points={"console_scripts": ["vanilla-gan = vanilla_gan.cli.main:main"]},
 )

@@ -24,18 +24,18 @@ from collections.abc import Callable
 import numpy as np
 from machine import describe
 
-from vanilla_gan.config import RunConfig
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.results.grid import GridRenderer
-from vanilla_gan.results.losses_csv import LossesCsv, begin_losses
-from vanilla_gan.results.pictures import picture_path
+from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.engines.in_graph import LoopEngine
+from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.session import choose_device
+from vanilla_gan.engines.stream import StepsDraw, Stream
+from vanilla_gan.runfolder.checkpoint import Checkpoints, run_state
+from vanilla_gan.runfolder.losses_csv import LossesCsv, begin_losses
+from vanilla_gan.runfolder.pictures import picture_path
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.checkpoint import Checkpoints, run_state
-from vanilla_gan.training.in_graph import LoopEngine
 from vanilla_gan.training.loop import MAX_CHECKPOINT_S, MIN_CHECKPOINT_S
-from vanilla_gan.training.model import open_model
-from vanilla_gan.training.session import choose_device
-from vanilla_gan.training.stream import StepsDraw, Stream
 
 IMAGES = 55_000
 BLOCK = 200

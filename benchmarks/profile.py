@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from vanilla_gan.cli import set_environment
-from vanilla_gan.config import PRECISIONS, RunConfig
+from vanilla_gan.cli.main import set_environment
+from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.session import choose_device
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.settings import PRECISIONS, RunConfig
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.model import open_model
-from vanilla_gan.training.session import choose_device
 
 N = 55_000
 

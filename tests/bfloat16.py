@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from vanilla_gan.engines.session import Device, check_precision
 from vanilla_gan.errors import DeviceError
-from vanilla_gan.training.session import Device, check_precision
 
 CPU = Device("/CPU:0", "a test")
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vanilla_gan.config import RunConfig
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import run
 
 VALIDATION_SIZE = 5000

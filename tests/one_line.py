@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vanilla_gan import cli
+from vanilla_gan.cli import main as cli
 
 
 def failure(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:

@@ -7,10 +7,10 @@ import pathlib
 
 import numpy as np
 
-from vanilla_gan.config import RunConfig
-from vanilla_gan.results.grid import save_grid
-from vanilla_gan.results.pictures import picture_path
-from vanilla_gan.training.record import RunRecord
+from vanilla_gan.drawing.grid import save_grid
+from vanilla_gan.runfolder.pictures import picture_path
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.settings import RunConfig
 
 STARTED = "2026-02-03T04:05:06+00:00"
 STARTED_S = 1770091506  # the same moment, in seconds since 1970

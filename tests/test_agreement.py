@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vanilla_gan.evaluation.agreement import (
+from vanilla_gan.agreement.published import published_runs
+from vanilla_gan.agreement.statistics import NAMES
+from vanilla_gan.agreement.verdicts import (
     ALLOWANCE,
     LOSS_MARKS,
     WIDEN,
@@ -15,8 +17,6 @@ from vanilla_gan.evaluation.agreement import (
     judge_recorded,
     loss_means,
 )
-from vanilla_gan.evaluation.statistics import NAMES
-from vanilla_gan.results.published import published_runs
 
 
 def test_a_verdict():

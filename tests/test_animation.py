@@ -8,9 +8,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from vanilla_gan.drawing.animation import frame_paths, is_frame, write_animation
+from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.errors import OutputError
-from vanilla_gan.results.animation import frame_paths, is_frame, write_animation
-from vanilla_gan.results.grid import GridRenderer
 
 Grey = np.ndarray
 

@@ -15,14 +15,9 @@ import pytest
 from forked import forked
 
 from vanilla_gan.errors import CheckpointError, OutputError
-from vanilla_gan.results.losses_csv import Mark
-from vanilla_gan.sealed_json import write_sealed
-from vanilla_gan.training.checkpoint import (
-    Checkpoints,
-    mark_of,
-    read_checkpoint,
-    run_state,
-)
+from vanilla_gan.runfolder.checkpoint import Checkpoints, mark_of, read_checkpoint, run_state
+from vanilla_gan.runfolder.losses_csv import Mark
+from vanilla_gan.storage.sealed_json import write_sealed
 
 INDEX, DATA = "model.ckpt.index", "model.ckpt.data-00000-of-00001"
 FILES = {INDEX, DATA, "state.npz", "manifest.json"}

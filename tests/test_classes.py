@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from vanilla_gan.evaluation.classes import class_entropy, class_shares, classes_covered
+from vanilla_gan.quality.classes import class_entropy, class_shares, classes_covered
 
 
 def test_shares():

@@ -13,14 +13,14 @@ from offline import data_files
 
 from vanilla_gan.data.dataset import Datasets
 from vanilla_gan.data.read import DataSource, read_data_sets
-from vanilla_gan.evaluation import trained_classifier
-from vanilla_gan.evaluation.classifier import FEATURES, build_classifier
-from vanilla_gan.evaluation.classifier_store import ClassifierStore, KeptClassifier, cache_folder
-from vanilla_gan.evaluation.classifier_training import train_classifier
-from vanilla_gan.evaluation.trained_classifier import open_classifier
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import shapes_of
-from vanilla_gan.npz import write_npz
+from vanilla_gan.quality import trained_classifier
+from vanilla_gan.quality.classifier import FEATURES, build_classifier
+from vanilla_gan.quality.classifier_store import ClassifierStore, KeptClassifier, cache_folder
+from vanilla_gan.quality.classifier_training import train_classifier
+from vanilla_gan.quality.trained_classifier import open_classifier
+from vanilla_gan.storage.npz import write_npz
 
 CHECKSUM = "0123456789abcdef" * 4
 
@@ -195,7 +195,7 @@ def test_that_of_other_data_or_of_another_version(folder, weights, shapes, monke
     ClassifierStore(folder, CHECKSUM).write(KeptClassifier(weights, 0.5))
     # As many first digits are the same.
     assert ClassifierStore(folder, CHECKSUM[:32] + "0" * 32).read(shapes, print) is None
-    monkeypatch.setattr("vanilla_gan.evaluation.classifier_store.VERSION", 999)
+    monkeypatch.setattr("vanilla_gan.quality.classifier_store.VERSION", 999)
     said = []
     assert ClassifierStore(folder, CHECKSUM).read(shapes, said.append) is None
     assert "it is of other data or another version of the classifier" in said[0]

@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from offline import TRAIN_SIZE, VALIDATION_SIZE, data_files, read_losses
 
-from vanilla_gan import __version__, cli
-from vanilla_gan.config import ENGINES, RunConfig
+from vanilla_gan import __version__
+from vanilla_gan.cli import main as cli
+from vanilla_gan.settings import ENGINES, RunConfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, "-m", "vanilla_gan"]

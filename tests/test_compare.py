@@ -16,9 +16,9 @@ import pytest
 from offline import train
 from wrong_programs import WRONG
 
-from vanilla_gan import cli
-from vanilla_gan.comparing import CompareConfig, as_dict, compare
-from vanilla_gan.results.agreement_table import agreement_table
+from vanilla_gan.agreement.compare import CompareConfig, as_dict, compare
+from vanilla_gan.agreement.table import agreement_table
+from vanilla_gan.cli import main as cli
 
 # One of each kind; the others are slow.
 FAST = (

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from vanilla_gan.config import RunConfig, default_data_dir, parse_device
 from vanilla_gan.errors import UsageError
+from vanilla_gan.settings import RunConfig, default_data_dir, parse_device
 
 COUNTS = [
     "iters",
@@ -206,5 +206,5 @@ def test_devices(device, parsed):
 
 
 def test_imports_no_tensorflow():
-    code = "import sys, vanilla_gan.config; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, vanilla_gan.settings; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,17 +17,17 @@ import tensorflow as tf
 from numpy_layers import convolved, leaky, normed, sigmoid, spread
 from offline import idx, recording, train
 
-from vanilla_gan.config import ENGINES, RunConfig
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.engines.feed import FeedEngine
+from vanilla_gan.engines.in_graph import LoopEngine
+from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.graph.weights import assign_weights
+from vanilla_gan.settings import ENGINES, RunConfig
 from vanilla_gan.systems import SYSTEMS, conv
-from vanilla_gan.training.feed import FeedEngine
-from vanilla_gan.training.in_graph import LoopEngine
-from vanilla_gan.training.stream import StepsDraw
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONV = SYSTEMS["conv"]

@@ -9,11 +9,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.errors import OutputError
-from vanilla_gan.results import curves
-from vanilla_gan.results.curves import save_losses
-from vanilla_gan.results.losses_csv import LossRows
-from vanilla_gan.results.published import published_runs
+from vanilla_gan.report import curves
+from vanilla_gan.report.curves import save_losses
+from vanilla_gan.runfolder.losses_csv import LossRows
 
 BLUE, ORANGE, GREY = (0x17, 0x64, 0xAB), (0xB8, 0x43, 0x0B), (0xD9, 0xD9, 0xD9)
 

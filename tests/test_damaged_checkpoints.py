@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vanilla_gan.errors import CheckpointError
-from vanilla_gan.training.checkpoint import Checkpoints
+from vanilla_gan.runfolder.checkpoint import Checkpoints
 
 SEEDS = range(10)
 DAMAGES_PER_SEED = 50

@@ -13,8 +13,8 @@ import threading
 import numpy as np
 import pytest
 
-from vanilla_gan.data import catalog
-from vanilla_gan.data.download import fetch
+from vanilla_gan.data.download import catalog
+from vanilla_gan.data.download.download import fetch
 from vanilla_gan.data.folder import find, load, load_entry, read_folder
 from vanilla_gan.errors import DataError, DownloadError
 

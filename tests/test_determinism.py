@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from offline import Run, read_variables, train
 
-from vanilla_gan.config import ENGINES
+from vanilla_gan.settings import ENGINES
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 ITERS = 60

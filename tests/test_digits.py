@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vanilla_gan.data import digits
+from vanilla_gan.data.digits import digits
 from vanilla_gan.errors import DataError, OutputError
 
 IMAGES = npt.NDArray[np.uint8]

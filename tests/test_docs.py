@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from vanilla_gan import cli
+from vanilla_gan.cli import main as cli
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMALLER = {

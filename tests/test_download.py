@@ -24,8 +24,8 @@ import urllib.parse
 import numpy as np
 import pytest
 
-from vanilla_gan.data.download import fetch
-from vanilla_gan.data.transfer import Deadline
+from vanilla_gan.data.download.download import fetch
+from vanilla_gan.data.download.transfer import Deadline
 from vanilla_gan.errors import DownloadError
 
 NAME = "train-images-idx3-ubyte"

@@ -13,14 +13,15 @@ import pytest
 from offline import data_files, initial_weights
 from one_line import failure
 
-from vanilla_gan import cli
+from vanilla_gan.cli import main as cli
 from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.evaluation.quality import Figures
-from vanilla_gan.evaluation.samples import STREAM
-from vanilla_gan.generator import Generator
-from vanilla_gan.results.grid import grid_layout
-from vanilla_gan.results.quality_json import QUALITY, read_evaluations
-from vanilla_gan.results.quality_table import quality_table
+from vanilla_gan.drawing.grid import grid_layout
+from vanilla_gan.generator.generator import Generator
+from vanilla_gan.quality.figures import Figures
+from vanilla_gan.quality.samples import STREAM
+from vanilla_gan.quality.table import quality_table
+from vanilla_gan.runfolder.names import QUALITY
+from vanilla_gan.runfolder.quality_json import read_evaluations
 
 N = 37
 

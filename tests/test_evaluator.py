@@ -11,14 +11,14 @@ from offline import data_files, read_variables, train
 
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.errors import RunConflictError
-from vanilla_gan.evaluating import EvaluateConfig, evaluate
-from vanilla_gan.evaluation.quality import Figures
-from vanilla_gan.evaluation.trained_classifier import open_classifier
-from vanilla_gan.results.quality_json import QUALITY, Evaluation, add_evaluation, read_evaluations
-from vanilla_gan.sealed_json import read_sealed, write_sealed
-from vanilla_gan.training import evaluator
-from vanilla_gan.training.evaluator import Evaluator
-from vanilla_gan.training.record import RUN_JSON
+from vanilla_gan.observers import evaluator
+from vanilla_gan.observers.evaluator import Evaluator
+from vanilla_gan.quality.evaluate import EvaluateConfig, evaluate
+from vanilla_gan.quality.figures import Figures
+from vanilla_gan.quality.trained_classifier import open_classifier
+from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
+from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
+from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 # Enough to tell two generators apart.
 SAMPLES = 50

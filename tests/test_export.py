@@ -14,9 +14,9 @@ import tensorflow as tf
 from offline import read_variables, train
 from one_line import failure, success
 
-from vanilla_gan import export as export_module
 from vanilla_gan.errors import CheckpointError
-from vanilla_gan.generator import Generator
+from vanilla_gan.generator import export as export_module
+from vanilla_gan.generator.generator import Generator
 from vanilla_gan.systems import SYSTEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -223,7 +223,7 @@ def test_onnx(export, trained_run, system):
 def test_onnx_without_its_packages(trained_run, tmp_path):
     code = (
         "import sys; sys.modules['onnx'] = None\n"
-        "from vanilla_gan import cli; sys.exit(cli.main(sys.argv[1:]))"
+        "from vanilla_gan.cli import main as cli; sys.exit(cli.main(sys.argv[1:]))"
     )
     words = ["export", f"--from={trained_run('vanilla')}", "--format=onnx", f"--out={tmp_path}/x"]
     done = subprocess.run(
@@ -243,7 +243,7 @@ def test_onnx_without_its_packages(trained_run, tmp_path):
 
 def test_an_operation_that_onnx_export_does_not_know(fails, monkeypatch, elsewhere):
     pytest.importorskip("onnxruntime")
-    from vanilla_gan import export_onnx
+    from vanilla_gan.generator import export_onnx
 
     monkeypatch.delitem(export_onnx._EMIT, "Relu")
     status, line = fails("--format=onnx")

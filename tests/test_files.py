@@ -11,7 +11,7 @@ import pytest
 from forked import forked
 
 from vanilla_gan.errors import OutputError
-from vanilla_gan.files import (
+from vanilla_gan.storage.files import (
     remove_leftovers,
     temporary_path,
     unwritable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vanilla_gan.evaluation.frechet import Moments, frechet_distance, moments
+from vanilla_gan.quality.frechet import Moments, frechet_distance, moments
 
 
 def normal(mean, covariance):

@@ -12,18 +12,19 @@ import offline
 import PIL.Image
 import pytest
 
+from vanilla_gan.drawing.animation import frame_paths, write_animation
+from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import OutputError
-from vanilla_gan.results import pictures
-from vanilla_gan.results.animation import frame_paths, write_animation
-from vanilla_gan.results.curves import save_losses
-from vanilla_gan.results.grid import GridRenderer
-from vanilla_gan.results.losses_csv import read_losses
-from vanilla_gan.results.pictures import LATEST, picture_path, set_latest
-from vanilla_gan.training import gallery
-from vanilla_gan.training.gallery import Gallery
-from vanilla_gan.training.losses import LossBlock
-from vanilla_gan.training.record import read_record
-from vanilla_gan.training.refresh import Refresher
+from vanilla_gan.observers import gallery
+from vanilla_gan.observers.gallery import Gallery
+from vanilla_gan.observers.refresh import Refresher
+from vanilla_gan.report.curves import save_losses
+from vanilla_gan.runfolder import pictures
+from vanilla_gan.runfolder.losses_csv import read_losses
+from vanilla_gan.runfolder.names import LATEST
+from vanilla_gan.runfolder.pictures import picture_path, set_latest
+from vanilla_gan.runfolder.record import read_record
 
 MADE = ("latest.png", "losses.png", "training.gif")
 SMALL = {"seed": 3, "h_dim": 5, "z_dim": 3, "batch_size": 11, "device": "cpu"}

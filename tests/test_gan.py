@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vanilla_gan.config import LOSSES, RunConfig
 from vanilla_gan.graph.gan import build_gan, owned_variables
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.weights import assign_weights
+from vanilla_gan.settings import LOSSES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 VANILLA = SYSTEMS["vanilla"]

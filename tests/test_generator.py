@@ -11,12 +11,12 @@ import tensorflow as tf
 from offline import read_variables
 
 from vanilla_gan.data.dataset import unit_scale
+from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.session import Device
 from vanilla_gan.errors import CheckpointError, UsageError, VanillaGanError
-from vanilla_gan.generator import BLOCK, Generator
+from vanilla_gan.generator.generator import BLOCK, Generator
+from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.model import open_model
-from vanilla_gan.training.record import read_record
-from vanilla_gan.training.session import Device
 
 ITERS = 3
 
@@ -225,7 +225,7 @@ def test_a_checkpoint_of_another_run(copy, trained_run):
 
 def test_a_checkpoint_of_another_architecture(copy, trained_run):
     """Even where it says that it is this run's."""
-    from vanilla_gan.sealed_json import read_sealed, write_sealed
+    from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
     checkpoint = copy / "checkpoints" / "0000000009"
     shutil.copytree(trained_run("layers") / "checkpoints" / f"{ITERS:010d}", checkpoint)

@@ -82,7 +82,7 @@ CODE = textwrap.dedent("""
             importlib.import_module(module.name)
     stocks["all modules imported"] = stock()
 
-    from vanilla_gan.config import ENGINES, RunConfig
+    from vanilla_gan.settings import ENGINES, RunConfig
     from vanilla_gan.graph.gan import build_gan
     from vanilla_gan.systems import SYSTEMS
     from vanilla_gan.training.run import train

@@ -11,7 +11,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
-from vanilla_gan.data import glyphs
+from vanilla_gan.data.digits import glyphs
 
 
 class TestGlyphs:

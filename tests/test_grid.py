@@ -17,8 +17,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
+from vanilla_gan.drawing import grid
 from vanilla_gan.errors import OutputError
-from vanilla_gan.results import grid
 
 # Measured in the published figures; [first, one past the last).
 PUBLISHED_SIZE = (337, 330)
@@ -297,7 +297,7 @@ def test_the_users_settings_change_nothing():
 def test_needs_neither_display_nor_pyplot(tmp_path):
     program = (
         "import sys, numpy\n"
-        "from vanilla_gan.results import grid\n"
+        "from vanilla_gan.drawing import grid\n"
         "samples = numpy.random.RandomState(0).uniform(0, 1, (16, 784)).astype('float32')\n"
         "grid.save_grid(sys.argv[1], samples)\n"
         "grid.draw_reference(samples)\n"

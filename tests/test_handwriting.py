@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vanilla_gan.data import glyphs, handwriting
+from vanilla_gan.data.digits import glyphs, handwriting
 
 
 class TestCentred:

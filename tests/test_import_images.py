@@ -15,10 +15,15 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from vanilla_gan import cli
+from vanilla_gan.cli import main as cli
 from vanilla_gan.data import folder
-from vanilla_gan.data.import_images import CLASSES_JSON, ImportConfig, Imported, import_images
-from vanilla_gan.data.picture import read_picture
+from vanilla_gan.data.pictures.import_images import (
+    CLASSES_JSON,
+    ImportConfig,
+    Imported,
+    import_images,
+)
+from vanilla_gan.data.pictures.picture import read_picture
 from vanilla_gan.errors import DataError, OutputError, UsageError
 
 FILES = [

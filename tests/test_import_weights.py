@@ -12,7 +12,7 @@ import tensorflow as tf
 from offline import read_variables, train
 from one_line import failure, success
 
-from vanilla_gan.generator import Generator
+from vanilla_gan.generator.generator import Generator
 from vanilla_gan.systems import SYSTEMS
 
 tf1 = tf.compat.v1

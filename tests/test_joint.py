@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from vanilla_gan.config import LOSSES, RunConfig
 from vanilla_gan.graph.gan import build_gan, owned_variables
 from vanilla_gan.graph.joint import gradients_of_separate_images
 from vanilla_gan.graph.layers import batch_norm, dense
 from vanilla_gan.graph.step import forward
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.settings import LOSSES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 CONV = SYSTEMS["conv"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vanilla_gan.latent import walk
+from vanilla_gan.generator.latent import walk
 
 
 def points(*rows):

@@ -13,7 +13,8 @@ import pytest
 from forked import exit_status, fork
 
 from vanilla_gan.errors import OutputError, RunConflictError
-from vanilla_gan.training.lock import LOCK, run_lock
+from vanilla_gan.runfolder.lock import run_lock
+from vanilla_gan.runfolder.names import LOCK
 
 
 @contextlib.contextmanager

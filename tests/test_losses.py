@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vanilla_gan.config import LOSSES as NAMES
 from vanilla_gan.graph.losses import LOSSES
+from vanilla_gan.settings import LOSSES as NAMES
 
 tf1 = tf.compat.v1
 

@@ -9,13 +9,7 @@ import numpy as np
 import pytest
 
 from vanilla_gan.errors import CheckpointError, OutputError, RunConflictError
-from vanilla_gan.results.losses_csv import (
-    LossesCsv,
-    Mark,
-    begin_losses,
-    check_mark,
-    read_losses,
-)
+from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark, begin_losses, check_mark, read_losses
 
 HEADER = b"iteration,d_loss,g_loss\n"
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from vanilla_gan.evaluation.memorised import TEST_IMAGES, find_memorised
+from vanilla_gan.quality.memorised import TEST_IMAGES, find_memorised
 
 
 def grey(n, seed):

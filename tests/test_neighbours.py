@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from vanilla_gan.evaluation.neighbours import blocks, nearest, radii, squared_distances
+from vanilla_gan.quality.neighbours import blocks, nearest, radii, squared_distances
 
 
 def cloud(n, d, seed=0):

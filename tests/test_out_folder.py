@@ -7,13 +7,10 @@ import os
 import pytest
 
 from vanilla_gan.errors import OutputError, RunConflictError, UsageError
-from vanilla_gan.results.pictures import (
-    numbered_pictures,
-    picture_path,
-    remove_pictures_from,
-)
-from vanilla_gan.training.lock import LOCK, run_lock
-from vanilla_gan.training.out_folder import check_no_results, make_out_dir, move_aside
+from vanilla_gan.runfolder.lock import run_lock
+from vanilla_gan.runfolder.names import LOCK
+from vanilla_gan.runfolder.out_folder import check_no_results, make_out_dir, move_aside
+from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path, remove_pictures_from
 
 
 def test_folder_is_made_with_its_parents(tmp_path):

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from vanilla_gan.evaluation.parzen import SIGMAS, log_densities, log_likelihood
+from vanilla_gan.quality.parzen import SIGMAS, log_densities, log_likelihood
 
 
 def cloud(n, d, seed=0):

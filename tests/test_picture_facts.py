@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vanilla_gan.results.grid import draw_reference
-from vanilla_gan.results.picture_facts import size_fault, tiles_fault
-from vanilla_gan.results.published_gif import read_published_gif
-from vanilla_gan.results.tiles import open_picture
+from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
+from vanilla_gan.agreement.published_gif import read_published_gif
+from vanilla_gan.drawing.grid import draw_reference
+from vanilla_gan.drawing.tiles import open_picture
 
 
 def picture(rows=4, cols=4):

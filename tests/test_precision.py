@@ -9,16 +9,16 @@ import pytest
 from bfloat16 import CPU, needs_bfloat16
 from offline import read_variables, train
 
-from vanilla_gan.config import RunConfig
+from vanilla_gan.engines import session
+from vanilla_gan.engines.session import Device, check_precision, config_proto, open_session
 from vanilla_gan.errors import DeviceError
-from vanilla_gan.generator import Generator
+from vanilla_gan.generator.generator import Generator
 from vanilla_gan.graph.gan import owned_variables
 from vanilla_gan.graph.joint import gradients_of_separate_images
 from vanilla_gan.graph.step import forward
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training import session
-from vanilla_gan.training.session import Device, check_precision, config_proto, open_session
 
 
 @pytest.mark.parametrize(

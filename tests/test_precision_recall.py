@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from vanilla_gan.evaluation.precision_recall import (
+from vanilla_gan.quality.precision_recall import (
     DENSITY_K,
     PRECISION_K,
     Overlap,

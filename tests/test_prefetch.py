@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from vanilla_gan.training.prefetch import prefetched
+from vanilla_gan.engines.prefetch import prefetched
 
 
 def draw_threads() -> list[threading.Thread]:

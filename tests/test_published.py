@@ -13,12 +13,12 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from vanilla_gan.agreement.published import published_runs
+from vanilla_gan.agreement.published_gif import frame_samples, read_published_gif
+from vanilla_gan.agreement.statistics import picture_statistics, spread
+from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.drawing.tiles import read_tiles
 from vanilla_gan.errors import DataError, DownloadError
-from vanilla_gan.evaluation.statistics import picture_statistics, spread
-from vanilla_gan.results.grid import GridRenderer
-from vanilla_gan.results.published import published_runs
-from vanilla_gan.results.published_gif import frame_samples, read_published_gif
-from vanilla_gan.results.tiles import read_tiles
 
 DATA = pathlib.Path(__file__).parent / "data"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import vanilla_gan
-from vanilla_gan import cli
+from vanilla_gan.cli import main as cli
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

@@ -9,11 +9,11 @@ import pytest
 
 from vanilla_gan.data.dataset import Datasets, split
 from vanilla_gan.errors import DataError
-from vanilla_gan.evaluation.frechet import frechet_distance, moments
-from vanilla_gan.evaluation.parzen import log_likelihood
-from vanilla_gan.evaluation.precision_recall import overlap, region
-from vanilla_gan.evaluation.quality import Figures, Judge, Quality, largest_n
-from vanilla_gan.evaluation.samples import STREAM, draw_samples, to_unit
+from vanilla_gan.quality.figures import Figures, Judge, Quality, largest_n
+from vanilla_gan.quality.frechet import frechet_distance, moments
+from vanilla_gan.quality.parzen import log_likelihood
+from vanilla_gan.quality.precision_recall import overlap, region
+from vanilla_gan.quality.samples import STREAM, draw_samples, to_unit
 from vanilla_gan.systems import SYSTEMS
 
 N = 41

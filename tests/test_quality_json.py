@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from vanilla_gan.errors import OutputError, RunConflictError
-from vanilla_gan.results.quality_json import (
-    QUALITY,
+from vanilla_gan.runfolder.names import QUALITY
+from vanilla_gan.runfolder.quality_json import (
     Evaluation,
     add_evaluation,
     go_back_to,

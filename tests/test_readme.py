@@ -11,8 +11,8 @@ import re
 import PIL.Image
 import pytest
 
-from vanilla_gan import cli
-from vanilla_gan.commands import COMMANDS
+from vanilla_gan.cli import main as cli
+from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.systems import SYSTEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -10,15 +10,10 @@ from typing import Any
 
 import pytest
 
-from vanilla_gan.config import RunConfig
 from vanilla_gan.errors import RunConflictError
-from vanilla_gan.sealed_json import write_sealed
-from vanilla_gan.training.record import (
-    RunRecord,
-    continued_config,
-    new_record,
-    read_record,
-)
+from vanilla_gan.runfolder.record import RunRecord, continued_config, new_record, read_record
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.sealed_json import write_sealed
 
 SEEDS = range(10)
 MUTATIONS_PER_SEED = 50

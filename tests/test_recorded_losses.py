@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from offline import initial_weights, recording
 
-from vanilla_gan.config import RunConfig
-from vanilla_gan.results.recorded_losses import matching, recorded_losses, weights_sha256
+from vanilla_gan.agreement.recorded_losses import matching, recorded_losses, weights_sha256
+from vanilla_gan.settings import RunConfig
 
 OFFLINE = recorded_losses()[1]
 

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from offline import SHAPES, assert_recorded, recording, train
 
-from vanilla_gan.config import ENGINES
 from vanilla_gan.errors import DivergedError
+from vanilla_gan.settings import ENGINES
 
 DATA = pathlib.Path(__file__).parent / "data"
 ITERS = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vanilla_gan.training.refresh import Refresher
+from vanilla_gan.observers.refresh import Refresher
 
 
 class Bench:

@@ -20,18 +20,18 @@ import pytest
 from one_line import failure, success
 from small_run import STARTED_S, make_run, samples
 
-from vanilla_gan.commands import train as train_command
-from vanilla_gan.config import RunConfig
-from vanilla_gan.evaluation.statistics import picture_statistics
-from vanilla_gan.results.losses_csv import LossRows
-from vanilla_gan.results.published import published_runs
-from vanilla_gan.results.report import gather, seconds_between_pictures
-from vanilla_gan.results.report_data import page_data
-from vanilla_gan.results.report_losses import curves, moving_mean, smoothing_window
-from vanilla_gan.results.report_page import page
-from vanilla_gan.results.report_pictures import Shelf, SmallPicture, sheet_png, spread_out
-from vanilla_gan.training.record import read_record
-from vanilla_gan.training.report_facts import command_line, facts_of
+from vanilla_gan.agreement.published import published_runs
+from vanilla_gan.agreement.statistics import picture_statistics
+from vanilla_gan.cli import train as train_command
+from vanilla_gan.report.contents import gather, seconds_between_pictures
+from vanilla_gan.report.data import page_data
+from vanilla_gan.report.facts import command_line, facts_of
+from vanilla_gan.report.losses import curves, moving_mean, smoothing_window
+from vanilla_gan.report.page import page
+from vanilla_gan.report.pictures import Shelf, SmallPicture, sheet_png, spread_out
+from vanilla_gan.runfolder.losses_csv import LossRows
+from vanilla_gan.runfolder.record import read_record
+from vanilla_gan.settings import RunConfig
 
 
 def report_of(folder, shelf=None, **more):

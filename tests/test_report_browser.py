@@ -16,7 +16,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from small_run import make_run
 from test_report import report_of, thousand_pictures
 
-from vanilla_gan.results.report_page import page
+from vanilla_gan.report.page import page
 
 CURVES = ("#d-loss .u-over", "#g-loss .u-over")
 

@@ -13,12 +13,12 @@ import pytest
 from offline import data_files
 from one_line import failure, success
 
-from vanilla_gan import cli
+from vanilla_gan.cli import main as cli
 from vanilla_gan.data.folder import read_folder
 from vanilla_gan.data.idx import read_images, read_labels
-from vanilla_gan.generator import BLOCK, Generator
-from vanilla_gan.latent import walk
-from vanilla_gan.results.grid import grid_layout, save_grid
+from vanilla_gan.drawing.grid import grid_layout, save_grid
+from vanilla_gan.generator.generator import BLOCK, Generator
+from vanilla_gan.generator.latent import walk
 
 Z_DIM = 5
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from vanilla_gan.errors import OutputError
-from vanilla_gan.sealed_json import read_sealed, write_sealed
+from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 CONTENT = {
     "name": 'zwölf \u2603 \\ " \n',

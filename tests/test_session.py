@@ -9,14 +9,14 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import kernels
 
-from vanilla_gan.config import ENGINES, RunConfig
+from vanilla_gan.engines import session
+from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.session import Device, choose_device, config_proto, visible_gpus
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.tf1 import tf as tf1
+from vanilla_gan.settings import ENGINES, RunConfig
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training import session
-from vanilla_gan.training.model import open_model
-from vanilla_gan.training.session import Device, choose_device, config_proto, visible_gpus
 
 CPU = Device("/CPU:0", "a test")
 ON_CPU = "/job:localhost/replica:0/task:0/device:CPU:0"

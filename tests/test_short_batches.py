@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vanilla_gan.config import RunConfig
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.engines.stream import PictureDraw, StepsDraw, Stream
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.stream import PictureDraw, StepsDraw, Stream
 
 CONV = SYSTEMS["conv"]
 Z_DIM = 3

@@ -30,7 +30,7 @@ import numpy as np
 import pytest
 from offline import train
 
-from vanilla_gan.evaluation.statistics import (
+from vanilla_gan.agreement.statistics import (
     NAMES,
     Spread,
     diversity,

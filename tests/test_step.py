@@ -10,18 +10,18 @@ import pytest
 import tensorflow as tf
 from numpy_layers import sigmoid
 
-from vanilla_gan.config import ENGINES, RunConfig
 from vanilla_gan.data.dataset import DataSet, unit_scale
+from vanilla_gan.engines.feed import FeedEngine
+from vanilla_gan.engines.in_graph import LoopEngine
+from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.variables import statistic_var, weight_var
 from vanilla_gan.graph.weights import assign_weights
+from vanilla_gan.settings import ENGINES, RunConfig
 from vanilla_gan.systems import noise
-from vanilla_gan.systems.system import System
-from vanilla_gan.training.feed import FeedEngine
-from vanilla_gan.training.in_graph import LoopEngine
-from vanilla_gan.training.stream import StepsDraw
 
 Z_DIM, B, N = 5, 7, 23
 RATE, BETA1, BETA2, EPSILON = 0.01, 0.9, 0.999, 1e-4

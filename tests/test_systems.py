@@ -10,10 +10,10 @@ import pytest
 from numpy_layers import leaky, sigmoid
 from offline import Run, assert_recorded, initial_weights, recording, train
 
-from vanilla_gan.config import ENGINES, LOSSES, RunConfig
-from vanilla_gan.data import digits
+from vanilla_gan.data.digits import digits
+from vanilla_gan.drawing.grid import save_grid
 from vanilla_gan.errors import UsageError
-from vanilla_gan.results.grid import save_grid
+from vanilla_gan.settings import ENGINES, LOSSES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 DATA = pathlib.Path(__file__).parent / "data"

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from vanilla_gan.errors import OutputError
-from vanilla_gan.training.event_files import EventFile, cut_back, event_files
+from vanilla_gan.observers.event_files import EventFile, cut_back, event_files
 
 SMALL = {"seed": 3, "h_dim": 5, "z_dim": 3, "batch_size": 11, "device": "cpu"}
 TIMES = {"iters": 26, "sample_every": 10, "log_every": 4, "checkpoint_every": 5}

@@ -10,8 +10,8 @@ import textwrap
 
 import pytest
 
-from vanilla_gan.config import RunConfig
-from vanilla_gan.training.threads import threads_within_operation
+from vanilla_gan.engines.threads import threads_within_operation
+from vanilla_gan.settings import RunConfig
 
 # Of a fully connected system: 2 * batch * 784 * hidden, in millions.
 SMALL = {"batch_size": 128, "h_dim": 128}  # 26
@@ -46,10 +46,10 @@ def test_the_threads_of_an_operation(settings, cores, threads):
 CODE = textwrap.dedent("""
     import json, os
 
-    from vanilla_gan import cli
-    from vanilla_gan.config import RunConfig
-    from vanilla_gan.training.model import open_model
-    from vanilla_gan.training.session import Device
+    from vanilla_gan.cli import main as cli
+    from vanilla_gan.settings import RunConfig
+    from vanilla_gan.engines.model import open_model
+    from vanilla_gan.engines.session import Device
 
     assert cli.main(["--version"]) == 0
 

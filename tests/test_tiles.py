@@ -9,10 +9,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vanilla_gan.agreement.statistics import picture_statistics
+from vanilla_gan.drawing.grid import GridRenderer, grid_layout, save_grid
+from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import RunConflictError
-from vanilla_gan.evaluation.statistics import picture_statistics
-from vanilla_gan.results.grid import GridRenderer, grid_layout, save_grid
-from vanilla_gan.results.tiles import open_picture, read_tiles
 
 
 def noise(n, seed=0):

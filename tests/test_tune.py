@@ -8,8 +8,8 @@ import json
 import pytest
 from offline import train
 
-from vanilla_gan.config import RunConfig
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import tune
 from vanilla_gan.training.tune import candidates, milliseconds, tuned
 

@@ -14,12 +14,7 @@ import pytest
 import tensorflow as tf
 
 from vanilla_gan.errors import WeightsError
-from vanilla_gan.graph.weights import (
-    assign_weights,
-    read_weights,
-    shapes_of,
-    variables_by_name,
-)
+from vanilla_gan.graph.weights import assign_weights, read_weights, shapes_of, variables_by_name
 
 tf1 = tf.compat.v1
 

@@ -33,4 +33,4 @@ def test_a_wheel_holds_every_file_of_the_package(tmp_path: pathlib.Path) -> None
     (wheel,) = tmp_path.glob("*.whl")
     found = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("vanilla_gan/")}
     assert found == expected
-    assert "vanilla_gan/results/report_assets/uPlot-LICENSE.txt" in found
+    assert "vanilla_gan/report/assets/uPlot-LICENSE.txt" in found

@@ -11,17 +11,17 @@ __all__ = ["Generator", "RunConfig", "VanillaGanError", "__version__", "build_gr
 # As `typing.TYPE_CHECKING`, without loading `typing`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vanilla_gan.config import RunConfig
+    from vanilla_gan.api import build_graph, train
     from vanilla_gan.errors import VanillaGanError
-    from vanilla_gan.generator import Generator
-    from vanilla_gan.interface import build_graph, train
+    from vanilla_gan.generator.generator import Generator
+    from vanilla_gan.settings import RunConfig
 else:
     _HOMES = {
-        "Generator": "vanilla_gan.generator",
-        "RunConfig": "vanilla_gan.config",
+        "Generator": "vanilla_gan.generator.generator",
+        "RunConfig": "vanilla_gan.settings",
         "VanillaGanError": "vanilla_gan.errors",
-        "build_graph": "vanilla_gan.interface",
-        "train": "vanilla_gan.interface",
+        "build_graph": "vanilla_gan.api",
+        "train": "vanilla_gan.api",
     }
 
     def __getattr__(name):

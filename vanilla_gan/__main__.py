@@ -2,7 +2,7 @@
 
 import sys
 
-from vanilla_gan.cli import main
+from vanilla_gan.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

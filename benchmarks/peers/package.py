@@ -20,7 +20,7 @@ import numpy as np
 import task
 import tensorflow as tf
 
-from vanilla_gan import cli
+from vanilla_gan.cli import main as cli
 
 
 class Ticks(io.TextIOBase):

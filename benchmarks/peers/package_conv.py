@@ -16,7 +16,7 @@ import package
 import task
 import tensorflow as tf
 
-from vanilla_gan import cli
+from vanilla_gan.cli import main as cli
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Makes `vanilla_gan/results/published_vanilla_mnist.json` from the recording of ten seeds.
+"""Makes `vanilla_gan/agreement/published_vanilla_mnist.json` from the recording of ten seeds.
 
     .venv/bin/python tests/data/make_published_spread.py REFERENCE_DIR [FILE]
 
@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from vanilla_gan.data.catalog import MNIST
-from vanilla_gan.evaluation.statistics import picture_statistics
-from vanilla_gan.results.grid import GridRenderer
-from vanilla_gan.results.tiles import read_tiles
+from vanilla_gan.agreement.statistics import picture_statistics
+from vanilla_gan.data.download.catalog import MNIST
+from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.drawing.tiles import read_tiles
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = ROOT / "vanilla_gan" / "results" / "published_vanilla_mnist.json"

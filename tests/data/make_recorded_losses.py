@@ -1,4 +1,4 @@
-"""Makes `vanilla_gan/results/recorded_losses.json` from the recordings of one seed.
+"""Makes `vanilla_gan/agreement/recorded_losses.json` from the recordings of one seed.
 
     .venv/bin/python tests/data/make_recorded_losses.py REFERENCE_DIR DATA_DIR [FILE]
 
@@ -19,8 +19,8 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from offline import SHAPES, data_files, initial_weights
 
+from vanilla_gan.agreement.recorded_losses import weights_sha256
 from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.results.recorded_losses import weights_sha256
 from vanilla_gan.systems import SYSTEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

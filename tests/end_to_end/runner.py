@@ -147,7 +147,7 @@ def _run(
     if prepare is not None:
         prepare()
     _install(mishaps, operations)
-    from vanilla_gan.cli import main
+    from vanilla_gan.cli.main import main
 
     try:
         status = main(words)

@@ -18,7 +18,7 @@ from mishaps import kill
 from results import checkpoints, differences, fingerprint, record
 from runner import Mishap, run, start
 
-from vanilla_gan.config import ENGINES, LOSSES
+from vanilla_gan.settings import ENGINES, LOSSES
 from vanilla_gan.systems import SYSTEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -96,7 +96,7 @@ def test_finished_run_does_nothing_and_says_so(tmp_path, command, words):
     assert command(words(iters=10)).status == 0
     before = fingerprint(tmp_path / "out")
     check = (
-        "import sys; from vanilla_gan.cli import main; status = main(sys.argv[1:]); "
+        "import sys; from vanilla_gan.cli.main import main; status = main(sys.argv[1:]); "
         "assert 'tensorflow' not in sys.modules; sys.exit(status)"
     )
     done = subprocess.run(

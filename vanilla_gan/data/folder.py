@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data import catalog
 from vanilla_gan.data.dataset import VALIDATION_SIZE
-from vanilla_gan.data.download import fetch as fetch_file
+from vanilla_gan.data.download import catalog
+from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.idx import IdxFile, read_images, read_labels
 from vanilla_gan.errors import DataError
 

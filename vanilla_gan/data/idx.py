@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import DataError
-from vanilla_gan.files import whole_file
+from vanilla_gan.storage.files import whole_file
 
 # Measured on MNIST's training images: 64 KiB reads take no longer than 1 MiB ones.
 CHUNK_SIZE = 1 << 16

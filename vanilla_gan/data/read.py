@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data import digits, folder
+from vanilla_gan.data import folder
 from vanilla_gan.data.dataset import Datasets, split
+from vanilla_gan.data.digits import digits
 from vanilla_gan.errors import DownloadError
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.joint import joint_solvers
 from vanilla_gan.graph.step import forward, network, network_inputs
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.systems.system import System
 
 X_dim = 784
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from vanilla_gan.graph.step import Forward
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.systems.system import System
 
 Gradients = list[Any]
 # Stands for D_loss's derivative where that vanishes, so that there is a ratio to it. In a gradient

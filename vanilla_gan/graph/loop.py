@@ -12,17 +12,9 @@ from typing import Any, NamedTuple
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.gan import Gan
 from vanilla_gan.graph.joint import joint_solvers
-from vanilla_gan.graph.step import (
-    Forward,
-    Weights,
-    forward,
-    losses,
-    network,
-    network_inputs,
-    read,
-)
+from vanilla_gan.graph.step import Forward, Weights, forward, losses, network, network_inputs, read
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.systems.system import System
 
 
 class LoopGraph(NamedTuple):

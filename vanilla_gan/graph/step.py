@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.losses import LOSSES, Losses
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
-from vanilla_gan.systems.system import System
 
 Weights = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import WeightsError
-from vanilla_gan.npz import DAMAGE
+from vanilla_gan.storage.npz import DAMAGE
 
 Weights = dict[str, npt.NDArray[np.float32]]
 

@@ -1,7 +1,7 @@
 """Systems: one published program a file; its networks and constants read as in its listing."""
 
+from vanilla_gan.graph.system import System
 from vanilla_gan.systems import conditional, conv, layers, vanilla
-from vanilla_gan.systems.system import System
 
 SYSTEMS: dict[str, System] = {
     "vanilla": vanilla.SYSTEM,

@@ -22,9 +22,9 @@ from vanilla_gan.graph.layers import (
     flatten,
     leaky_relu,
 )
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
-from vanilla_gan.systems.system import System
 
 X_dim = 784
 SLOPE = 0.3

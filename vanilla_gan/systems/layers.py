@@ -13,9 +13,9 @@ from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.graph.layers import dense
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
-from vanilla_gan.systems.system import System
 
 X_dim = 784
 ALPHA = 0.2

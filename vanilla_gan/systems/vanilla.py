@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.variables import bias_var, weight_var
 from vanilla_gan.systems import noise
-from vanilla_gan.systems.system import System
 
 X_dim = 784
 

@@ -7,22 +7,23 @@ import signal
 from collections.abc import Callable
 from typing import TextIO
 
-from vanilla_gan.config import RunConfig
+from vanilla_gan.engines.engine import engine_of
+from vanilla_gan.engines.model import Model
+from vanilla_gan.engines.stream import Stream
 from vanilla_gan.errors import CheckpointError, DivergedError
 from vanilla_gan.graph.weights import Weights
-from vanilla_gan.results.losses_csv import LOSSES, Mark, begin_losses, check_mark
-from vanilla_gan.results.pictures import numbered_pictures
+from vanilla_gan.observers.chosen import observers_of
+from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, Checkpoints, mark_of, run_state
+from vanilla_gan.runfolder.losses_csv import Mark, begin_losses, check_mark
+from vanilla_gan.runfolder.names import LOSSES
+from vanilla_gan.runfolder.pictures import numbered_pictures
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.checkpoint import STATE, Checkpoint, Checkpoints, mark_of, run_state
-from vanilla_gan.training.engine import engine_of
 from vanilla_gan.training.loop import TrainingLoop
-from vanilla_gan.training.model import Model
-from vanilla_gan.training.observers import observers_of
 from vanilla_gan.training.progress import Progress
-from vanilla_gan.training.record import RunRecord
 from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.signals import StopRequest
-from vanilla_gan.training.stream import Stream
 
 
 class Attempts:

@@ -13,18 +13,18 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.config import RunConfig
 from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.engines.engine import Engine
+from vanilla_gan.engines.model import Model
+from vanilla_gan.engines.prefetch import prefetched
+from vanilla_gan.engines.stream import EpochSampleDraw, PictureDraw, State, StepsDraw, Stream
 from vanilla_gan.errors import DivergedError, StoppedBySignal
-from vanilla_gan.results.losses_csv import Mark
-from vanilla_gan.training.checkpoint import Checkpoints
-from vanilla_gan.training.engine import Engine
-from vanilla_gan.training.model import Model
-from vanilla_gan.training.prefetch import prefetched
+from vanilla_gan.runfolder.checkpoint import Checkpoints
+from vanilla_gan.runfolder.losses_csv import Mark
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.training.progress import Progress
 from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.signals import StopRequest
-from vanilla_gan.training.stream import EpochSampleDraw, PictureDraw, State, StepsDraw, Stream
 
 MIN_CHECKPOINT_S = 10.0
 MAX_CHECKPOINT_S = 60.0

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from vanilla_gan.training.losses import LossBlock
+from vanilla_gan.engines.losses import LossBlock
 
 LINE_EVERY_S = 60.0
 

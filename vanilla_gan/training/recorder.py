@@ -13,14 +13,15 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import VanillaGanError
-from vanilla_gan.files import unwritable
-from vanilla_gan.results.epoch_samples import EpochSamples
-from vanilla_gan.results.grid import GridRenderer
-from vanilla_gan.results.losses_csv import LOSSES, LossesCsv, Mark
-from vanilla_gan.results.pictures import picture_path, remove_pictures_from
-from vanilla_gan.training.losses import LossBlock
-from vanilla_gan.training.observer import Observer
+from vanilla_gan.observers.observer import Observer
+from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark
+from vanilla_gan.runfolder.names import LOSSES
+from vanilla_gan.runfolder.pictures import picture_path, remove_pictures_from
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.training.epoch_samples import EpochSamples
 
 # `./run.sh | head`, and a terminal that was closed.
 _NOBODY_READS = (errno.EPIPE, errno.EIO)

@@ -9,31 +9,31 @@ from typing import TextIO
 
 import numpy as np
 
-from vanilla_gan.config import RunConfig
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.quiet import without_chatter
+from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
+from vanilla_gan.engines.stream import PICTURE_SAMPLES, Stream
 from vanilla_gan.errors import RunConflictError
-from vanilla_gan.files import remove_leftovers
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
-from vanilla_gan.quiet import without_chatter
-from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.attempts import Attempts
-from vanilla_gan.training.checkpoint import Checkpoints
-from vanilla_gan.training.lock import run_lock
-from vanilla_gan.training.model import open_model
-from vanilla_gan.training.out_folder import check_no_results, make_out_dir, move_aside
-from vanilla_gan.training.record import (
-    RUN_JSON,
+from vanilla_gan.runfolder.checkpoint import Checkpoints
+from vanilla_gan.runfolder.lock import run_lock
+from vanilla_gan.runfolder.names import RUN_JSON
+from vanilla_gan.runfolder.out_folder import check_no_results, make_out_dir, move_aside
+from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
     continued_config,
     new_record,
     read_record,
 )
-from vanilla_gan.training.session import check_precision, choose_device, memory_errors_told
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import remove_leftovers
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.attempts import Attempts
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
-from vanilla_gan.training.stream import PICTURE_SAMPLES, Stream
 from vanilla_gan.training.tune import tuned
 
 # Tells the stream of fixed picture noise from those of rewound runs, which are numbered from 1.

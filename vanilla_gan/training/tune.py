@@ -15,15 +15,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vanilla_gan.config import RunConfig
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.engines.engine import engine_of
+from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.session import choose_device
+from vanilla_gan.engines.stream import StepsDraw, Stream
+from vanilla_gan.engines.threads import usable_cores
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.engine import engine_of
-from vanilla_gan.training.model import open_model
-from vanilla_gan.training.session import choose_device
-from vanilla_gan.training.stream import StepsDraw, Stream
-from vanilla_gan.training.threads import usable_cores
 
 PROBE_S = 2.0
 _IMAGES = 2000

@@ -1,0 +1,1 @@
+"""`./run.sh compare`: whether a run agrees with what was published."""

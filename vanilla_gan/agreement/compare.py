@@ -1,0 +1,331 @@
+"""`./run.sh compare`: whether a run agrees with what was published, line by line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
+from vanilla_gan.agreement.published import PublishedRuns, published_runs
+from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS, frame_samples, read_published_gif
+from vanilla_gan.agreement.recorded_losses import matching
+from vanilla_gan.agreement.statistics import NAMES, picture_statistics
+from vanilla_gan.agreement.verdicts import (
+    LOSS_MARKS,
+    Verdict,
+    expected,
+    judge,
+    judge_recorded,
+    loss_means,
+)
+from vanilla_gan.drawing.tiles import open_picture, read_tiles
+from vanilla_gan.errors import RunConflictError, UsageError
+from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
+from vanilla_gan.runfolder.names import LOSSES
+from vanilla_gan.runfolder.pictures import numbered_pictures
+from vanilla_gan.runfolder.record import RunRecord, record_from
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
+
+FORMATS = ("text", "json")
+FORMAT = 1
+MEAN_LOSSES = ("D loss", "G loss")
+# Settings of the published programs that are not among a system's own.
+_LOSS = "sigmoid_cross_entropy"
+_INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
+# As many pictures as the published figure has; a run may have thousands.
+_PICTURES = 11
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """What to compare.
+
+    Attributes:
+      source: a run's folder; the flag `--from`.
+      published_gif: the post's own figure, a path or an address; None to leave it out.
+      format: one of `FORMATS`, what is printed.
+    """
+
+    source: str = "out"
+    published_gif: str | None = None
+    format: str = "text"
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          UsageError: one is empty.
+        """
+        for flag, value in (("from", self.source), ("published_gif", self.published_gif)):
+            if value == "":
+                raise UsageError(f"--{flag}='': expected a path")
+
+
+class Fact(NamedTuple):
+    """Something that is so or not, without a range: `passed` is None where it was not compared."""
+
+    what: str
+    passed: bool | None
+    note: str
+
+
+class PostLine(NamedTuple):
+    """A number of the post's own picture; it does not judge the run.
+
+    Attributes:
+      verdict: of the post's picture, by the recorded runs.
+      ours: the run's number there, None where the run has no picture.
+    """
+
+    verdict: Verdict
+    ours: float | None
+
+
+class Comparison(NamedTuple):
+    """All that was found.
+
+    Attributes:
+      source: the run's folder.
+      record: what the run is.
+      settings: those that are not the published ones, as `--name value (published: value)`.
+      facts: of the pictures and of the recorded losses.
+      verdicts: of recorded losses, pictures and losses, in the order of iterations.
+      post: of the post's own pictures; empty unless asked for.
+      notes: what was not compared, and why.
+    """
+
+    source: str
+    record: RunRecord
+    settings: list[str]
+    facts: list[Fact]
+    verdicts: list[Verdict]
+    post: list[PostLine]
+    notes: list[str]
+
+    @property
+    def judged(self) -> int:
+        """How many lines have a verdict."""
+        return len(self.verdicts) + sum(fact.passed is not None for fact in self.facts)
+
+    @property
+    def failed(self) -> int:
+        """How many of them fail."""
+        failed = sum(not verdict.passed for verdict in self.verdicts)
+        return failed + sum(fact.passed is False for fact in self.facts)
+
+
+def compare(config: CompareConfig) -> Comparison:
+    """Compares a run, finished or not, with what was published.
+
+    The post's own figure is read where it is asked for, and compared with the recorded runs too.
+    Its verdicts do not count: its author's program drew the data in an older order.
+
+    Raises:
+      RunConflictError: no run there, or one without pictures and losses.
+      DataError, DownloadError: the post's figure cannot be read.
+    """
+    out_dir = pathlib.Path(config.source)
+    record = record_from(config.source)
+    frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
+    rows = read_losses(out_dir / LOSSES)
+    pictures = _pictures(out_dir, record.config)
+    if not pictures and not len(rows.iteration):
+        raise RunConflictError(
+            f"{config.source} holds a run without pictures and losses yet; compare it when it has "
+            "trained for a while"
+        )
+    notes: list[str] = []
+    facts, statistics = _picture_facts(pictures, record.config)
+    verdicts = _recorded_losses(record, rows, facts)
+    published = _published(record, notes)
+    if published is not None:
+        found = _statistics(record.config, statistics, published, notes)
+        found += _losses(record.config, rows, published, notes)
+        verdicts += sorted(found, key=lambda verdict: verdict.iteration)
+    post = []
+    for number, frame in enumerate(frames[:_PICTURES]):
+        post += _post_lines(number * FRAME_ITERATIONS, frame_samples(frame), statistics)
+    return Comparison(
+        config.source, record, different_settings(record.config), facts, verdicts, post, notes
+    )
+
+
+def different_settings(config: RunConfig) -> list[str]:
+    """Returns a line for each setting of a run that is not the published one."""
+    published: dict[str, Any] = {**SYSTEMS[config.system].defaults, "loss": _LOSS}
+    if config.init_weights is None:
+        published["init"] = _INITS.get(config.system, "xavier")
+    return [
+        f"--{name} {getattr(config, name)} (published: {value})"
+        for name, value in published.items()
+        if name not in ("iters", "epochs") and getattr(config, name) != value
+    ]
+
+
+def as_dict(found: Comparison) -> dict[str, Any]:
+    """Returns a comparison as JSON has it; `agreement.table` lays it out for people."""
+    return {
+        "format": FORMAT,
+        "agrees": found.failed == 0,
+        "judged": found.judged,
+        "failed": found.failed,
+        "source": found.source,
+        "run_id": found.record.run_id,
+        "system": found.record.config.system,
+        "dataset": found.record.dataset,
+        "seed": found.record.config.seed,
+        "different_settings": found.settings,
+        "facts": [fact._asdict() for fact in found.facts],
+        "verdicts": [_as_json(verdict) for verdict in found.verdicts],
+        "post": [{**_as_json(line.verdict), "ours": line.ours} for line in found.post],
+        "notes": found.notes,
+    }
+
+
+def as_text(found: Comparison) -> str:
+    """Returns a comparison as JSON text."""
+    return json.dumps(as_dict(found), indent=1, allow_nan=False) + "\n"
+
+
+def _as_json(verdict: Verdict) -> dict[str, Any]:
+    return {**verdict._asdict(), "passed": verdict.passed}
+
+
+def _pictures(out_dir: pathlib.Path, config: RunConfig) -> dict[int, pathlib.Path]:
+    """Returns the pictures to compare by iteration: those of each thousand, else the first ones."""
+    every = config.resolved_int("sample_every")
+    by_iteration = {number * every: path for number, path in numbered_pictures(out_dir).items()}
+    shown = {it: path for it, path in by_iteration.items() if it % FRAME_ITERATIONS == 0}
+    return dict(list((shown if len(shown) > 1 else by_iteration).items())[:_PICTURES])
+
+
+def _picture_facts(
+    pictures: dict[int, pathlib.Path], config: RunConfig
+) -> tuple[list[Fact], dict[int, Floats]]:
+    """Returns what is right with the pictures, and the statistics, [4], of those of right size."""
+    rows, cols = (10, 10) if config.sample_class == "all" else (4, 4)
+    faults: dict[str, list[str]] = {"picture size": [], "tile positions": []}
+    statistics = {}
+    for it, path in pictures.items():
+        pixels = open_picture(path)
+        wrong_size = size_fault(pixels, rows, cols)
+        if wrong_size is not None:
+            faults["picture size"].append(f"{path.name}: {wrong_size}")
+            continue
+        misplaced = tiles_fault(pixels, rows, cols)
+        if misplaced is not None:
+            faults["tile positions"].append(f"{path.name}: {misplaced}")
+        statistics[it] = picture_statistics(read_tiles(pixels, rows, cols))
+    if not pictures:
+        return [Fact(what, None, "the run has no pictures") for what in faults], statistics
+    return [
+        Fact(what, not found, found[0] if found else f"in {len(pictures)} of {len(pictures)}")
+        for what, found in faults.items()
+    ], statistics
+
+
+def _recorded_losses(record: RunRecord, rows: LossRows, facts: list[Fact]) -> list[Verdict]:
+    """Returns the verdicts by the losses of a recorded run that began alike; adds to the facts."""
+    what = "recorded losses"
+    recorded = matching(record.config, record.dataset["checksum"], bool(record.rewinds))
+    if isinstance(recorded, str):
+        facts.append(Fact(what, None, recorded))
+        return []
+    shared, ours, theirs = np.intersect1d(rows.iteration, recorded.iterations, return_indices=True)
+    if not len(shared):
+        facts.append(Fact(what, None, f"{LOSSES} has none of the recorded iterations"))
+        return []
+    return judge_recorded(
+        "difference of recorded losses",
+        recorded.limits,
+        shared,
+        np.stack([rows.d_loss, rows.g_loss], axis=1)[ours],
+        np.stack([recorded.d_loss, recorded.g_loss], axis=1)[theirs],
+    )
+
+
+def _published(record: RunRecord, notes: list[str]) -> PublishedRuns | None:
+    """Returns the recorded runs to compare with; says it where there are none."""
+    system, name = record.config.system, str(record.dataset["name"])
+    published = published_runs(system, name)
+    if published is None:
+        notes.append(f"no runs of {system} on {name} were recorded: its statistics are not judged")
+        return None
+    if published.dataset_checksum != record.dataset["checksum"]:
+        notes.append(f"its {name} is not the published data: its statistics are not judged")
+        return None
+    return published
+
+
+def _statistics(
+    config: RunConfig, ours: dict[int, Floats], published: PublishedRuns, notes: list[str]
+) -> list[Verdict]:
+    """Returns the verdicts of the pictures."""
+    recorded = published.drawn_statistics.copy()
+    skipped = config.init_weights is not None
+    if skipped:
+        notes.append("at iteration 0 only --init_weights shows: not judged")
+    elif config.init != published.init:
+        recorded[:, 0] = published.uniform_initial_statistics
+        notes.append(
+            f"--init {config.init} at iteration 0: pictures judged by ten draws of ours, the "
+            f"recorded runs began with {published.init}"
+        )
+    missing = np.full(len(NAMES), np.nan)
+    iterations = published.iterations.tolist()
+    values = np.stack(
+        [missing if skipped and it == 0 else ours.get(it, missing) for it in iterations]
+    )
+    return [
+        verdict
+        for k, name in enumerate(NAMES)
+        for verdict in judge(name, iterations, values[:, k], recorded[..., k])
+    ]
+
+
+def _losses(
+    config: RunConfig, rows: LossRows, published: PublishedRuns, notes: list[str]
+) -> list[Verdict]:
+    """Returns the verdicts of the losses, by the iterations that both sides have."""
+    shared, ours, theirs = np.intersect1d(
+        rows.iteration, published.loss_iterations, return_indices=True
+    )
+    if not len(shared):
+        notes.append(f"{LOSSES} has none of the recorded iterations: its losses are not judged")
+        return []
+    reached = int(rows.iteration[-1]) + config.log_every - 1
+    verdicts = []
+    pairs = ((rows.d_loss, published.d_loss), (rows.g_loss, published.g_loss))
+    for what, (loss, recorded) in zip(MEAN_LOSSES, pairs, strict=True):
+        values = loss_means(shared, loss[ours], reached)
+        if config.init_weights is not None:
+            values[0] = np.nan
+        known = ~np.isnan(values)
+        means = loss_means(shared, recorded[:, theirs], int(published.loss_iterations[-1]))
+        verdicts += judge(
+            what, np.array(LOSS_MARKS)[known].tolist(), values[known], means[:, known]
+        )
+    return verdicts
+
+
+def _post_lines(it: int, samples: Floats, ours: dict[int, Floats]) -> list[PostLine]:
+    """Returns the lines of the post's own picture at an iteration."""
+    published = published_runs("vanilla", "mnist")
+    assert published is not None
+    place = published.iterations.tolist().index(it)
+    ranges = expected(published.drawn_statistics[:, place])
+    return [
+        PostLine(
+            Verdict(name, it, float(value), float(ranges.low[k]), float(ranges.high[k])),
+            float(ours[it][k]) if it in ours else None,
+        )
+        for k, (name, value) in enumerate(zip(NAMES, picture_statistics(samples), strict=True))
+    ]

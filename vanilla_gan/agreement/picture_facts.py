@@ -1,0 +1,51 @@
+"""Whether a picture has the published size, and its tiles the published places."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.drawing.grid import Layout, grid_layout
+
+# Of the published GIF, whose white is that of its palette.
+_NEARLY_WHITE = 250
+
+
+def size_fault(pixels: npt.NDArray[np.uint8], rows: int = 4, cols: int = 4) -> str | None:
+    """Returns what is wrong with the size of a picture, [height, width, ...]; None if nothing."""
+    layout = grid_layout(rows, cols)
+    height, width = pixels.shape[:2]
+    if (height, width) == (layout.height, layout.width):
+        return None
+    return f"it has {width}x{height} px, expected {layout.width}x{layout.height}"
+
+
+def tiles_fault(pixels: npt.NDArray[np.uint8], rows: int = 4, cols: int = 4) -> str | None:
+    """Returns what is wrong with the places of the tiles; None if nothing.
+
+    Between them all must be white, and each must reach its four edges: somewhere along an edge it
+    is darker.
+
+    Args:
+      pixels: uint8 [height, width, 3], of the right size.
+      rows, cols: tiles in the grid.
+    """
+    layout = grid_layout(rows, cols)
+    light = pixels.min(axis=-1) >= _NEARLY_WHITE
+    between = np.ones(light.shape, bool)
+    for top, left in layout.corners():
+        between[_tile(layout, top, left)] = False
+    if not light[between].all():
+        y, x = (int(place) for place in np.argwhere(between & ~light)[0])
+        return f"row {y}, column {x} is not white, expected the space between the tiles"
+    for number, (top, left) in enumerate(layout.corners()):
+        tile = light[_tile(layout, top, left)]
+        edges = {"top": tile[0], "bottom": tile[-1], "left": tile[:, 0], "right": tile[:, -1]}
+        white = [name for name, edge in edges.items() if edge.all()]
+        if white:
+            return f"tile {number} does not reach its {white[0]} edge"
+    return None
+
+
+def _tile(layout: Layout, top: int, left: int) -> tuple[slice, slice]:
+    return slice(top, top + layout.tile_height), slice(left, left + layout.tile_width)

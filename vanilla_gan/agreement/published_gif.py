@@ -1,0 +1,126 @@
+"""The post's own figure, an animated GIF: from a file or an address to its frames as pixels.
+
+The figure is its author's and does not ship with this package; who has it, or may fetch it, names
+it. Its frame k is the picture that the post's run drew at iteration 1000 k.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pathlib
+import urllib.parse
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from vanilla_gan.data.download.transfer import TransferError, receive
+from vanilla_gan.drawing.grid import grid_layout
+from vanilla_gan.drawing.tiles import read_tiles
+from vanilla_gan.errors import DataError, DownloadError
+
+FRAME_ITERATIONS = 1000  # iterations between two frames
+MAX_BYTES = 20_000_000
+_MAX_FRAMES = 1000
+_ROWS_CUT = 1
+_TIMEOUT_S = 30.0
+_SLOWEST_BYTES_PER_S = 10_000.0
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def read_published_gif(source: str, *, timeout_s: float = _TIMEOUT_S) -> list[Pixels]:
+    """Reads all frames of the figure.
+
+    Args:
+      source: path of a file, or an address of http or https.
+      timeout_s: for connecting to a server and for each wait for it.
+
+    Returns:
+      A picture for each frame, uint8 [337, 330, 3]: red, green, blue.
+
+    Raises:
+      DataError: it cannot be read, is no animation, or its frames have another size.
+      DownloadError: the address did not deliver it.
+    """
+    try:
+        frames = _frames(_content(source, timeout_s))
+    except TransferError as error:
+        raise DownloadError(
+            f"cannot download {source}: {error}; get the file by hand and name it in its place"
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"{source}: {error.strerror or error}; expected the post's GIF, a path or an address"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{source} is not the post's figure: {error}") from error
+    return frames
+
+
+def frame_samples(frame: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Returns the samples of a frame, each scaled to its own range: float64 [16, 784] in [0, 1].
+
+    matplotlib 1.5 drew each tile 76x76 px, of which its figures show all but the first row. The
+    frames of the published GIF have 64 greys.
+
+    Raises:
+      ValueError: it has another size than a frame.
+    """
+    return read_tiles(frame, rows_cut=_ROWS_CUT)
+
+
+def _content(source: str, timeout_s: float) -> bytes:
+    """Returns the bytes of a file or of what a server sends."""
+    if urllib.parse.urlsplit(source).scheme not in ("http", "https"):
+        with open(pathlib.Path(source), "rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it is longer than {MAX_BYTES} bytes")
+        return content
+    received = io.BytesIO()
+    receive(
+        source,
+        received,
+        max_bytes=MAX_BYTES,
+        timeout_s=timeout_s,
+        slowest_bytes_per_s=_SLOWEST_BYTES_PER_S,
+        progress=_silent,
+    )
+    return received.getvalue()
+
+
+@contextlib.contextmanager
+def _silent(url: str, total_bytes: int | None) -> Iterator[Callable[[int], object]]:
+    """Shows nothing of a transfer: the figure is small."""
+    del url, total_bytes
+    yield lambda _: None
+
+
+def _frames(content: bytes) -> list[Pixels]:
+    """Returns the frames of a GIF.
+
+    Raises:
+      ValueError: it is not a GIF of the published size; the message says what it is.
+    """
+    layout = grid_layout()
+    frames = []
+    try:
+        with PIL.Image.open(io.BytesIO(content), formats=["GIF"]) as gif:
+            if gif.size != (layout.width, layout.height):
+                width, height = gif.size
+                raise ValueError(
+                    f"its frames are {width}x{height} px, expected {layout.width}x{layout.height}"
+                )
+            for index in range(min(getattr(gif, "n_frames", 1), _MAX_FRAMES)):
+                gif.seek(index)
+                frames.append(np.asarray(gif.convert("RGB")))
+    except PIL.UnidentifiedImageError as error:
+        raise ValueError("it is not a GIF") from error
+    except (OSError, SyntaxError, EOFError, IndexError) as error:
+        raise ValueError("it is damaged") from error
+    if len(frames) < 2:
+        raise ValueError("it has one frame, expected an animation")
+    return frames

@@ -1,0 +1,1 @@
+"""The command line: flags, one file a command; the only room that knows how a flag is spelled."""

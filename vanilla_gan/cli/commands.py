@@ -1,0 +1,15 @@
+"""Commands: one module each, with its `SUMMARY`, `define()` of its flags, and `run()`.
+
+They are loaded by name, so that no command pays for what another one needs.
+"""
+
+COMMANDS = {
+    "train": "vanilla_gan.cli.train",
+    "sample": "vanilla_gan.cli.sample",
+    "evaluate": "vanilla_gan.cli.evaluate",
+    "report": "vanilla_gan.cli.report",
+    "compare": "vanilla_gan.cli.compare",
+    "export": "vanilla_gan.cli.export",
+    "import_weights": "vanilla_gan.cli.import_weights",
+    "import_images": "vanilla_gan.cli.import_images",
+}

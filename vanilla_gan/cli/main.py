@@ -1,0 +1,92 @@
+"""The command line: finds the command, parses its flags, runs it, returns the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from vanilla_gan import __version__
+from vanilla_gan.cli.commands import COMMANDS
+from vanilla_gan.cli.flags import nearest
+from vanilla_gan.errors import UsageError, VanillaGanError
+
+_PROGRAM = "run.sh"
+_DEFAULT_COMMAND = "train"
+_HELP = {"--help", "-h", "-help", "--helpfull"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+      argv: the words behind the program's name; those of the process unless given.
+
+    Returns:
+      The exit status: 0 done, 1 failed, 2 wrong usage, 128 + N stopped by signal N.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    set_environment()
+    try:
+        _run(words)
+    except VanillaGanError as error:
+        _say(f"{_PROGRAM}: {error}")
+        return error.exit_status
+    except BrokenPipeError:
+        # Whoever read the help or the like has seen enough. Python would complain at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        _say(f"{_PROGRAM}: interrupted before the work began; nothing was changed")
+        return 130
+    return 0
+
+
+def set_environment() -> None:
+    """Sets what TensorFlow reads in the environment, unless the user has; before it is loaded."""
+    # Its chatter about the processor is no news; its errors still come through.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
+    # device that anything makes in it, which is one for folding constants while a graph is built,
+    # with as many threads as there are cores: --intra_op_threads would mean nothing.
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
+
+
+def _run(words: list[str]) -> None:
+    name = words.pop(0) if words and not words[0].startswith("-") else _DEFAULT_COMMAND
+    if name not in COMMANDS:
+        raise UsageError(
+            f"unknown command {name!r}{nearest(name, COMMANDS)}; expected {', '.join(COMMANDS)}"
+        )
+    if "--version" in words:
+        print(f"vanilla_gan {__version__}", flush=True)
+        return
+    command = importlib.import_module(COMMANDS[name])
+    if _HELP.intersection(words):
+        print(_help(name, command), flush=True)
+        return
+    try:
+        settings, given = command.define().parse(words)
+    except UsageError as error:
+        raise UsageError(f"{error}; see {_PROGRAM} {name} --help") from error
+    command.run(settings, given)
+
+
+def _say(line: str) -> None:
+    # The terminal may be gone; the exit status still tells.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _help(name: str, command: Any) -> str:
+    shown = f"[{name}]" if name == _DEFAULT_COMMAND else name
+    others = ", ".join(other for other in COMMANDS if other != name)
+    flags = command.define()
+    return (
+        f"usage: ./{_PROGRAM} {shown} {flags.usage()}\n\n{command.SUMMARY}\n"
+        f"Other commands: {others}, test; each has a --help of its own.\n\n"
+        f"{flags.help()}"
+    )

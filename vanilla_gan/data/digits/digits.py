@@ -1,0 +1,144 @@
+"""The built-in data set `digits`: matplotlib's fonts in MNIST's format and look, and its cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Callable
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.digits.glyphs import load_glyphs
+from vanilla_gan.data.digits.handwriting import IMAGE_PX, draw_digits
+from vanilla_gan.data.download.catalog import FILE_NAMES
+from vanilla_gan.data.idx import write_idx
+from vanilla_gan.storage.files import unwritable, write_whole
+
+GENERATOR_VERSION = 1
+"""Raise it with every change that gives other images: caches of an older one are drawn again."""
+COUNT_TRAIN, COUNT_TEST, SEED = 60_000, 10_000, 20160917
+RECORD_NAME = "digits.json"
+
+Progress = Callable[[int, int], None]
+Arrays = tuple[
+    npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8]
+]
+
+_BLOCK = 256  # images drawn at once: what a block needs stays in the processor's cache
+
+
+def render(
+    count_train: int = COUNT_TRAIN,
+    count_test: int = COUNT_TEST,
+    seed: int = SEED,
+    progress: Progress | None = None,
+) -> Arrays:
+    """Draws the data set; the same arguments give the same arrays.
+
+    Args:
+      count_train: training images; each class gets a tenth, rounded up or down.
+      count_test: test images, likewise.
+      seed: where every random draw comes from.
+      progress: called as `progress(images_done, images_in_all)` after each block.
+
+    Returns:
+      (train_images, train_labels, test_images, test_labels): images uint8 [N, 28, 28], ink 255 on
+      0; labels uint8 [N] in 0..9, shuffled.
+
+    Raises:
+      DataError: a font that matplotlib ships is missing.
+      ValueError: a count is negative.
+    """
+    if min(count_train, count_test) < 0:
+        raise ValueError(f"counts {count_train} and {count_test}: expected 0 or more")
+    random_stream = np.random.RandomState(seed)
+    glyphs = load_glyphs()
+    labels = []
+    for count in (count_train, count_test):
+        of_split = (np.arange(count) % 10).astype(np.uint8)
+        random_stream.shuffle(of_split)
+        labels.append(of_split)
+    all_labels = np.concatenate(labels)
+    images = np.empty((len(all_labels), IMAGE_PX, IMAGE_PX), np.uint8)
+    for start in range(0, len(images), _BLOCK):
+        block = slice(start, min(start + _BLOCK, len(images)))
+        images[block] = draw_digits(glyphs, all_labels[block], random_stream)
+        if progress is not None:
+            progress(block.stop, len(images))
+    return images[:count_train], labels[0], images[count_train:], labels[1]
+
+
+def ensure(
+    folder: str | os.PathLike[str],
+    count_train: int = COUNT_TRAIN,
+    count_test: int = COUNT_TEST,
+    seed: int = SEED,
+    progress: Progress | None = None,
+) -> bool:
+    """Makes sure that `folder` holds the four files of the data set; draws them if it does not.
+
+    Beside them stands `digits.json`, written last: how they were drawn, the versions that drew
+    them, and their SHA-256 sums. The files are drawn again where it is missing, where it names
+    another generator, seed or count, or where a file differs from its sum; other versions of numpy
+    or matplotlib alone do not change files that are there. Processes that start at once draw the
+    same bytes and rename whole files, so each of them leaves a whole data set.
+
+    Args:
+      folder: where the files stand; made, with its parents, if it is missing.
+      count_train, count_test, seed, progress: as in `render`.
+
+    Returns:
+      Whether the files had to be drawn (seconds) or were there (a fraction of one).
+
+    Raises:
+      DataError: a font that matplotlib ships is missing.
+      OutputError: the folder or a file in it could not be written.
+    """
+    home = pathlib.Path(folder)
+    recipe = {
+        "generator_version": GENERATOR_VERSION,
+        "seed": seed,
+        "count_train": count_train,
+        "count_test": count_test,
+    }
+    if _is_whole(home, recipe):
+        return False
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(home, error) from error
+    sums = {}
+    for name, array in zip(
+        FILE_NAMES, render(count_train, count_test, seed, progress), strict=True
+    ):
+        write_idx(home / name, array)
+        sums[name] = _sha256(home / name)
+    versions = {"numpy": np.__version__, "matplotlib": matplotlib.__version__}
+    record = {**recipe, "drawn_with": versions, "sha256": sums}
+    write_whole(home / RECORD_NAME, (json.dumps(record, indent=2) + "\n").encode())
+    return True
+
+
+def _is_whole(home: pathlib.Path, recipe: dict[str, int]) -> bool:
+    """Returns whether the folder's record names this recipe and its files have the sums in it."""
+    try:
+        record = json.loads((home / RECORD_NAME).read_bytes())
+        drawn_by = {key: record[key] for key in recipe}
+        return drawn_by == recipe and all(
+            _sha256(home / name) == record["sha256"][name] for name in FILE_NAMES
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # missing, unreadable or not such a record: all are mended by drawing again
+
+
+def _sha256(path: pathlib.Path) -> str:
+    """Returns the SHA-256 sum of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Data files from the network: catalog, mirrors, verified."""

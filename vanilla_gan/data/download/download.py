@@ -1,0 +1,166 @@
+"""Downloads one data file: mirrors in order, verified, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import os
+import pathlib
+import sys
+import time
+import urllib.parse
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
+
+from vanilla_gan.data.download.transfer import Progress, TransferError, receive
+from vanilla_gan.errors import DownloadError, OutputError
+from vanilla_gan.storage.files import whole_file
+
+_CHUNK_SIZE = 1 << 16
+_FIRST_PAUSE_S = 1.0
+_GZIP_MAGIC = b"\x1f\x8b"
+# What gzip may add to data that cannot be compressed: 5 bytes a block of at least 8 KiB, and a
+# header that may hold a name and a comment.
+_GZIP_SURPLUS_SHARE = 1000
+_GZIP_SURPLUS_BYTES = 4096
+
+
+@contextlib.contextmanager
+def stderr_progress(url: str, total_bytes: int | None) -> Iterator[Callable[[int], object]]:
+    """Shows a transfer on stderr: a bar on a terminal, otherwise one plain line.
+
+    Args:
+      url: what is being received.
+      total_bytes: how much is to come; None if the server does not say.
+
+    Yields:
+      A function to call with the number of bytes of each chunk.
+    """
+    address = urllib.parse.urlsplit(url)
+    name = address.path.rpartition("/")[2]
+    if sys.stderr.isatty():
+        # Here, because most starts download nothing.
+        from tqdm import tqdm
+
+        with tqdm(total=total_bytes, desc=name, unit="B", unit_scale=True, file=sys.stderr) as bar:
+            yield bar.update
+    else:
+        size = "size unknown" if total_bytes is None else f"{total_bytes / 1e6:.1f} MB"
+        print(f"downloading {name} from {address.netloc} ({size})", file=sys.stderr, flush=True)
+        yield lambda _: None
+
+
+def fetch(
+    name: str,
+    folder: str | os.PathLike[str],
+    *,
+    mirrors: Sequence[str],
+    sha256: str,
+    size: int,
+    timeout_s: float = 30.0,
+    retries: int = 2,
+    slowest_bytes_per_s: float = 10_000.0,
+    progress: Progress = stderr_progress,
+    sleep: Callable[[float], object] = time.sleep,
+) -> pathlib.Path:
+    """Downloads `<mirror><name>.gz` to `<folder>/<name>.gz` from the first mirror that has it.
+
+    A mirror is asked again, after a pause of 1 s, then 2 s and so on, where that may help: it
+    stalled, dropped the connection, sent too little, or answered 5xx. After anything else, or the
+    last attempt, it is the next mirror's turn. Nothing but a verified file gets its final name.
+    Creates the folder where it is missing; writes on stderr through `progress`.
+
+    Args:
+      name: the file's name, without `.gz`.
+      folder: where it shall stand.
+      mirrors: addresses to which the name is appended, in the order of trying.
+      sha256: SHA-256 of the decompressed bytes, as hex digits.
+      size: how many decompressed bytes there must be.
+      timeout_s: time limit for connecting, and for each wait; see `transfer.receive`.
+      retries: how many more times one mirror may be asked.
+      slowest_bytes_per_s: a body that comes slower than this on average is given up.
+      progress: what shows the transfer.
+      sleep: waits between two attempts at one mirror, in seconds.
+
+    Returns:
+      The path of the file.
+
+    Raises:
+      DownloadError: no mirror delivered it (the line has each one's reason), or it could not be
+        stored.
+    """
+    final = pathlib.Path(folder, f"{name}.gz")
+    failures = []
+    for mirror in mirrors:
+        url = f"{mirror}{final.name}"
+        for attempt in range(retries + 1):
+            if attempt:
+                sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
+            try:
+                with _stored(final) as stream:
+                    receive(
+                        url,
+                        stream,
+                        max_bytes=size + size // _GZIP_SURPLUS_SHARE + _GZIP_SURPLUS_BYTES,
+                        timeout_s=timeout_s,
+                        slowest_bytes_per_s=slowest_bytes_per_s,
+                        progress=progress,
+                    )
+                    _verify(stream, sha256, size)
+                return final
+            except TransferError as error:
+                failure = error
+                if not error.transient:
+                    break
+        tries = f" ({attempt + 1} attempts)" if attempt else ""
+        failures.append(f"{url}: {failure}{tries}")
+    raise DownloadError(
+        f"cannot download {final.name}: {'; '.join(failures) or 'no mirror is known'}; "
+        f"get the file by hand and put it at {final} (SHA-256 when decompressed: {sha256})"
+    )
+
+
+@contextlib.contextmanager
+def _stored(final: pathlib.Path) -> Iterator[BinaryIO]:
+    """Opens `final` for writing as `whole_file` does; says it as a `DownloadError` if it cannot."""
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(final) as stream:
+            yield stream
+    except (OSError, OutputError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) else error
+        raise DownloadError(
+            f"cannot store {final}: {reason}; make room and the folder writable, or choose another "
+            "one with --data_dir"
+        ) from error
+
+
+def _verify(stream: BinaryIO, sha256: str, size: int) -> None:
+    """Checks what was received; decompresses no more than one byte past `size`.
+
+    Raises:
+      TransferError: it is not a whole gzip file of `size` bytes with this checksum.
+    """
+    stream.seek(0)
+    if stream.read(2) != _GZIP_MAGIC:
+        raise TransferError("not a gzip file (an error page, perhaps)")
+    stream.seek(0)
+    digest = hashlib.sha256()
+    got = 0
+    try:
+        with gzip.GzipFile(fileobj=stream) as decompressed:
+            while chunk := decompressed.read(min(_CHUNK_SIZE, size + 1 - got)):
+                digest.update(chunk)
+                got += len(chunk)
+    except EOFError as error:
+        raise TransferError("short: the gzip stream is cut", transient=True) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise TransferError(f"a damaged gzip file: {error}") from error
+    if got != size:
+        more = " or more" if got > size else ""
+        raise TransferError(f"wrong size: expected {size} decompressed bytes, got {got}{more}")
+    if digest.hexdigest() != sha256:
+        raise TransferError(f"wrong SHA-256: expected {sha256}, got {digest.hexdigest()}")

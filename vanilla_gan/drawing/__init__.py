@@ -1,0 +1,1 @@
+"""Drawing: samples as pictures, and pictures read back as samples."""

@@ -1,0 +1,42 @@
+"""`--engine loop`: a block of iterations in one `session.run`, on data that live on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.graph.loop import LoopGraph
+
+
+class LoopEngine:
+    """Trains by running the in-graph loop; only row numbers, noise and losses cross the border."""
+
+    def __init__(self, session: Any, loop: LoopGraph, train: DataSet) -> None:
+        """Makes an engine that trains in `session`; copies the images of `train` to its device."""
+        for variable, data in ((loop.images, train.images), (loop.labels, train.labels)):
+            if variable is not None:
+                initializer = variable.initializer
+                session.run(initializer, feed_dict={initializer.inputs[1]: data})
+        self._shared_noise = loop.Z_G is loop.Z_D
+        noise = [loop.Z_D] if self._shared_noise else [loop.Z_D, loop.Z_G]
+        self._feeds_first = loop.first is not None
+        first = [loop.first] if self._feeds_first else []
+        # Resolves fetches and feeds once, not once a block.
+        self._run = session.make_callable(
+            [loop.D_loss, loop.G_loss], feed_list=[loop.rows, *noise, *first]
+        )
+
+    def train(self, steps: StepsDraw) -> LossBlock:
+        """Trains the iterations of `steps`; updates the session's variables.
+
+        Returns:
+          The losses of each iteration.
+        """
+        noise = [steps.Z_D] if self._shared_noise else [steps.Z_D, steps.Z_G]
+        first = [np.int64(steps.first)] if self._feeds_first else []
+        D_loss, G_loss = self._run(steps.rows.astype(np.int32), *noise, *first)
+        return LossBlock(steps.first, D_loss, G_loss)

@@ -1,0 +1,158 @@
+"""A model: a system's graph with an open session, its variables initialised, restored, saved."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import itertools
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.engines.quiet import without_chatter
+from vanilla_gan.engines.session import Device, open_session
+from vanilla_gan.engines.threads import threads_within_operation, usable_cores
+from vanilla_gan.errors import CheckpointError
+from vanilla_gan.graph.gan import Gan, build_gan
+from vanilla_gan.graph.loop import LoopGraph, build_loop
+from vanilla_gan.graph.summaries import Summaries, build_summaries
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
+
+
+class Model:
+    """The graph of a run with a session in which its variables live.
+
+    Attributes:
+      gan: the graph's handles.
+      loop: those of the in-graph loop, if it was asked for.
+      session: the open `tf.Session`.
+      summaries: histograms for TensorBoard, if the settings ask for them.
+    """
+
+    def __init__(
+        self,
+        gan: Gan,
+        loop: LoopGraph | None,
+        session: Any,
+        saver: Any,
+        summaries: Summaries | None = None,
+    ) -> None:
+        """Holds what `open_model` has made."""
+        self.gan = gan
+        self.loop = loop
+        self.session = session
+        self.summaries = summaries
+        self._saver = saver
+
+    @property
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the trained variables by name."""
+        return shapes_of([*self.gan.theta_D, *self.gan.theta_G])
+
+    def initialise(self, weights: Weights | None = None) -> None:
+        """Initialises all variables, the trained ones from `weights` if these are given."""
+        self.session.run(self.gan.init)
+        if weights is not None:
+            assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
+
+    def sample(
+        self, Z: npt.NDArray[np.float32], classes: npt.NDArray[np.intp] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Returns the generator's images, float32 [B, 784].
+
+        Args:
+          Z: noise, float32 [B, Z_dim].
+          classes: what the images shall show, ints [B] in 0..9; for conditional systems only.
+        """
+        feeds = {self.gan.Z: Z}
+        if classes is not None:
+            feeds[self.gan.y] = np.eye(NUM_CLASSES, dtype=np.float32)[classes]
+        images: npt.NDArray[np.float32] = self.session.run(self.gan.G_sample, feed_dict=feeds)
+        return images
+
+    def broken_variables(self) -> list[str]:
+        """Returns the names of variables with values that are not finite."""
+        finite = self.session.run(self.gan.finite)
+        return sorted(name for name, is_finite in finite.items() if not is_finite)
+
+    def save(self, prefix: str) -> None:
+        """Writes all variables, with both Adams' slots, under a path prefix.
+
+        Raises:
+          OSError: they could not be written.
+        """
+        try:
+            self._saver.save(self.session, prefix, write_meta_graph=False, write_state=False)
+        except (tf.errors.OpError, ValueError) as error:
+            # TensorFlow reports a full disk, a missing folder and the like as errors of its own.
+            raise OSError(errno.EIO, _reason(error), prefix) from error
+
+    def restore(self, prefix: str) -> None:
+        """Reads all variables back from what `save` wrote.
+
+        Raises:
+          CheckpointError: the file does not hold the variables of this graph.
+        """
+        try:
+            self._saver.restore(self.session, prefix)
+        except (tf.errors.OpError, ValueError) as error:
+            raise CheckpointError(
+                f"{os.path.dirname(prefix)} cannot be restored: {_reason(error)}; it was written "
+                "by another version of this program; continue the run with that one, or choose "
+                "another --out"
+            ) from error
+
+
+@contextlib.contextmanager
+def open_model(
+    config: RunConfig, device: Device, images_shape: tuple[int, int] | None = None
+) -> Iterator[Model]:
+    """Builds the graph of the settings' system on a device and opens a session for it.
+
+    Args:
+      config: the resolved settings.
+      device: from `choose_device`.
+      images_shape: (N, 784) of the images that the in-graph loop shall train on; None to build no
+        such loop.
+
+    Yields:
+      The model, its variables not yet initialised. The session is closed behind the block.
+    """
+    assert config.seed is not None
+    # The first while loop of a process makes TensorFlow look for CUDA, and complain of its absence.
+    with without_chatter(), tf.Graph().as_default() as graph, tf.device(device.name):
+        system = SYSTEMS[config.system]
+        gan = build_gan(system, config, config.seed)
+        loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
+        # The CPU writes files, also where no soft placement would move there what does.
+        with tf.device("/CPU:0"):
+            saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
+        summaries = build_summaries(gan) if config.tensorboard else None
+    # From now on whatever would add a node, and so eat memory while it trains, raises.
+    graph.finalize()
+    if device.name.startswith("/CPU"):
+        threads = threads_within_operation(config, usable_cores())
+        config = dataclasses.replace(config, intra_op_threads=threads)
+    with open_session(graph, config, device) as session:
+        yield Model(gan, loop, session, saver, summaries)
+
+
+def _reason(error: Exception) -> str:
+    """Returns what TensorFlow says went wrong, without the traces around it.
+
+    An error of an operation says it behind the line that names the node, a file system's reason
+    behind the name of the file.
+    """
+    lines = str(error).splitlines()
+    for before, line in itertools.pairwise(lines):
+        if before.startswith("Node: "):
+            return line.rpartition("; ")[2].strip()
+    return " ".join(" ".join(lines).split())[:200]

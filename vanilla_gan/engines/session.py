@@ -1,0 +1,144 @@
+"""Sessions: the ConfigProto of a run and the device that its graph is placed on."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from vanilla_gan.engines.quiet import without_chatter
+from vanilla_gan.errors import DeviceError
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.settings import RunConfig, parse_device
+
+_PROCESSOR = pathlib.Path("/proc/cpuinfo")
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+class Device(NamedTuple):
+    """A device chosen for a run.
+
+    Attributes:
+      name: what `tf.device` takes, such as `/CPU:0` or `/GPU:1`.
+      reason: why it was taken, in a few words for the user.
+    """
+
+    name: str
+    reason: str
+
+
+def choose_device(setting: str) -> Device:
+    """Returns the device for a `--device` value, after asking TensorFlow what there is.
+
+    Raises:
+      DeviceError: a GPU was asked for that TensorFlow does not see.
+    """
+    kind, index = parse_device(setting)
+    if kind == "cpu":
+        return Device("/CPU:0", "asked for")
+    gpus = visible_gpus()
+    if kind == "auto":
+        if gpus:
+            return Device("/GPU:0", f"TensorFlow sees {_listing(gpus)}")
+        return Device("/CPU:0", "TensorFlow sees no GPU")
+    wanted = index or 0
+    if wanted >= len(gpus):
+        raise DeviceError(
+            f"--device={setting}: TensorFlow {tf.__version__} sees {_listing(gpus)} here; "
+            "choose one of these, or check the driver with nvidia-smi and the installation with "
+            "pip install 'tensorflow[and-cuda]'"
+        )
+    return Device(f"/GPU:{wanted}", "asked for")
+
+
+def check_precision(setting: str, device: Device) -> None:
+    """Checks that a `--precision` is one that the device computes in.
+
+    TensorFlow would emulate bfloat16 on any other processor, slower than float32.
+
+    Raises:
+      DeviceError: it is not.
+    """
+    if setting == "float32":
+        return
+    if not device.name.startswith("/CPU"):
+        raise DeviceError(
+            f"--precision={setting} is for processors, and this run is placed on {device.name}; "
+            "leave it out, or give --device cpu"
+        )
+    if not _BFLOAT16_FLAGS & _processor_flags():
+        raise DeviceError(
+            f"--precision={setting}: this processor has neither AVX512-BF16 nor AMX-BF16 and would "
+            "only emulate it, slower than float32; leave it out"
+        )
+
+
+def _processor_flags() -> frozenset[str]:
+    """Returns what Linux says that the processor can do; nothing where it does not say."""
+    try:
+        lines = _PROCESSOR.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(word for line in lines if line.startswith("flags") for word in line.split())
+
+
+def visible_gpus() -> list[str]:
+    """Returns the GPUs that TensorFlow sees, as `GPU:0`, ...; takes no memory on them."""
+    return [device.name.split(":", 1)[1] for device in tf.config.list_physical_devices("GPU")]
+
+
+def config_proto(config: RunConfig, device: Device) -> Any:
+    """Returns the `tf.ConfigProto` of a run's session.
+
+    A run on the CPU hides the GPUs from its session, so that it takes no memory on them. With
+    `--precision bfloat16` TensorFlow's own mixed precision rewrites the graph: products and
+    convolutions take and give bfloat16 and add up in float32, variables and both Adams stay
+    float32. The layers of a system with two modes do so themselves in training.
+    """
+    on_cpu = device.name.startswith("/CPU")
+    proto = tf.ConfigProto(
+        device_count={"GPU": 0} if on_cpu else {},
+        allow_soft_placement=config.allow_soft_placement,
+        log_device_placement=config.log_device_placement,
+        intra_op_parallelism_threads=config.intra_op_threads,
+        inter_op_parallelism_threads=config.inter_op_threads,
+    )
+    if config.precision == "bfloat16":
+        from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
+
+        rewrites = proto.graph_options.rewrite_options
+        rewrites.auto_mixed_precision_onednn_bfloat16 = RewriterConfig.ON
+    proto.gpu_options.allow_growth = config.allow_growth
+    if config.gpu_memory_fraction is not None:
+        proto.gpu_options.per_process_gpu_memory_fraction = config.gpu_memory_fraction
+    return proto
+
+
+def open_session(graph: Any, config: RunConfig, device: Device) -> Any:
+    """Returns a `tf.Session` for a graph, as the settings and the device ask for.
+
+    The first session of a process looks for CUDA, and TensorFlow complains where there is none.
+    """
+    with without_chatter():
+        return tf.Session(graph=graph, config=config_proto(config, device))
+
+
+@contextlib.contextmanager
+def memory_errors_told(device: Device) -> Iterator[None]:
+    """Turns TensorFlow's own error for memory that is not to be had into one line.
+
+    Raises:
+      DeviceError: something within the block did not fit into the device's memory.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise DeviceError(
+            f"{device.name} has not enough memory for this run; lower --batch_size, --h_dim or "
+            "--z_dim (with --overwrite, if the run has begun), or choose another --device"
+        ) from error
+
+
+def _listing(gpus: list[str]) -> str:
+    return ", ".join(gpus) if gpus else "no GPU (only the CPU)"

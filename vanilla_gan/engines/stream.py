@@ -1,0 +1,219 @@
+"""The one random stream of a run: batches and noise, drawn in the published program's order.
+
+At an iteration with a picture: its noise `[16, Z_dim]`; then at every iteration the batch, the
+noise of the discriminator's step and the noise of the generator's step. Iterations are drawn in
+blocks, so that a session can be fed many at a time; the numbers are the same in any block size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.graph.system import System
+
+PICTURE_SAMPLES = 16
+MAX_BLOCK_BYTES = 1 << 24
+# Of noise that is drawn at once: little enough to stay in a cache until it is float32.
+MAX_PIECE_BYTES = 1 << 18
+
+State = dict[str, npt.NDArray[Any]]
+
+
+class PictureDraw(NamedTuple):
+    """The noise of a picture, drawn before the update of iteration `it`; Z: float32 [16, Z_dim]."""
+
+    it: int
+    Z: npt.NDArray[np.float32]
+
+
+class EpochSampleDraw(NamedTuple):
+    """The noise of a single sample, drawn behind `it` iterations; Z: float32 [1, Z_dim]."""
+
+    it: int
+    Z: npt.NDArray[np.float32]
+
+
+class StepsDraw(NamedTuple):
+    """What `k` consecutive iterations are trained on.
+
+    Attributes:
+      first: the first of them.
+      rows: intp [k, B], rows of the training split; all batches of a block are of one size.
+      Z_D, Z_G: float32 [k, B, Z_dim], noise of the discriminator's and the generator's steps; one
+        array where the system shares it.
+      after: state of the stream behind the last of them, for a checkpoint.
+    """
+
+    first: int
+    rows: npt.NDArray[np.intp]
+    Z_D: npt.NDArray[np.float32]
+    Z_G: npt.NDArray[np.float32]
+    after: State
+
+    @property
+    def last(self) -> int:
+        """The iteration behind the last of this block."""
+        return self.first + len(self.rows)
+
+
+class Stream:
+    """Draws what the graph is fed with, and can be saved and restored at any iteration."""
+
+    def __init__(
+        self,
+        system: System,
+        train: DataSet,
+        random_stream: np.random.RandomState,
+        *,
+        batch_size: int,
+        z_dim: int,
+        picture_noise: npt.NDArray[np.float32] | None = None,
+    ) -> None:
+        """Makes the stream of a run; draws nothing yet.
+
+        Args:
+          system: decides the prior of the noise.
+          train: the training split; must draw its orders from `random_stream` too.
+          random_stream: numpy's MT19937, seeded as `numpy.random.seed` seeds it.
+          batch_size: the listing's `mb_size`, images and noise vectors a step.
+          z_dim: length of a noise vector.
+          picture_noise: float32 [16, z_dim] for all pictures; None to draw it from the stream, as
+            the published program does.
+        """
+        self.train = train
+        self._system = system
+        self._random_stream = random_stream
+        self._batch_size = batch_size
+        self._z_dim = z_dim
+        self._picture_noise = picture_noise
+
+    def draws(
+        self,
+        first: int,
+        last: int,
+        *,
+        sample_every: int,
+        checkpoint_every: int,
+        longest: Callable[[], int],
+    ) -> Iterator[PictureDraw | EpochSampleDraw | StepsDraw]:
+        """Draws iterations `first .. last - 1` with their pictures, in order.
+
+        A block of steps ends where a picture or a checkpoint is due, and where a batch has another
+        size than the one before.
+
+        Args:
+          first, last: the iterations.
+          sample_every: a picture before the update at its multiples; in a system that keeps a
+            sample after each epoch, that sample too, before the picture.
+          checkpoint_every: blocks end at its multiples; 0 for no such ends.
+          longest: asked for each block how many iterations it may have at the most.
+
+        Yields:
+          A `PictureDraw` before the steps of its iteration, and `StepsDraw` for all iterations;
+          an `EpochSampleDraw` behind the steps of its epoch. In a system with a last picture,
+          that one is drawn at `last` too if it is due there.
+        """
+        fit = max(1, MAX_BLOCK_BYTES // (8 * self._batch_size * self._z_dim))
+        it = first
+        while True:
+            if self._system.epoch_samples and it > 0 and it % sample_every == 0:
+                yield EpochSampleDraw(it, self._sample_Z(1))
+            if it >= last and not self._system.last_picture:
+                return
+            if it % sample_every == 0:
+                yield PictureDraw(it, self._next_picture_noise())
+            if it >= last:
+                return
+            ends = [last, it + min(fit, longest()), _next_multiple(it, sample_every)]
+            if self._system.short_batches:
+                # Either whole batches, or one alone: the short one, or the first of an epoch.
+                ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
+            if checkpoint_every:
+                ends.append(_next_multiple(it, checkpoint_every))
+            steps = self._steps(it, min(ends) - it)
+            yield steps
+            it = steps.last
+
+    def _steps(self, first: int, count: int) -> StepsDraw:
+        batch = self._next_rows()
+        shape = (count, len(batch), self._z_dim)
+        rows = np.empty(shape[:2], np.intp)
+        Z_D = np.empty(shape, np.float32)
+        Z_G = Z_D if self._system.shared_noise else np.empty(shape, np.float32)
+        a_step = 1 if self._system.shared_noise else 2
+        piece = max(1, MAX_PIECE_BYTES // (8 * a_step * len(batch) * self._z_dim))
+        done = 0
+        while done < count:
+            # One batch, and then as many as come before the next shuffle: these draw nothing but
+            # noise, and one large draw gives the same numbers as many small ones.
+            rows[done] = batch if done == 0 else self._next_rows()
+            left = self.train.batches_left_in_epoch(self._batch_size)
+            more = min(count - done - 1, left, piece - 1)
+            for k in range(done + 1, done + 1 + more):
+                rows[k] = self._next_rows()
+            noise = self._system.sample_Z(
+                self._random_stream, (1 + more) * a_step * len(batch), self._z_dim
+            ).reshape(1 + more, a_step, *shape[1:])
+            # float64 up to here, as in the published program, which casts where it feeds.
+            Z_D[done : done + 1 + more] = noise[:, 0]
+            Z_G[done : done + 1 + more] = noise[:, -1]
+            done += 1 + more
+        return StepsDraw(first, rows, Z_D, Z_G, self.state())
+
+    def _next_rows(self) -> npt.NDArray[np.intp]:
+        return self.train.next_indices(self._batch_size, short=self._system.short_batches)
+
+    def _next_picture_noise(self) -> npt.NDArray[np.float32]:
+        if self._picture_noise is not None:
+            return self._picture_noise
+        return self._sample_Z(PICTURE_SAMPLES)
+
+    def _sample_Z(self, m: int) -> npt.NDArray[np.float32]:
+        # float64 until here, as in the published program, which casts where it feeds.
+        return self._system.sample_Z(self._random_stream, m, self._z_dim).astype(np.float32)
+
+    def reseed(self, seed: int, rewinds: int) -> None:
+        """Starts a new stream of random numbers that depends on both arguments alone.
+
+        The data order and the position in it stay.
+        """
+        self._random_stream.seed([seed, rewinds])
+
+    def state(self) -> State:
+        """Returns everything that the next draws depend on, as arrays for a checkpoint."""
+        generator: Any = self._random_stream.get_state(legacy=False)
+        order = self.train.state()
+        return {
+            "mt19937_key": generator["state"]["key"],
+            "mt19937_position": np.array(generator["state"]["pos"], np.int64),
+            "has_gauss": np.array(generator["has_gauss"], np.int64),
+            "gauss": np.array(generator["gauss"], np.float64),
+            "order": order["order"],
+            "index_in_epoch": np.array(order["index_in_epoch"], np.int64),
+            "epochs_completed": np.array(order["epochs_completed"], np.int64),
+        }
+
+    def restore(self, state: State) -> None:
+        """Continues where `state()` was taken.
+
+        Raises:
+          KeyError, ValueError: the state is not one of this data set.
+        """
+        self._random_stream.set_state(
+            {
+                "bit_generator": "MT19937",
+                "state": {"key": state["mt19937_key"], "pos": int(state["mt19937_position"])},
+                "has_gauss": int(state["has_gauss"]),
+                "gauss": float(state["gauss"]),
+            }
+        )
+        self.train.restore(state)
+
+
+def _next_multiple(it: int, every: int) -> int:
+    return (it // every + 1) * every

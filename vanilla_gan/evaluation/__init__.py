@@ -1,1 +1,0 @@
-"""Evaluation: numbers that say what generated pictures are like."""

@@ -1,0 +1,275 @@
+"""`./run.sh export`: a trained system as a SavedModel, as weights by name, or as ONNX.
+
+Each export is made beside its place, read back and compared with the session it was made from, and
+only then put in its place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.engines.quiet import without_chatter
+from vanilla_gan.engines.session import Device
+from vanilla_gan.errors import OutputError, UsageError
+from vanilla_gan.generator.export_onnx import check_onnx_installed, run_onnx, write_onnx
+from vanilla_gan.generator.export_record import one_line, write_origin
+from vanilla_gan.generator.generator import open_trained
+from vanilla_gan.generator.trained import Array, Trained, open_export
+from vanilla_gan.graph.inference import SIGNATURES, inference_shapes
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.weights import read_weights
+from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.placing import placed
+
+FORMATS = ("saved_model", "npz", "onnx")
+_DEFAULT_OUT = {"saved_model": "saved_model", "npz": "weights.npz", "onnx": "{signature}.onnx"}
+CPU = Device("/CPU:0", "exports are made there")
+
+# How many images an export is tried on.
+TRIALS = 64
+
+# How far the results of ONNX may be off: so far; or, where float32 does not hold that, so many
+# times what TensorFlow's own results move when each input moves by its last bit. onnxruntime adds
+# up products in another order; it was never seen to be off by more than twice that.
+ONNX_TOLERANCE = 1e-6
+ONNX_LAST_BITS = 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """What to export, and where to.
+
+    Attributes:
+      source: a run's folder, one of its checkpoints, or a SavedModel export; the flag `--from`.
+      out: the folder (saved_model) or file to write; None for `saved_model`, `weights.npz` or
+        `generate.onnx`, in the current folder.
+      format: one of `FORMATS`.
+      signature: which network an ONNX file holds, one of `SIGNATURES`; the other formats hold both.
+      overwrite: whether what stands at `out` may be replaced.
+    """
+
+    source: str = "out"
+    out: str | None = None
+    format: str = "saved_model"
+    signature: str | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          UsageError: one is not what it can be, or does not go with the format.
+        """
+        if self.format not in FORMATS:
+            raise UsageError(f"--format={self.format}: expected one of {', '.join(FORMATS)}")
+        if self.out == "":
+            raise UsageError("--out='': expected a path")
+        if self.signature is None:
+            return
+        if self.signature not in SIGNATURES:
+            raise UsageError(
+                f"--signature={self.signature}: expected one of {', '.join(SIGNATURES)}"
+            )
+        if self.format != "onnx":
+            raise UsageError(
+                f"--signature says which network an ONNX file holds; --format={self.format} holds "
+                "both; leave it out"
+            )
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Where the export goes."""
+        default = _DEFAULT_OUT[self.format].format(signature=self.onnx_signature)
+        return pathlib.Path(self.out or default)
+
+    @property
+    def onnx_signature(self) -> str:
+        """The network that an ONNX file holds."""
+        return self.signature or SIGNATURES[0]
+
+
+def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
+    """Exports what `config` asks for, and returns where it stands.
+
+    Args:
+      config: what to export.
+      inform: called with each line for the user.
+
+    Raises:
+      VanillaGanError: nothing to load, an unwritable or occupied place, or an export that does not
+        give back what went in.
+    """
+    if config.format == "onnx":
+        check_onnx_installed()
+    with open_trained(config.source, inform=inform) as trained:
+        with placed(config.path, overwrite=config.overwrite) as temporary:
+            if config.format == "saved_model":
+                write_saved_model(temporary, trained)
+                verdict = _check_saved_model(temporary, trained)
+            elif config.format == "npz":
+                write_npz(temporary, trained.weights())
+                verdict = _check_npz(temporary, trained)
+            else:
+                write_onnx(temporary, trained, config.onnx_signature)
+                verdict = _check_onnx(temporary, trained, config.onnx_signature)
+        origin = trained.origin
+        inform(
+            f"wrote {config.path}: {origin.config.system} after {origin.iteration} iterations; "
+            f"read back, {verdict}"
+        )
+        if config.format == "npz" and origin.system.two_modes:
+            inform(
+                "note: weights do not include the moving averages of batch normalisation, which "
+                "are no weights: a run that starts from them measures these anew; to draw images, "
+                "export a SavedModel"
+            )
+    return config.path
+
+
+def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
+    """Writes both networks as a SavedModel with a signature each, and `vanilla_gan.json` beside.
+
+    Signatures, everything float32, with any number of rows B:
+      generate: z [B, Z_dim] (and y, one-hot [B, 10]) to images [B, 784];
+      discriminate: x [B, 784] (and y) to probability and logit [B, 1].
+
+    Args:
+      folder: where it shall stand; nothing may stand there.
+      trained: the networks, in a graph that holds nothing else.
+
+    Raises:
+      OSError: it could not be written.
+      OutputError: `vanilla_gan.json` could not.
+    """
+    tensors = trained.tensors
+    try:
+        with without_chatter(), trained.session.graph.as_default():
+            signatures = {
+                signature: tf.saved_model.build_signature_def(
+                    _described(tensors.inputs(signature)),
+                    _described(tensors.outputs(signature)),
+                    tf.saved_model.signature_constants.PREDICT_METHOD_NAME,
+                )
+                for signature in SIGNATURES
+            }
+            builder = tf.saved_model.Builder(str(folder))
+            builder.add_meta_graph_and_variables(
+                trained.session,
+                [tf.saved_model.tag_constants.SERVING],
+                signature_def_map=signatures,
+                clear_devices=True,
+                strip_default_attrs=True,
+            )
+            builder.save()
+    except tf.errors.OpError as error:
+        # TensorFlow reports a full disk and the like as errors of its own.
+        raise OSError(errno.EIO, one_line(error), str(folder)) from error
+    write_origin(folder, trained.origin)
+
+
+def trial_inputs(trained: Trained, signature: str) -> dict[str, Array]:
+    """Returns inputs to try a signature on, float32 by name: noise of seed 0, each class in turn.
+
+    The discriminator's images are those that the generator draws from the noise.
+    """
+    system, z_dim = trained.origin.system, trained.origin.config.resolved_int("z_dim")
+    noise = system.sample_Z(np.random.RandomState(0), TRIALS, z_dim).astype(np.float32)
+    labels: dict[str, Array] = {}
+    if system.conditional:
+        labels["y"] = np.eye(NUM_CLASSES, dtype=np.float32)[np.arange(TRIALS) % NUM_CLASSES]
+    if signature == "generate":
+        return {"z": noise, **labels}
+    return {"x": trained.run("generate", z=noise, **labels)["images"], **labels}
+
+
+def _described(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a signature says of each tensor; TensorFlow's own function for it is leaving."""
+    return {
+        name: tf.TensorInfo(
+            name=tensor.name,
+            dtype=tensor.dtype.as_datatype_enum,
+            tensor_shape=tensor.shape.as_proto(),
+        )
+        for name, tensor in tensors.items()
+    }
+
+
+def _check_saved_model(folder: pathlib.Path, trained: Trained) -> str:
+    with open_export(folder, CPU) as found:
+        for signature in SIGNATURES:
+            inputs = trial_inputs(trained, signature)
+            _check_same(folder, trained.run(signature, **inputs), found.run(signature, **inputs))
+        _check_same(folder, trained.weights(), found.weights())
+    return f"the same images and logits, bit for bit ({TRIALS} tried)"
+
+
+def _check_npz(path: pathlib.Path, trained: Trained) -> str:
+    shapes, _ = inference_shapes(trained.origin.system, trained.origin.config)
+    _check_same(path, trained.weights(), read_weights(path, shapes))
+    return f"the same {len(shapes)} arrays, bit for bit"
+
+
+def _check_onnx(path: pathlib.Path, trained: Trained, signature: str) -> str:
+    inputs = trial_inputs(trained, signature)
+    expected = trained.run(signature, **inputs)
+    moved = trained.run(signature, **_moved_by_a_bit(inputs))
+    worst = 0.0
+    # One row besides: any number of them must do.
+    for rows in (TRIALS, 1):
+        found = run_onnx(path, {name: array[:rows] for name, array in inputs.items()})
+        for name, array in expected.items():
+            got = found[name]
+            if got.shape != (rows, *array.shape[1:]) or got.dtype != array.dtype:
+                raise _differs(path, name)
+            allowed = max(ONNX_TOLERANCE, ONNX_LAST_BITS * _distance(moved[name], array))
+            off = _distance(got, array[:rows])
+            # Not `off > allowed`, which a NaN would pass.
+            if not off <= allowed:
+                raise _differs(path, f"{name} is off by {off:.1e}, allowed: {allowed:.1e}")
+            worst = max(worst, off)
+    return f"the same results within {worst:.1e} ({TRIALS} tried, by onnxruntime)"
+
+
+def _moved_by_a_bit(inputs: dict[str, Array]) -> dict[str, Array]:
+    """Returns the inputs with every value moved up or down, at random, to the next float32."""
+    stream = np.random.RandomState(0)
+    return {
+        name: np.nextafter(
+            array, stream.choice(np.array([-np.inf, np.inf], np.float32), array.shape)
+        )
+        for name, array in inputs.items()
+    }
+
+
+def _distance(a: Array, b: Array) -> float:
+    return float(np.abs(a.astype(np.float64) - b).max())
+
+
+def _check_same(
+    path: pathlib.Path,
+    expected: dict[str, npt.NDArray[np.float32]],
+    found: dict[str, npt.NDArray[np.float32]],
+) -> None:
+    for name, array in expected.items():
+        other = found.get(name)
+        if (
+            other is None
+            or (other.shape, other.dtype) != (array.shape, array.dtype)
+            or other.tobytes() != array.tobytes()
+        ):
+            raise _differs(path, name)
+
+
+def _differs(path: pathlib.Path, what: str) -> OutputError:
+    return OutputError(
+        f"the export did not come back as it was written ({path.parent}: {what}); nothing was "
+        "kept; check the disk, then give the same command again"
+    )

@@ -1,0 +1,104 @@
+"""`vanilla_gan.json` in a SavedModel export: what the networks are, and the sums of its files.
+
+Plain TensorFlow loads the export without it; it is this package that reads it. It holds the system,
+the settings, the iteration, the run's id and its data set, and size and SHA-256 of each other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+from typing import Any, NamedTuple
+
+from vanilla_gan.errors import CheckpointError
+from vanilla_gan.graph.system import System
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
+from vanilla_gan.systems import SYSTEMS
+
+EXPORT_JSON = "vanilla_gan.json"
+FORMAT = 1
+
+
+class Origin(NamedTuple):
+    """Where trained networks come from.
+
+    Attributes:
+      config: the settings of the run.
+      iteration: how many iterations they were trained for.
+      run_id: the run's id.
+      dataset: the data that they were trained on: `name`, `checksum`, `train_examples`.
+    """
+
+    config: RunConfig
+    iteration: int
+    run_id: str
+    dataset: dict[str, Any]
+
+    @property
+    def system(self) -> System:
+        """The published program."""
+        return SYSTEMS[self.config.system]
+
+
+def write_origin(folder: pathlib.Path, origin: Origin) -> None:
+    """Writes `vanilla_gan.json` for the files that stand in an export's folder.
+
+    Raises:
+      OutputError: it could not be written.
+    """
+    settings = origin.config.to_json()
+    # An export is given away: where things stood on the machine that made it is nobody's business.
+    for private in ("data_dir", "out", "init_weights"):
+        del settings[private]
+    content = {
+        "format": FORMAT,
+        "system": origin.config.system,
+        "iteration": origin.iteration,
+        "run_id": origin.run_id,
+        "dataset": origin.dataset,
+        "settings": settings,
+        "files": _files(folder),
+    }
+    write_sealed(folder / EXPORT_JSON, content)
+
+
+def read_origin(folder: pathlib.Path) -> Origin:
+    """Reads the `vanilla_gan.json` of an export, and checks the other files against it.
+
+    Raises:
+      CheckpointError: it is damaged, of another format, or a file is not what was written.
+    """
+    try:
+        content = read_sealed(folder / EXPORT_JSON)
+        if content.get("format") != FORMAT:
+            raise ValueError(f"it is not of format {FORMAT}")
+        config = RunConfig.from_json(content["settings"])
+        origin = Origin(config, content["iteration"], content["run_id"], content["dataset"])
+        found = _files(folder)
+        for name, entry in content["files"].items():
+            if found.get(name) != entry:
+                kind = "not what was exported" if name in found else "missing"
+                raise ValueError(f"{name} is {kind}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{folder} is not a whole export ({EXPORT_JSON}): {one_line(error)}; export it again"
+        ) from error
+    return origin
+
+
+def _files(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """Returns size and SHA-256 of each file below a folder, but for `vanilla_gan.json`."""
+    entries = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != EXPORT_JSON:
+            content = path.read_bytes()
+            entries[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return entries
+
+
+def one_line(error: Exception) -> str:
+    """Returns what an error says, in one line of at most 200 characters."""
+    text = " ".join(str(error).split())
+    return text[:200] if text else type(error).__name__

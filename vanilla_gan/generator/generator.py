@@ -1,0 +1,259 @@
+"""`Generator`: a trained generator as a function from noise to images."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.engines.quiet import without_chatter
+from vanilla_gan.engines.session import choose_device
+from vanilla_gan.errors import CheckpointError, RunConflictError, UsageError
+from vanilla_gan.generator.export_record import EXPORT_JSON, Origin
+from vanilla_gan.generator.trained import Trained, open_checkpoint, open_export
+from vanilla_gan.graph.system import System
+from vanilla_gan.graph.tf1 import load_tensorflow
+from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoint, Checkpoints
+from vanilla_gan.runfolder.checkpoint import read_checkpoint as read_one
+from vanilla_gan.runfolder.names import RUN_JSON
+from vanilla_gan.runfolder.record import RunRecord, read_record
+
+BLOCK = 1000
+
+Inform = Callable[[str], None]
+
+
+def _say_nothing(line: str) -> None:
+    del line
+
+
+class Generator:
+    """A trained generator; `generator(Z)` returns images.
+
+    Attributes:
+      config: the settings of the run that trained it.
+      iteration: how many iterations it was trained for.
+    """
+
+    def __init__(self, trained: Trained, resources: contextlib.ExitStack) -> None:
+        """Holds what `load` has opened; `resources` are closed with it."""
+        self.config = trained.origin.config
+        self.iteration = trained.origin.iteration
+        self._trained = trained
+        self._resources = resources
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        device: str = "cpu",
+        *,
+        inform: Inform = _say_nothing,
+    ) -> Generator:
+        """Opens the generator of a run, of one of its checkpoints, or of an export.
+
+        Args:
+          path: a run's folder (with `run.json`), for its newest whole checkpoint; one checkpoint
+            in it (`out/checkpoints/0000012000`); or the folder of a SavedModel that
+            `./run.sh export` wrote.
+          device: as `--device`.
+          inform: called with a line for each damaged checkpoint that is passed over.
+
+        Raises:
+          CheckpointError: there is no run, or no whole checkpoint or export to load.
+          DeviceError: the device is not there.
+        """
+        with contextlib.ExitStack() as stack:
+            trained = stack.enter_context(open_trained(path, device, inform=inform))
+            return cls(trained, stack.pop_all())
+
+    @property
+    def origin(self) -> Origin:
+        """The run that it comes from, and its data set."""
+        return self._trained.origin
+
+    @property
+    def system(self) -> System:
+        """The published program that it belongs to."""
+        return self._trained.origin.system
+
+    @property
+    def z_dim(self) -> int:
+        """Length of a noise vector."""
+        return self.config.resolved_int("z_dim")
+
+    def sample_Z(self, n: int, seed: int | None = None) -> npt.NDArray[np.float32]:
+        """Draws noise from the system's prior, float32 [n, Z_dim]; afresh if `seed` is None."""
+        random_stream = np.random.RandomState(seed)
+        return self.system.sample_Z(random_stream, n, self.z_dim).astype(np.float32)
+
+    def __call__(
+        self, Z: npt.ArrayLike, classes: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Returns images, float32 [n, 28, 28], in the range of the system's own training images.
+
+        Computes them in blocks, so that memory beyond the result does not grow with `n`.
+
+        Args:
+          Z: noise, [n, Z_dim], finite.
+          classes: what each image shall show, ints [n] in 0..9, or one for all of them; needed by
+            a conditional system, and refused by any other.
+
+        Raises:
+          UsageError: shapes, values or classes do not fit.
+        """
+        noise = self.checked_noise(Z)
+        labels = self._checked_classes(classes, len(noise))
+        images = np.empty((len(noise), 28, 28), np.float32)
+        for start in range(0, len(noise), BLOCK):
+            block = slice(start, start + BLOCK)
+            inputs = {"z": noise[block]}
+            if labels is not None:
+                inputs["y"] = np.eye(NUM_CLASSES, dtype=np.float32)[labels[block]]
+            images[block] = self._trained.run("generate", **inputs)["images"].reshape(-1, 28, 28)
+        return images
+
+    def to_grey(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """Returns images as grey values 0..255: the inverse of how training images were scaled."""
+        pixels = self.system.pixels()
+        grey = (images - pixels[0]) * (255.0 / (pixels[255] - pixels[0]))
+        return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
+
+    def close(self) -> None:
+        """Closes the session."""
+        self._resources.close()
+
+    def __enter__(self) -> Generator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def checked_noise(self, Z: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Returns noise as float32 [n, Z_dim].
+
+        Raises:
+          UsageError: its shape or values do not fit.
+        """
+        noise = np.asarray(Z)
+        if noise.ndim != 2 or noise.shape[1] != self.z_dim:
+            raise UsageError(
+                f"the noise has shape {list(noise.shape)}, expected [n, {self.z_dim}]: this "
+                f"{self.config.system} generator takes vectors of {self.z_dim}"
+            )
+        if noise.dtype.kind not in "fiu":
+            raise UsageError(f"the noise is {noise.dtype}, expected numbers")
+        with np.errstate(over="ignore"):
+            converted = noise.astype(np.float32)
+        if not np.isfinite(converted).all():
+            raise UsageError("the noise is not finite everywhere in float32")
+        return converted
+
+    def _checked_classes(self, classes: Any, n: int) -> npt.NDArray[np.intp] | None:
+        if not self.system.conditional:
+            if classes is not None:
+                raise UsageError(
+                    f"a class was given, but system {self.config.system} is not conditional; "
+                    "leave it out"
+                )
+            return None
+        if classes is None:
+            raise UsageError(f"system {self.config.system} is conditional: say which class, 0 to 9")
+        labels = np.asarray(classes)
+        if labels.ndim and labels.shape != (n,):
+            raise UsageError(
+                f"the classes have shape {list(labels.shape)}, expected [{n}], one for each noise "
+                "vector, or one for all"
+            )
+        labels = np.broadcast_to(labels, (n,))
+        if labels.dtype.kind not in "iu" or ((labels < 0) | (labels >= NUM_CLASSES)).any():
+            raise UsageError(f"classes {np.unique(labels).tolist()}: expected whole numbers 0 to 9")
+        return labels.astype(np.intp)
+
+
+@contextlib.contextmanager
+def open_trained(
+    source: str | os.PathLike[str], device: str = "cpu", *, inform: Inform = _say_nothing
+) -> Iterator[Trained]:
+    """Opens the networks of a run, of a checkpoint, or of an export, as `Generator.load` does.
+
+    The session is closed behind the block.
+    """
+    path = pathlib.Path(source)
+    found = None if (path / EXPORT_JSON).exists() else find_checkpoint(path, inform)
+    with contextlib.ExitStack() as stack:
+        with without_chatter():
+            load_tensorflow()
+            chosen = choose_device(device)
+            opened = open_checkpoint(*found, chosen) if found else open_export(path, chosen)
+            trained = stack.enter_context(opened)
+        yield trained
+
+
+def find_checkpoint(
+    path: pathlib.Path, inform: Inform = _say_nothing
+) -> tuple[RunRecord, Checkpoint]:
+    """Returns the run at `path` and its newest whole checkpoint, or the one that `path` names.
+
+    Args:
+      path: a run's folder, or a checkpoint's.
+      inform: called with a line for each damaged checkpoint that is passed over.
+
+    Raises:
+      CheckpointError: neither a run nor a checkpoint of one stands there, or none that is whole.
+    """
+    if path.parent.name == FOLDER and path.name.isdecimal() and path.is_dir():
+        record = _record(path.parent.parent)
+        try:
+            return record, read_one(path, record.run_id)
+        except CheckpointError as error:
+            raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
+    record = _record(path)
+    checkpoints = Checkpoints(path, record.run_id, record.config.keep_checkpoints)
+    if checkpoints.newest() is None:
+        raise CheckpointError(
+            f"{path}: this run has no checkpoint yet; train it, or wait for its first one"
+        )
+    passed_over: list[str] = []
+    try:
+        checkpoint = checkpoints.newest_whole(lambda checkpoint: None, passed_over.append)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{path}: none of its {len(passed_over)} checkpoints is whole: {passed_over[0]}"
+        ) from error
+    for line in passed_over:
+        inform(line)
+    return record, checkpoint
+
+
+def _record(out_dir: pathlib.Path) -> RunRecord:
+    expected = (
+        "expected the --out of a run, one of its checkpoints (OUT/checkpoints/N), or a SavedModel "
+        "that this program exported"
+    )
+    if not out_dir.is_dir():
+        what = "is a file" if out_dir.exists() else "does not exist"
+        raise CheckpointError(f"{out_dir} {what}; {expected}")
+    try:
+        record = read_record(out_dir)
+    except RunConflictError as error:
+        raise CheckpointError(
+            f"{out_dir / RUN_JSON} cannot be used: {error.__cause__}; put the original back"
+        ) from error
+    if record is None:
+        raise CheckpointError(
+            f"{out_dir}: no run stands there ({out_dir / RUN_JSON} is missing); {expected}"
+        )
+    return record

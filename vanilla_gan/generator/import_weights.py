@@ -1,0 +1,288 @@
+"""`./run.sh import_weights`: weights out of another program's TensorFlow checkpoint.
+
+Which variable is which follows from their names where they have those of the system; from the order
+in which the published program made them where they are called `Variable`, `Variable_1`, ...; or
+from a map that the user gives. Every variable of the checkpoint is accounted for: as a weight of
+the right shape, or as something that is known not to be one.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from vanilla_gan.engines.quiet import without_chatter
+from vanilla_gan.errors import OutputError, UsageError, WeightsError
+from vanilla_gan.generator.export_record import one_line
+from vanilla_gan.graph.inference import inference_shapes
+from vanilla_gan.graph.tf1 import load_tensorflow, tf
+from vanilla_gan.graph.weights import Weights, read_weights
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.placing import placed
+from vanilla_gan.systems import SYSTEMS
+
+# The order in which the published programs make their variables, which they do not name. Source:
+# `gan_tensorflow.py` and `cgan_tensorflow.py` of wiseodd/generative-models.
+_LISTED = ("D_W1", "D_b1", "D_W2", "D_b2", "G_W1", "G_b1", "G_W2", "G_b2")
+CREATED = {"vanilla": _LISTED, "conditional": _LISTED}
+
+# What is in a checkpoint besides weights. An optimizer's slot has the name of the variable before
+# its own, and the variable's shape.
+_SLOT = re.compile(r"(.+)/(?:Adam|RMSProp|Momentum|Adagrad|[DG]_solver)(?:_\d+)?")
+_SLOT_OF_KERAS = re.compile(r"(.+)/\.OPTIMIZER_SLOT/.+")
+_BOOKKEEPING = re.compile(
+    r"(?:.*/)?(?:beta[12]_power(?:_\d+)?|global_step|iteration)"
+    r"|save_counter/.*|_CHECKPOINTABLE_OBJECT_GRAPH|(?:\w*_)?optimizer/.*"
+)
+_FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportConfig:
+    """What to import, and where to.
+
+    Attributes:
+      source: the checkpoint's prefix, as `tf.train.Saver.save` was given or returned it; the flag
+        `--from`.
+      system: whose weights they are, a key of `SYSTEMS`.
+      z_dim, h_dim: sizes of the networks; None for the system's own.
+      map: JSON file, an object from each of the system's names to the checkpoint's; None where the
+        names or the order say it.
+      out: the npz file to write.
+      overwrite: whether what stands at `out` may be replaced.
+    """
+
+    source: str | None = None
+    system: str = "vanilla"
+    z_dim: int | None = None
+    h_dim: int | None = None
+    map: str | None = None
+    out: str = "weights.npz"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          UsageError: there is no checkpoint named, or nowhere to write.
+        """
+        if not self.source:
+            raise UsageError(
+                "--from is missing: expected a checkpoint's prefix, such as model.ckpt-1000"
+            )
+        if not self.out:
+            raise UsageError("--out='': expected a path")
+
+    @property
+    def prefix(self) -> str:
+        """The checkpoint's prefix, also where one of its files was named."""
+        return _FILES_OF_PREFIX.sub("", self.source or "")
+
+
+def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathlib.Path:
+    """Writes the weights of a checkpoint as an npz file for `--init_weights`, and returns its path.
+
+    The file is read back and compared bit for bit before it stands in its place.
+
+    Args:
+      config: what to import.
+      inform: called with each line for the user.
+
+    Raises:
+      UsageError: a setting or the map is wrong.
+      WeightsError: the checkpoint cannot be read, or its variables are not those of the system.
+      OutputError: the file could not be written.
+    """
+    run = RunConfig(system=config.system, z_dim=config.z_dim, h_dim=config.h_dim).resolved()
+    with without_chatter():
+        load_tensorflow()
+    expected, statistics = inference_shapes(SYSTEMS[config.system], run)
+    reader, found = _open(config.prefix)
+    if config.map is not None:
+        names, how = _read_map(config.map, expected, statistics), f"by {config.map}"
+    else:
+        names, how = _named(config, expected, statistics, found)
+    left_out = check_variables(config.prefix, names, {**expected, **statistics}, found)
+    weights = {name: _value(config.prefix, reader, names[name]) for name in expected}
+    path = pathlib.Path(config.out)
+    with placed(path, overwrite=config.overwrite) as temporary:
+        write_npz(temporary, weights)
+        _check_written(temporary, weights, expected)
+    for name in expected:
+        inform(f"{name} {list(expected[name])} <- {names[name]}")
+    others = [*(names[name] for name in statistics if name in names), *left_out]
+    inform(f"left out, as no weights: {_counted(others)}")
+    inform(f"wrote {path}: {len(weights)} arrays, {how}; read back, bit for bit the same")
+    return path
+
+
+def check_variables(
+    where: str, names: Mapping[str, str], expected: Shapes, found: Shapes
+) -> list[str]:
+    """Checks that each variable of a checkpoint is accounted for, and has the shape it should have.
+
+    Args:
+      where: the checkpoint, for messages.
+      names: for each name of the system the checkpoint's.
+      expected: the shapes by the system's names; those that `names` lacks are not looked for.
+      found: the shapes by the checkpoint's names.
+
+    Returns:
+      The names in the checkpoint that are known not to be weights: optimizers' slots and the like.
+
+    Raises:
+      WeightsError: some are missing, extra or misshapen; the message lists them all.
+    """
+    taken = set(names.values())
+    missing = [_pair(ours, theirs) for ours, theirs in names.items() if theirs not in found]
+    misshapen = [
+        f"{_pair(ours, theirs)} has shape {list(found[theirs])}, expected {list(expected[ours])}"
+        for ours, theirs in names.items()
+        if theirs in found and found[theirs] != expected[ours]
+    ]
+    left_out = [name for name in sorted(set(found) - taken) if _is_no_weight(name, taken, found)]
+    extra = sorted(set(found) - taken - set(left_out))
+    problems = [
+        f"{problem}: {', '.join(which)}"
+        for problem, which in (("missing", missing), ("extra", extra), ("misshapen", misshapen))
+        if which
+    ]
+    if problems:
+        raise WeightsError(
+            f"{where}: {'; '.join(problems)}; give the --system, --z_dim and --h_dim that it was "
+            "trained with, or a --map from the system's names to the checkpoint's"
+        )
+    return left_out
+
+
+def _open(prefix: str) -> tuple[Any, dict[str, tuple[int, ...]]]:
+    """Returns the reader of a checkpoint and the shapes of what it holds."""
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        shapes = reader.get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError, RuntimeError, LookupError, OSError) as error:
+        folder = os.path.dirname(prefix) or "."
+        if os.path.isdir(prefix):
+            raise WeightsError(
+                f"{prefix}: it is a folder; expected a prefix in it, such as "
+                f"{os.path.join(prefix, 'model.ckpt-1000')}"
+            ) from error
+        if not any(os.path.exists(prefix + ending) for ending in ("", ".index")):
+            raise WeightsError(
+                f"{prefix}: no checkpoint has this prefix ({prefix}.index is missing); expected "
+                f"what tf.train.Saver.save returned, such as {os.path.join(folder, 'model.ckpt-1')}"
+            ) from error
+        raise WeightsError(
+            f"{prefix}: it cannot be read as a TensorFlow checkpoint ({one_line(error)}); copy "
+            "all of its files again"
+        ) from error
+    return reader, {name: tuple(shape) for name, shape in shapes.items()}
+
+
+def _named(
+    config: ImportConfig, expected: Shapes, statistics: Shapes, found: Shapes
+) -> tuple[dict[str, str], str]:
+    """Returns the names in the checkpoint by the system's, and how they were found."""
+    numbered = sorted(
+        (name for name in found if re.fullmatch(r"Variable(_[1-9]\d*)?", name)),
+        key=lambda name: int(name.partition("_")[2] or 0),
+    )
+    if not numbered:
+        # Statistics need not be there.
+        names = [*expected, *(name for name in statistics if name in found)]
+        return {name: name for name in names}, "by name"
+    if config.system not in CREATED:
+        raise UsageError(
+            f"{config.prefix}: its variables have no names of their own ({numbered[0]}, ...), and "
+            f"system {config.system} has no published order for them; give a --map from the "
+            "system's names to the checkpoint's"
+        )
+    # Numbered by place and not by rank: a hole in the numbers is a missing variable.
+    names_by_place = [f"Variable_{place}" if place else "Variable" for place in range(len(_LISTED))]
+    return dict(zip(CREATED[config.system], names_by_place, strict=True)), (
+        "by the order in which the published program makes them"
+    )
+
+
+def _read_map(path: str, expected: Shapes, statistics: Shapes) -> dict[str, str]:
+    try:
+        found = json.loads(pathlib.Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"--map={path} cannot be read as JSON: {one_line(error)}") from error
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+        raise UsageError(
+            f"--map={path}: expected an object from each of the system's names to the "
+            'checkpoint\'s, such as {"D_W1": "disc/w1", ...}'
+        )
+    missing = sorted(expected.keys() - found.keys())
+    unknown = sorted(found.keys() - expected.keys() - statistics.keys())
+    twice = sorted({name for name in found.values() if list(found.values()).count(name) > 1})
+    problems = [
+        f"{problem}: {', '.join(which)}"
+        for problem, which in (("missing", missing), ("unknown", unknown), ("named twice", twice))
+        if which
+    ]
+    if problems:
+        raise UsageError(
+            f"--map={path}: {'; '.join(problems)}; expected each of {', '.join(expected)}"
+        )
+    return found
+
+
+def _is_no_weight(name: str, weights: set[str], found: Shapes) -> bool:
+    for pattern in (_SLOT, _SLOT_OF_KERAS):
+        slot = pattern.fullmatch(name)
+        if slot is None:
+            continue
+        of = {slot[1], f"{slot[1]}/.ATTRIBUTES/VARIABLE_VALUE"} & weights
+        if of and found[of.pop()] == found[name]:
+            return True
+    return _BOOKKEEPING.fullmatch(name) is not None and found[name] == ()
+
+
+def _value(prefix: str, reader: Any, name: str) -> Any:
+    try:
+        array = np.asarray(reader.get_tensor(name))
+    except (tf.errors.OpError, RuntimeError, ValueError, LookupError) as error:
+        raise WeightsError(
+            f"{prefix}: {name} cannot be read ({one_line(error)}); copy all of its files again"
+        ) from error
+    if array.dtype.kind not in "fiu":
+        raise WeightsError(f"{prefix}: {name} holds {array.dtype}, expected float32 numbers")
+    with np.errstate(over="ignore"):
+        weights = array.astype(np.float32)
+    if not np.isfinite(weights).all():
+        raise WeightsError(f"{prefix}: {name} has values that are not finite float32 numbers")
+    return weights
+
+
+def _check_written(path: pathlib.Path, weights: Weights, shapes: Shapes) -> None:
+    for name, array in read_weights(path, shapes).items():
+        if array.tobytes() != weights[name].tobytes():
+            raise OutputError(
+                f"{name} did not come back as it was written to {path.parent}; nothing was kept; "
+                "check the disk, then give the same command again"
+            )
+
+
+def _counted(names: list[str]) -> str:
+    """Returns how many of the names end in what: `Adam (8), beta1_power (1)`."""
+    kinds = collections.Counter(
+        name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE").rpartition("/")[2] for name in names
+    )
+    return ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items())) or "nothing"
+
+
+def _pair(ours: str, theirs: str) -> str:
+    return ours if ours == theirs else f"{ours} ({theirs})"

@@ -1,0 +1,104 @@
+"""The observer of `--evaluate_every`: figures of quality while a run trains."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.engines.model import Model
+from vanilla_gan.quality.figures import SAMPLES, Judge, largest_n
+from vanilla_gan.quality.samples import draw_samples
+from vanilla_gan.quality.trained_classifier import open_classifier
+from vanilla_gan.runfolder.quality_json import (
+    Evaluation,
+    add_evaluation,
+    go_back_to,
+    read_evaluations,
+)
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
+
+SEED = 0
+
+
+class Evaluator:
+    """Evaluates at the pictures of the multiples of `--evaluate_every`, and where the run ends.
+
+    Samples come from the run's own session and from noise of a stream apart, the same at each
+    evaluation and in each run, so that what differs is the generator. There are 10,000 of them, or
+    half as many as training images.
+    """
+
+    def __init__(self, config: RunConfig, record: RunRecord, model: Model, start: int) -> None:
+        """Prepares the real images, and trains the classifier if none is kept.
+
+        Args:
+          config: the settings, complete.
+          record: the run's record.
+          model: the graph with its session.
+          start: the iteration that comes next; later evaluations are dropped.
+
+        Raises:
+          DataError: there are too few images.
+          RunConflictError, OutputError: `quality.json` is damaged, or cannot be written.
+        """
+        self._config = config
+        self._model = model
+        self._every = config.evaluate_every
+        self._behind = start
+        go_back_to(config.out_dir, start)
+        source = read_data_sets(
+            record.dataset["name"],
+            config.data_dir,
+            np.random.RandomState(0),
+            allow_unverified=config.allow_unverified_data,
+        )
+        n = min(SAMPLES, largest_n(source.splits))
+        with contextlib.ExitStack() as opened:
+            look = opened.enter_context(open_classifier(source, config.data_dir, _say))
+            self._judge = Judge(source.splits, n, look)
+            self._resources = opened.pop_all()
+
+    def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
+        """Evaluates, if it is due."""
+        del samples
+        if it % self._every == 0:
+            self._evaluate(it)
+
+    def losses(self, block: LossBlock) -> None:
+        """Notes how far the run is."""
+        self._behind = block.first + len(block.D_loss)
+
+    def close(self) -> None:
+        """Evaluates, if the run has reached its end."""
+        with self._resources:
+            if self._behind == self._config.resolved_int("iters"):
+                self._evaluate(self._behind)
+
+    def _evaluate(self, it: int) -> None:
+        out_dir, n = self._config.out_dir, self._judge.n
+        # A run that is continued right there has the same figures already.
+        if any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
+            return
+        samples = draw_samples(
+            self._model.sample,
+            SYSTEMS[self._config.system],
+            self._config.resolved_int("z_dim"),
+            n,
+            SEED,
+        )
+        quality = self._judge.measure(samples)
+        add_evaluation(out_dir, Evaluation(it, n, quality.figures._asdict()))
+
+
+def _say(line: str) -> None:
+    # Above the bar of the progress, if there is one; a closed terminal is no reason to stop.
+    with contextlib.suppress(OSError):
+        tqdm.write(line, file=sys.stderr)

@@ -1,0 +1,111 @@
+"""Gallery: what a run shows of itself at a glance, latest.png, training.gif and losses.png."""
+
+from __future__ import annotations
+
+import gc
+import pathlib
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.agreement.published import published_runs
+from vanilla_gan.drawing.animation import frame_paths, is_frame, write_animation
+from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.errors import OutputError, RunConflictError
+from vanilla_gan.observers.refresh import Refresher
+from vanilla_gan.report.curves import save_losses
+from vanilla_gan.runfolder.losses_csv import read_losses
+from vanilla_gan.runfolder.names import LATEST, LOSSES, LOSSES_PNG, TRAINING_GIF
+from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path, set_latest
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import unwritable
+
+# Of the time of a run, for each of the two files that take a while.
+SHARE = 0.005
+
+
+class Gallery:
+    """Keeps the three files fresh; an `Observer`.
+
+    They are made of the numbered pictures and of `losses.csv`, as these stand on the disk, and hold
+    nothing else: a run that was killed has lost nothing of them. `latest.png` follows each picture
+    at once, the others by the clock, and all of them are up to date when the run ends.
+    """
+
+    def __init__(self, config: RunConfig, record: RunRecord, start: int) -> None:
+        """Begins a gallery that shows nothing from iteration `start` on, which is still to come.
+
+        Args:
+          config: the settings, complete.
+          record: the run's record.
+          start: the iteration that comes next.
+
+        Raises:
+          OutputError: a file of an earlier start cannot be removed or replaced.
+        """
+        self._out_dir = config.out_dir
+        self._sample_every = config.resolved_int("sample_every")
+        self._frames, self._stride = config.gif_frames, config.gif_stride
+        self._published = published_runs(config.system, record.dataset["name"])
+        self._title = f"{config.system} on {record.dataset['name']}, seed {config.seed}"
+        self._gif = Refresher(self._write_gif, SHARE)
+        self._losses_png = Refresher(self._write_losses_png, SHARE)
+        # They may show what lies beyond the checkpoint that the run goes back to.
+        for name in (LATEST, TRAINING_GIF, LOSSES_PNG):
+            _remove(self._out_dir / name)
+        if start > 0:
+            self._set_latest_before(-(-start // self._sample_every))
+            self._gif.changed()
+            self._losses_png.changed()
+
+    def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
+        """Makes `latest.png` the picture of iteration `it`."""
+        number = it // self._sample_every
+        set_latest(self._out_dir, picture_path(self._out_dir, number))
+        if is_frame(number, self._frames, self._stride):
+            self._gif.changed()
+
+    def losses(self, block: LossBlock) -> None:
+        """Makes the other two again where it is time to."""
+        self._losses_png.changed()
+        self._gif.poll()
+        self._losses_png.poll()
+
+    def close(self) -> None:
+        """Brings all of them up to date."""
+        try:
+            self._gif.finish()
+        finally:
+            self._losses_png.finish()
+
+    def _set_latest_before(self, number: int) -> None:
+        before = [path for n, path in numbered_pictures(self._out_dir).items() if n < number]
+        if before:
+            set_latest(self._out_dir, before[-1])
+
+    def _write_gif(self) -> None:
+        pictures = frame_paths(self._out_dir, self._frames, self._stride)
+        if pictures:
+            write_animation(self._out_dir / TRAINING_GIF, pictures)
+
+    def _write_losses_png(self) -> None:
+        path = self._out_dir / LOSSES_PNG
+        try:
+            rows = read_losses(self._out_dir / LOSSES)
+        except RunConflictError as error:
+            raise OutputError(
+                f"cannot write {path}: {error}; put that file back, then give the same command "
+                "again"
+            ) from error
+        if len(rows.iteration):
+            save_losses(path, rows, self._published, self._title)
+            # A figure refers to itself in circles: tens of MB would stay for the next ones.
+            gc.collect()
+
+
+def _remove(path: pathlib.Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error

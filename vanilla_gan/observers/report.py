@@ -1,0 +1,56 @@
+"""Keeps `report.html` fresh while a run goes on, for `--report`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.observers.refresh import Refresher
+from vanilla_gan.report.contents import gather
+from vanilla_gan.report.facts import facts_of
+from vanilla_gan.report.page import page
+from vanilla_gan.report.pictures import Shelf
+from vanilla_gan.runfolder.names import REPORT
+from vanilla_gan.runfolder.pictures import numbered_pictures
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import write_whole
+
+# Of the time that a run takes, the share that goes into its report.
+SHARE = 0.02
+
+
+class ReportObserver:
+    """Writes the report now and then, and at the end."""
+
+    def __init__(self, config: RunConfig, record: RunRecord, start: int) -> None:
+        """Writes nothing yet; iteration `start` comes next."""
+        self._out_dir = config.out_dir
+        self._record = record
+        self._reached = start
+        self._shelf = Shelf(*facts_of(record).rows_cols)
+        self._refresher = Refresher(self._write, SHARE)
+
+    def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
+        """Notes that there is a new picture."""
+        del samples
+        self._reached = it
+        self._refresher.changed()
+
+    def losses(self, block: LossBlock) -> None:
+        """Writes the report, if it is time."""
+        self._reached = block.first + len(block.D_loss)
+        self._refresher.changed()
+        self._refresher.poll()
+
+    def close(self) -> None:
+        """Writes the report a last time."""
+        self._refresher.finish()
+
+    def _write(self) -> None:
+        # A run that fails before its first picture has nothing to show.
+        if numbered_pictures(self._out_dir):
+            facts = facts_of(self._record)
+            report = gather(self._out_dir, facts, self._shelf, reached=self._reached)
+            write_whole(self._out_dir / REPORT, page(report))

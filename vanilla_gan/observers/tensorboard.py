@@ -1,0 +1,120 @@
+"""The observer of `--tensorboard`: losses, pictures and histograms as event files."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.engines.model import Model
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.observers.event_files import EventFile
+from vanilla_gan.runfolder.names import TENSORBOARD
+from vanilla_gan.runfolder.pictures import picture_path
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.systems import SYSTEMS
+
+# Images whose logits make a histogram: enough for its shape, few enough that a picture costs more.
+N_LOGITS = 256
+# Tells this stream of fixed noise from others of the same seed.
+_LOGITS_STREAM = 1 << 21
+# Of `tf.summary.Summary.Image.colorspace`, the number of channels.
+_RGBA = 4
+
+
+class TensorBoard:
+    """Writes event files into OUT/tensorboard; an `Observer`.
+
+    For each row of `losses.csv` the scalars `losses/D_loss` and `losses/G_loss`. For each picture,
+    at its iteration, before the update: the picture itself, a histogram of each trained variable,
+    and histograms of the discriminator's logits, `logits/D_logit_real` on the first 256 training
+    images and `logits/D_logit_fake` on 256 images that the generator makes of fixed noise, with the
+    labels of these training images where there are classes. Neither a run's batches nor its random
+    stream are touched; the noise comes from a stream apart that `seed` decides.
+    """
+
+    def __init__(self, config: RunConfig, model: Model, train: DataSet, start: int) -> None:
+        """Begins an event file; see `EventFile`.
+
+        Args:
+          config: the settings, complete, with `tensorboard`.
+          model: the graph with its session.
+          train: the training images.
+          start: the iteration that comes next.
+
+        Raises:
+          OutputError: it could not be written.
+        """
+        self._out_dir = config.out_dir
+        self._sample_every = config.resolved_int("sample_every")
+        self._log_every = config.log_every
+        self._model = model
+        rows = np.arange(min(N_LOGITS, train.num_examples))
+        self._real, self._y = train.examples(rows)
+        apart = np.random.RandomState([config.resolved_int("seed"), _LOGITS_STREAM])
+        z_dim = config.resolved_int("z_dim")
+        Z = SYSTEMS[config.system].sample_Z(apart, len(rows), z_dim)
+        self._Z = Z.astype(np.float32)
+        self._events = EventFile(self._out_dir / TENSORBOARD, start, model.session.graph)
+
+    def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
+        """Adds the picture of iteration `it` and the histograms."""
+        self._events.add_summary(self._picture(it), it)
+        try:
+            self._events.add_summary(tf.summary.Summary.FromString(self._histograms()), it)
+        except tf.errors.InvalidArgumentError:
+            # There is a NaN or an infinity in what they would show. The loop will find it, too.
+            return
+
+    def losses(self, block: LossBlock) -> None:
+        """Adds the losses that `losses.csv` has, and hands all events to the system.
+
+        A checkpoint that is written next comes behind everything that led to it.
+        """
+        skipped = -block.first % self._log_every
+        for k in range(skipped, len(block.D_loss), self._log_every):
+            values = [
+                tf.summary.Summary.Value(tag="losses/D_loss", simple_value=block.D_loss[k]),
+                tf.summary.Summary.Value(tag="losses/G_loss", simple_value=block.G_loss[k]),
+            ]
+            self._events.add_summary(tf.summary.Summary(value=values), block.first + k)
+        self._events.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._events.close()
+
+    def _picture(self, it: int) -> Any:
+        path = picture_path(self._out_dir, it // self._sample_every)
+        try:
+            content = path.read_bytes()
+            with PIL.Image.open(io.BytesIO(content)) as picture:
+                width, height = picture.size
+        except OSError as error:
+            raise unwritable(self._out_dir / TENSORBOARD, error) from error
+        image = tf.summary.Summary.Image(
+            width=width, height=height, colorspace=_RGBA, encoded_image_string=content
+        )
+        return tf.summary.Summary(value=[tf.summary.Summary.Value(tag="picture", image=image)])
+
+    def _histograms(self) -> bytes:
+        """Returns a serialised `tf.summary.Summary` of the weights as they are and the logits.
+
+        Raises:
+          InvalidArgumentError: a value is not finite.
+        """
+        model, gan, summaries = self._model, self._model.gan, self._model.summaries
+        assert summaries is not None
+        classes = None if gan.y is None else self._y.argmax(axis=1)
+        fake = model.sample(self._Z, classes)
+        feeds = {gan.X: np.concatenate([self._real, fake]), summaries.n_real: len(self._real)}
+        if gan.y is not None:
+            feeds[gan.y] = np.concatenate([self._y, self._y])
+        histograms: bytes = model.session.run(summaries.histograms, feed_dict=feeds)
+        return histograms

@@ -1,0 +1,1 @@
+"""`./run.sh evaluate`: figures that say what generated pictures are like."""

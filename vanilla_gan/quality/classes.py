@@ -1,0 +1,40 @@
+"""Which classes samples show, by a classifier's word: how many are covered, and how evenly."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.quality.neighbours import Floats
+
+COVERED_SHARE = 0.02
+
+
+def class_shares(classes: npt.NDArray[np.integer]) -> Floats:
+    """Returns the share of each class, float64 [10], for classes in 0..9, [n], n at least 1."""
+    return np.asarray(np.bincount(classes, minlength=NUM_CLASSES) / len(classes))
+
+
+def classes_covered(shares: Floats) -> int:
+    """Returns how many classes have a share above 2%.
+
+    Source: the count of modes by a classifier in Metz et al. 2017, Unrolled generative adversarial
+    networks, section 3.3.1 (https://arxiv.org/abs/1611.02163). Difference: it takes a share and not
+    a single sample, so that the classifier's own errors cover nothing.
+    """
+    return int((shares > COVERED_SHARE).sum())
+
+
+def class_entropy(shares: Floats) -> float:
+    """Returns the entropy of the shares in nats: 0 for one class, log 10 = 2.303 for ten even ones.
+
+        -sum p log p
+
+    Source: Shannon 1948, A mathematical theory of communication, section 6. It is the `H(y)` of the
+    Inception score (Salimans et al. 2016, section 4, https://arxiv.org/abs/1606.03498) with the
+    classifier's decisions in place of its probabilities.
+    """
+    present = shares[shares > 0]
+    # Of one class alone it would be -0.0.
+    return abs(float(-(present * np.log(present)).sum()))

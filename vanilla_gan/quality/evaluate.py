@@ -1,0 +1,220 @@
+"""`./run.sh evaluate`: what a trained generator's samples are worth, in figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.errors import CheckpointError, DataError, UsageError, VanillaGanError
+from vanilla_gan.generator.export_record import Origin
+from vanilla_gan.generator.generator import Generator
+from vanilla_gan.quality.figures import MIN_SAMPLES, SAMPLES, Judge, Quality, largest_n
+from vanilla_gan.quality.memorised import Memorised, find_memorised
+from vanilla_gan.quality.samples import draw_samples
+from vanilla_gan.quality.trained_classifier import open_classifier
+from vanilla_gan.runfolder.checkpoint import FOLDER
+from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
+from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
+from vanilla_gan.settings import MAX_SEED, RunConfig, default_data_dir
+from vanilla_gan.storage.files import write_whole
+
+FORMATS = ("table", "json")
+FORMAT = 1
+SHOWN = 16
+PAIRS_A_ROW = 4
+
+Inform = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """What to evaluate.
+
+    Attributes:
+      source: a run's folder, one checkpoint, or a SavedModel export; the flag `--from`.
+      n: how many samples; None for 10,000, or half of the training images if these are fewer.
+      seed: of the noise.
+      data_dir: folder of the data sets; None for the one the run was trained with.
+      format: one of `FORMATS`, what is printed.
+      out: a file for the JSON; None for none.
+      neighbours: a PNG of 16 samples, each beside its nearest training image; None for none.
+    """
+
+    source: str = "out"
+    n: int | None = None
+    seed: int = 0
+    data_dir: str | None = None
+    format: str = "table"
+    out: str | None = None
+    neighbours: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          UsageError: one is out of range.
+        """
+        for name in ("data_dir", "out", "neighbours"):
+            if getattr(self, name) == "":
+                raise UsageError(f"--{name}='': expected a path")
+        if self.n is not None and self.n < MIN_SAMPLES:
+            raise UsageError(f"--n={self.n}: expected a whole number of at least {MIN_SAMPLES}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise UsageError(f"--seed={self.seed}: expected a whole number in 0..{MAX_SEED}")
+        if self.format not in FORMATS:
+            raise UsageError(f"--format={self.format}: expected one of {', '.join(FORMATS)}")
+
+
+def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
+    """Evaluates what `config` names, and writes the files that it asks for.
+
+    The figures of a run or of one of its checkpoints also go into the run's `quality.json`.
+
+    Args:
+      config: the settings.
+      inform: called with each line for the user.
+
+    Returns:
+      All that was found, as JSON has it; `quality.table` lays it out for people.
+
+    Raises:
+      VanillaGanError: nothing to load, data that are not those of the run, an unwritable file.
+
+    Side effects: writes files; see also `open_classifier`.
+    """
+    with Generator.load(config.source, inform=inform) as generator:
+        origin = generator.origin
+        data_dir = config.data_dir or _data_dir(origin.config)
+        source = _read_data(origin, data_dir, inform)
+        n = _checked_n(config.n, source)
+        samples = draw_samples(generator, generator.system, generator.z_dim, n, config.seed)
+    if not np.isfinite(samples).all():
+        raise CheckpointError(
+            f"{config.source}: its generator draws numbers that are not finite, so there is "
+            "nothing to judge; choose an earlier checkpoint"
+        )
+    train = source.splits.train
+    shown = samples[:SHOWN]
+    with open_classifier(source, data_dir, inform) as look:
+        inform(f"judging {n} samples and as many real images")
+        judge = Judge(source.splits, n, look)
+        quality, real = judge.measure(samples), judge.real
+        classes = look(shown).classes
+        accuracy = look.test_accuracy
+    memorised = find_memorised(shown, train.images, source.splits.test.images)
+    found = {
+        "format": FORMAT,
+        "system": origin.config.system,
+        "iteration": origin.iteration,
+        "run_id": origin.run_id,
+        "dataset": origin.dataset,
+        "n": n,
+        "seed": config.seed,
+        **_as_json(quality),
+        "real": _as_json(real),
+        "classifier_test_accuracy": accuracy,
+        "shown": _shown_as_json(memorised, classes, train.labels),
+        "test_image_distance": {"1%": memorised.limit, "50%": memorised.typical},
+    }
+    if config.out is not None:
+        write_whole(config.out, as_text(found).encode())
+        inform(f"wrote {config.out}")
+    if config.neighbours is not None:
+        _draw_neighbours(config.neighbours, shown, train.images[memorised.row])
+        inform(f"wrote {config.neighbours}")
+    figures = quality.figures._asdict()
+    _add_to_run(pathlib.Path(config.source), Evaluation(origin.iteration, n, figures), inform)
+    return found
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """Returns what `evaluate` found as JSON text; a figure that has no value is null."""
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"
+
+
+def _data_dir(config: RunConfig) -> str:
+    """Returns where the data of a run were; exports do not say."""
+    return config.data_dir if config.data_dir != RunConfig.data_dir else default_data_dir()
+
+
+def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
+    """Reads the data that the run was trained on.
+
+    Raises:
+      DataError: those in `data_dir` are others.
+    """
+    source = read_data_sets(
+        origin.dataset["name"],
+        data_dir,
+        np.random.RandomState(0),
+        allow_unverified=origin.config.allow_unverified_data,
+        inform=inform,
+    )
+    if source.checksum != origin.dataset["checksum"]:
+        raise DataError(
+            f"{source.name} in {data_dir} has the checksum {source.checksum}, but this generator "
+            f"was trained on one with {origin.dataset['checksum']}; give its --data_dir"
+        )
+    return source
+
+
+def _checked_n(n: int | None, source: DataSource) -> int:
+    most = largest_n(source.splits)
+    if n is None:
+        return min(SAMPLES, most)
+    if n > most:
+        raise UsageError(
+            f"--n={n}: expected at most {most}, half of the training images of {source.name}: "
+            "samples are compared with as many of them, and these with as many others"
+        )
+    return n
+
+
+def _as_json(quality: Quality) -> dict[str, Any]:
+    return {**quality._asdict(), "figures": quality.figures._asdict()}
+
+
+def _shown_as_json(
+    memorised: Memorised, classes: npt.NDArray[np.intp], labels: npt.NDArray[np.uint8]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "class": int(classes[row]),
+            "nearest": int(memorised.row[row]),
+            "nearest_class": int(labels[memorised.row[row]]),
+            "distance": float(memorised.distance[row]),
+            "memorised": bool(memorised.is_memorised[row]),
+        }
+        for row in range(len(classes))
+    ]
+
+
+def _draw_neighbours(
+    path: str, shown: npt.NDArray[np.float32], nearest: npt.NDArray[np.uint8]
+) -> None:
+    """Draws four samples a row, each with its nearest training image to the right of it."""
+    pairs = np.stack([shown, nearest.astype(np.float32)], axis=1).reshape(-1, 784)
+    rows = -(-len(shown) // PAIRS_A_ROW)
+    empty = np.zeros((rows * 2 * PAIRS_A_ROW - len(pairs), 784), np.float32)
+    GridRenderer(rows, 2 * PAIRS_A_ROW).save(path, np.concatenate([pairs, empty]))
+
+
+def _add_to_run(source: pathlib.Path, evaluation: Evaluation, inform: Inform) -> None:
+    """Adds the figures to the `quality.json` of the run that `source` is, or is a checkpoint of."""
+    out_dir = source.parent.parent if source.parent.name == FOLDER else source
+    if not (out_dir / RUN_JSON).is_file():
+        return
+    try:
+        add_evaluation(out_dir, evaluation)
+        inform(f"added to {out_dir / QUALITY}, iteration {evaluation.iteration}")
+    except VanillaGanError as error:
+        # What was asked for stands; somebody else's run need not take it.
+        inform(f"warning: {error}")

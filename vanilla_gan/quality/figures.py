@@ -1,0 +1,162 @@
+"""All figures of quality of one set of samples, beside the same of real images."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import Datasets, unit_scale
+from vanilla_gan.errors import DataError
+from vanilla_gan.quality.classes import class_entropy, class_shares, classes_covered
+from vanilla_gan.quality.frechet import frechet_distance, moments
+from vanilla_gan.quality.neighbours import Floats
+from vanilla_gan.quality.parzen import log_likelihood
+from vanilla_gan.quality.precision_recall import overlap, region
+
+SAMPLES = 10_000
+MIN_SAMPLES = 10
+VALIDATION_IMAGES = 1000
+TEST_IMAGES = 10_000
+_SPLIT_SEED = 20160917
+
+Images = npt.NDArray[np.float32]
+# From images, float32 [n, 784] in [0, 1], to features, float64 [n, d], and classes, ints [n].
+Look = Callable[[Images], tuple[Floats, npt.NDArray[np.intp]]]
+
+
+class Figures(NamedTuple):
+    """The figures of one set of samples; None where they cannot be computed.
+
+    Attributes:
+      parzen_nats: mean Parzen log-likelihood of the test images; see `parzen`.
+      parzen_nats_error: its standard error.
+      frechet: distance of the samples' features to those of real images; see `frechet`.
+      frechet_real: the same of as many other real images: what a perfect generator has.
+      precision, recall, density, coverage: see `precision_recall.Overlap`.
+      classes_covered: how many of the ten classes have more than 2% of the samples.
+      class_entropy: of the classes' shares, in nats.
+    """
+
+    parzen_nats: float | None = None
+    parzen_nats_error: float | None = None
+    frechet: float | None = None
+    frechet_real: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    density: float | None = None
+    coverage: float | None = None
+    classes_covered: int | None = None
+    class_entropy: float | None = None
+
+
+class Quality(NamedTuple):
+    """What was measured of one set of samples.
+
+    Attributes:
+      figures: the figures.
+      parzen_sigma: width of the Parzen window; None where samples are not finite.
+      class_shares: share of each class, ten of them; None likewise.
+    """
+
+    figures: Figures
+    parzen_sigma: float | None = None
+    class_shares: list[float] | None = None
+
+
+class Judge:
+    """Real images, prepared once, against which sets of samples are measured.
+
+    `n` training images stand for what is real, and `n` others for a perfect generator. Which they
+    are is drawn once and for all, because files may be sorted by class.
+
+    Attributes:
+      n: how many samples a set has.
+    """
+
+    def __init__(self, splits: Datasets, n: int, look: Look) -> None:
+        """Looks at the real images.
+
+        Args:
+          splits: the data set.
+          n: how many samples a set shall have; `largest_n` at the most.
+          look: the classifier.
+
+        Raises:
+          ValueError: `n` is out of range.
+        """
+        most = largest_n(splits)
+        if not MIN_SAMPLES <= n <= most:
+            raise ValueError(f"{n} samples: expected {MIN_SAMPLES}..{most}")
+        stream = np.random.RandomState(_SPLIT_SEED)
+        self.n = n
+        self._look = look
+        self._validation = _drawn(splits.validation.images, VALIDATION_IMAGES, stream)
+        self._test = _drawn(splits.test.images, TEST_IMAGES, stream)
+        rows = stream.permutation(splits.train.num_examples)
+        features, _ = look(_scaled(splits.train.images[rows[:n]]))
+        self._others = _scaled(splits.train.images[rows[n : 2 * n]])
+        self._moments = moments(features)
+        self._region = region(features)
+        self._frechet_real = frechet_distance(moments(look(self._others)[0]), self._moments)
+
+    @functools.cached_property
+    def real(self) -> Quality:
+        """The same figures of `n` real images that are not among those compared with."""
+        return self.measure(self._others)
+
+    def measure(self, samples: Images) -> Quality:
+        """Returns the figures of samples, float32 [n, 784] in [0, 1].
+
+        Where any is not finite there are no figures but `frechet_real`.
+
+        Raises:
+          ValueError: there are not `n` of them.
+        """
+        if samples.shape != (self.n, 784):
+            raise ValueError(f"samples of shape {list(samples.shape)}: expected [{self.n}, 784]")
+        if not np.isfinite(samples).all():
+            return Quality(Figures(frechet_real=self._frechet_real))
+        features, classes = self._look(samples)
+        likelihood = log_likelihood(samples, self._validation, self._test)
+        overlapping = overlap(self._region, region(features))
+        shares = class_shares(classes)
+        figures = Figures(
+            parzen_nats=likelihood.nats,
+            parzen_nats_error=likelihood.error,
+            frechet=frechet_distance(moments(features), self._moments),
+            frechet_real=self._frechet_real,
+            **overlapping._asdict(),
+            classes_covered=classes_covered(shares),
+            class_entropy=class_entropy(shares),
+        )
+        return Quality(figures, likelihood.sigma, shares.tolist())
+
+
+def largest_n(splits: Datasets) -> int:
+    """Returns how many samples can be measured: as many as half of the training images.
+
+    Raises:
+      DataError: these are too few.
+    """
+    count = splits.train.num_examples
+    if count < 2 * MIN_SAMPLES:
+        raise DataError(
+            f"{count} training images (without the 5000 set apart for validation) are too few to "
+            f"judge samples by; expected at least {2 * MIN_SAMPLES}; add images"
+        )
+    return count // 2
+
+
+def _drawn(
+    images: npt.NDArray[np.uint8], count: int, stream: np.random.RandomState
+) -> npt.NDArray[np.float32]:
+    """Returns `count` images, or all if there are fewer, drawn without replacement, in [0, 1]."""
+    return _scaled(images[stream.permutation(len(images))[:count]])
+
+
+def _scaled(images: npt.NDArray[np.uint8]) -> Images:
+    return np.asarray(unit_scale(images.astype(np.float32)), np.float32)

@@ -1,0 +1,86 @@
+"""Precision, recall, density and coverage: how far samples and real images fill the same regions.
+
+Each set of features stands for a region: the union of balls around its points, each reaching to the
+point's k-th nearest neighbour in the set.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vanilla_gan.quality.neighbours import BLOCK, Floats, blocks, radii, squared_distances
+
+PRECISION_K = 3
+DENSITY_K = 5
+
+
+class Region(NamedTuple):
+    """A set of features with the radii of their balls.
+
+    Attributes:
+      features: float64 [n, d].
+      precision_radii: float64 [n], to the `PRECISION_K`-th neighbour.
+      density_radii: float64 [n], to the `DENSITY_K`-th neighbour.
+    """
+
+    features: Floats
+    precision_radii: Floats
+    density_radii: Floats
+
+
+class Overlap(NamedTuple):
+    """How samples lie to real images.
+
+    Attributes:
+      precision: share of samples within the real region, in [0, 1].
+      recall: share of real images within the samples' region, in [0, 1].
+      density: mean number of real balls that a sample lies in, divided by `DENSITY_K`; about 1 for
+        real images, and above 1 where samples crowd where real images do.
+      coverage: share of real balls with a sample in them, in [0, 1].
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def region(features: Floats) -> Region:
+    """Returns the region of features, [n, d].
+
+    Raises:
+      ValueError: they are not more than `DENSITY_K`.
+    """
+    return Region(features, *radii(features, (PRECISION_K, DENSITY_K)))
+
+
+def overlap(real: Region, samples: Region, block: int = BLOCK) -> Overlap:
+    """Returns precision, recall, density and coverage of samples.
+
+    A point on the edge of a ball is in it. Distances come in blocks of `block` real images.
+
+    Source: precision and recall: Kynkaanniemi et al. 2019, Improved precision and recall metric for
+    assessing generative models, section 2, equations 1 and 2 (https://arxiv.org/abs/1904.06991),
+    k = 3 as they choose. Density and coverage: Naeem et al. 2020, Reliable fidelity and diversity
+    metrics for generative models, section 3.2 (https://arxiv.org/abs/2002.09797), k = 5 as they
+    choose. Theirs are features of an Inception or VGG network.
+    """
+    count = len(samples.features)
+    is_precise = np.zeros(count, np.bool_)
+    recalled = covered = balls = 0
+    for rows in blocks(len(real.features), block):
+        distances = squared_distances(real.features[rows], samples.features)
+        np.sqrt(distances, out=distances)
+        is_precise |= (distances <= real.precision_radii[rows, None]).any(axis=0)
+        recalled += int((distances <= samples.precision_radii).any(axis=1).sum())
+        within = distances <= real.density_radii[rows, None]
+        balls += int(within.sum())
+        covered += int(within.any(axis=1).sum())
+    return Overlap(
+        precision=float(is_precise.mean()),
+        recall=recalled / len(real.features),
+        density=balls / (DENSITY_K * count),
+        coverage=covered / len(real.features),
+    )

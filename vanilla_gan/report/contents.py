@@ -1,0 +1,161 @@
+"""What a report says: gathered from the files of a run."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.agreement.published import PublishedRuns, published_runs
+from vanilla_gan.errors import RunConflictError
+from vanilla_gan.report.pictures import Shelf, SmallPicture
+from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
+from vanilla_gan.runfolder.names import LOSSES, QUALITY
+from vanilla_gan.runfolder.pictures import numbered_pictures
+from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
+
+
+class RunFacts(NamedTuple):
+    """What a run is, as its `run.json` has it.
+
+    Attributes:
+      system, dataset: their names; the data set is never `auto`.
+      checksum, train_examples: of the data set.
+      iters: how many iterations the run shall have.
+      trained: how many it had when it last reached its end; 0 before.
+      sample_every: iterations between two pictures.
+      rows_cols: how many tiles a picture has down and across.
+      settings: every setting that applies to the system, by name.
+      versions: of what the numbers may depend on.
+      device: where the graph was placed.
+      started: UTC time of the first start, ISO 8601.
+      rewinds: how often it went back after a loss that was not finite.
+      command: the line that trains it again, from the first word to the last.
+    """
+
+    system: str
+    dataset: str
+    checksum: str
+    train_examples: int
+    iters: int
+    trained: int
+    sample_every: int
+    rows_cols: tuple[int, int]
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    device: str
+    started: str
+    rewinds: int
+    command: str
+
+
+class Report(NamedTuple):
+    """Everything that a report says.
+
+    Attributes:
+      folder: of the run.
+      facts: of the run.
+      reached: how many iterations are trained, as far as the files tell.
+      state: when the newest file that is shown was written, UTC.
+      pictures: those that are shown, ascending.
+      pictures_found: how many there are.
+      losses: every row.
+      published: the recorded runs of the same system and data set, if there are any.
+      frames: the post's own pictures, uint8 [337, 330, 3] each, the k-th of iteration 1000 k.
+      quality: evaluations, ascending.
+      warnings: a line for each file that could not be used.
+    """
+
+    folder: pathlib.Path
+    facts: RunFacts
+    reached: int
+    state: datetime.datetime
+    pictures: list[SmallPicture]
+    pictures_found: int
+    losses: LossRows
+    published: PublishedRuns | None
+    frames: Sequence[npt.NDArray[np.uint8]]
+    quality: list[Evaluation]
+    warnings: list[str]
+
+    def iterations(self) -> list[int]:
+        """Returns the iteration of each picture that is shown."""
+        return [picture.number * self.facts.sample_every for picture in self.pictures]
+
+
+def gather(
+    out_dir: pathlib.Path,
+    facts: RunFacts,
+    shelf: Shelf,
+    *,
+    reached: int = 0,
+    frames: Sequence[npt.NDArray[np.uint8]] = (),
+) -> Report:
+    """Gathers what a report says of the run in `out_dir`.
+
+    Equal files with equal times give an equal report: its state is that of the files, not of the
+    clock.
+
+    Args:
+      out_dir: the run's folder.
+      facts: of the run.
+      shelf: where its pictures are kept from one report to the next.
+      reached: how many iterations are trained at least; the files may tell of more.
+      frames: the post's own pictures.
+
+    Raises:
+      RunConflictError: there is no picture that can be read, or no file of losses.
+    """
+    found = numbered_pictures(out_dir)
+    if not found:
+        raise RunConflictError(
+            f"{out_dir} has no pictures yet; a run writes its first, 000.png, when it begins: give "
+            "it a moment, or name the folder of another run with --from"
+        )
+    pictures, warnings = shelf.pictures(out_dir)
+    if not pictures:
+        raise RunConflictError(warnings[0])
+    losses = read_losses(out_dir / LOSSES)
+    try:
+        quality = read_evaluations(out_dir)
+    except RunConflictError as error:
+        quality = []
+        warnings.append(str(error))
+    times = [picture.written_s for picture in pictures]
+    times += [
+        path.stat().st_mtime for path in (out_dir / LOSSES, out_dir / QUALITY) if path.exists()
+    ]
+    last_row = int(losses.iteration[-1]) + 1 if len(losses.iteration) else 0
+    # A picture is drawn before the update of its iteration.
+    seen = max(reached, facts.trained, last_row, max(found) * facts.sample_every)
+    return Report(
+        folder=out_dir,
+        facts=facts,
+        reached=seen,
+        state=datetime.datetime.fromtimestamp(int(max(times)), datetime.timezone.utc),
+        pictures=pictures,
+        pictures_found=len(found),
+        losses=losses,
+        published=published_runs(facts.system, facts.dataset),
+        frames=frames,
+        quality=quality,
+        warnings=warnings,
+    )
+
+
+def seconds_between_pictures(report: Report) -> float | None:
+    """Returns the median time between two neighbouring pictures, in seconds, by their files.
+
+    None where there are fewer than two neighbours, or where the times do not ascend: then the files
+    are copies, or were written in several goes out of order.
+    """
+    shown = report.pictures
+    times = np.array([picture.written_s for picture in shown])
+    steps = np.diff([picture.number for picture in shown])
+    if len(shown) < 2 or (np.diff(times) <= 0).any():
+        return None
+    return float(np.median(np.diff(times) / steps))

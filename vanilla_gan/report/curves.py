@@ -1,0 +1,162 @@
+"""`losses.png`: both losses over the iterations, before the spread of the recorded runs."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+
+import matplotlib.style
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+from vanilla_gan.agreement.published import PublishedRuns
+from vanilla_gan.report.losses import Curve, Curves, curves
+from vanilla_gan.runfolder.losses_csv import LossRows
+from vanilla_gan.storage.files import write_whole
+
+_SIZE_IN = (8.0, 6.0)
+_DPI = 100
+# More points than pixels show nothing more. Bins keep their smallest and their largest value.
+_MAX_POINTS = 2_000
+# As few rows as these are marked each: a single one makes no line.
+_MARKED = 60
+_D_COLOUR, _G_COLOUR, _SPREAD_COLOUR = "#1764ab", "#b8430b", "#d9d9d9"
+# A range smaller than this gets labels between the powers of ten, too.
+_MANY_LABELS = 2e3
+
+Floats = npt.NDArray[np.float64]
+
+
+def save_losses(
+    path: pathlib.Path, rows: LossRows, published: PublishedRuns | None, title: str
+) -> None:
+    """Draws the losses into the PNG file `path`, 800x600 px, whole or not at all.
+
+    Each value is faint, a moving mean over a fiftieth of the rows is strong, and behind both lies
+    what ten recorded runs of the published program span at the same iterations. The axes are
+    logarithmic. Of a loss that is never positive, such as G's of `--loss minimax`, the magnitude is
+    drawn, without that span, which belongs to another loss; one of both signs gets a linear axis.
+    What has no place on its axis (NaN, infinities, and zero on a logarithmic one) is counted in the
+    panel. Equal arguments give equal bytes.
+
+    Args:
+      path: where the PNG shall stand.
+      rows: of `losses.csv`, at least one.
+      published: the recorded runs, if the system has any on the data set.
+      title: a line above it all.
+
+    Raises:
+      OutputError: the file could not be written.
+
+    Side effects: none on matplotlib's settings, which are those of its own default style here.
+    """
+    drawn = curves(rows, published, max_points=_MAX_POINTS)
+    with matplotlib.style.context("default"):
+        figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
+        figure.subplots_adjust(left=0.1, right=0.97, bottom=0.08, top=0.91, hspace=0.16)
+        figure.suptitle(title, x=0.1, y=0.985, ha="left")
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        _draw(upper, drawn, drawn.d_loss, rows.d_loss, "D loss", _D_COLOUR)
+        _draw(lower, drawn, drawn.g_loss, rows.g_loss, "G loss", _G_COLOUR)
+        lower.set_xlabel("iteration")
+        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(drawn.iterations) > _MARKED:
+            lower.set_xlim(rows.iteration[0], rows.iteration[-1])
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
+    write_whole(path, _encode(pixels))
+
+
+def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str) -> None:
+    """Draws one loss.
+
+    Args:
+      axes: an empty panel.
+      drawn: both losses, thinned.
+      curve: the one to draw.
+      values: all of its values, float64 [rows].
+      name: of the loss.
+      colour: of its lines.
+    """
+    sign, logarithmic = _axis_of(values)
+    shown = sign * values[_fits(sign * values, logarithmic)]
+    if logarithmic and len(shown):
+        axes.set_yscale("log")
+        _label_between(axes, shown)
+    if sign > 0 and curve.low is not None and curve.high is not None:
+        axes.fill_between(
+            drawn.iterations,
+            curve.low,
+            curve.high,
+            color=_SPREAD_COLOUR,
+            linewidth=0,
+            label="ten published runs, lowest to highest",
+        )
+    smoothed = drawn.window > 1
+    few = len(drawn.iterations) <= _MARKED
+    raw, smooth = (
+        np.where(_fits(sign * line, logarithmic), sign * line, np.nan)
+        for line in (curve.raw, curve.smooth)
+    )
+    axes.plot(
+        drawn.iterations,
+        raw,
+        color=colour,
+        alpha=0.4 if smoothed else 1.0,
+        linewidth=0.8 if smoothed else 1.5,
+        marker="." if few else None,
+        label="each row of losses.csv",
+    )
+    if smoothed:
+        label = f"mean of {drawn.window} rows"
+        axes.plot(drawn.iterations, smooth, color=colour, linewidth=1.8, label=label)
+    missing = len(values) - len(shown)
+    if missing:
+        what = "zero, NaN or infinite" if logarithmic else "NaN or infinite"
+        note = f"not drawn: {missing} of {len(values)} rows, which are {what}"
+        axes.text(0.01, 0.03, note, transform=axes.transAxes, fontsize="small")
+    axes.set_ylabel(name if sign > 0 else f"\N{MINUS SIGN} {name}")
+    axes.grid(True, color="#eeeeee")
+    axes.set_axisbelow(True)
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=3,
+        fontsize="small",
+        frameon=False,
+        borderaxespad=0.2,
+    )
+
+
+def _axis_of(values: Floats) -> tuple[int, bool]:
+    """Returns the sign with which values are drawn, 1 or -1, and whether logarithmically."""
+    finite = values[np.isfinite(values)]
+    if (finite >= 0).all():
+        return 1, True
+    return (-1, True) if (finite <= 0).all() else (1, False)
+
+
+def _fits(values: Floats, logarithmic: bool) -> npt.NDArray[np.bool_]:
+    """Says of each value whether its axis has a place for it."""
+    return np.isfinite(values) & (values > 0 if logarithmic else True)
+
+
+def _label_between(axes: Axes, shown: Floats) -> None:
+    """Labels 2 and 5 as well as 1, 10, ..., where there is room for it."""
+    if shown.max() < _MANY_LABELS * shown.min():
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _encode(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Encodes uint8 [height, width, 3] as a PNG of 256 colours, 40% of the size of one of all."""
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).quantize(256).save(buffer, "png", dpi=(_DPI, _DPI))
+    return buffer.getvalue()

@@ -1,0 +1,100 @@
+"""The numbers of a report as its scripts read them: lists that JSON can hold, None for no value."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.agreement.published import PublishedRuns
+from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS
+from vanilla_gan.agreement.statistics import NAMES
+from vanilla_gan.drawing.grid import grid_layout
+from vanilla_gan.report.contents import Report
+from vanilla_gan.report.losses import Curve, curves
+from vanilla_gan.report.quality import figure_names
+from vanilla_gan.runfolder.pictures import picture_path
+
+STATISTICS = ("Ink", "Pixels on", "Diversity", "Roughness")
+assert len(STATISTICS) == len(NAMES)
+
+_DIGITS = 5  # more than a screen can show
+
+
+def page_data(report: Report) -> dict[str, Any]:
+    """Returns what the scripts of the page read, but for the pictures themselves."""
+    d_loss, g_loss = losses_at(report)
+    return {
+        "names": STATISTICS,
+        "pictures": {
+            "iterations": report.iterations(),
+            "files": [picture_path(report.folder, p.number).name for p in report.pictures],
+            "statistics": [numbers(p.statistics) for p in report.pictures],
+            "d_loss": d_loss,
+            "g_loss": g_loss,
+            "layout": dataclasses.asdict(grid_layout(*report.facts.rows_cols)),
+        },
+        "published": None if report.published is None else _published(report.published),
+        "frame_iterations": [FRAME_ITERATIONS * k for k in range(len(report.frames))],
+        "losses": _losses(report),
+        "quality": {
+            "iterations": [each.iteration for each in report.quality],
+            "figures": {
+                name: [each.figures.get(name) for each in report.quality]
+                for figure in figure_names(report.quality)
+                for name in (figure, f"{figure}_real")
+                if any(each.figures.get(name) is not None for each in report.quality)
+            },
+        },
+    }
+
+
+def losses_at(report: Report) -> tuple[list[float | None], list[float | None]]:
+    """Returns both losses at the iteration of each picture, None where no row is of that one."""
+    rows = report.losses
+    place = {iteration: k for k, iteration in enumerate(rows.iteration.tolist())}
+    places = [place.get(iteration) for iteration in report.iterations()]
+
+    def at(values: npt.NDArray[np.float64]) -> list[float | None]:
+        found = [np.nan if k is None else values[k] for k in places]
+        return numbers(np.array(found))
+
+    return at(rows.d_loss), at(rows.g_loss)
+
+
+def numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
+    """Returns the values with five digits, None for what is not finite."""
+    return [
+        float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None for value in values.tolist()
+    ]
+
+
+def _published(published: PublishedRuns) -> dict[str, Any]:
+    drawn = published.drawn_statistics
+    return {
+        "iterations": published.iterations.tolist(),
+        "low": [numbers(four) for four in drawn.min(axis=0)],
+        "high": [numbers(four) for four in drawn.max(axis=0)],
+    }
+
+
+def _losses(report: Report) -> dict[str, Any]:
+    drawn = curves(report.losses, report.published)
+    return {
+        "iterations": drawn.iterations.tolist(),
+        "window": drawn.window,
+        "d_loss": _curve(drawn.d_loss),
+        "g_loss": _curve(drawn.g_loss),
+    }
+
+
+def _curve(curve: Curve) -> dict[str, Any]:
+    # A logarithmic axis has no place for 0, which a sure discriminator reaches in float32.
+    logarithmic = not (curve.raw < 0).any()
+    found: dict[str, Any] = {"logarithmic": logarithmic, "low": None, "high": None}
+    for name, values in curve._asdict().items():
+        if values is not None:
+            found[name] = numbers(np.where(values > 0, values, np.nan) if logarithmic else values)
+    return found

@@ -1,0 +1,78 @@
+"""What a report says of a run's settings, out of its record; how to train the run again."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from typing import Any
+
+from vanilla_gan.report.contents import RunFacts
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
+
+# Said in any case: the defaults of another version, or of another machine, may be others.
+_ALWAYS = ("system", "dataset", "iters")
+# They say where things stand and what is kept or shown; no number of the run depends on them.
+_LEFT_OUT = frozenset(
+    {
+        "epochs",  # `iters` says the same
+        "out",
+        "overwrite",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "allow_growth",
+        "gpu_memory_fraction",
+        "log_device_placement",
+        "gif_frames",
+        "gif_stride",
+        "report",
+        "tensorboard",
+        "evaluate_every",
+    }
+)
+
+
+def facts_of(record: RunRecord) -> RunFacts:
+    """Returns what a report says of a run, out of its record."""
+    config = record.config
+    settings = {name: value for name, value in config.to_json().items() if value is not None}
+    return RunFacts(
+        system=config.system,
+        dataset=str(record.dataset["name"]),
+        checksum=str(record.dataset["checksum"]),
+        train_examples=int(record.dataset["train_examples"]),
+        iters=config.resolved_int("iters"),
+        trained=record.trained,
+        sample_every=config.resolved_int("sample_every"),
+        rows_cols=(10, 10) if config.sample_class == "all" else (4, 4),
+        settings=settings,
+        versions=record.versions,
+        device=record.device,
+        started=record.started,
+        rewinds=len(record.rewinds),
+        command=command_line(record),
+    )
+
+
+def command_line(record: RunRecord) -> str:
+    """Returns the line for a shell that trains the run again, into a folder of its own.
+
+    It names every setting that is not what it would be by itself, except those on which no number
+    of the run depends.
+    """
+    config = dataclasses.replace(record.config, dataset=record.dataset["name"])
+    defaults = RunConfig(system=config.system).to_json() | dict(SYSTEMS[config.system].defaults)
+    words = ["./run.sh"]
+    for name, value in config.to_json().items():
+        if name in _ALWAYS or (name not in _LEFT_OUT and value not in (None, defaults[name])):
+            words += _flag(name, value)
+    return shlex.join([*words, "--out", "again"])
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no{name}"]
+    text = str(value)
+    # absl takes a word with a dash for the next flag.
+    return [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]

@@ -1,0 +1,133 @@
+"""Losses as curves to draw: thinned, smoothed, with the range of the recorded runs behind them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.agreement.published import PublishedRuns
+from vanilla_gan.runfolder.losses_csv import LossRows
+
+MAX_POINTS = 10_000
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Curve(NamedTuple):
+    """One loss over the iterations of `Curves`; NaN where there is no value.
+
+    Attributes:
+      raw: float64 [n], the values themselves.
+      smooth: float64 [n], the mean over the rows around each.
+      low, high: float64 [n], between which the recorded runs lie; None where there are none.
+    """
+
+    raw: Floats
+    smooth: Floats
+    low: Floats | None
+    high: Floats | None
+
+
+class Curves(NamedTuple):
+    """Both losses of a run.
+
+    Attributes:
+      iterations: int64 [n], ascending.
+      d_loss, g_loss: the curves.
+      rows_per_bin: how many rows each pair of points stands for, its smallest and its largest; 1
+        where every row is a point.
+      window: how many rows `smooth` is the mean of.
+    """
+
+    iterations: Ints
+    d_loss: Curve
+    g_loss: Curve
+    rows_per_bin: int
+    window: int
+
+
+def curves(rows: LossRows, published: PublishedRuns | None, max_points: int = MAX_POINTS) -> Curves:
+    """Returns the curves of a run's losses.
+
+    Where there are more rows than `max_points`, bins of equally many rows become two points each,
+    at the first and the middle iteration of the bin: its smallest and its largest value, in the
+    order in which they came. So no peak is lost.
+
+    Args:
+      rows: of `losses.csv`.
+      published: the recorded runs of the same system, for the range behind the curves.
+      max_points: at least 2.
+    """
+    window = smoothing_window(len(rows.iteration))
+    per_bin = -(-len(rows.iteration) // (max_points // 2))
+    thin = len(rows.iteration) > max_points
+    places = _two_a_bin(len(rows.iteration), per_bin) if thin else np.arange(len(rows.iteration))
+    iterations = rows.iteration[places]
+
+    def curve(values: Floats, recorded: Floats | None) -> Curve:
+        raw = _extremes(values, per_bin) if thin else values
+        low = high = None
+        if published is not None and recorded is not None:
+            low, high = (
+                np.interp(iterations, published.loss_iterations, edge, right=np.nan)
+                for edge in (recorded.min(axis=0), recorded.max(axis=0))
+            )
+        return Curve(raw, moving_mean(values, window)[places], low, high)
+
+    return Curves(
+        iterations,
+        curve(rows.d_loss, published and published.d_loss),
+        curve(rows.g_loss, published and published.g_loss),
+        per_bin if thin else 1,
+        window,
+    )
+
+
+def smoothing_window(rows: int) -> int:
+    """Returns over how many rows to smooth: an odd number near a fiftieth, 1 for few rows."""
+    return 1 if rows < 20 else max(5, rows // 100 * 2 + 1)
+
+
+def moving_mean(values: Floats, window: int) -> Floats:
+    """Returns the mean of the `window` (odd) values around each, of those there are at the ends.
+
+    What is not finite counts as not there; NaN where nothing is there.
+    """
+    finite = np.isfinite(values)
+    half = window // 2
+    places = np.arange(len(values))
+    first, behind = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
+
+    def sums(of: npt.NDArray[np.bool_] | Floats) -> Floats:
+        # A window of 20,000 rows over a million of them is too much for a convolution.
+        running = np.concatenate([[0.0], np.cumsum(of, dtype=np.float64)])
+        return np.asarray(running[behind] - running[first])
+
+    counts = sums(finite)
+    means = sums(np.where(finite, values, 0.0)) / np.maximum(counts, 1)
+    return np.where(counts > 0, means, np.nan)
+
+
+def _two_a_bin(count: int, per_bin: int) -> npt.NDArray[np.intp]:
+    """Returns the first and the middle place of each bin, without twins in a bin of one."""
+    first = np.arange(0, count, per_bin)
+    size = np.minimum(per_bin, count - first)
+    places: npt.NDArray[np.intp] = np.unique(np.stack([first, first + size // 2], axis=1))
+    return places
+
+
+def _extremes(values: Floats, per_bin: int) -> Floats:
+    """Returns the smallest and the largest value of each bin, in the order in which they came."""
+    found: list[float] = []
+    for first in range(0, len(values), per_bin):
+        part = values[first : first + per_bin]
+        known = np.where(np.isfinite(part), part, np.nan)
+        if len(part) == 1 or np.isnan(known).all():
+            found.extend([np.nan if np.isnan(known).all() else float(known[0])] * min(2, len(part)))
+            continue
+        places = sorted([int(np.nanargmin(known)), int(np.nanargmax(known))])
+        found.extend(float(known[place]) for place in places)
+    return np.array(found)

@@ -1,0 +1,84 @@
+"""A report as one HTML page: it holds all that it shows, and asks nobody for anything.
+
+The page is `assets/report.html` with its places filled in. A policy in its head forbids
+every request and every script but those whose SHA-256 it names. What comes from the run is escaped,
+in text as HTML and in data as JSON without a `<`. Equal reports give equal bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+import string
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from vanilla_gan import __version__
+from vanilla_gan.report.contents import Report
+from vanilla_gan.report.data import page_data
+from vanilla_gan.report.text import page_text
+
+_SCRIPTS = ("uPlot.iife.min.js", "player.js", "charts.js")
+_STYLES = ("uPlot.min.css", "report.css")
+
+
+def page(report: Report) -> bytes:
+    """Returns the page as UTF-8."""
+    scripts = [_asset(name) for name in _SCRIPTS]
+    style = "\n".join(_asset(name) for name in _STYLES)
+    data = page_data(report)
+    data["frames"] = [_base64(_frame_png(frame)) for frame in report.frames]
+    text = string.Template(_asset("report.html")).substitute(
+        page_text(report),
+        policy=html.escape(_policy(scripts, style)),
+        style=style,
+        uplot=scripts[0],
+        player=scripts[1],
+        charts=scripts[2],
+        data_json=_json(data),
+        sheets_json=_json([_base64(picture.png) for picture in report.pictures]),
+        version=__version__,
+    )
+    return text.encode()
+
+
+def _policy(scripts: list[str], style: str) -> str:
+    """Returns the content security policy: nothing from anywhere, but what stands in the page."""
+    hashes = " ".join(_hash(script) for script in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
+
+
+def _asset(name: str) -> str:
+    folder = resources.files(__package__) / "assets"
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def _json(content: Any) -> str:
+    """Returns JSON that cannot end the script element that it stands in."""
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _frame_png(frame: npt.NDArray[np.uint8]) -> bytes:
+    """Returns uint8 [height, width, 3] as a PNG; a grey one where it has no colours."""
+    grey = (frame == frame[..., :1]).all()
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(frame[..., 0] if grey else frame).save(buffer, "png", optimize=True)
+    return buffer.getvalue()

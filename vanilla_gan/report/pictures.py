@@ -1,0 +1,128 @@
+"""The pictures of a run, small: what a report shows of each, and its statistics.
+
+A picture of a run takes 50 to 110 kB, nearly all of it for pixels between the samples' own. Its
+tiles are read back to 28x28 px and kept as one grey PNG, 4 to 13 kB, that the browser enlarges as
+matplotlib did.
+"""
+
+from __future__ import annotations
+
+import io
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from vanilla_gan.agreement.statistics import picture_statistics
+from vanilla_gan.drawing.tiles import open_picture, read_tiles
+from vanilla_gan.errors import RunConflictError
+from vanilla_gan.runfolder.pictures import numbered_pictures
+
+# Pages larger than some 25 MB are slow to open; base64 makes 4 bytes of 3.
+MAX_BYTES = 16_000_000
+# Each takes some 15 ms to read back, when it is first seen.
+MAX_PICTURES = 2000
+
+_SIDE = 28  # px of a sample
+
+
+class SmallPicture(NamedTuple):
+    """What a report shows of one picture.
+
+    Attributes:
+      number: of its file: 7 for `007.png`.
+      png: its samples side by side without spaces, 28x28 px each, as a grey PNG.
+      statistics: float64 [4], of its samples as they were drawn; see `agreement.statistics`.
+      written_s: when its file was written, in seconds since 1970.
+    """
+
+    number: int
+    png: bytes
+    statistics: npt.NDArray[np.float64]
+    written_s: float
+
+
+class Shelf:
+    """Keeps the small pictures of one run's folder from one report to the next."""
+
+    def __init__(self, rows: int = 4, cols: int = 4) -> None:
+        """Makes an empty shelf for pictures of `rows` x `cols` tiles."""
+        self._rows = rows
+        self._cols = cols
+        # For each file the state that it was read in, and what came of it: a reason, if it failed.
+        self._kept: dict[pathlib.Path, tuple[tuple[int, int], SmallPicture | str]] = {}
+
+    def pictures(
+        self, out_dir: pathlib.Path, max_pictures: int = MAX_PICTURES, max_bytes: int = MAX_BYTES
+    ) -> tuple[list[SmallPicture], list[str]]:
+        """Reads the pictures that are new or have changed.
+
+        Where there are more than `max_pictures`, or their PNGs take more than `max_bytes`, every
+        second, third, ... is taken, the first and the last among them.
+
+        Returns:
+          The small pictures, in ascending order, and a line for each that could not be read.
+        """
+        paths = numbered_pictures(out_dir)
+        numbers = spread_out(list(paths), max_pictures)
+        while True:
+            found = [self._read(number, paths[number]) for number in numbers]
+            small = [picture for picture in found if isinstance(picture, SmallPicture)]
+            if len(numbers) <= 2 or sum(len(picture.png) for picture in small) <= max_bytes:
+                break
+            numbers = spread_out(numbers, (len(numbers) + 1) // 2)
+        self._kept = {paths[number]: self._kept[paths[number]] for number in numbers}
+        return small, [reason for reason in found if isinstance(reason, str)]
+
+    def _read(self, number: int, path: pathlib.Path) -> SmallPicture | str:
+        try:
+            status = path.stat()
+            state = status.st_mtime_ns, status.st_size
+        except OSError:
+            state = 0, 0
+        if path in self._kept and self._kept[path][0] == state:
+            return self._kept[path][1]
+        made: SmallPicture | str
+        try:
+            samples = read_tiles(open_picture(path), self._rows, self._cols)
+            png = sheet_png(samples, self._rows, self._cols)
+            statistics = picture_statistics(samples)
+            made = SmallPicture(number, png, statistics, state[0] / 1e9)
+        except RunConflictError as error:
+            made = str(error)
+        except ValueError as error:
+            made = f"{path} is not a picture of this run: {error}"
+        self._kept[path] = state, made
+        return made
+
+
+def spread_out(numbers: Sequence[int], most: int) -> list[int]:
+    """Returns at most `most` (2 or more) of the numbers, evenly: each k-th, and the last."""
+    step = 1
+    while -(-(len(numbers) - 1) // step) + 1 > most:
+        step += 1
+    chosen = list(numbers[:-1:step])
+    return [*chosen, *numbers[-1:]]
+
+
+def sheet_png(samples: npt.NDArray[np.float64], rows: int, cols: int) -> bytes:
+    """Returns the samples side by side in the greys that pictures have, as a PNG.
+
+    Args:
+      samples: float64 [rows * cols, 784] in [0, 1].
+      rows, cols: of the sheet, [28 * rows, 28 * cols] px.
+    """
+    colours = matplotlib.colormaps["Greys_r"](samples.reshape(rows, cols, _SIDE, _SIDE), bytes=True)
+    greys = np.asarray(colours)[..., 0].swapaxes(1, 2).reshape(rows * _SIDE, cols * _SIDE)
+    return encode_grey(greys)
+
+
+def encode_grey(greys: npt.NDArray[np.uint8]) -> bytes:
+    """Encodes uint8 [height, width] as a PNG, small; equal pixels give equal bytes."""
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(greys).save(buffer, "png", compress_level=9)
+    return buffer.getvalue()

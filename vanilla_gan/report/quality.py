@@ -1,0 +1,70 @@
+"""What the figures of quality are called in a report, in which order, and which belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vanilla_gan.runfolder.quality_json import Evaluation, Figure
+
+
+class Row(NamedTuple):
+    """One figure of an evaluation.
+
+    Attributes:
+      name: as in `quality.json`.
+      label: for people.
+      better: which way is good; empty if that is not known.
+      value: None where it could not be computed.
+      error: its standard error, if it has one.
+      real: the same figure of real images, if it has one.
+    """
+
+    name: str
+    label: str
+    better: str
+    value: Figure
+    error: Figure
+    real: Figure
+
+
+# A figure that is not here goes by its own name, behind these.
+_LABELS = {
+    "parzen_nats": ("Parzen log-likelihood, nats", "higher"),
+    "frechet": ("Fréchet distance", "lower"),
+    "precision": ("Precision", "higher"),
+    "recall": ("Recall", "higher"),
+    "density": ("Density", "higher, to about 1"),
+    "coverage": ("Coverage", "higher"),
+    "classes_covered": ("Classes covered, of 10", "all ten"),
+    "class_entropy": ("Entropy of the classes, nats", "higher, to 2.303"),
+}
+_ERROR = "_error"
+_REAL = "_real"
+
+
+def rows_of(evaluation: Evaluation) -> list[Row]:
+    """Returns the figures of an evaluation, in the order of the page."""
+    figures = evaluation.figures
+    return [
+        Row(
+            name,
+            *_LABELS.get(name, (name, "")),
+            figures.get(name),
+            figures.get(name + _ERROR),
+            figures.get(name + _REAL),
+        )
+        for name in figure_names([evaluation])
+    ]
+
+
+def figure_names(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Returns the figures that any evaluation has, in the order of the page."""
+    found = {name for evaluation in evaluations for name in evaluation.figures}
+    partners = {name + ending for name in found for ending in (_ERROR, _REAL)}
+    return [name for name in _LABELS if name in found] + sorted(found - partners - set(_LABELS))
+
+
+def label_of(name: str) -> str:
+    """Returns what a figure is called for people."""
+    return _LABELS.get(name, (name,))[0]

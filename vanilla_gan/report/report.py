@@ -1,0 +1,73 @@
+"""`./run.sh report`: a run as one HTML page that needs neither a server nor a network."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+from vanilla_gan.agreement.published_gif import read_published_gif
+from vanilla_gan.errors import UsageError
+from vanilla_gan.report.contents import gather
+from vanilla_gan.report.facts import facts_of
+from vanilla_gan.report.page import page
+from vanilla_gan.report.pictures import Shelf
+from vanilla_gan.runfolder.names import REPORT
+from vanilla_gan.runfolder.record import record_from
+from vanilla_gan.storage.files import write_whole
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """Which run to report on, and where to.
+
+    Attributes:
+      source: the run's folder; the flag `--from`.
+      out: the file to write; None for `report.html` in the run's folder.
+      published_gif: the post's own figure, a path or an address, to stand beside the pictures.
+    """
+
+    source: str = "out"
+    out: str | None = None
+    published_gif: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          UsageError: one is empty.
+        """
+        for flag, value in (
+            ("from", self.source),
+            ("out", self.out),
+            ("published_gif", self.published_gif),
+        ):
+            if value == "":
+                raise UsageError(f"--{flag}='': expected a path")
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Where the page goes."""
+        return pathlib.Path(self.source) / REPORT if self.out is None else pathlib.Path(self.out)
+
+
+def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib.Path:
+    """Writes the report of a run, in place of an earlier one, and returns its path.
+
+    Raises:
+      VanillaGanError: no run there, nothing to show yet, a figure that cannot be read, or an
+        unwritable file.
+    """
+    out_dir = pathlib.Path(config.source)
+    record = record_from(config.source)
+    frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
+    facts = facts_of(record)
+    report = gather(out_dir, facts, Shelf(*facts.rows_cols), frames=frames)
+    for line in report.warnings:
+        inform(f"warning: {line}")
+    if config.path.is_dir():
+        raise UsageError(f"--out={config.path}: it is a folder; expected the name of a file")
+    content = page(report)
+    write_whole(config.path, content)
+    inform(f"{config.path}: {len(report.pictures)} pictures, {len(content) / 1e6:.1f} MB")
+    return config.path

@@ -1,0 +1,234 @@
+"""What a report says in words and tables, as HTML; whatever comes from the run is escaped."""
+
+from __future__ import annotations
+
+import datetime
+import html
+from collections.abc import Iterable, Sequence
+
+from vanilla_gan.report.contents import Report, seconds_between_pictures
+from vanilla_gan.report.data import STATISTICS, losses_at
+from vanilla_gan.report.losses import MAX_POINTS, curves
+from vanilla_gan.report.quality import Row, figure_names, label_of, rows_of
+from vanilla_gan.runfolder.pictures import picture_path
+from vanilla_gan.runfolder.quality_json import Figure
+
+_NONE = "\N{EN DASH}"
+
+
+def page_text(report: Report) -> dict[str, str]:
+    """Returns what fills the places of `report.html` that hold words and tables, by name."""
+    facts = report.facts
+    return {
+        "title": html.escape(f"{facts.system} on {facts.dataset}: report"),
+        "heading": html.escape(f"{facts.system} on {facts.dataset}"),
+        "state": html.escape(_state(report)),
+        "warnings": "".join(f'<p class="note">{html.escape(line)}</p>' for line in report.warnings),
+        "statistics_note": html.escape(_statistics_note(report)),
+        "thinned_pictures": html.escape(_thinned_pictures(report)),
+        "losses_note": html.escape(_losses_note(report)),
+        "d_label": html.escape(_curve_label(report, "D loss")),
+        "g_label": html.escape(_curve_label(report, "G loss")),
+        "quality": _quality(report),
+        "numbers": _numbers(report),
+        "command": html.escape(facts.command),
+        "repeat_note": html.escape(_repeat_note(report)),
+        "data": _facts(
+            (
+                ("Data set", facts.dataset),
+                ("Images", f"{facts.train_examples:,} to train on"),
+                ("SHA-256", facts.checksum),
+            )
+        ),
+        "times": _facts(_times(report)),
+        "versions": _facts((*facts.versions.items(), ("device", facts.device))),
+        "settings": _facts(
+            ((name, str(value)) for name, value in facts.settings.items()), "facts settings"
+        ),
+    }
+
+
+def _state(report: Report) -> str:
+    facts = report.facts
+    if report.reached >= facts.iters:
+        how_far = f"Finished: {facts.iters:,} iterations"
+    else:
+        how_far = f"Iteration {report.reached:,} of {facts.iters:,}"
+    return f"{how_far}. Seed {facts.settings.get('seed')}. State of {_time(report.state)}."
+
+
+def _time(moment: datetime.datetime) -> str:
+    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _statistics_note(report: Report) -> str:
+    how = "Of the tiles as they are drawn, each scaled to its own range."
+    published = report.published
+    if published is None:
+        return f"{how} There are no recorded runs of this system on this data set."
+    init = report.facts.settings.get("init")
+    other = "" if init == published.init else f" They began with --init {published.init}."
+    return (
+        f"{how} The grey range is that of {len(published.seeds)} runs of the published program at "
+        f"the same iteration, recorded every 1,000 up to {published.iterations[-1]:,}.{other}"
+    )
+
+
+def _thinned_pictures(report: Report) -> str:
+    shown, found = len(report.pictures), report.pictures_found
+    if shown == found:
+        return ""
+    return f" {shown:,} of {found:,} pictures are here, to keep this page small."
+
+
+def _losses_note(report: Report) -> str:
+    drawn = curves(report.losses, report.published)
+    parts = ["Faint: the values fetched." if drawn.window > 1 else "The values fetched."]
+    if drawn.window > 1:
+        parts.append(f"Strong: their mean over {drawn.window} rows.")
+    if report.published is not None:
+        seeds = len(report.published.seeds)
+        parts.append(f"Grey: between the lowest and the highest of {seeds} published runs.")
+    if drawn.rows_per_bin > 1:
+        parts.append(
+            f"There are more than {MAX_POINTS:,} rows: of each {drawn.rows_per_bin} the smallest "
+            "and the largest are drawn."
+        )
+    return " ".join(parts)
+
+
+def _curve_label(report: Report, name: str) -> str:
+    values = report.losses.d_loss if name == "D loss" else report.losses.g_loss
+    if not len(values):
+        return f"{name}: no rows yet"
+    last = int(report.losses.iteration[-1])
+    return (
+        f"{name} over iterations 0 to {last:,}: from {values[0]:.4g} to {values[-1]:.4g}, between "
+        f"{values.min():.4g} and {values.max():.4g}. Its values at the pictures stand in a table "
+        "under Numbers."
+    )
+
+
+def _quality(report: Report) -> str:
+    """Returns the section of the quality figures, or nothing where there are none."""
+    if not report.quality:
+        return ""
+    newest = report.quality[-1]
+    rows = [(row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest)]
+    newest_table = _table(("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,))
+    parts = [
+        '<section aria-labelledby="quality-title">',
+        '<h2 id="quality-title">Quality</h2>',
+        f'<p class="hint">Newest evaluation: iteration {newest.iteration:,}, {newest.n:,} samples.'
+        f'</p><div class="wide" tabindex="0" role="region" aria-label="Quality">{newest_table}'
+        "</div>",
+    ]
+    if len(report.quality) > 1:
+        names = figure_names(report.quality)
+        parts.append('<div class="small-charts">')
+        for name in names:
+            label = html.escape(label_of(name))
+            parts.append(
+                f'<div><h3>{label}</h3><div class="chart" role="img" data-figure='
+                f'"{html.escape(name)}" aria-label="{label} over iterations; its values stand in '
+                'the table below"></div></div>'
+            )
+        parts.append("</div>")
+        table = _table(
+            ("Iteration", *(label_of(name) for name in names)),
+            [
+                (f"{each.iteration:,}", *(_figure(each.figures.get(name)) for name in names))
+                for each in report.quality
+            ],
+        )
+        parts.append(
+            "<details><summary>All evaluations</summary>"
+            f'<div class="scroll" tabindex="0" role="region" aria-label="All evaluations">{table}'
+            "</div></details>"
+        )
+    return "\n".join([*parts, "</section>"])
+
+
+def _value(row: Row) -> str:
+    return _figure(row.value) + (
+        "" if row.error is None else f" \N{PLUS-MINUS SIGN} {row.error:.2g}"
+    )
+
+
+def _figure(value: Figure) -> str:
+    if value is None:
+        return _NONE
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _numbers(report: Report) -> str:
+    losses = zip(*losses_at(report), strict=True)
+    rows = [
+        (
+            picture_path(report.folder, picture.number).name,
+            f"{iteration:,}",
+            *(_figure(loss) for loss in pair),
+            *(f"{value:.4f}" for value in picture.statistics),
+        )
+        for picture, iteration, pair in zip(
+            report.pictures, report.iterations(), losses, strict=True
+        )
+    ]
+    return _table(("Picture", "Iteration", "D loss", "G loss", *STATISTICS), rows)
+
+
+def _repeat_note(report: Report) -> str:
+    facts = report.facts
+    parts = ["--out again is a folder of its own, which must be free."]
+    if facts.device.startswith("/CPU"):
+        parts.append("On a CPU with the same versions it gives the same bits.")
+    else:
+        parts.append("On a GPU the last digits may differ.")
+    if facts.rewinds:
+        parts.append(
+            f"This run went back {facts.rewinds} times after a loss that was not finite, to "
+            "checkpoints that stood by the clock; a repeated run may go another way from there."
+        )
+    return " ".join(parts)
+
+
+def _times(report: Report) -> list[tuple[str, str]]:
+    facts = report.facts
+    started = datetime.datetime.fromisoformat(facts.started)
+    found = [("First start", _time(started)), ("Last change", _time(report.state))]
+    each_s = seconds_between_pictures(report)
+    if each_s is not None:
+        found += [
+            (
+                "A picture",
+                f"every {each_s:.3g} s (the median), {facts.sample_every / each_s:,.0f} iterations "
+                "a second",
+            ),
+            ("Measured", "by the times of the files, with all that a run does beside training"),
+        ]
+    return found
+
+
+def _facts(pairs: Iterable[tuple[str, str]], kind: str = "facts") -> str:
+    entries = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in pairs
+    )
+    return f'<dl class="{kind}">{entries}</dl>'
+
+
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: Sequence[int] = ()
+) -> str:
+    kinds = ["text" if k in text_columns else "number" for k in range(len(head))]
+    titles = "".join(
+        f'<th scope="col" class="{kind}">{html.escape(title)}</th>'
+        for title, kind in zip(head, kinds, strict=True)
+    )
+    lines = []
+    for first, *others in rows:
+        cells = "".join(
+            f'<td class="{kind}">{html.escape(cell)}</td>'
+            for cell, kind in zip(others, kinds[1:], strict=True)
+        )
+        lines.append(f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>')
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

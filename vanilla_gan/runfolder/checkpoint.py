@@ -1,0 +1,308 @@
+"""Checkpoints: everything that the next iteration depends on, whole or not at all.
+
+On the disk, one folder for each, named after the iteration that comes next:
+
+    out/checkpoints/0000012000/
+      model.ckpt.index                  TensorFlow's own format (`tf.compat.v1.train.Saver`): all
+      model.ckpt.data-00000-of-00001    variables, both Adams' slots and powers, by variable name
+      state.npz                         the rest, as arrays:
+        mt19937_key, mt19937_position, has_gauss, gauss   the random stream
+        order, index_in_epoch, epochs_completed           the data order and the place in it
+        losses_size, losses_crc32                         where losses.csv ended
+        rewinds                                           how often the run had been rewound
+      manifest.json                     the run's id, the iteration, size and SHA-256 of each file
+                                        above, and a SHA-256 of the manifest itself; written last
+
+A checkpoint is written into a hidden folder, flushed, and renamed when it is whole; one that is
+dropped is first renamed to a hidden name. A run begins with the checkpoint of iteration 0, so that
+a run without any has lost them. `0000012000.passed_over` is a damaged one, or one that a run which
+went further back has left aside; nothing reads it any more. Settings and data set are the run's
+(`out/run.json`), which the id ties the checkpoint to. This module knows nothing of TensorFlow: who
+saves hands in the function that writes the variables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.errors import CheckpointError
+from vanilla_gan.runfolder.losses_csv import Mark
+from vanilla_gan.storage.files import (
+    remove,
+    remove_leftovers,
+    sync_folder,
+    temporary_path,
+    unwritable,
+)
+from vanilla_gan.storage.sealed_json import read_sealed, seal
+
+FOLDER = "checkpoints"
+FORMAT = 1
+PREFIX = "model.ckpt"
+STATE = "state.npz"
+MANIFEST = "manifest.json"
+
+State = dict[str, npt.NDArray[Any]]
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint whose sums hold.
+
+    Attributes:
+      iteration: the iteration that comes next.
+      folder: where it stands.
+      state: the arrays of `state.npz`.
+    """
+
+    iteration: int
+    folder: pathlib.Path
+    state: State
+
+    @property
+    def prefix(self) -> str:
+        """What `Saver.restore` and `tf.train.load_checkpoint` take."""
+        return str(self.folder / PREFIX)
+
+
+class Checkpoints:
+    """The checkpoints of one run."""
+
+    def __init__(self, out_dir: pathlib.Path, run_id: str, keep: int) -> None:
+        """Makes the store of the run `run_id` below `out_dir`; the newest `keep` are kept."""
+        self._folder = out_dir / FOLDER
+        self._run_id = run_id
+        self._keep = keep
+
+    def save(
+        self, iteration: int, save_variables: Callable[[str], object], state: Mapping[str, Any]
+    ) -> None:
+        """Writes a checkpoint, then drops those beyond the newest `keep`.
+
+        Args:
+          iteration: the iteration that comes next.
+          save_variables: writes all variables under a path prefix, in TensorFlow's format.
+          state: the arrays of `state.npz`.
+
+        Raises:
+          OutputError: it could not be written; the earlier checkpoints are untouched.
+        """
+        final = self._folder / _name(iteration)
+        temporary = temporary_path(final)
+        try:
+            self._folder.mkdir(exist_ok=True)
+            temporary.mkdir()
+            save_variables(str(temporary / PREFIX))
+            with open(temporary / STATE, "wb") as stream:
+                np.savez(stream, allow_pickle=False, **state)
+            names = sorted(path.name for path in temporary.iterdir())
+            manifest = {
+                "format": FORMAT,
+                "run_id": self._run_id,
+                "iteration": iteration,
+                "files": {name: _file_entry(temporary / name) for name in names},
+            }
+            (temporary / MANIFEST).write_bytes(seal(manifest))
+            for name in (*names, MANIFEST):
+                _sync(temporary / name)
+            sync_folder(temporary)
+            self._drop(final)
+            os.rename(temporary, final)
+            sync_folder(self._folder)
+            self._drop_old()
+        except OSError as error:
+            raise unwritable(final, error) from error
+        finally:
+            remove(temporary)
+
+    def newest(self) -> int | None:
+        """Returns the iteration of the newest checkpoint, whole or not; None where there is none.
+
+        Raises:
+          CheckpointError: the folder of the checkpoints cannot be read.
+        """
+        numbered = self._readable()
+        return int(numbered[0].name) if numbered else None
+
+    def newest_whole(
+        self, acceptable: Callable[[Checkpoint], None], warn: Callable[[str], None]
+    ) -> Checkpoint:
+        """Returns the newest checkpoint whose sums hold.
+
+        Args:
+          acceptable: raises a CheckpointError for a checkpoint that cannot be continued from.
+          warn: called with one line for each checkpoint that is passed over.
+
+        Raises:
+          CheckpointError: there is none that can be continued from.
+        """
+        numbered = self._readable()
+        for folder in numbered:
+            try:
+                checkpoint = read_checkpoint(folder, self._run_id)
+                if checkpoint.iteration != int(folder.name):
+                    raise CheckpointError(f"it is the one of iteration {checkpoint.iteration}")
+                acceptable(checkpoint)
+            except CheckpointError as error:
+                warn(f"checkpoint {folder} is passed over: {error}")
+            else:
+                return checkpoint
+        raise CheckpointError(
+            f"{self._folder}: {_none_of(len(numbered))} can be continued from; put a whole one "
+            "back, choose another --out, or start anew with --overwrite, which first moves that "
+            "run aside"
+        )
+
+    def go_back_to(self, iteration: int) -> None:
+        """Leaves the folder as it was when the checkpoint of `iteration` had just been written.
+
+        Checkpoints of later iterations, from which the run is not continued, are renamed: under
+        their own names they would count as the newest ones to keep. What killed processes left
+        half-written or half-removed, and what they had yet to drop, is removed.
+
+        Raises:
+          OutputError: something could not be renamed.
+        """
+        try:
+            for folder in self._numbered():
+                if int(folder.name) > iteration:
+                    aside = folder.with_name(f"{folder.name}.passed_over")
+                    self._drop(aside)
+                    os.rename(folder, aside)
+            remove_leftovers(self._folder)
+            self._drop_old()
+        except OSError as error:
+            raise unwritable(self._folder, error) from error
+
+    def _readable(self) -> list[pathlib.Path]:
+        try:
+            return self._numbered()
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot read {self._folder}: {error.strerror or error}; mend that, or choose "
+                "another --out"
+            ) from error
+
+    def _numbered(self) -> list[pathlib.Path]:
+        """The checkpoint folders, newest first."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        numbered = [name for name in names if name.isdecimal() and name == _name(int(name))]
+        return [self._folder / name for name in sorted(numbered, key=int, reverse=True)]
+
+    def _drop_old(self) -> None:
+        for old in self._numbered()[self._keep :]:
+            self._drop(old)
+
+    def _drop(self, folder: pathlib.Path) -> None:
+        # Renamed first: no moment in which a half-deleted folder bears a checkpoint's name.
+        if folder.exists():
+            doomed = temporary_path(folder)
+            os.rename(folder, doomed)
+            remove(doomed)
+
+
+def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoint:
+    """Reads a checkpoint after checking its manifest and every sum in it.
+
+    Args:
+      folder: the checkpoint's folder.
+      run_id: the run that it must belong to; None accepts any.
+
+    Raises:
+      CheckpointError: a file is missing or not what was written, or the run is another one.
+    """
+    manifest = _read_manifest(folder / MANIFEST)
+    if run_id is not None and manifest["run_id"] != run_id:
+        raise CheckpointError(f"it belongs to another run ({manifest['run_id']}, not {run_id})")
+    for name, entry in manifest["files"].items():
+        try:
+            found = _file_entry(folder / name)
+        except OSError as error:
+            raise CheckpointError(f"{name}: {error.strerror or error}") from error
+        if found["bytes"] != entry["bytes"]:
+            raise CheckpointError(f"{name} has {found['bytes']} bytes, expected {entry['bytes']}")
+        if found != entry:
+            raise CheckpointError(f"{name} is damaged: its SHA-256 is not the recorded one")
+    try:
+        with np.load(folder / STATE, allow_pickle=False) as archive:
+            state = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{STATE} cannot be read: {error}") from error
+    return Checkpoint(manifest["iteration"], folder, state)
+
+
+def run_state(stream: Mapping[str, Any], losses: Mark, rewinds: int) -> State:
+    """Returns the arrays of `state.npz`.
+
+    Args:
+      stream: the state of the random stream and of the data order, see `Stream.state`.
+      losses: where `losses.csv` ends.
+      rewinds: how often the run has been rewound.
+    """
+    return {
+        **stream,
+        "losses_size": np.array(losses.size, np.int64),
+        "losses_crc32": np.array(losses.crc32, np.int64),
+        "rewinds": np.array(rewinds, np.int64),
+    }
+
+
+def mark_of(state: State) -> Mark:
+    """Returns where `losses.csv` ended, by the arrays of `state.npz`.
+
+    Raises:
+      KeyError: they do not say.
+    """
+    return Mark(int(state["losses_size"]), int(state["losses_crc32"]))
+
+
+def _read_manifest(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        manifest = read_sealed(path)
+    except OSError as error:
+        raise CheckpointError(f"{path.name}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path.name} is damaged: {error}") from error
+    # Its seal holds, so it is as some version of this program wrote it; but maybe as another file.
+    kinds = {name: type(value) for name, value in manifest.items()}
+    if kinds != {"format": int, "run_id": str, "iteration": int, "files": dict}:
+        raise CheckpointError(f"{path.name} is not the manifest of a checkpoint")
+    if manifest["format"] != FORMAT:
+        raise CheckpointError(f"{path.name} has format {manifest['format']}, expected {FORMAT}")
+    return manifest
+
+
+def _name(iteration: int) -> str:
+    return f"{iteration:010d}"
+
+
+def _none_of(count: int) -> str:
+    return f"none of its {count} checkpoints" if count else "there is no checkpoint that"
+
+
+def _file_entry(path: pathlib.Path) -> dict[str, Any]:
+    with open(path, "rb") as stream:
+        digest = hashlib.sha256()
+        size = 0
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            size += len(block)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def _sync(path: pathlib.Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

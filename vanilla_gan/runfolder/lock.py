@@ -1,0 +1,86 @@
+"""One run per folder: a lock that dies with its process and names who holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import json
+import os
+import pathlib
+import socket
+from collections.abc import Iterator
+
+from vanilla_gan.errors import RunConflictError
+from vanilla_gan.runfolder.names import LOCK
+from vanilla_gan.storage.files import unwritable
+
+
+@contextlib.contextmanager
+def run_lock(out_dir: pathlib.Path) -> Iterator[None]:
+    """Holds `out_dir/run.lock` during the block.
+
+    The kernel's lock on the file counts, not the file: whatever way a process ends, its lock ends
+    with it, and the next start takes the file over. The file names host, pid and start of the
+    holder for those who have to wait.
+
+    Raises:
+      RunConflictError: another process holds it.
+      OutputError: the file cannot be created.
+    """
+    path = out_dir / LOCK
+    try:
+        descriptor = _lock_file(path)
+    except BlockingIOError as error:
+        raise RunConflictError(
+            f"{out_dir} is in use: {_holder(path)} is training there; wait for it, stop it, or "
+            "choose another --out"
+        ) from error
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        owner = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        }
+        # A full disk must not keep a run from continuing to the point where it can say so.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps(owner).encode() + b"\n")
+        yield
+    finally:
+        # Removed while it is still locked: see the check in _lock_file.
+        with contextlib.suppress(OSError):
+            if _same_file(descriptor, path):
+                path.unlink()
+        os.close(descriptor)
+
+
+def _lock_file(path: pathlib.Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _same_file(descriptor, path):
+                return descriptor
+            # The holder removed the file between our open and our lock: lock the new one.
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _same_file(descriptor: int, path: pathlib.Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _holder(path: pathlib.Path) -> str:
+    try:
+        owner = json.loads(path.read_bytes())
+        return f"process {owner['pid']} on {owner['host']}, started {owner['started']},"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,179 @@
+"""`losses.csv`: one row every so many iterations, cut back exactly where a run continues."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import pathlib
+import zlib
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.errors import CheckpointError, RunConflictError
+from vanilla_gan.storage.files import unwritable, write_whole
+
+HEADER = b"iteration,d_loss,g_loss\n"
+
+
+class Mark(NamedTuple):
+    """Where the file ended at a checkpoint: its size in bytes and the CRC-32 of these bytes."""
+
+    size: int
+    crc32: int
+
+
+class LossesCsv:
+    """Appends rows `iteration,d_loss,g_loss`, losses as `%.9g`: enough digits for any float32."""
+
+    def __init__(self, path: str | os.PathLike[str], log_every: int, mark: Mark) -> None:
+        """Opens the file behind `mark`, cutting off what follows.
+
+        Raises:
+          CheckpointError: what the file holds before `mark` is not what was written there.
+          OutputError: the file cannot be opened or cut.
+        """
+        self._path = pathlib.Path(path)
+        self._log_every = log_every
+        self._size, self._crc32 = mark
+        check_mark(self._path, mark)
+        try:
+            self._file: BinaryIO = open(self._path, "r+b")  # noqa: SIM115 - closed by close()
+            self._file.truncate(mark.size)
+            self._file.seek(mark.size)
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def append(self, first: int, d_loss: list[float], g_loss: list[float]) -> None:
+        """Appends the rows of iterations `first, first + 1, ...` that are due.
+
+        Raises:
+          OutputError: they could not be written.
+        """
+        skipped = -first % self._log_every
+        rows = zip(
+            range(first + skipped, first + len(d_loss), self._log_every),
+            d_loss[skipped :: self._log_every],
+            g_loss[skipped :: self._log_every],
+            strict=True,
+        )
+        text = "".join(f"{it:d},{d:.9g},{g:.9g}\n" for it, d, g in rows)
+        if text:
+            try:
+                self._write(text.encode())
+            except OSError as error:
+                raise unwritable(self._path, error) from error
+
+    def flush(self) -> None:
+        """Hands the rows to the system, so that other programs see them."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def mark(self) -> Mark:
+        """Flushes all rows to the disk and returns where the file ends.
+
+        Raises:
+          OutputError: they could not be written, or the file is no longer there.
+        """
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if not os.fstat(self._file.fileno()).st_nlink:
+                # Written to all the same, but to be found by nobody.
+                raise FileNotFoundError(errno.ENOENT, "it was removed")
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        return Mark(self._size, self._crc32)
+
+    def close(self) -> None:
+        """Closes the file.
+
+        Raises:
+          OutputError: the last rows could not be written.
+        """
+        try:
+            self._file.close()
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def _write(self, content: bytes) -> None:
+        self._file.write(content)
+        self._size += len(content)
+        self._crc32 = zlib.crc32(content, self._crc32)
+
+
+class LossRows(NamedTuple):
+    """The rows of a file.
+
+    Attributes:
+      iteration: int64 [n], ascending.
+      d_loss, g_loss: float64 [n], as fetched before the update of that iteration.
+    """
+
+    iteration: npt.NDArray[np.int64]
+    d_loss: npt.NDArray[np.float64]
+    g_loss: npt.NDArray[np.float64]
+
+
+def read_losses(path: pathlib.Path) -> LossRows:
+    """Reads the rows there are; a last one that is still being written is left out.
+
+    Raises:
+      RunConflictError: the file is missing, or not one of losses.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunConflictError(
+            f"{path}: {error.strerror or error}; expected the folder of a run"
+        ) from error
+    whole = content[: content.rfind(b"\n") + 1]
+    rows = whole.removeprefix(HEADER).decode("ascii", "replace")
+    try:
+        if not whole.startswith(HEADER):
+            raise ValueError("it does not begin with " + HEADER.decode().strip())
+        table: npt.NDArray[np.float64] = np.empty((0, 3))
+        if rows:  # of an empty text loadtxt would only warn
+            table = np.loadtxt(io.StringIO(rows), delimiter=",", comments=None, ndmin=2)
+        if table.shape[1:] != (3,):
+            raise ValueError(f"it has rows of {table.shape[1]} numbers, expected 3")
+        iteration, d_loss, g_loss = table.T
+        if (np.diff(iteration) <= 0).any():
+            raise ValueError("its iterations do not ascend")
+    except ValueError as error:
+        raise RunConflictError(f"{path} is not a file of losses: {error}") from error
+    return LossRows(iteration.astype(np.int64), d_loss, g_loss)
+
+
+def begin_losses(path: pathlib.Path) -> Mark:
+    """Writes the file of a run that begins, the header alone, and returns where it ends.
+
+    Raises:
+      OutputError: it could not be written.
+    """
+    write_whole(path, HEADER)
+    return Mark(len(HEADER), zlib.crc32(HEADER))
+
+
+def check_mark(path: pathlib.Path, mark: Mark) -> None:
+    """Checks that a file begins with the bytes that stood before `mark`.
+
+    Raises:
+      CheckpointError: it is missing, shorter, or different.
+    """
+    size, crc32 = 0, 0
+    try:
+        with open(path, "rb") as stream:
+            while size < mark.size and (block := stream.read(min(1 << 20, mark.size - size))):
+                size += len(block)
+                crc32 = zlib.crc32(block, crc32)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from error
+    if size < mark.size:
+        raise CheckpointError(f"{path} holds {size} bytes, expected at least {mark.size}")
+    if crc32 != mark.crc32:
+        raise CheckpointError(f"{path} was changed since it was written")

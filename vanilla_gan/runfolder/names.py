@@ -1,0 +1,13 @@
+"""The names of what stands in a run's folder."""
+
+RUN_JSON = "run.json"
+LOCK = "run.lock"
+LOSSES = "losses.csv"
+QUALITY = "quality.json"
+LATEST = "latest.png"
+TRAINING_GIF = "training.gif"
+LOSSES_PNG = "losses.png"
+REPORT = "report.html"
+TENSORBOARD = "tensorboard"
+SAMPLES = "samples.npz"
+FIRST_LAST = "first_last.png"

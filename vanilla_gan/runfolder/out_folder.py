@@ -1,0 +1,94 @@
+"""The folder of a run's results: made, checked, and moved aside when a new run shall take it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+
+from vanilla_gan.errors import OutputError, RunConflictError, UsageError
+from vanilla_gan.runfolder.losses_csv import HEADER
+from vanilla_gan.runfolder.names import LATEST, LOCK, LOSSES, LOSSES_PNG, TENSORBOARD, TRAINING_GIF
+from vanilla_gan.runfolder.pictures import numbered_pictures
+from vanilla_gan.storage.files import temporary_path, unwritable
+
+_KEPT = ".gitkeep"
+# What a run shows of itself. The next run there would put its own in their place, or beside them.
+_SHOWN = (LATEST, TRAINING_GIF, LOSSES_PNG, TENSORBOARD)
+
+
+def make_out_dir(out_dir: pathlib.Path) -> None:
+    """Makes the folder with its parents and checks that files can be made in it.
+
+    Raises:
+      UsageError: the path, or a part of it, is something else than a folder.
+      OutputError: the folder cannot be made or written to.
+    """
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(
+            f"--out={out_dir}: it, or a part of its path, is a file; expected a folder, or a name "
+            "that is still free"
+        ) from error
+    except OSError as error:
+        raise unwritable(out_dir, error) from error
+    probe = temporary_path(out_dir / "writable")
+    try:
+        probe.touch()
+        # Another start may have taken it for a leftover.
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(out_dir, error) from error
+
+
+def check_no_results(out_dir: pathlib.Path, lacking: str) -> None:
+    """Checks that a run that begins in a folder overwrites no results.
+
+    Args:
+      out_dir: the folder.
+      lacking: what it would have to hold besides for these results to be continued.
+
+    Raises:
+      RunConflictError: the folder holds pictures, losses, or what was made of them.
+    """
+    losses = out_dir / LOSSES
+    shown = any((out_dir / name).exists() for name in _SHOWN)
+    rows = losses.exists() and losses.stat().st_size > len(HEADER)
+    if numbered_pictures(out_dir) or rows or shown:
+        raise RunConflictError(
+            f"{out_dir} holds pictures or losses but no {lacking} to continue from; put that back, "
+            "choose another --out, or give --overwrite, which first moves them aside"
+        )
+
+
+def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
+    """Renames a folder with results to `<out>.1`, or the first number that is free.
+
+    A `.gitkeep` stays behind in a new, empty folder. Must be called with the folder locked: the
+    lock goes with it, so that at no moment another start can lock a folder that is on its way.
+
+    Returns:
+      Where the results are now; None if there were none.
+
+    Raises:
+      OutputError: the folder cannot be renamed.
+    """
+    real = out_dir.resolve()
+    number = 1
+    while os.path.lexists(aside := real.with_name(f"{real.name}.{number}")):
+        number += 1
+    try:
+        if not {path.name for path in real.iterdir()} - {_KEPT, LOCK}:
+            return None
+        real.rename(aside)
+        (aside / LOCK).unlink(missing_ok=True)
+        real.mkdir(exist_ok=True)
+        if (aside / _KEPT).exists():
+            shutil.copy(aside / _KEPT, real / _KEPT)
+    except OSError as error:
+        raise OutputError(
+            f"cannot move {out_dir} aside to {aside}: {error.strerror or error}; move it yourself "
+            "or choose another --out"
+        ) from error
+    return aside

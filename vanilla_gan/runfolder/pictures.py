@@ -1,0 +1,66 @@
+"""The numbered pictures of a run, `out/000.png`, `out/001.png`, ..., and `out/latest.png`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+
+from vanilla_gan.runfolder.names import LATEST
+from vanilla_gan.storage.files import temporary_path, unwritable, write_whole
+
+
+def picture_path(out_dir: pathlib.Path, number: int) -> pathlib.Path:
+    """Returns where picture `number` (from 0) stands; three digits at least."""
+    return out_dir / f"{number:03d}.png"
+
+
+def numbered_pictures(out_dir: pathlib.Path) -> dict[int, pathlib.Path]:
+    """Returns the pictures there are, by number, in ascending order."""
+    found = {
+        int(path.stem): path
+        for path in out_dir.glob("*.png")
+        if path.stem.isdecimal() and path == picture_path(out_dir, int(path.stem))
+    }
+    return dict(sorted(found.items()))
+
+
+def remove_pictures_from(out_dir: pathlib.Path, number: int) -> None:
+    """Removes pictures `number` and later: the run goes back to before they were made.
+
+    Raises:
+      OutputError: one of them cannot be removed.
+    """
+    for found, path in numbered_pictures(out_dir).items():
+        if found >= number:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(path, error) from error
+
+
+def set_latest(out_dir: pathlib.Path, picture: pathlib.Path) -> None:
+    """Makes `latest.png` the same as a picture, at once or not at all.
+
+    It is a second name of the same file, which costs next to nothing, or a copy where the file
+    system has no second names. A picture that is drawn again becomes a file of its own.
+
+    Raises:
+      OutputError: the picture cannot be read, or the file could not be written.
+    """
+    latest = out_dir / LATEST
+    temporary = temporary_path(latest)
+    try:
+        try:
+            os.link(picture, temporary)
+            os.replace(temporary, latest)
+        finally:
+            # Where both are one file already, the rename leaves them as they are.
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    except OSError:
+        try:
+            content = picture.read_bytes()
+        except OSError as error:
+            raise unwritable(latest, error) from error
+        write_whole(latest, content)

@@ -1,0 +1,141 @@
+"""`quality.json`: what a run's evaluations found, by iteration.
+
+    {"format": 1, "evaluations": [
+      {"iteration": 10000, "n": 10000, "figures": {"parzen_nats": 86.6, "frechet": null}}
+    ]}
+
+In ascending order, one for each iteration: the weights behind so many updates. A figure that cannot
+be computed is null; there is no NaN. The run itself adds to it, and the command `evaluate`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from vanilla_gan.errors import RunConflictError
+from vanilla_gan.runfolder.names import QUALITY
+from vanilla_gan.storage.files import unwritable, write_whole
+
+FORMAT = 1
+
+Figure = float | int | None
+
+
+class Evaluation(NamedTuple):
+    """One evaluation.
+
+    Attributes:
+      iteration: how many updates the generator had.
+      n: how many samples were judged.
+      figures: by name, in the order of `quality.figures.Figures`.
+    """
+
+    iteration: int
+    n: int
+    figures: Mapping[str, Figure]
+
+
+def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
+    """Returns the evaluations of a run, ascending; none where there is no file.
+
+    Raises:
+      RunConflictError: the file cannot be read, or is not one of evaluations.
+    """
+    path = out_dir / QUALITY
+    try:
+        content = json.loads(path.read_bytes())
+        return _evaluations(content)
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RunConflictError(
+            f"{path} is not a file of evaluations: {str(error) or type(error).__name__}; put the "
+            "original back, or remove it: ./run.sh evaluate makes its figures again"
+        ) from error
+
+
+def add_evaluation(out_dir: pathlib.Path, evaluation: Evaluation) -> None:
+    """Adds an evaluation, in place of an earlier one of the same iteration.
+
+    Raises:
+      RunConflictError: see `read_evaluations`.
+      OutputError: the file could not be written.
+    """
+
+    def changed(found: list[Evaluation]) -> list[Evaluation]:
+        others = [other for other in found if other.iteration != evaluation.iteration]
+        return sorted([*others, evaluation], key=lambda each: each.iteration)
+
+    _change(out_dir, changed)
+
+
+def go_back_to(out_dir: pathlib.Path, iteration: int) -> None:
+    """Drops what a run that is continued at an iteration will find again: all later evaluations.
+
+    A run that begins has none.
+
+    Raises:
+      RunConflictError: see `read_evaluations`.
+      OutputError: the file could not be written.
+    """
+
+    def changed(found: list[Evaluation]) -> list[Evaluation]:
+        return [each for each in found if iteration > 0 and each.iteration <= iteration]
+
+    _change(out_dir, changed)
+
+
+def _change(out_dir: pathlib.Path, changed: Callable[[list[Evaluation]], list[Evaluation]]) -> None:
+    with _locked(out_dir):
+        found = read_evaluations(out_dir)
+        wanted = changed(found)
+        if wanted != found:
+            content = {"format": FORMAT, "evaluations": [each._asdict() for each in wanted]}
+            text = json.dumps(content, indent=1, allow_nan=False)
+            write_whole(out_dir / QUALITY, text.encode() + b"\n")
+
+
+@contextlib.contextmanager
+def _locked(out_dir: pathlib.Path) -> Iterator[None]:
+    """Keeps a run and the command from changing the file at the same time: a lock on the folder."""
+    try:
+        descriptor = os.open(out_dir, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise unwritable(out_dir / QUALITY, error) from error
+    try:
+        # Some network file systems know no such locks; then two at the same moment are one too few.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _evaluations(content: Any) -> list[Evaluation]:
+    """Checks what was read.
+
+    Raises:
+      ValueError, KeyError, TypeError: it is something else.
+    """
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"it is not of format {FORMAT}")
+    found = [Evaluation(**entry) for entry in content["evaluations"]]
+    for each in found:
+        if not (type(each.iteration) is int and type(each.n) is int):
+            raise ValueError(f"an iteration is {each.iteration!r}, with {each.n!r} samples")
+        if not isinstance(each.figures, dict):
+            raise ValueError(f"the figures of iteration {each.iteration} are not an object")
+        for name, value in each.figures.items():
+            if value is not None and not (type(value) in (int, float) and math.isfinite(value)):
+                raise ValueError(f"{name} is {value!r}")
+    iterations = [each.iteration for each in found]
+    if iterations != sorted(set(iterations)):
+        raise ValueError("its iterations do not ascend")
+    return found

@@ -1,0 +1,1 @@
+"""Storage: files that land whole or not at all, sealed JSON, npz."""
