@@ -1,7 +1,7 @@
 """The exception tree: every failure that a user can cause, with the exit status it ends in.
 
 An error of this tree carries one complete line (what is wrong, where, what was expected, what to
-do), which `cli.py` prints without a traceback. Anything else that escapes is a bug of this program
+do), which `cli` prints without a traceback. Anything else that escapes is a bug of this program
 and keeps its traceback.
 """
 

@@ -28,7 +28,7 @@ def define() -> Flags:
 
 
 def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
-    """Compares, prints what was found, and fails where the run does; see `comparing.compare`."""
+    """Compares, prints what was found, and fails where the run does; see `agreement.compare`."""
     del given
     from vanilla_gan.agreement.compare import CompareConfig, as_dict, as_text, compare
     from vanilla_gan.agreement.table import agreement_table

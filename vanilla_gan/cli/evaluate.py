@@ -31,7 +31,7 @@ def define() -> Flags:
 
 
 def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
-    """Evaluates, and prints what was found; see `evaluating.evaluate`."""
+    """Evaluates, and prints what was found; see `quality.evaluate`."""
     del given
     from vanilla_gan.quality.evaluate import EvaluateConfig, as_text, evaluate
     from vanilla_gan.quality.table import quality_table

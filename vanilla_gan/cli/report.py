@@ -28,7 +28,7 @@ def define() -> Flags:
 
 
 def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
-    """Writes the page; see `report.write_report`."""
+    """Writes the page; see `report.report`."""
     del given
     from vanilla_gan.report.report import ReportConfig, write_report
 

@@ -51,7 +51,7 @@ def define() -> Flags:
 
 
 def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
-    """Samples; see `sampling.sample`."""
+    """Samples; see `generator.sample`."""
     del given
     from vanilla_gan.generator.sample import SampleConfig, sample
 

@@ -18,7 +18,7 @@ _ROWS = (
 
 
 def quality_table(found: dict[str, Any]) -> str:
-    """Returns some lines of at most 80 columns for what `evaluating.evaluate` has found."""
+    """Returns some lines of at most 80 columns for what `quality.evaluate` has found."""
     samples, real = found["figures"], found["real"]["figures"]
     lines = [
         f"{found['system']} on {found['dataset']['name']} after {found['iteration']} iterations, "
