@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vanilla_gan.agreement.compare import CompareConfig, compare
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import run
 
@@ -125,6 +126,19 @@ def assert_recorded(run: Run, recorded: dict[str, np.ndarray], iteration: int) -
         norm = np.sqrt((value**2).sum())
         np.testing.assert_allclose([norm, value.min(), value.max()], rest, rtol=5e-6, err_msg=name)
         assert abs(value.sum() - total) <= 1e-5 * norm * np.sqrt(value.size), name
+
+
+def assert_recorded_losses(run: Run, recorded: dict[str, np.ndarray], iters: int) -> None:
+    """Checks the losses of a run of `iters` iterations that began as a recorded one.
+
+    The first are compared with 1e-6. When a ReLU first rounds to the other side depends on the
+    processor; up to there and beyond `compare` asks what rounding does to the run on this one.
+    """
+    assert run.worst(recorded, 10) <= 1e-6
+    found = compare(CompareConfig(source=str(run.out))).verdicts
+    losses = [verdict for verdict in found if verdict.what == "difference of recorded losses"]
+    assert losses[-1].iteration == iters - 1
+    assert [verdict for verdict in losses if not verdict.passed] == []
 
 
 def read_losses(out: pathlib.Path) -> np.ndarray:

@@ -64,9 +64,9 @@ MAX_SEED = 2**32 - 1
 class RunConfig:
     """The settings of one training run.
 
-    The flags of `train` have the same names, and `cli/train.py` their one-line descriptions. Settings
-    that come with the system are None until `resolved()` has filled them in, and what follows from
-    the number of images until `counted()` has.
+    The flags of `train` have the same names, and `cli/train.py` their one-line descriptions.
+    Settings that come with the system are None until `resolved()` has filled them in, and what
+    follows from the number of images until `counted()` has.
 
     Attributes:
       iters: iterations to train, one update of each network per iteration.

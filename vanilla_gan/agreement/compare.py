@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.agreement.drift import MULTIPLE, drifts, within_rounding
 from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS, frame_samples, read_published_gif
@@ -23,8 +26,16 @@ from vanilla_gan.agreement.verdicts import (
     judge_recorded,
     loss_means,
 )
+from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
-from vanilla_gan.errors import RunConflictError, UsageError
+from vanilla_gan.errors import (
+    DataError,
+    DeviceError,
+    DownloadError,
+    RunConflictError,
+    UsageError,
+    WeightsError,
+)
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
@@ -51,11 +62,13 @@ class CompareConfig:
     Attributes:
       source: a run's folder; the flag `--from`.
       published_gif: the post's own figure, a path or an address; None to leave it out.
+      data_dir: where the run's data are; None for where it found them.
       format: one of `FORMATS`, what is printed.
     """
 
     source: str = "out"
     published_gif: str | None = None
+    data_dir: str | None = None
     format: str = "text"
 
     def __post_init__(self) -> None:
@@ -64,7 +77,11 @@ class CompareConfig:
         Raises:
           UsageError: one is empty.
         """
-        for flag, value in (("from", self.source), ("published_gif", self.published_gif)):
+        for flag, value in (
+            ("from", self.source),
+            ("published_gif", self.published_gif),
+            ("data_dir", self.data_dir),
+        ):
             if value == "":
                 raise UsageError(f"--{flag}='': expected a path")
 
@@ -122,8 +139,16 @@ class Comparison(NamedTuple):
         return failed + sum(fact.passed is False for fact in self.facts)
 
 
-def compare(config: CompareConfig) -> Comparison:
+def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: None) -> Comparison:
     """Compares a run, finished or not, with what was published.
+
+    Where a run began as a recorded one and its losses are farther from the recorded ones than a
+    plain replica's, the run is trained again beside its twins, for as many iterations as that
+    takes: some seconds, up to a minute.
+
+    Args:
+      config: what to compare.
+      inform: called with a line before what takes a while.
 
     The post's own figure is read where it is asked for, and compared with the recorded runs too.
     Its verdicts do not count: its author's program drew the data in an older order.
@@ -144,7 +169,7 @@ def compare(config: CompareConfig) -> Comparison:
         )
     notes: list[str] = []
     facts, statistics = _picture_facts(pictures, record.config)
-    verdicts = _recorded_losses(record, rows, facts)
+    verdicts = _recorded_losses(config, record, rows, facts, notes, inform)
     published = _published(record, notes)
     if published is not None:
         found = _statistics(record.config, statistics, published, notes)
@@ -232,7 +257,14 @@ def _picture_facts(
     ], statistics
 
 
-def _recorded_losses(record: RunRecord, rows: LossRows, facts: list[Fact]) -> list[Verdict]:
+def _recorded_losses(
+    config: CompareConfig,
+    record: RunRecord,
+    rows: LossRows,
+    facts: list[Fact],
+    notes: list[str],
+    inform: Callable[[str], None],
+) -> list[Verdict]:
     """Returns the verdicts by the losses of a recorded run that began alike; adds to the facts."""
     what = "recorded losses"
     recorded = matching(record.config, record.dataset["checksum"], bool(record.rewinds))
@@ -243,13 +275,60 @@ def _recorded_losses(record: RunRecord, rows: LossRows, facts: list[Fact]) -> li
     if not len(shared):
         facts.append(Fact(what, None, f"{LOSSES} has none of the recorded iterations"))
         return []
-    return judge_recorded(
+    verdicts = judge_recorded(
         "difference of recorded losses",
         recorded.limits,
         shared,
         np.stack([rows.d_loss, rows.g_loss], axis=1)[ours],
         np.stack([recorded.d_loss, recorded.g_loss], axis=1)[theirs],
     )
+    if all(verdict.passed for verdict in verdicts):
+        return verdicts
+    inform("measuring what rounding does on this processor: up to 17 short runs")
+    try:
+        verdicts = within_rounding(verdicts, functools.partial(_drifts, config, record))
+    except (DataError, DownloadError, DeviceError, WeightsError) as error:
+        notes.append(f"what rounding does on this processor could not be measured: {error}")
+    else:
+        notes += _said_of_rounding(verdicts)
+    return verdicts
+
+
+def _drifts(config: CompareConfig, record: RunRecord, iters: int) -> Iterator[Floats]:
+    """Yields how far twins of the run are apart, see `drift.drifts`.
+
+    Raises:
+      DataError: the run's data are not where they were.
+      DownloadError, DeviceError, WeightsError: it cannot be trained here.
+    """
+    run = record.config
+    data_dir = config.data_dir or run.data_dir
+    source = read_data_sets(
+        record.dataset["name"],
+        data_dir,
+        np.random.RandomState(0),
+        pixels=SYSTEMS[run.system].pixels(),
+        allow_unverified=True,
+    )
+    if source.checksum != record.dataset["checksum"]:
+        raise DataError(
+            f"{data_dir} holds other data than the run was trained on; give their --data_dir"
+        )
+    assert run.init_weights is not None
+    with np.load(run.init_weights, allow_pickle=False) as archive:
+        weights = {name: np.asarray(values, np.float32) for name, values in archive.items()}
+    yield from drifts(run, source.splits.train, weights, iters)
+
+
+def _said_of_rounding(verdicts: Sequence[Verdict]) -> list[str]:
+    """Returns a note on the last verdict that passes by what rounding does here, if one does."""
+    excused = [verdict for verdict in verdicts if verdict.rounding is not None and verdict.passed]
+    return [
+        "rounding takes runs that begin one unit in the last place apart this far on this "
+        f"processor: {verdict.rounding:.1e} at iteration {verdict.iteration}; a recorded run may "
+        f"be {MULTIPLE:.0f} times as far"
+        for verdict in excused[-1:]
+    ]
 
 
 def _published(record: RunRecord, notes: list[str]) -> PublishedRuns | None:

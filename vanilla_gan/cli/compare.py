@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -23,6 +24,11 @@ def define() -> Flags:
         "the post's own figure, a path or an address: its frames beside the run's pictures",
         default=None,
     )
+    f.string(
+        "data_dir",
+        "where the run's data are now, if they were moved",
+        default=None,
+    )
     f.enum("format", ("text", "json"), "what to print", default="text")
     return f
 
@@ -37,7 +43,7 @@ def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
     config = CompareConfig(
         **{"source" if name == "from" else name: value for name, value in settings.items()}
     )
-    found = compare(config)
+    found = compare(config, lambda line: print(line, file=sys.stderr, flush=True))
     text = as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n"
     print(text, end="", flush=True)
     if found.failed:
