@@ -13,9 +13,11 @@ import pytest
 import tensorflow as tf
 from offline import read_variables, train
 from one_line import failure, success
+from tensorflow.core.protobuf import saved_model_pb2
 
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.generator import export as export_module
+from vanilla_gan.generator.export_record import write_origin
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.systems import SYSTEMS
 
@@ -152,6 +154,28 @@ def test_a_damaged_export_is_not_loaded(export, name, harm):
     what = "missing" if harm == "remove" else "not what was exported"
     with pytest.raises(CheckpointError, match=rf"model is not a whole export .*{name} is {what}"):
         Generator.load("model")
+
+
+def test_no_graph_of_an_export_is_run(export, tmp_path):
+    """One whose restore writes a file, with sums that fit, as somebody might send it."""
+    export("--out=model")
+    with Generator.load("model") as before:
+        origin, images = before.origin, before(noise(3))
+    victim = tmp_path / "victim"
+    path = pathlib.Path("model/saved_model.pb")
+    saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    (meta,) = saved_model.meta_graphs
+    with tf.Graph().as_default() as graph:
+        tf.raw_ops.WriteFile(filename=str(victim), contents="foreign", name="hook")
+    meta.graph_def.node.extend(graph.as_graph_def().node)
+    for node in meta.graph_def.node:
+        if node.name in (meta.saver_def.restore_op_name, "G_sample"):
+            node.input.append("^hook")
+    path.write_bytes(saved_model.SerializeToString())
+    write_origin(pathlib.Path("model"), origin)
+    with Generator.load("model") as generator:
+        assert generator(noise(3)).tobytes() == images.tobytes()
+    assert not victim.exists()
 
 
 def test_a_saved_model_of_somebody_else(tmp_path):

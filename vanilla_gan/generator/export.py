@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from vanilla_gan.generator.export_onnx import check_onnx_installed, run_onnx, wr
 from vanilla_gan.generator.export_record import one_line, write_origin
 from vanilla_gan.generator.generator import open_trained
 from vanilla_gan.generator.trained import Array, Trained, open_export
+from vanilla_gan.generator.written_graph import open_written_graph
 from vanilla_gan.graph.inference import SIGNATURES, inference_shapes
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import read_weights
@@ -203,10 +204,13 @@ def _described(tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_saved_model(folder: pathlib.Path, trained: Trained) -> str:
-    with open_export(folder, CPU) as found:
+    config = dataclasses.replace(trained.origin.config, precision="float32")
+    with open_export(folder, CPU) as found, open_written_graph(folder, config, CPU) as run_written:
         for signature in SIGNATURES:
             inputs = trial_inputs(trained, signature)
-            _check_same(folder, trained.run(signature, **inputs), found.run(signature, **inputs))
+            expected = trained.run(signature, **inputs)
+            _check_same(folder, expected, found.run(signature, **inputs))
+            _check_same(folder, expected, run_written(signature, inputs))
         _check_same(folder, trained.weights(), found.weights())
     return f"the same images and logits, bit for bit ({TRIALS} tried)"
 
@@ -255,8 +259,8 @@ def _distance(a: Array, b: Array) -> float:
 
 def _check_same(
     path: pathlib.Path,
-    expected: dict[str, npt.NDArray[np.float32]],
-    found: dict[str, npt.NDArray[np.float32]],
+    expected: Mapping[str, npt.NDArray[np.float32]],
+    found: Mapping[str, npt.NDArray[np.float32]],
 ) -> None:
     for name, array in expected.items():
         other = found.get(name)
