@@ -11,6 +11,7 @@ from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.cli.commands import COMMANDS
+from vanilla_gan.cli.environment import check_temporary_folder, set_environment
 from vanilla_gan.cli.flags import nearest
 from vanilla_gan.errors import UsageError, VanillaGanError
 
@@ -45,16 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def set_environment() -> None:
-    """Sets what TensorFlow reads in the environment, unless the user has; before it is loaded."""
-    # Its chatter about the processor is no news; its errors still come through.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
-    # device that anything makes in it, which is one for folding constants while a graph is built,
-    # with as many threads as there are cores: --intra_op_threads would mean nothing.
-    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
-
-
 def _run(words: list[str]) -> None:
     name = words.pop(0) if words and not words[0].startswith("-") else _DEFAULT_COMMAND
     if name not in COMMANDS:
@@ -72,6 +63,7 @@ def _run(words: list[str]) -> None:
         settings, given = command.define().parse(words)
     except UsageError as error:
         raise UsageError(f"{error}; see {_PROGRAM} {name} --help") from error
+    check_temporary_folder()
     command.run(settings, given)
 
 
