@@ -9,12 +9,13 @@ the right shape, or as something that is known not to be one.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from vanilla_gan.graph.weights import Weights, read_weights
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.placing import placed
+from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.systems import SYSTEMS
 
 # The order in which the published programs make their variables, which they do not name. Source:
@@ -108,13 +110,13 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     with without_chatter():
         load_tensorflow()
     expected, statistics = inference_shapes(SYSTEMS[config.system], run)
-    reader, found = _open(config.prefix)
-    if config.map is not None:
-        names, how = _read_map(config.map, expected, statistics), f"by {config.map}"
-    else:
-        names, how = _named(config, expected, statistics, found)
-    left_out = check_variables(config.prefix, names, {**expected, **statistics}, found)
-    weights = {name: _value(config.prefix, reader, names[name]) for name in expected}
+    with _opened(config.prefix) as (reader, found):
+        if config.map is not None:
+            names, how = _read_map(config.map, expected, statistics), f"by {config.map}"
+        else:
+            names, how = _named(config, expected, statistics, found)
+        left_out = check_variables(config.prefix, names, {**expected, **statistics}, found)
+        weights = {name: _value(config.prefix, reader, names[name]) for name in expected}
     path = pathlib.Path(config.out)
     with placed(path, overwrite=config.overwrite) as temporary:
         write_npz(temporary, weights)
@@ -166,28 +168,35 @@ def check_variables(
     return left_out
 
 
-def _open(prefix: str) -> tuple[Any, dict[str, tuple[int, ...]]]:
-    """Returns the reader of a checkpoint and the shapes of what it holds."""
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-        shapes = reader.get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError, RuntimeError, LookupError, OSError) as error:
-        folder = os.path.dirname(prefix) or "."
-        if os.path.isdir(prefix):
-            raise WeightsError(
-                f"{prefix}: it is a folder; expected a prefix in it, such as "
-                f"{os.path.join(prefix, 'model.ckpt-1000')}"
-            ) from error
-        if not any(os.path.exists(prefix + ending) for ending in ("", ".index")):
-            raise WeightsError(
-                f"{prefix}: no checkpoint has this prefix ({prefix}.index is missing); expected "
-                f"what tf.train.Saver.save returned, such as {os.path.join(folder, 'model.ckpt-1')}"
-            ) from error
-        raise WeightsError(
-            f"{prefix}: it cannot be read as a TensorFlow checkpoint ({one_line(error)}); copy "
-            "all of its files again"
-        ) from error
-    return reader, {name: tuple(shape) for name, shape in shapes.items()}
+@contextlib.contextmanager
+def _opened(prefix: str) -> Iterator[tuple[Any, Shapes]]:
+    """Gives the reader of a checkpoint and the shapes of what it holds."""
+    with contextlib.ExitStack() as stack:
+        try:
+            reader = tf.train.load_checkpoint(stack.enter_context(plain_path(prefix)))
+            shapes = reader.get_variable_to_shape_map()
+        except (tf.errors.OpError, ValueError, RuntimeError, LookupError, OSError) as error:
+            raise _unreadable(prefix, error) from error
+        yield reader, {name: tuple(shape) for name, shape in shapes.items()}
+
+
+def _unreadable(prefix: str, error: Exception) -> WeightsError:
+    """Returns the error for a checkpoint that cannot be opened."""
+    folder = os.path.dirname(prefix) or "."
+    if os.path.isdir(prefix):
+        return WeightsError(
+            f"{prefix}: it is a folder; expected a prefix in it, such as "
+            f"{os.path.join(prefix, 'model.ckpt-1000')}"
+        )
+    if not any(os.path.exists(prefix + ending) for ending in ("", ".index")):
+        return WeightsError(
+            f"{prefix}: no checkpoint has this prefix ({prefix}.index is missing); expected "
+            f"what tf.train.Saver.save returned, such as {os.path.join(folder, 'model.ckpt-1')}"
+        )
+    return WeightsError(
+        f"{prefix}: it cannot be read as a TensorFlow checkpoint ({one_line(error)}); copy "
+        "all of its files again"
+    )
 
 
 def _named(

@@ -19,6 +19,7 @@ from vanilla_gan.generator.export_record import one_line
 from vanilla_gan.generator.trained import VARIABLES
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.plain_path import plain_path
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
@@ -36,9 +37,9 @@ def open_written_graph(
     session = open_session(graph, config, device)
     try:
         meta = _meta_graph(folder)
-        with graph.as_default():
+        with graph.as_default(), plain_path(folder / VARIABLES) as plain:
             saver = tf.train.import_meta_graph(meta)
-            saver.restore(session, str(folder / VARIABLES))
+            saver.restore(session, plain)
     except (tf.errors.OpError, ValueError, OSError) as error:
         session.close()
         raise OutputError(f"the export cannot be loaded again: {one_line(error)}") from error
