@@ -156,5 +156,5 @@ def train(out: pathlib.Path, data_dir: pathlib.Path, **settings: Any) -> Run:
         **settings,
     }
     stdout, lines = io.StringIO(), []
-    run.train(RunConfig(**settings), settings.keys(), stdout=stdout, inform=lines.append)
+    run.train(RunConfig(**settings), stdout=stdout, inform=lines.append)
     return Run(out, stdout.getvalue(), lines)

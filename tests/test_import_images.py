@@ -19,11 +19,11 @@ from vanilla_gan.cli import main as cli
 from vanilla_gan.data import folder
 from vanilla_gan.data.pictures.import_images import (
     CLASSES_JSON,
-    ImportConfig,
     Imported,
     import_images,
 )
 from vanilla_gan.data.pictures.picture import read_picture
+from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.errors import DataError, OutputError, UsageError
 
 FILES = [

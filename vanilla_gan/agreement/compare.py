@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS, frame_samples, read_published_gif
 from vanilla_gan.agreement.recorded_losses import matching
+from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.statistics import NAMES, picture_statistics
 from vanilla_gan.agreement.verdicts import (
     LOSS_MARKS,
@@ -24,7 +24,7 @@ from vanilla_gan.agreement.verdicts import (
     loss_means,
 )
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
-from vanilla_gan.errors import RunConflictError, UsageError
+from vanilla_gan.errors import RunConflictError
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
@@ -32,7 +32,6 @@ from vanilla_gan.runfolder.record import RunRecord, record_from
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
-FORMATS = ("text", "json")
 FORMAT = 1
 MEAN_LOSSES = ("D loss", "G loss")
 # Settings of the published programs that are not among a system's own.
@@ -42,31 +41,6 @@ _INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
 _PICTURES = 11
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CompareConfig:
-    """What to compare.
-
-    Attributes:
-      source: a run's folder; the flag `--from`.
-      published_gif: the post's own figure, a path or an address; None to leave it out.
-      format: one of `FORMATS`, what is printed.
-    """
-
-    source: str = "out"
-    published_gif: str | None = None
-    format: str = "text"
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is empty.
-        """
-        for flag, value in (("from", self.source), ("published_gif", self.published_gif)):
-            if value == "":
-                raise UsageError(f"--{flag}='': expected a path")
 
 
 class Fact(NamedTuple):
