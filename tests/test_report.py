@@ -390,7 +390,6 @@ def test_failures_end_in_one_line(tmp_path, capsys):
         (("--from", tmp_path), 2, "no run there, it has no run.json"),
         (("--from", tmp_path / "nothing"), 2, "no run there"),
         (("--from", empty), 2, "has no pictures yet"),
-        (("--from", ""), 2, "expected a path"),
         (("--from", folder, "--out", tmp_path), 2, "it is a folder"),
         (("--from", folder, "--out", tmp_path / "no" / "r.html"), 1, "cannot write"),
         (("--from", folder, "--published_gif", tmp_path / "none.gif"), 1, "none.gif"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import subprocess
 import sys
@@ -25,6 +26,7 @@ COUNTS = [
     "h_dim",
 ]
 NAN, INF = float("nan"), float("inf")
+SEEDED = ("sample", "evaluate", "import_images")
 
 
 @pytest.mark.parametrize(("command", "setting"), settings_of_all())
@@ -42,46 +44,59 @@ def test_a_value_that_a_setting_must_refuse_is_one_clear_line(command, setting):
         assert "\n" not in line
 
 
-# What the tables say, said again by hand.
+SIZES = ("batch_size", "z_dim", "h_dim")
+SYSTEMS = "one of vanilla, layers, conditional, conv"
+# What the tables say, said again by hand: command, settings, values, what is expected.
 WRONG = [
-    *((name, (0, -1), "a whole number of at least 1") for name in COUNTS),
-    ("checkpoint_every", (-1,), "a whole number of at least 0"),
-    ("max_rewinds", (-1,), "a whole number of at least 0"),
-    ("intra_op_threads", (-1,), "a whole number of at least 0"),
-    ("inter_op_threads", (-7,), "a whole number of at least 0"),
-    *((name, (2**20 + 1,), "at most 1048576") for name in ("batch_size", "z_dim", "h_dim")),
-    ("system", ("wgan",), "one of vanilla, layers, conditional, conv"),
-    ("loss", ("LOG",), "one of sigmoid_cross_entropy, log, minimax"),
-    ("init", ("he",), "one of xavier, xavier_normal"),
-    ("dataset", ("cifar10",), "one of auto, mnist, fashion_mnist, digits"),
-    ("engine", ("eager",), "one of loop, feed"),
-    ("precision", ("float16",), "one of float32, bfloat16"),
-    ("on_nan", ("go_on",), "one of stop, rewind"),
-    ("seed", (-1, 2**32), "a whole number in 0..4294967295"),
-    *(
-        (name, (0.0, -1e-3, INF, NAN), "a number above 0")
-        for name in ("learning_rate", "adam_epsilon")
-    ),
-    ("gpu_memory_fraction", (0.0, -0.5, 1.01, INF, NAN), "a number in (0, 1]"),
-    *(
-        (name, (-0.1, 1.0, INF, NAN), "a number in [0, 1)")
-        for name in ("label_smoothing", "dropout_rate")
-    ),
-    ("sample_class", ("10", "-1", "seven"), "a class, 0 to 9, or all"),
-    (
-        "device",
-        ("GPU", "gpu:", "gpu:x", "gpu:-1", "gpu:1.0", "gpu:\u00b2", "cpu:0", "gpu:0:1"),
-        "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
-    ),
+    ("train", COUNTS, (0, -1), "a whole number of at least 1"),
+    ("train", ("checkpoint_every", "max_rewinds"), (-1,), "a whole number of at least 0"),
+    ("train", ("intra_op_threads", "inter_op_threads"), (-1,), "a whole number of at least 0"),
+    ("train", SIZES, (2**20 + 1,), "at most 1048576"),
+    ("train", ("system",), ("wgan",), SYSTEMS),
+    ("train", ("loss",), ("LOG",), "one of sigmoid_cross_entropy, log, minimax"),
+    ("train", ("init",), ("he",), "one of xavier, xavier_normal"),
+    ("train", ("dataset",), ("cifar10",), "one of auto, mnist, fashion_mnist, digits"),
+    ("train", ("engine",), ("eager",), "one of loop, feed"),
+    ("train", ("precision",), ("float16",), "one of float32, bfloat16"),
+    ("train", ("on_nan",), ("go_on",), "one of stop, rewind"),
+    ("train", ("seed",), (-1, 2**32), "a whole number in 0..4294967295"),
+    ("train", ("learning_rate", "adam_epsilon"), (0.0, -1e-8, INF, NAN), "a number above 0"),
+    ("train", ("gpu_memory_fraction",), (0.0, -0.5, 1.01, INF, NAN), "a number in (0, 1]"),
+    ("train", ("label_smoothing", "dropout_rate"), (-0.1, 1.0, INF, NAN), "a number in [0, 1)"),
+    ("train", ("sample_class",), ("10", "-1", "seven"), "a class, 0 to 9, or all"),
+    ("train", ("device",), ("GPU", "gpu:", "gpu:-1", "gpu:\u00b2", "cpu:0"), "auto, cpu, gpu or"),
+    ("train", ("data_dir", "out", "init_weights"), ("",), "a path"),
+    ("sample", ("n", "rows", "cols"), (0, -1), "a whole number of at least 1"),
+    ("sample", ("interpolate",), (1, -3), "at least 2 points, or 0"),
+    ("sample", ("format",), ("jpg",), "one of png, npy, npz, idx"),
+    ("sample", ("sample_class",), ("x", "10"), "0 to 9, or all"),
+    ("sample", ("out",), ("",), "a path"),
+    ("evaluate", ("n",), (9, -1), "a whole number of at least 10"),
+    ("evaluate", ("out", "neighbours", "data_dir"), ("",), "a path"),
+    ("report", ("source", "out", "published_gif"), ("",), "a path"),
+    ("compare", ("source", "published_gif"), ("",), "a path"),
+    ("compare", ("format",), ("xml",), "one of text, json"),
+    ("export", ("format",), ("h5",), "one of saved_model, npz, onnx"),
+    ("export", ("signature",), ("x",), "one of generate, discriminate"),
+    ("export", ("out",), ("",), "a path"),
+    ("import_weights", ("system",), ("wgan",), SYSTEMS),
+    ("import_images", ("fit",), ("crop",), "one of contain, cover, stretch"),
+    ("import_images", ("background",), (256, -1), "a grey value in 0..255"),
+    ("import_images", ("test_share",), (0.0, 1.0), "a number between 0 and 1"),
+    ("import_images", ("out",), ("own/birds",), "a folder with a name that --dataset knows"),
+    *((each, ("seed",), (-1, 2**32), "a whole number in 0..4294967295") for each in SEEDED),
 ]
 
 
-@pytest.mark.parametrize(("name", "values", "expected"), WRONG)
-def test_the_documented_ranges(name, values, expected):
-    for value in values:
+@pytest.mark.parametrize(("command", "names", "values", "expected"), WRONG)
+def test_the_documented_ranges(command, names, values, expected):
+    for name, value in itertools.product(names, values):
         with pytest.raises(UsageError) as caught:
-            RunConfig(**{name: value})
-        assert str(caught.value) == f"--{name}={value}: expected {expected}"
+            CONFIGS[command](**{**NEEDED.get(command, {}), name: value})
+        other = {"source": "from"} if command != "sample" else {"sample_class": "class"}
+        flag = other.get(name, name)
+        shown = f"--{flag}={repr(value) if value == '' else value}: expected {expected}"
+        assert str(caught.value).startswith(shown)
 
 
 @pytest.mark.parametrize(
