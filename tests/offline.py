@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vanilla_gan.agreement.compare import CompareConfig, compare
+from vanilla_gan.agreement.compare import compare
+from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import run
 
@@ -170,5 +171,5 @@ def train(out: pathlib.Path, data_dir: pathlib.Path, **settings: Any) -> Run:
         **settings,
     }
     stdout, lines = io.StringIO(), []
-    run.train(RunConfig(**settings), settings.keys(), stdout=stdout, inform=lines.append)
+    run.train(RunConfig(**settings), stdout=stdout, inform=lines.append)
     return Run(out, stdout.getvalue(), lines)

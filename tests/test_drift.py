@@ -10,8 +10,9 @@ from offline import initial_weights, train
 from wrong_programs import WRONG
 
 from vanilla_gan.agreement import drift, verdicts
-from vanilla_gan.agreement.compare import CompareConfig, compare
+from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.drift import MULTIPLE, TWINS, drifts, within_rounding
+from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.settings import ENGINES, RunConfig

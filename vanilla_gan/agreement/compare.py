@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import pathlib
@@ -17,6 +16,7 @@ from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS, frame_samples, read_published_gif
 from vanilla_gan.agreement.recorded_losses import matching
+from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.statistics import NAMES, picture_statistics
 from vanilla_gan.agreement.verdicts import (
     LOSS_MARKS,
@@ -33,7 +33,6 @@ from vanilla_gan.errors import (
     DeviceError,
     DownloadError,
     RunConflictError,
-    UsageError,
     WeightsError,
 )
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
@@ -43,7 +42,6 @@ from vanilla_gan.runfolder.record import RunRecord, record_from
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
-FORMATS = ("text", "json")
 FORMAT = 1
 MEAN_LOSSES = ("D loss", "G loss")
 # Settings of the published programs that are not among a system's own.
@@ -53,37 +51,6 @@ _INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
 _PICTURES = 11
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CompareConfig:
-    """What to compare.
-
-    Attributes:
-      source: a run's folder; the flag `--from`.
-      published_gif: the post's own figure, a path or an address; None to leave it out.
-      data_dir: where the run's data are; None for where it found them.
-      format: one of `FORMATS`, what is printed.
-    """
-
-    source: str = "out"
-    published_gif: str | None = None
-    data_dir: str | None = None
-    format: str = "text"
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is empty.
-        """
-        for flag, value in (
-            ("from", self.source),
-            ("published_gif", self.published_gif),
-            ("data_dir", self.data_dir),
-        ):
-            if value == "":
-                raise UsageError(f"--{flag}='': expected a path")
 
 
 class Fact(NamedTuple):

@@ -63,8 +63,8 @@ def _has_a_home() -> bool:
     except RuntimeError:
         return False
     for folder in (home / ".config" / "matplotlib", home / ".cache" / "matplotlib"):
-        there = next((path for path in (folder, *folder.parents) if path.exists()), home)
-        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+        if not (os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
             return False
     return True
 

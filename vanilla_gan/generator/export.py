@@ -18,10 +18,11 @@ import numpy.typing as npt
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
-from vanilla_gan.errors import OutputError, UsageError
+from vanilla_gan.errors import OutputError
 from vanilla_gan.generator.export_onnx import check_onnx_installed, run_onnx, write_onnx
 from vanilla_gan.generator.export_record import one_line, write_origin
 from vanilla_gan.generator.generator import open_trained
+from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.generator.trained import Array, Trained, open_export
 from vanilla_gan.generator.written_graph import open_written_graph
 from vanilla_gan.graph.inference import SIGNATURES, inference_shapes
@@ -30,8 +31,6 @@ from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.placing import placed
 
-FORMATS = ("saved_model", "npz", "onnx")
-_DEFAULT_OUT = {"saved_model": "saved_model", "npz": "weights.npz", "onnx": "{signature}.onnx"}
 CPU = Device("/CPU:0", "exports are made there")
 
 # How many images an export is tried on.
@@ -42,59 +41,6 @@ TRIALS = 64
 # up products in another order; it was never seen to be off by more than twice that.
 ONNX_TOLERANCE = 1e-6
 ONNX_LAST_BITS = 8
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportConfig:
-    """What to export, and where to.
-
-    Attributes:
-      source: a run's folder, one of its checkpoints, or a SavedModel export; the flag `--from`.
-      out: the folder (saved_model) or file to write; None for `saved_model`, `weights.npz` or
-        `generate.onnx`, in the current folder.
-      format: one of `FORMATS`.
-      signature: which network an ONNX file holds, one of `SIGNATURES`; the other formats hold both.
-      overwrite: whether what stands at `out` may be replaced.
-    """
-
-    source: str = "out"
-    out: str | None = None
-    format: str = "saved_model"
-    signature: str | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is not what it can be, or does not go with the format.
-        """
-        if self.format not in FORMATS:
-            raise UsageError(f"--format={self.format}: expected one of {', '.join(FORMATS)}")
-        if self.out == "":
-            raise UsageError("--out='': expected a path")
-        if self.signature is None:
-            return
-        if self.signature not in SIGNATURES:
-            raise UsageError(
-                f"--signature={self.signature}: expected one of {', '.join(SIGNATURES)}"
-            )
-        if self.format != "onnx":
-            raise UsageError(
-                f"--signature says which network an ONNX file holds; --format={self.format} holds "
-                "both; leave it out"
-            )
-
-    @property
-    def path(self) -> pathlib.Path:
-        """Where the export goes."""
-        default = _DEFAULT_OUT[self.format].format(signature=self.onnx_signature)
-        return pathlib.Path(self.out or default)
-
-    @property
-    def onnx_signature(self) -> str:
-        """The network that an ONNX file holds."""
-        return self.signature or SIGNATURES[0]
 
 
 def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:

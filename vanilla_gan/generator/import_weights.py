@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import json
 import os
 import pathlib
@@ -23,6 +22,7 @@ import numpy as np
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import OutputError, UsageError, WeightsError
 from vanilla_gan.generator.export_record import one_line
+from vanilla_gan.generator.settings import ImportConfig
 from vanilla_gan.graph.inference import inference_shapes
 from vanilla_gan.graph.tf1 import load_tensorflow, tf
 from vanilla_gan.graph.weights import Weights, read_weights
@@ -45,51 +45,8 @@ _BOOKKEEPING = re.compile(
     r"(?:.*/)?(?:beta[12]_power(?:_\d+)?|global_step|iteration)"
     r"|save_counter/.*|_CHECKPOINTABLE_OBJECT_GRAPH|(?:\w*_)?optimizer/.*"
 )
-_FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
 
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ImportConfig:
-    """What to import, and where to.
-
-    Attributes:
-      source: the checkpoint's prefix, as `tf.train.Saver.save` was given or returned it; the flag
-        `--from`.
-      system: whose weights they are, a key of `SYSTEMS`.
-      z_dim, h_dim: sizes of the networks; None for the system's own.
-      map: JSON file, an object from each of the system's names to the checkpoint's; None where the
-        names or the order say it.
-      out: the npz file to write.
-      overwrite: whether what stands at `out` may be replaced.
-    """
-
-    source: str | None = None
-    system: str = "vanilla"
-    z_dim: int | None = None
-    h_dim: int | None = None
-    map: str | None = None
-    out: str = "weights.npz"
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: there is no checkpoint named, or nowhere to write.
-        """
-        if not self.source:
-            raise UsageError(
-                "--from is missing: expected a checkpoint's prefix, such as model.ckpt-1000"
-            )
-        if not self.out:
-            raise UsageError("--out='': expected a path")
-
-    @property
-    def prefix(self) -> str:
-        """The checkpoint's prefix, also where one of its files was named."""
-        return _FILES_OF_PREFIX.sub("", self.source or "")
 
 
 def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathlib.Path:

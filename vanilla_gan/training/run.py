@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TextIO
 
 import numpy as np
@@ -46,7 +46,6 @@ def _to_stderr(line: str) -> None:
 
 def train(
     config: RunConfig,
-    given: Collection[str] = (),
     *,
     stdout: TextIO | None = None,
     inform: Inform = _to_stderr,
@@ -54,9 +53,7 @@ def train(
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
     Args:
-      config: the settings.
-      given: the names of those that the user asked for; a run that is continued takes all others
-        from itself.
+      config: the settings; a run that is continued takes from itself those that were not given.
       stdout: where the published lines go; standard output unless given.
       inform: called with each line for the user; prints to stderr.
 
@@ -81,7 +78,7 @@ def train(
                 check_no_results(out_dir, lacking=RUN_JSON)
                 config = config.resolved()
             else:
-                config = continued_config(record, config, given)
+                config = continued_config(record, config)
                 if _is_finished(config, record, inform):
                     return
             _train_locked(config, record, stop, stdout or sys.stdout, inform)
