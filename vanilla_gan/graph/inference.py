@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.gan import X_dim, owned_variables
-from vanilla_gan.graph.step import network, network_inputs
+from vanilla_gan.graph.passes import network, network_inputs
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import shapes_of

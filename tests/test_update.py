@@ -1,4 +1,4 @@
-"""Joint updates against NumPy, on a system small enough to differentiate by hand."""
+"""Both updates against NumPy, on a system small enough to differentiate by hand."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from vanilla_gan.data.dataset import DataSet, unit_scale
 from vanilla_gan.engines.feed import FeedEngine
 from vanilla_gan.engines.in_graph import LoopEngine
 from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.graph import losses
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
+from vanilla_gan.graph.losses import Objective
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.variables import statistic_var, weight_var
@@ -27,7 +29,7 @@ Z_DIM, B, N = 5, 7, 23
 RATE, BETA1, BETA2, EPSILON = 0.01, 0.9, 0.999, 1e-4
 
 
-def generator(z, config, training):
+def generator(z, config, training=None):
     """Returns `z W`, and counts the training passes in a variable."""
     W = weight_var([config.z_dim, 784], "G_W", config.init)
     passes = statistic_var([], "passes", 0.0)
@@ -36,7 +38,7 @@ def generator(z, config, training):
     return tf1.matmul(z, W)
 
 
-def discriminator(x, config, training):
+def discriminator(x, config, training=None):
     """Returns `x W` as the logit; training adds the iteration to it."""
     W = weight_var([784, 1], "D_W", config.init)
     logit = tf1.matmul(x, W)
@@ -45,7 +47,7 @@ def discriminator(x, config, training):
     return tf1.sigmoid(logit), logit
 
 
-TOY = System(
+SIMULTANEOUS = System(
     source="this test",
     defaults={},
     generator=generator,
@@ -58,14 +60,43 @@ TOY = System(
     joint_updates=True,
     two_modes=True,
 )
+ALTERNATING = dataclasses.replace(SIMULTANEOUS, joint_updates=False, two_modes=False)
+UPDATES = {
+    "simultaneous": SIMULTANEOUS,
+    "alternating": ALTERNATING,
+    "alternating, two draws": dataclasses.replace(ALTERNATING, shared_noise=False),
+}
+
+
+def relativistic(D_logit_real, D_logit_fake, real_label=1.0):
+    """Returns a loss whose both parts need both logits (Jolicoeur-Martineau 2018, section 3.3)."""
+    D_loss = tf1.reduce_mean(tf1.nn.softplus(D_logit_fake - D_logit_real))
+    return Objective(D_loss, tf1.reduce_mean(tf1.nn.softplus(D_logit_real - D_logit_fake)))
+
+
+def of_cross_entropy(real, fake):
+    """Returns D_loss and G_loss, and the derivatives dD/dreal, dD/dfake and dG/dfake."""
+    D_loss = np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
+    G_loss = np.logaddexp(0, -fake).mean()
+    return D_loss, G_loss, (sigmoid(real) - 1) / B, sigmoid(fake) / B, (sigmoid(fake) - 1) / B
+
+
+def of_relativistic(real, fake):
+    """Returns the same of the relativistic loss."""
+    pull = sigmoid(fake - real) / B
+    D_loss, G_loss = np.logaddexp(0, fake - real).mean(), np.logaddexp(0, real - fake).mean()
+    return D_loss, G_loss, -pull, pull, -sigmoid(real - fake) / B
+
+
+BY_HAND = {"sigmoid_cross_entropy": of_cross_entropy, "relativistic": of_relativistic}
 
 
 class Toy:
     """The toy system in a session, with both engines and random data."""
 
-    def __init__(self):
+    def __init__(self, system=SIMULTANEOUS, loss="sigmoid_cross_entropy"):
         settings = {"learning_rate": RATE, "adam_epsilon": EPSILON, "label_smoothing": 0.0}
-        config = RunConfig(z_dim=Z_DIM, seed=0, **settings)
+        config = RunConfig(z_dim=Z_DIM, batch_size=B, seed=0, **settings)
         stream = np.random.RandomState(1)
         images = stream.randint(0, 256, (N, 784)).astype(np.uint8)
         self.weights = {
@@ -74,10 +105,15 @@ class Toy:
         }
         self.rows = stream.randint(0, N, (3, B))
         self.X = images[self.rows] * np.float32(1 / 255)
-        self.Z = np.float32(stream.uniform(-1, 1, (3, B, Z_DIM)))
-        with tf.Graph().as_default() as graph:
-            self.gan = build_gan(TOY, config, 0)
-            loop = build_loop(TOY, config, self.gan, images.shape)
+        self.Z, self.Z_G = np.float32(stream.uniform(-1, 1, (2, 3, B, Z_DIM)))
+        self.system = system
+        if system.shared_noise:
+            self.Z_G = self.Z
+        with tf.Graph().as_default() as graph, pytest.MonkeyPatch.context() as patch:
+            if loss == "relativistic":
+                patch.setitem(losses.LOSSES, config.loss, relativistic)
+            self.gan = build_gan(system, config, 0)
+            loop = build_loop(system, config, self.gan, images.shape)
             self.variables = {v.op.name: v for v in tf1.global_variables()}
         self.session = tf1.Session(graph=graph)
         self.session.run(self.gan.init)
@@ -90,57 +126,89 @@ class Toy:
         }
 
     def draw(self, first):
-        return StepsDraw(first, self.rows, self.Z, self.Z, {})
+        return StepsDraw(first, self.rows, self.Z, self.Z_G, {})
 
     def values(self):
         return self.session.run(self.variables)
 
+    def loop_body(self):
+        """Returns the function of the graph that is an iteration."""
+        functions = self.session.graph.as_graph_def().library.function
+        return max(functions, key=lambda function: len(function.node_def))
+
 
 @pytest.fixture
-def toy():
-    made = Toy()
-    with contextlib.closing(made.session):
-        yield made
+def opened():
+    """Returns a function that makes a Toy, closed behind the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*of):
+            made = Toy(*of)
+            stack.enter_context(contextlib.closing(made.session))
+            return made
+
+        yield make
 
 
-def numpy_steps(toy, first):
+@pytest.fixture
+def toy(opened):
+    return opened()
+
+
+def numpy_steps(toy, first, by_hand):
     """Returns losses and weights of three iterations in float64, gradients derived by hand."""
     weights = {name: np.float64(value) for name, value in toy.weights.items()}
     m = dict.fromkeys(weights, 0.0)
     v = dict.fromkeys(weights, 0.0)
-    losses = []
-    for t, (X, Z) in enumerate(zip(toy.X, toy.Z, strict=True), start=1):
-        G_W, D_W = weights["G_W"], weights["D_W"]
-        shift = (first + t - 1) / 8
-        G = Z @ G_W
-        real, fake = X @ D_W + shift, G @ D_W + shift
-        D_loss = -np.log(sigmoid(real)).mean() - np.log(1 - sigmoid(fake)).mean()
-        losses.append([D_loss, -np.log(sigmoid(fake)).mean()])
-        # d loss / d logit, then the product rule: both from the weights before any update.
-        d_real, d_fake, g_fake = (
-            (sigmoid(real) - 1) / B,
-            sigmoid(fake) / B,
-            (sigmoid(fake) - 1) / B,
-        )
-        gradients = {"D_W": X.T @ d_real + G.T @ d_fake, "G_W": Z.T @ (g_fake @ D_W.T)}
+
+    def adam(name, gradient, t):
+        m[name] = BETA1 * m[name] + (1 - BETA1) * gradient
+        v[name] = BETA2 * v[name] + (1 - BETA2) * gradient**2
         alpha = RATE * np.sqrt(1 - BETA2**t) / (1 - BETA1**t)
-        for name, gradient in gradients.items():
-            m[name] = BETA1 * m[name] + (1 - BETA1) * gradient
-            v[name] = BETA2 * v[name] + (1 - BETA2) * gradient**2
-            weights[name] = weights[name] - alpha * m[name] / (np.sqrt(v[name]) + EPSILON)
+        weights[name] = weights[name] - alpha * m[name] / (np.sqrt(v[name]) + EPSILON)
+
+    losses = []
+    alternating = not toy.system.joint_updates
+    for t, (X, Z, Z_G) in enumerate(zip(toy.X, toy.Z, toy.Z_G, strict=True), start=1):
+        shift = 0 if alternating else (first + t - 1) / 8
+        G_W, D_W = weights["G_W"], weights["D_W"]
+        G = Z @ G_W
+        D_loss, G_loss, d_real, d_fake, g_fake = by_hand(X @ D_W + shift, G @ D_W + shift)
+        adam("D_W", X.T @ d_real + G.T @ d_fake, t)
+        if alternating:
+            # All that G's step sees of the discriminator is updated, its logits of real images too.
+            D_W = weights["D_W"]
+            _, G_loss, _, _, g_fake = by_hand(X @ D_W, Z_G @ G_W @ D_W)
+        adam("G_W", Z_G.T @ (g_fake @ D_W.T), t)
+        losses.append([D_loss, G_loss])
     return np.array(losses), weights
 
 
+@pytest.mark.parametrize("loss", BY_HAND)
+@pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_joint_updates_are_what_numpy_computes(toy, engine):
-    losses, weights = numpy_steps(toy, first=3)
+def test_updates_are_what_numpy_computes(opened, engine, update, loss):
+    toy = opened(UPDATES[update], loss)
+    losses, weights = numpy_steps(toy, 3, BY_HAND[loss])
     block = toy.engines[engine].train(toy.draw(3))
-    np.testing.assert_allclose(block.D_loss, losses[:, 0], rtol=1e-5)
-    np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-5)
+    np.testing.assert_allclose(block.D_loss, losses[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-4)
     values = toy.values()
     for name, expected in weights.items():
         # Three iterations move a weight by up to 3e-2.
         np.testing.assert_allclose(values[name], expected, rtol=0, atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_a_second_look_at_the_images_is_only_for_a_loss_that_needs_it(opened, update):
+    """How many operations look at the images in an iteration: one product and its gradient."""
+    products = {}
+    for loss in BY_HAND:
+        body = opened(UPDATES[update], loss).loop_body()
+        products[loss] = sum(node.op == "MatMul" for node in body.node_def)
+    # The logits of the images once more; their gradient is nobody's.
+    more = 1 if update.startswith("alternating") else 0
+    assert products["relativistic"] == products["sigmoid_cross_entropy"] + more
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -180,4 +248,4 @@ def test_a_solver_leaves_the_other_network_bit_identical(toy, solver):
 )
 def test_attributes_that_do_not_go_together(change, said):
     with pytest.raises(ValueError, match=said):
-        dataclasses.replace(TOY, **change)
+        dataclasses.replace(SIMULTANEOUS, **change)
