@@ -69,7 +69,7 @@ class Opened:
             # The generator in training once more, to look at its output and its updates alone.
             step = TrainingPass("test", 0, tf.constant(0, tf.int64), tf.shape(self.gan.Z)[0])
             with tf1.variable_scope(tf1.get_variable_scope(), reuse=True):
-                self.G_training = conv.generator(self.gan.Z, config, step)
+                self.G_training = conv.generator(self.gan.Z, config, None, step)
             self.updates = step.updates
             self.variables = {v.op.name: v for v in tf1.global_variables()}
             self.trained = {v.op.name for v in tf1.trainable_variables()}

@@ -407,9 +407,9 @@ def test_a_system_with_wrong_lists_is_not_built(change):
 
 
 def test_a_system_that_forgets_to_reuse_is_not_built():
-    def forgetful(x, config):
+    def forgetful(x, config, y, training):
         with tf1.variable_scope(x.op.name.split("/")[0], reuse=tf1.AUTO_REUSE):
-            return VANILLA.discriminator(x, config)
+            return VANILLA.discriminator(x, config, y, training)
 
     config = settings()
     system = dataclasses.replace(VANILLA, discriminator=forgetful)

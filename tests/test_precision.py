@@ -17,6 +17,7 @@ from vanilla_gan.graph.gan import owned_variables
 from vanilla_gan.graph.objective import objective
 from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
+from vanilla_gan.graph.system import Simultaneous
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -147,7 +148,7 @@ def _gradients(name, precision):
         passes = forward(system, config, batch, reuse=False)
         goal = objective(config, passes)
         theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
-        if system.separate_images:
+        if isinstance(system.update, Simultaneous):
             by_D, by_G = gradients_of_separate_images(passes, goal, theta_D, theta_G)
         else:
             by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)

@@ -85,7 +85,7 @@ def _built(discriminator, **changes):
 
 
 def test_a_discriminator_that_mixes_images_is_refused():
-    def discriminator(x, config, training):
+    def discriminator(x, config, y, training):
         h = batch_norm(dense(x, 3, "hidden", config.init, training), "norm", training)
         logit = dense(h, 1, "logit", config.init, training)
         return tf.sigmoid(logit), logit

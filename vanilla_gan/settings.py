@@ -241,7 +241,7 @@ class RunConfig:
                 "batch_size", batch_size, f"at most the number of training images, {num_examples}"
             )
         epoch = num_examples // batch_size
-        if SYSTEMS[self.system].short_batches:
+        if SYSTEMS[self.system].draws.short_batches:
             epoch = -(-num_examples // batch_size)
         filled: dict[str, Any] = {}
         if self.epochs is not None:

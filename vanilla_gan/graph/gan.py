@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.graph.passes import Batch, forward, network, network_inputs
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.passes import Batch, forward, network
+from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.update import Players, Step, update
 
@@ -23,10 +23,10 @@ class Gan(NamedTuple):
     `*_solver` the operations that run them. `finite` says for every variable, by name, whether all
     of its values are: bool scalars.
 
-    In a system with two modes `G_sample`, `D_prob` and `D_logit` come from inference, what goes
+    With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
     into the losses from training, and `iteration` is a placeholder, an int64 scalar: training draws
-    random numbers that depend on it. In any other there is one mode, `D_prob` is `D_real`,
-    `D_logit` is `D_logit_real`, and `iteration` is None.
+    random numbers that depend on it. With the alternating one there is one mode, `D_prob` is
+    `D_real`, `D_logit` is `D_logit_real`, and `iteration` is None.
 
     `steps` are the runs of an iteration, in their order: the solvers and losses of a step have to
     be run at once.
@@ -80,18 +80,18 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     y = None
     if system.conditional:
         y = tf.placeholder(tf.float32, shape=[None, NUM_CLASSES], name="y")
-    iteration = tf.placeholder(tf.int64, shape=[], name="iteration") if system.two_modes else None
+    two_modes = isinstance(system.update, Simultaneous)
+    iteration = tf.placeholder(tf.int64, shape=[], name="iteration") if two_modes else None
 
     # The generator and the first discriminator create the variables; the second one reuses them.
     batch = Batch(X, Z, Z, y, iteration)
     passes = forward(system, config, batch, reuse=False)
     G_sample, D_prob, D_logit = passes.G_sample, passes.D_real, passes.D_logit_real
-    if system.two_modes:
-        inference = network_inputs(system, y)
+    if two_modes:
         with network("generator_inference", reuse=True):
-            G_sample = system.generator(Z, config, **inference)
+            G_sample = system.generator(Z, config, y, None)
         with network("discriminator_inference", reuse=True):
-            D_prob, D_logit = system.discriminator(X, config, **inference)
+            D_prob, D_logit = system.discriminator(X, config, y, None)
 
     theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
 

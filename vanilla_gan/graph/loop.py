@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.gan import Gan
 from vanilla_gan.graph.passes import Batch, forward, read
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.update import Players, update
 
@@ -62,13 +62,14 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     images = _data_variable("training_images", images_shape)
     labels = _data_variable("training_labels", images_shape[:1]) if system.conditional else None
     # A size that is known spares the graph the operations that would look for it each time.
-    batch = None if system.short_batches else config.batch_size
+    batch = None if system.draws.short_batches else config.batch_size
     rows = tf.placeholder(tf.int32, [None, batch], name="rows")
     Z_D = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_D")
     Z_G = Z_D
-    if not system.shared_noise:
+    if not system.update.shared_noise:
         Z_G = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_G")
-    first = tf.placeholder(tf.int64, [], name="first") if system.two_modes else None
+    two_modes = isinstance(system.update, Simultaneous)
+    first = tf.placeholder(tf.int64, [], name="first") if two_modes else None
     steps = tf.shape(rows)[0]
 
     players = Players(gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer)

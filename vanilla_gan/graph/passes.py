@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 
@@ -21,7 +21,7 @@ class Batch(NamedTuple):
       Z_D, Z_G: noise of the two solvers' steps, float32 [B, Z_dim]; one and the same tensor in a
         system that shares it.
       y: one-hot labels, float32 [B, 10], of a conditional system; None of any other.
-      iteration: int64 scalar, in a system with two modes; None in any other.
+      iteration: int64 scalar, in a simultaneous update; None in any other.
     """
 
     X: Any
@@ -32,11 +32,11 @@ class Batch(NamedTuple):
 
 
 class Passes(NamedTuple):
-    """One pass of both networks, in training mode where a system has two.
+    """One pass of both networks, in training mode in a simultaneous update.
 
     Tensors are float32: `G_sample` [B, 784], `D_*` [B, 1]. `updates` are the operations that must
-    run with the step, `fake` the pass of the discriminator on samples; None in a system with one
-    mode.
+    run with the step, `fake` the pass of the discriminator on samples; None in an
+    alternating update.
     """
 
     G_sample: Any
@@ -62,7 +62,7 @@ def forward(
     """
     X, Z, y = batch.X, batch.Z_D, batch.y
     training: dict[str, TrainingPass] = {}
-    if system.two_modes:
+    if isinstance(system.update, Simultaneous):
         bfloat16 = config.precision == "bfloat16"
         for name, inputs_of in (("generator", Z), ("real", X), ("fake", Z)):
             n_images = tf.shape(inputs_of)[0]
@@ -70,15 +70,12 @@ def forward(
                 name, config.seed, batch.iteration, n_images, bfloat16=bfloat16
             )
 
-    def inputs(name: str) -> dict[str, Any]:
-        return network_inputs(system, y, training.get(name))
-
     with network("generator", reuse=reuse, weights=weights):
-        G_sample = system.generator(Z, config, **inputs("generator"))
+        G_sample = system.generator(Z, config, y, training.get("generator"))
     with network("discriminator", reuse=reuse, weights=weights):
-        D_real, D_logit_real = system.discriminator(X, config, **inputs("real"))
+        D_real, D_logit_real = system.discriminator(X, config, y, training.get("real"))
     with network("discriminator_reused", reuse=True, weights=weights):
-        D_fake, D_logit_fake = system.discriminator(G_sample, config, **inputs("fake"))
+        D_fake, D_logit_fake = system.discriminator(G_sample, config, y, training.get("fake"))
 
     return Passes(
         G_sample=G_sample,
@@ -123,15 +120,3 @@ def network(name: str, *, reuse: bool, weights: Weights | None = None) -> Iterat
     )
     with scope, tf.name_scope(name):
         yield
-
-
-def network_inputs(system: System, y: Any, training: TrainingPass | None = None) -> dict[str, Any]:
-    """Returns what a network of the system takes beside its input and the settings.
-
-    Args:
-      system: the published program.
-      y: the labels, if it is conditional.
-      training: the pass, if it has two modes; None for inference.
-    """
-    inputs = {"y": y} if system.conditional else {}
-    return {**inputs, "training": training} if system.two_modes else inputs

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.objective import objective
-from vanilla_gan.graph.passes import Batch, Passes, Weights, network, network_inputs, read
+from vanilla_gan.graph.passes import Batch, Passes, Weights, network, read
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 
 
@@ -59,7 +59,7 @@ def update(
         the earlier ones. None where each step is a run of its own, fed with the noise that it
         names: such a run reads the variables anew, so all steps share the passes.
     """
-    if system.joint_updates:
+    if isinstance(system.update, Simultaneous):
         return (_simultaneous(system, config, passes, players),)
     return _alternating(system, config, batch, passes, players, weights)
 
@@ -120,16 +120,17 @@ def _updated(
         with tf.control_dependencies([passes.D_logit_real]):
             Z = tf.identity(batch.Z_G)
         with network("generator_G", reuse=True, weights=weights):
-            G_sample = system.generator(Z, config, **network_inputs(system, batch.y))
+            G_sample = system.generator(Z, config, batch.y, None)
     with tf.control_dependencies([D_solver]):
         weights = read(theta_D)
 
     def logits(name: str, x: Any, y: Any) -> Any:
         with network(name, reuse=True, weights=weights):
-            return system.discriminator(x, config, **network_inputs(system, y))[1]
+            return system.discriminator(x, config, y, None)[1]
 
-    halves = [logits("discriminator_updated", *half) for half in _halves(G_sample, batch)]
-    D_logit_fake = tf.concat(halves, axis=0)
+    parts = _halves(G_sample, batch) if system.separate_images else [(G_sample, batch.y)]
+    logits_fake = [logits("discriminator_updated", *half) for half in parts]
+    D_logit_fake = tf.concat(logits_fake, axis=0)
     D_logit_real = passes.D_logit_real
     if real:
         D_logit_real = logits("discriminator_updated_real", batch.X, batch.y)

@@ -16,6 +16,7 @@ from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
 from vanilla_gan.engines.stream import PICTURE_SAMPLES, Stream
 from vanilla_gan.errors import RunConflictError
+from vanilla_gan.graph.system import Pictures
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.checkpoint import Checkpoints
@@ -177,7 +178,7 @@ def _stream(config: RunConfig, train: DataSet, random_stream: np.random.RandomSt
     system = SYSTEMS[config.system]
     z_dim = config.resolved_int("z_dim")
     picture_noise = None
-    if system.fixed_picture_noise:
+    if system.draws.pictures is not Pictures.DRAWN:
         apart = np.random.RandomState([config.resolved_int("seed"), PICTURE_STREAM])
         picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
     return Stream(
