@@ -94,6 +94,15 @@ def of_relativistic(real, fake):
     return D_loss, G_loss, -pull, pull, -sigmoid(real - fake) / len(real)
 
 
+def watched(D_logit_real, D_logit_fake, real_label=1.0):
+    """Returns the default loss, with a scalar to watch in each step, one of them made of images."""
+    goal = losses.sigmoid_cross_entropy(D_logit_real, D_logit_fake, real_label)
+    difference = tf1.reduce_mean(D_logit_real) - tf1.reduce_mean(D_logit_fake)
+    fooled = tf1.reduce_max(D_logit_fake)
+    return goal._replace(D_watched={"fooled": fooled}, G_watched={"difference": difference})
+
+
+LOSSES_HERE = {"relativistic": relativistic, "watched": watched}
 BY_HAND = {"sigmoid_cross_entropy": of_cross_entropy, "relativistic": of_relativistic}
 
 
@@ -116,8 +125,8 @@ class Toy:
         if system.update.shared_noise:
             self.Z_G = self.Z
         with tf.Graph().as_default() as graph, pytest.MonkeyPatch.context() as patch:
-            if loss == "relativistic":
-                patch.setitem(losses.LOSSES, config.loss, relativistic)
+            if loss in LOSSES_HERE:
+                patch.setitem(losses.LOSSES, config.loss, LOSSES_HERE[loss])
             self.gan = build_gan(system, config, 0)
             loop = build_loop(system, config, self.gan, images.shape)
             self.variables = {v.op.name: v for v in tf1.global_variables()}
@@ -215,6 +224,29 @@ def test_a_second_look_at_the_images_is_only_for_a_loss_that_needs_it(opened, up
     # The logits of the images once more; their gradient is nobody's.
     more = 1 if update.startswith("alternating") else 0
     assert products["relativistic"] == products["sigmoid_cross_entropy"] + more
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_scalars_come_out_of_the_step_that_they_belong_to(opened, engine, update):
+    plain = opened(UPDATES[update])
+    expected = plain.engines[engine].train(plain.draw(0)).scalars
+    assert list(expected) == ["D_loss", "G_loss"]
+    toy = opened(UPDATES[update], "watched")
+    scalars = toy.engines[engine].train(toy.draw(0)).scalars
+    assert scalars.keys() == {"D_loss", "G_loss", "fooled", "difference"}
+    for name in expected:
+        assert scalars[name].tobytes() == expected[name].tobytes()
+    # D's of the first weights; G's of the discriminator that its step sees.
+    G_W, D_W = toy.weights["G_W"], toy.weights["D_W"]
+    np.testing.assert_allclose(scalars["fooled"][0], (toy.Z[0] @ G_W @ D_W).max(), rtol=1e-4)
+    if update != "simultaneous":
+        first = opened(UPDATES[update])
+        first.rows, first.Z, first.Z_G = (of[:1] for of in (toy.rows, toy.Z, toy.Z_G))
+        first.engines[engine].train(first.draw(0))
+        D_W = first.values()["D_W"]
+    by_hand = (toy.X[0] @ D_W).mean() - (toy.Z_G[0] @ G_W @ D_W).mean()
+    np.testing.assert_allclose(scalars["difference"][0], by_hand, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

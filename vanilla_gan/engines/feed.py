@@ -30,7 +30,7 @@ class FeedEngine:
         """Trains the iterations of `steps`; updates the session's variables.
 
         Returns:
-          The losses of each iteration.
+          The scalars of each iteration.
         """
         sess, gan = self._session, self._gan
         count = len(steps.rows)
@@ -48,4 +48,4 @@ class FeedEngine:
                 for name, value in curr.items():
                     scalars[name][k] = value
 
-        return LossBlock(steps.first, scalars["D_loss"], scalars["G_loss"])
+        return LossBlock(steps.first, scalars)

@@ -30,7 +30,8 @@ class LoopGraph(NamedTuple):
         the same placeholder in a system that shares it.
       first: placeholder, int64 scalar, the first of the iterations; None in a system whose step
         does not depend on it.
-      D_loss, G_loss: float32 [k]; fetching them trains the `k` iterations.
+      scalars: float32 [k] by name, those of the update's steps; fetching them trains the `k`
+        iterations.
     """
 
     images: Any
@@ -39,8 +40,7 @@ class LoopGraph(NamedTuple):
     Z_D: Any
     Z_G: Any
     first: Any
-    D_loss: Any
-    G_loss: Any
+    scalars: dict[str, Any]
 
 
 def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, int]) -> LoopGraph:
@@ -103,9 +103,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             parallel_iterations=1,
         )
         scalars = dict(zip(names, (values.stack() for values in written), strict=True))
-        return LoopGraph(
-            images, labels, rows, Z_D, Z_G, first, scalars["D_loss"], scalars["G_loss"]
-        )
+        return LoopGraph(images, labels, rows, Z_D, Z_G, first, scalars)
 
 
 def _data_variable(name: str, shape: Sequence[int]) -> Any:
