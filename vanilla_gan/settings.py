@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from vanilla_gan.errors import UsageError
+from vanilla_gan.graph import losses
 from vanilla_gan.systems import SYSTEMS
 
 DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
 INITS = ("xavier", "xavier_normal")
-LOSSES = ("sigmoid_cross_entropy", "log", "minimax")
+LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
@@ -64,9 +65,9 @@ MAX_SEED = 2**32 - 1
 class RunConfig:
     """The settings of one training run.
 
-    The flags of `train` have the same names, and `cli/train.py` their one-line descriptions. Settings
-    that come with the system are None until `resolved()` has filled them in, and what follows from
-    the number of images until `counted()` has.
+    The flags of `train` have the same names, and `cli/train.py` their one-line descriptions.
+    Settings that come with the system are None until `resolved()` has filled them in, and what
+    follows from the number of images until `counted()` has.
 
     Attributes:
       iters: iterations to train, one update of each network per iteration.
