@@ -66,36 +66,6 @@ def labels(system, n):
     return classes, {"y": tf.constant(np.eye(10, dtype=np.float32)[classes])}
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_saved_model(export, trained_run, system):
-    lines = export("--out=model", system=system)
-    assert lines[-1] == (
-        f"wrote model: {system} after 3 iterations; read back, the same images and logits, "
-        "bit for bit (64 tried)"
-    )
-    loaded = tf.saved_model.load("model")
-    generate, discriminate = (loaded.signatures[s] for s in ("generate", "discriminate"))
-    with Generator.load(trained_run(system)) as run, Generator.load("model") as export_of_it:
-        assert export_of_it.iteration == ITERS
-        assert export_of_it.config.system == system
-        for n in (1, 13, 128):
-            classes, y = labels(system, n)
-            images = run(noise(n), classes)
-            assert export_of_it(noise(n), classes).tobytes() == images.tobytes()
-            got = generate(z=tf.constant(noise(n)), **y)
-            assert list(got) == ["images"]
-            assert got["images"].shape == (n, 784)
-            assert got["images"].numpy().tobytes() == images.tobytes()
-            judged = discriminate(x=got["images"], **y)
-            assert {name: tuple(t.shape) for name, t in judged.items()} == {
-                "probability": (n, 1),
-                "logit": (n, 1),
-            }
-            np.testing.assert_allclose(
-                judged["probability"], 1 / (1 + np.exp(-judged["logit"])), atol=1e-6
-            )
-
-
 def test_the_discriminator_is_the_listing_in_numpy(export, trained_run):
     export("--out=model")
     V = read_variables(trained_run("vanilla"), ITERS)

@@ -22,11 +22,12 @@ from vanilla_gan.declare import (
     table_of,
 )
 from vanilla_gan.errors import UsageError
+from vanilla_gan.graph import losses
 from vanilla_gan.systems import SYSTEMS
 
 DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
 INITS = ("xavier", "xavier_normal")
-LOSSES = ("sigmoid_cross_entropy", "log", "minimax")
+LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
@@ -236,7 +237,7 @@ class RunConfig(Settings):
                 "batch_size", batch_size, f"at most the number of training images, {num_examples}"
             )
         epoch = num_examples // batch_size
-        if SYSTEMS[self.system].short_batches:
+        if SYSTEMS[self.system].draws.short_batches:
             epoch = -(-num_examples // batch_size)
         filled: dict[str, Any] = {}
         if self.epochs is not None:

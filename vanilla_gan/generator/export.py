@@ -72,7 +72,7 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
             f"wrote {config.path}: {origin.config.system} after {origin.iteration} iterations; "
             f"read back, {verdict}"
         )
-        if config.format == "npz" and origin.system.two_modes:
+        if config.format == "npz" and len(trained.variables) > len(trained.trained):
             inform(
                 "note: weights do not include the moving averages of batch normalisation, which "
                 "are no weights: a run that starts from them measures these anew; to draw images, "

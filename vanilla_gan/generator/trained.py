@@ -34,7 +34,7 @@ class Trained:
       origin: where they come from.
       tensors: of the graph.
       trained: the trained variables.
-      variables: these and the statistics that a system with two modes keeps.
+      variables: these and the statistics that the networks keep.
       session: the open `tf.Session`.
     """
 

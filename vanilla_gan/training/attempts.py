@@ -96,7 +96,7 @@ class Attempts:
             stdout_closed=lambda: self._stop.ask(signal.SIGPIPE),
             quiet=progress.paused,
             rows_cols=(10, 10) if config.sample_class == "all" else (4, 4),
-            epoch_samples=SYSTEMS[config.system].epoch_samples,
+            epoch_samples=SYSTEMS[config.system].draws.epoch_samples,
             observers=observers_of(config, record, self._model, self._stream.train, start),
         )
         loop = TrainingLoop(
