@@ -9,12 +9,11 @@ from typing import TextIO
 
 import numpy as np
 
-from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
-from vanilla_gan.engines.stream import PICTURE_SAMPLES, Stream
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
@@ -32,12 +31,10 @@ from vanilla_gan.runfolder.record import (
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import remove_leftovers
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.attempts import Attempts
+from vanilla_gan.training.attempts import attempt, begin
+from vanilla_gan.training.chief import Chief
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
 from vanilla_gan.training.tune import tuned
-
-# Tells the stream of fixed picture noise from those of rewound runs, which are numbered from 1.
-PICTURE_STREAM = 1 << 20
 
 Inform = Callable[[str], None]
 
@@ -145,8 +142,8 @@ def _train_locked(
     record.config = config
     checkpoints = _checkpoints(config, record)
     begins = checkpoints.newest() is None
-    stream = _stream(config, source.splits.train, random_stream)
-    images_shape = source.splits.train.images.shape if config.engine == "loop" else None
+    train = source.splits.train
+    images_shape = train.images.shape if config.engine == "loop" else None
     with memory_errors_told(device), open_model(config, device, images_shape) as model:
         weights = None
         if begins and config.init_weights is not None:
@@ -156,12 +153,17 @@ def _train_locked(
             f"{config.system} on {source.name}, --seed {config.seed}, {device.name} "
             f"({device.reason}), results in {config.out_dir}"
         )
-        attempts = Attempts(
-            config, record, model, stream, checkpoints, stop=stop, stdout=stdout, inform=inform
+        chief = Chief(
+            record=record,
+            worker=Worker(config, model, train, random_stream),
+            checkpoints=checkpoints,
+            stop=stop,
+            stdout=stdout,
+            inform=inform,
         )
         if begins:
-            attempts.begin(weights)
-        while not attempts.train():
+            begin(chief, weights)
+        while not attempt(chief):
             pass
     record.trained = config.resolved_int("iters")
     record.save(config.out_dir)
@@ -170,24 +172,6 @@ def _train_locked(
 
 def _checkpoints(config: RunConfig, record: RunRecord) -> Checkpoints:
     return Checkpoints(config.out_dir, record.run_id, config.keep_checkpoints)
-
-
-def _stream(config: RunConfig, train: DataSet, random_stream: np.random.RandomState) -> Stream:
-    """Returns the stream of a run at its beginning."""
-    system = SYSTEMS[config.system]
-    z_dim = config.resolved_int("z_dim")
-    picture_noise = None
-    if system.fixed_picture_noise:
-        apart = np.random.RandomState([config.resolved_int("seed"), PICTURE_STREAM])
-        picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
-    return Stream(
-        system,
-        train,
-        random_stream,
-        batch_size=config.resolved_int("batch_size"),
-        z_dim=z_dim,
-        picture_noise=picture_noise,
-    )
 
 
 def _read_data(
