@@ -8,8 +8,7 @@ import pathlib
 import typing
 from typing import Any
 
-import numpy as np
-
+from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.errors import UsageError
 from vanilla_gan.systems import SYSTEMS
 
@@ -222,8 +221,7 @@ class RunConfig:
             filled.pop("iters", None)
             filled.pop("epochs", None)
         if self.seed is None:
-            # numpy's own way to ask the operating system for entropy.
-            filled["seed"] = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+            filled["seed"] = fresh_seed()
         return dataclasses.replace(self, **filled)
 
     def counted(self, num_examples: int) -> RunConfig:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.data.streams import begin_again
 from vanilla_gan.graph.system import System
 
 PICTURE_SAMPLES = 16
@@ -182,7 +183,7 @@ class Stream:
 
         The data order and the position in it stay.
         """
-        self._random_stream.seed([seed, rewinds])
+        begin_again(self._random_stream, seed, use=rewinds)
 
     def state(self) -> State:
         """Returns everything that the next draws depend on, as arrays for a checkpoint."""

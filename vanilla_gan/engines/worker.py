@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES, DataSet
+from vanilla_gan.data.streams import PICTURES, stream_of
 from vanilla_gan.engines.engine import engine_of
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.model import Model
@@ -28,8 +29,6 @@ from vanilla_gan.errors import DivergedError
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
-# Tells the stream of fixed picture noise from those of rewound runs, which are numbered from 1.
-PICTURE_STREAM = 1 << 20
 # How long a block of iterations shall take: long enough that nothing around it counts, short
 # enough that a signal is answered at once.
 BLOCK_S = 0.25
@@ -63,7 +62,7 @@ class Worker:
         system, z_dim = SYSTEMS[config.system], config.resolved_int("z_dim")
         picture_noise = None
         if system.fixed_picture_noise:
-            apart = np.random.RandomState([config.resolved_int("seed"), PICTURE_STREAM])
+            apart = stream_of(config.resolved_int("seed"), PICTURES)
             picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
         self.config = config
         self.model = model

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.quality.figures import SAMPLES, Judge, largest_n
@@ -56,7 +57,7 @@ class Evaluator:
         source = read_data_sets(
             record.dataset["name"],
             config.data_dir,
-            np.random.RandomState(0),
+            unread(),
             allow_unverified=config.allow_unverified_data,
         )
         n = min(SAMPLES, largest_n(source.splits))

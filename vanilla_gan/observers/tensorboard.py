@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from vanilla_gan.data.streams import LOGITS, stream_of
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.graph.tf1 import tf
@@ -20,8 +21,6 @@ from vanilla_gan.systems import SYSTEMS
 
 # Images whose logits make a histogram: enough for its shape, few enough that a picture costs more.
 N_LOGITS = 256
-# Tells this stream of fixed noise from others of the same seed.
-_LOGITS_STREAM = 1 << 21
 # Of `tf.summary.Summary.Image.colorspace`, the number of channels.
 _RGBA = 4
 
@@ -54,7 +53,7 @@ class TensorBoard:
         self._model = model
         rows = np.arange(min(N_LOGITS, train.num_examples))
         self._real, self._y = train.examples(rows)
-        apart = np.random.RandomState([config.resolved_int("seed"), _LOGITS_STREAM])
+        apart = stream_of(config.resolved_int("seed"), LOGITS)
         z_dim = config.resolved_int("z_dim")
         Z = SYSTEMS[config.system].sample_Z(apart, len(rows), z_dim)
         self._Z = Z.astype(np.float32)

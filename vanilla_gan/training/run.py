@@ -10,6 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.data.streams import stream_of
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
@@ -117,7 +118,7 @@ def _train_locked(
     config: RunConfig, record: RunRecord | None, stop: StopRequest, stdout: TextIO, inform: Inform
 ) -> None:
     """Trains with the folder locked; `config` is resolved, `record` is None for a new run."""
-    random_stream = np.random.RandomState(config.seed)
+    random_stream = stream_of(config.seed)
     with stop.at_once():
         source = _read_data(config, record, random_stream, inform)
         with without_chatter():
