@@ -130,6 +130,7 @@ def compare(config: CompareConfig) -> Comparison:
 
     Raises:
       RunConflictError: no run there, or one without pictures and losses.
+      DamagedRunError: a file of it cannot be read.
       DataError, DownloadError: the post's figure cannot be read.
     """
     out_dir = pathlib.Path(config.source)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from vanilla_gan.drawing.grid import grid_layout
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import DamagedRunError
 
 _SIDE = 28  # px of a sample
 
@@ -34,14 +34,14 @@ def open_picture(path: str | os.PathLike[str]) -> Pixels:
     """Returns the pixels of a picture file, uint8 [height, width, 3].
 
     Raises:
-      RunConflictError: the file is missing, or not a picture.
+      DamagedRunError: the file is missing, or not a picture.
     """
     try:
         with PIL.Image.open(pathlib.Path(path)) as picture:
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "it is damaged or no picture"
-        raise RunConflictError(
+        raise DamagedRunError(
             f"{os.fspath(path)} cannot be read: {reason}; expected a picture of a run"
         ) from error
 

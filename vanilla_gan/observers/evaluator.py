@@ -46,7 +46,7 @@ class Evaluator:
 
         Raises:
           DataError: there are too few images.
-          RunConflictError, OutputError: `quality.json` is damaged, or cannot be written.
+          DamagedRunError, OutputError: `quality.json` is damaged, or cannot be written.
         """
         config = record.config
         self._config = config

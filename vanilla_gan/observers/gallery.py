@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.drawing.animation import frame_paths, is_frame, write_animation
 from vanilla_gan.engines.losses import LossBlock
-from vanilla_gan.errors import OutputError, RunConflictError
+from vanilla_gan.errors import DamagedRunError, OutputError
 from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.curves import save_losses
 from vanilla_gan.runfolder.losses_csv import read_losses
@@ -92,7 +92,7 @@ class Gallery:
         path = self._out_dir / LOSSES_PNG
         try:
             rows = read_losses(self._out_dir / LOSSES)
-        except RunConflictError as error:
+        except DamagedRunError as error:
             raise OutputError(
                 f"cannot write {path}: {error}; put that file back, then give the same command "
                 "again"
