@@ -26,16 +26,16 @@ from machine import describe
 
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.drawing.grid import GridRenderer
-from vanilla_gan.engines.in_graph import LoopEngine
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.session import choose_device
-from vanilla_gan.engines.stream import StepsDraw, Stream
+from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.runfolder.checkpoint import Checkpoints, run_state
 from vanilla_gan.runfolder.losses_csv import LossesCsv, begin_losses
 from vanilla_gan.runfolder.pictures import picture_path
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.loop import MAX_CHECKPOINT_S, MIN_CHECKPOINT_S
+from vanilla_gan.training.saver import MAX_CHECKPOINT_S, MIN_CHECKPOINT_S
 
 IMAGES = 55_000
 BLOCK = 200
@@ -61,13 +61,6 @@ def measure(out_dir: pathlib.Path, system_name: str, repeats: int) -> None:
     random_stream = np.random.RandomState(0)
     images = random_stream.randint(0, 256, (IMAGES, 28, 28)).astype(np.uint8)
     train = DataSet(images, np.arange(IMAGES, dtype=np.uint8) % 10, random_stream, system.pixels())
-    stream = Stream(
-        system,
-        train,
-        random_stream,
-        batch_size=config.resolved_int("batch_size"),
-        z_dim=config.resolved_int("z_dim"),
-    )
     checkpoints = Checkpoints(out_dir, "measured", config.keep_checkpoints)
     losses = LossesCsv(
         out_dir / "losses.csv", config.log_every, begin_losses(out_dir / "losses.csv")
@@ -78,8 +71,8 @@ def measure(out_dir: pathlib.Path, system_name: str, repeats: int) -> None:
     classes = np.zeros(16, np.intp) if system.conditional else None
     with open_model(config, choose_device("auto"), train.images.shape) as model:
         model.initialise()
-        assert model.loop is not None
-        engine = LoopEngine(model.session, model.loop, train)
+        worker = Worker(config, model, train, random_stream)
+        stream = worker.stream
 
         def checkpoint() -> None:
             if model.broken_variables():
@@ -94,7 +87,7 @@ def measure(out_dir: pathlib.Path, system_name: str, repeats: int) -> None:
             0, 10**9, sample_every=10**9, checkpoint_every=0, longest=lambda: BLOCK
         )
         blocks = (draw for draw in draws if isinstance(draw, StepsDraw))
-        iteration_s = median_s(lambda: engine.train(next(blocks)), repeats) / BLOCK
+        iteration_s = median_s(lambda: worker.train(next(blocks)), repeats) / BLOCK
         checkpoint_s = median_s(checkpoint, repeats)
         picture_s = median_s(picture, repeats)
     files = sum(path.stat().st_size for path in checkpoints_folder(out_dir).iterdir())

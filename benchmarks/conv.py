@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/conv.py [--rounds N]
 
 Both in float32 and in bfloat16, each in a process of its own, in turn. The results go to
-`benchmarks/RESULTS_CONV.md`. A profile of a step is made by `benchmarks/profile.py --system=conv`.
+`benchmarks/RESULTS_CONV.md`. Where the time of a step goes,
+`benchmarks/where_time_goes.py --system=conv` says.
 """
 
 from __future__ import annotations

@@ -53,10 +53,10 @@ def finished(tmp_path, original, monkeypatch):
 def watched(finished):
     """Returns what makes the gallery of that run as it is continued at an iteration."""
     record = read_record(finished.out)
-    config = dataclasses.replace(record.config, out=str(finished.out))
+    record.config = dataclasses.replace(record.config, out=str(finished.out))
 
     def at(start: int) -> Gallery:
-        return Gallery(config, record, start)
+        return Gallery(record, start)
 
     return at
 

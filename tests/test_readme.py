@@ -22,10 +22,13 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "docs/porting.md",
     "docs/python.md",
+    "docs/speed.md",
     "docs/your_data.md",
+    "benchmarks/RESULTS.md",
+    "benchmarks/RESULTS_CONV.md",
 ]
 # Not among the settings that `--help` lists: its own name, and flags of other programs.
-FOREIGN_FLAGS = {"help", "durations", "kills", "logdir", "tf1_python"}
+FOREIGN_FLAGS = {"help", "durations", "logdir", "tf1_python"}
 
 Rows = list[tuple[str, ...]]
 
@@ -67,6 +70,8 @@ def test_every_flag_named_anywhere_is_known(capsys: pytest.CaptureFixture[str]) 
     for command in COMMANDS:
         assert cli.main([command, "--help"]) == 0
     known = set(re.findall(r"^  --(\w+) ", capsys.readouterr().out, re.MULTILINE))
+    for path in (ROOT / "benchmarks").rglob("*.py"):
+        known |= set(re.findall(r"add_argument\(\s*\"--(\w+)\"", path.read_text("utf-8")))
     switched_off = {f"no{name}" for name in known}
     for document in DOCUMENTS:
         named = set(re.findall(r"(?<![\w-])--(\w+)", read(document)))

@@ -50,6 +50,15 @@ class RunConflictError(UsageError):
     """The folder of results holds a run with other settings, or one that is still going on."""
 
 
+class DamagedRunError(RunConflictError):
+    """A file of a run is damaged or missing: not the fault of the command line.
+
+    It is one of the conflicts for those who catch these, as it was before it had a name.
+    """
+
+    exit_status = 1
+
+
 class DisagreementError(VanillaGanError):
     """A run does not agree with what was published."""
 

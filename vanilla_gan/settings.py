@@ -7,8 +7,7 @@ import os
 import pathlib
 from typing import Any
 
-import numpy as np
-
+from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.declare import (
     ABOVE_0,
     PATH,
@@ -218,8 +217,7 @@ class RunConfig(Settings):
             filled.pop("iters", None)
             filled.pop("epochs", None)
         if self.seed is None:
-            # numpy's own way to ask the operating system for entropy.
-            filled["seed"] = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+            filled["seed"] = fresh_seed()
         return self.filled(filled)
 
     def counted(self, num_examples: int) -> RunConfig:

@@ -255,7 +255,7 @@ def test_damaged_run_json(interrupted, command, words):
     path.write_text(path.read_text().replace('"seed": 7', '"seed": 8'))
     before = fingerprint(interrupted)
     finished = command(words(seed=8))
-    assert finished.status == 2
+    assert finished.status == 1
     assert finished.last_line.startswith(
         "run.sh: out/run.json cannot be used: its content was changed since it was written;"
     )

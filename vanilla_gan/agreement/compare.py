@@ -27,6 +27,7 @@ from vanilla_gan.agreement.verdicts import (
     loss_means,
 )
 from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
     DataError,
@@ -122,6 +123,7 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
 
     Raises:
       RunConflictError: no run there, or one without pictures and losses.
+      DamagedRunError: a file of it cannot be read.
       DataError, DownloadError: the post's figure cannot be read.
     """
     out_dir = pathlib.Path(config.source)
@@ -273,7 +275,7 @@ def _drifts(config: CompareConfig, record: RunRecord, iters: int) -> Iterator[Fl
     source = read_data_sets(
         record.dataset["name"],
         data_dir,
-        np.random.RandomState(0),
+        unread(),
         pixels=SYSTEMS[run.system].pixels(),
         allow_unverified=True,
     )

@@ -14,6 +14,7 @@ as far as the farthest of these: a ReLU flipped before the 50th iteration in it 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -21,17 +22,17 @@ import numpy.typing as npt
 
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.engines.engine import engine_of
+from vanilla_gan.data.streams import stream_of
 from vanilla_gan.engines.model import Model, open_model
 from vanilla_gan.engines.session import choose_device
-from vanilla_gan.engines.stream import StepsDraw, stream_of
+from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.graph.weights import Weights
 from vanilla_gan.settings import RunConfig
 
 # How many times as far as the farthest twin a recorded run may be.
 MULTIPLE = 10.0
 TWINS = 16
-_BLOCK = 100
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,12 +50,13 @@ def drifts(config: RunConfig, train: DataSet, weights: Weights, iters: int) -> I
       After each twin float64 [iters]: the largest relative difference of both losses of any twin so
       far, up to each iteration.
     """
+    config = dataclasses.replace(config, iters=iters, epochs=None)
     images_shape = train.images.shape if config.engine == "loop" else None
     with open_model(config, choose_device(config.device), images_shape) as model:
-        run = _losses(config, model, train, weights, iters)
+        run = _losses(config, model, train, weights)
         largest = np.zeros(iters)
         for number in range(TWINS):
-            twin = _losses(config, model, train, _moved(weights, number), iters)
+            twin = _losses(config, model, train, _moved(weights, number))
             with np.errstate(invalid="ignore", divide="ignore"):
                 apart = np.abs(twin / run - 1).max(axis=1)
             # A run may end in numbers that are none; from there on anything is within rounding.
@@ -92,7 +94,7 @@ def within_rounding(
 
 def _moved(weights: Weights, number: int) -> Weights:
     """Returns weights that are one unit in the last place off, each to a side drawn for it."""
-    sides = np.random.RandomState(number)
+    sides = stream_of(number)
     return {
         name: np.nextafter(
             values, np.where(sides.randint(0, 2, values.shape) == 1, np.inf, -np.inf), dtype="f4"
@@ -101,24 +103,15 @@ def _moved(weights: Weights, number: int) -> Weights:
     }
 
 
-def _losses(
-    config: RunConfig, model: Model, train: DataSet, weights: Weights, iters: int
-) -> Floats:
+def _losses(config: RunConfig, model: Model, train: DataSet, weights: Weights) -> Floats:
     """Returns the losses of a run that begins with `weights`, float64 [iters, 2]."""
-    random_stream = np.random.RandomState(config.seed)
-    stream = stream_of(config, train.anew(random_stream), random_stream)
+    random_stream = stream_of(config.seed)
     model.initialise(weights)
-    engine = engine_of(model, train)
+    worker = Worker(config, model, train.anew(random_stream), random_stream)
     losses: list[Floats] = []
-    draws = stream.draws(
-        0,
-        iters,
-        sample_every=config.resolved_int("sample_every"),
-        checkpoint_every=0,
-        longest=lambda: _BLOCK,
-    )
-    for draw in draws:
-        if isinstance(draw, StepsDraw):
-            block = engine.train(draw)
-            losses.append(np.stack([block.D_loss, block.G_loss], axis=1, dtype=np.float64))
+    with worker.draws(0) as draws:
+        for draw in draws:
+            if isinstance(draw, StepsDraw):
+                block = worker.train(draw)
+                losses.append(np.stack([block.D_loss, block.G_loss], axis=1, dtype=np.float64))
     return np.concatenate(losses)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from vanilla_gan.drawing.grid import grid_layout
 from vanilla_gan.drawing.picture_file import open_png
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import DamagedRunError
 
 _SIDE = 28  # px of a sample
 
@@ -33,14 +33,14 @@ def open_picture(path: str | os.PathLike[str]) -> Pixels:
     """Returns the pixels of a picture file, uint8 [height, width, 3].
 
     Raises:
-      RunConflictError: the file is missing, or not a picture.
+      DamagedRunError: the file is missing, or not a picture.
     """
     try:
         with open_png(path) as picture:
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise RunConflictError(
+        raise DamagedRunError(
             f"{os.fspath(path)} cannot be read: {reason}; expected a picture of a run"
         ) from error
 

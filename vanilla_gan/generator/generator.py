@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.data.streams import stream_of
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import choose_device
-from vanilla_gan.errors import CheckpointError, RunConflictError, UsageError
+from vanilla_gan.errors import CheckpointError, DamagedRunError, UsageError
 from vanilla_gan.generator.export_record import EXPORT_JSON, Origin
 from vanilla_gan.generator.trained import Trained, open_checkpoint, open_export
 from vanilla_gan.graph.system import System
@@ -91,8 +92,7 @@ class Generator:
 
     def sample_Z(self, n: int, seed: int | None = None) -> npt.NDArray[np.float32]:
         """Draws noise from the system's prior, float32 [n, Z_dim]; afresh if `seed` is None."""
-        random_stream = np.random.RandomState(seed)
-        return self.system.sample_Z(random_stream, n, self.z_dim).astype(np.float32)
+        return self.system.sample_Z(stream_of(seed), n, self.z_dim).astype(np.float32)
 
     def __call__(
         self, Z: npt.ArrayLike, classes: npt.ArrayLike | None = None
@@ -248,7 +248,7 @@ def _record(out_dir: pathlib.Path) -> RunRecord:
         raise CheckpointError(f"{out_dir} {what}; {expected}")
     try:
         record = read_record(out_dir)
-    except RunConflictError as error:
+    except DamagedRunError as error:
         raise CheckpointError(
             f"{out_dir / RUN_JSON} cannot be used: {error.__cause__}; put the original back"
         ) from error

@@ -13,6 +13,7 @@ import PIL.Image
 
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.idx import write_idx
+from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.generator import BLOCK, Generator
@@ -66,7 +67,7 @@ def _noise(
     n = config.n or default
     seed = config.seed
     if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+        seed = fresh_seed()
         inform(f"--seed {seed} draws these samples again")
     return generator.sample_Z(n, seed)
 

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.engines.model import Model
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.observers.evaluator import Evaluator
 from vanilla_gan.observers.gallery import Gallery
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.observers.report import ReportObserver
 from vanilla_gan.observers.tensorboard import TensorBoard
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.settings import RunConfig
 
 
-def observers_of(
-    config: RunConfig, record: RunRecord, model: Model, train: DataSet, start: int
-) -> list[Observer]:
+def observers_of(record: RunRecord, worker: Worker, start: int) -> list[Observer]:
     """Returns the observers that the settings ask for, in the order in which they are told.
 
     Args:
-      config: the settings, complete.
-      record: the run's record.
-      model: the graph with its session, as it is before iteration `start`.
-      train: the training images.
+      record: what `run.json` says, the settings among it, complete.
+      worker: trains the run; it is as it is before iteration `start`.
       start: the iteration that comes next.
     """
-    observers: list[Observer] = [Gallery(config, record, start)]
+    config = record.config
+    observers: list[Observer] = [Gallery(record, start)]
     if config.evaluate_every:
-        observers.append(Evaluator(config, record, model, start))
+        observers.append(Evaluator(record, worker, start))
     if config.tensorboard:
-        observers.append(TensorBoard(config, model, train, start))
+        observers.append(TensorBoard(worker, start))
     if config.report:
         # The last one, so that its last page has what the others leave at the end.
-        observers.append(ReportObserver(config, record, start))
+        observers.append(ReportObserver(record, start))
     return observers

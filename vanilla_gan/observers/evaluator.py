@@ -10,8 +10,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
 from vanilla_gan.engines.losses import LossBlock
-from vanilla_gan.engines.model import Model
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.quality.figures import SAMPLES, Judge, largest_n
 from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.trained_classifier import open_classifier
@@ -22,7 +23,6 @@ from vanilla_gan.runfolder.quality_json import (
     read_evaluations,
 )
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 SEED = 0
@@ -36,28 +36,28 @@ class Evaluator:
     half as many as training images.
     """
 
-    def __init__(self, config: RunConfig, record: RunRecord, model: Model, start: int) -> None:
+    def __init__(self, record: RunRecord, worker: Worker, start: int) -> None:
         """Prepares the real images, and trains the classifier if none is kept.
 
         Args:
-          config: the settings, complete.
-          record: the run's record.
-          model: the graph with its session.
+          record: what `run.json` says, the settings among it, complete.
+          worker: trains the run; samples come from its session.
           start: the iteration that comes next; later evaluations are dropped.
 
         Raises:
           DataError: there are too few images.
-          RunConflictError, OutputError: `quality.json` is damaged, or cannot be written.
+          DamagedRunError, OutputError: `quality.json` is damaged, or cannot be written.
         """
+        config = record.config
         self._config = config
-        self._model = model
+        self._model = worker.model
         self._every = config.evaluate_every
         self._behind = start
         go_back_to(config.out_dir, start)
         source = read_data_sets(
             record.dataset["name"],
             config.data_dir,
-            np.random.RandomState(0),
+            unread(),
             allow_unverified=config.allow_unverified_data,
         )
         n = min(SAMPLES, largest_n(source.splits))

@@ -11,14 +11,13 @@ import numpy.typing as npt
 from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.drawing.animation import frame_paths, is_frame, write_animation
 from vanilla_gan.engines.losses import LossBlock
-from vanilla_gan.errors import OutputError, RunConflictError
+from vanilla_gan.errors import DamagedRunError, OutputError
 from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.curves import save_losses
 from vanilla_gan.runfolder.losses_csv import read_losses
 from vanilla_gan.runfolder.names import LATEST, LOSSES, LOSSES_PNG, TRAINING_GIF
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path, set_latest
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import unwritable
 
 # Of the time of a run, for each of the two files that take a while.
@@ -33,17 +32,17 @@ class Gallery:
     at once, the others by the clock, and all of them are up to date when the run ends.
     """
 
-    def __init__(self, config: RunConfig, record: RunRecord, start: int) -> None:
+    def __init__(self, record: RunRecord, start: int) -> None:
         """Begins a gallery that shows nothing from iteration `start` on, which is still to come.
 
         Args:
-          config: the settings, complete.
-          record: the run's record.
+          record: what `run.json` says, the settings among it, complete.
           start: the iteration that comes next.
 
         Raises:
           OutputError: a file of an earlier start cannot be removed or replaced.
         """
+        config = record.config
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
         self._frames, self._stride = config.gif_frames, config.gif_stride
@@ -93,7 +92,7 @@ class Gallery:
         path = self._out_dir / LOSSES_PNG
         try:
             rows = read_losses(self._out_dir / LOSSES)
-        except RunConflictError as error:
+        except DamagedRunError as error:
             raise OutputError(
                 f"cannot write {path}: {error}; put that file back, then give the same command "
                 "again"

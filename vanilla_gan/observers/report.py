@@ -14,7 +14,6 @@ from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.runfolder.names import REPORT
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import write_whole
 
 # Of the time that a run takes, the share that goes into its report.
@@ -24,9 +23,9 @@ SHARE = 0.02
 class ReportObserver:
     """Writes the report now and then, and at the end."""
 
-    def __init__(self, config: RunConfig, record: RunRecord, start: int) -> None:
+    def __init__(self, record: RunRecord, start: int) -> None:
         """Writes nothing yet; iteration `start` comes next."""
-        self._out_dir = config.out_dir
+        self._out_dir = record.config.out_dir
         self._record = record
         self._reached = start
         self._shelf = Shelf(*facts_of(record).rows_cols)

@@ -9,21 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.data.streams import LOGITS, stream_of
 from vanilla_gan.engines.losses import LossBlock
-from vanilla_gan.engines.model import Model
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.observers.event_files import EventFile
 from vanilla_gan.runfolder.names import TENSORBOARD
 from vanilla_gan.runfolder.pictures import picture_path
-from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.systems import SYSTEMS
 
 # Images whose logits make a histogram: enough for its shape, few enough that a picture costs more.
 N_LOGITS = 256
-# Tells this stream of fixed noise from others of the same seed.
-_LOGITS_STREAM = 1 << 21
 # Of `tf.summary.Summary.Image.colorspace`, the number of channels.
 _RGBA = 4
 
@@ -39,25 +36,24 @@ class TensorBoard:
     stream are touched; the noise comes from a stream apart that `seed` decides.
     """
 
-    def __init__(self, config: RunConfig, model: Model, train: DataSet, start: int) -> None:
+    def __init__(self, worker: Worker, start: int) -> None:
         """Begins an event file; see `EventFile`.
 
         Args:
-          config: the settings, complete, with `tensorboard`.
-          model: the graph with its session.
-          train: the training images.
+          worker: trains the run; its settings have `tensorboard`.
           start: the iteration that comes next.
 
         Raises:
           OutputError: it could not be written.
         """
+        config, model, train = worker.config, worker.model, worker.stream.train
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
         self._log_every = config.log_every
         self._model = model
         rows = np.arange(min(N_LOGITS, train.num_examples))
         self._real, self._y = train.examples(rows)
-        apart = np.random.RandomState([config.resolved_int("seed"), _LOGITS_STREAM])
+        apart = stream_of(config.resolved_int("seed"), LOGITS)
         z_dim = config.resolved_int("z_dim")
         Z = SYSTEMS[config.system].sample_Z(apart, len(rows), z_dim)
         self._Z = Z.astype(np.float32)

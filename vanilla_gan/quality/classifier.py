@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.data.streams import CLASSIFIER
 from vanilla_gan.graph.layers import conv2d, dense, flatten
 from vanilla_gan.graph.tf1 import tf
 
 VERSION = 1
 """Raise it with every change that gives other weights: kept ones of an older one are not read."""
-SEED = 20160917
 X_dim = 784
 FEATURES = 128
 
@@ -31,7 +31,7 @@ class Classifier(NamedTuple):
       logits: float32 [B, 10].
       loss: scalar, mean cross entropy in nats.
       solver: operation, one step of Adam.
-      init: operation, initialises everything; the weights follow from `SEED`.
+      init: operation, initialises everything; the weights follow from the seed `CLASSIFIER`.
       theta: the trained variables.
     """
 
@@ -51,7 +51,7 @@ def build_classifier() -> Classifier:
 
     The graph should be empty; its seed is set.
     """
-    tf.set_random_seed(SEED)
+    tf.set_random_seed(CLASSIFIER)
     X = tf.placeholder(tf.float32, shape=[None, X_dim], name="X")
     y = tf.placeholder(tf.int64, shape=[None], name="y")
     learning_rate = tf.placeholder(tf.float32, shape=[], name="learning_rate")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.errors import CheckpointError, DataError, UsageError, VanillaGanError
 from vanilla_gan.generator.export_record import Origin
@@ -114,7 +115,7 @@ def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
     source = read_data_sets(
         origin.dataset["name"],
         data_dir,
-        np.random.RandomState(0),
+        unread(),
         allow_unverified=origin.config.allow_unverified_data,
         inform=inform,
     )

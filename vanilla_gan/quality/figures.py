@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import Datasets, unit_scale
+from vanilla_gan.data.streams import SPLIT, stream_of
 from vanilla_gan.errors import DataError
 from vanilla_gan.quality.classes import class_entropy, class_shares, classes_covered
 from vanilla_gan.quality.frechet import frechet_distance, moments
@@ -21,7 +22,6 @@ SAMPLES = 10_000
 MIN_SAMPLES = 10
 VALIDATION_IMAGES = 1000
 TEST_IMAGES = 10_000
-_SPLIT_SEED = 20160917
 
 Images = npt.NDArray[np.float32]
 # From images, float32 [n, 784] in [0, 1], to features, float64 [n, d], and classes, ints [n].
@@ -91,12 +91,12 @@ class Judge:
         most = largest_n(splits)
         if not MIN_SAMPLES <= n <= most:
             raise ValueError(f"{n} samples: expected {MIN_SAMPLES}..{most}")
-        stream = np.random.RandomState(_SPLIT_SEED)
+        random_stream = stream_of(SPLIT)
         self.n = n
         self._look = look
-        self._validation = _drawn(splits.validation.images, VALIDATION_IMAGES, stream)
-        self._test = _drawn(splits.test.images, TEST_IMAGES, stream)
-        rows = stream.permutation(splits.train.num_examples)
+        self._validation = _drawn(splits.validation.images, VALIDATION_IMAGES, random_stream)
+        self._test = _drawn(splits.test.images, TEST_IMAGES, random_stream)
+        rows = random_stream.permutation(splits.train.num_examples)
         features, _ = look(_scaled(splits.train.images[rows[:n]]))
         self._others = _scaled(splits.train.images[rows[n : 2 * n]])
         self._moments = moments(features)
@@ -152,10 +152,10 @@ def largest_n(splits: Datasets) -> int:
 
 
 def _drawn(
-    images: npt.NDArray[np.uint8], count: int, stream: np.random.RandomState
+    images: npt.NDArray[np.uint8], count: int, random_stream: np.random.RandomState
 ) -> npt.NDArray[np.float32]:
     """Returns `count` images, or all if there are fewer, drawn without replacement, in [0, 1]."""
-    return _scaled(images[stream.permutation(len(images))[:count]])
+    return _scaled(images[random_stream.permutation(len(images))[:count]])
 
 
 def _scaled(images: npt.NDArray[np.uint8]) -> Images:

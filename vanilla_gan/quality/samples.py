@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.data.streams import EVALUATION, stream_of
 from vanilla_gan.graph.system import System
 from vanilla_gan.quality.neighbours import blocks
-
-# Tells the stream of evaluations from that of a run with the same seed.
-STREAM = 2 << 20
 
 Images = npt.NDArray[np.float32]
 Sampler = Callable[[Images, npt.NDArray[np.intp] | None], Images]
@@ -29,9 +27,9 @@ def draw_samples(sample: Sampler, system: System, z_dim: int, n: int, seed: int)
       n: how many.
       seed: of noise and classes, 0..2**32 - 1; no run draws from this stream.
     """
-    stream = np.random.RandomState([seed, STREAM])
-    Z = system.sample_Z(stream, n, z_dim).astype(np.float32)
-    classes = stream.randint(0, NUM_CLASSES, n) if system.conditional else None
+    random_stream = stream_of(seed, EVALUATION)
+    Z = system.sample_Z(random_stream, n, z_dim).astype(np.float32)
+    classes = random_stream.randint(0, NUM_CLASSES, n) if system.conditional else None
     images = np.empty((n, 784), np.float32)
     for rows in blocks(n):
         drawn = sample(Z[rows], None if classes is None else classes[rows])

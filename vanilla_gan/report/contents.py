@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.report.pictures import Shelf, SmallPicture
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES, QUALITY
@@ -108,7 +108,8 @@ def gather(
       frames: the post's own pictures.
 
     Raises:
-      RunConflictError: there is no picture that can be read, or no file of losses.
+      RunConflictError: there is no picture yet.
+      DamagedRunError: none can be read, or the losses cannot.
     """
     found = numbered_pictures(out_dir)
     if not found:
@@ -118,11 +119,11 @@ def gather(
         )
     pictures, warnings = shelf.pictures(out_dir)
     if not pictures:
-        raise RunConflictError(warnings[0])
+        raise DamagedRunError(warnings[0])
     losses = read_losses(out_dir / LOSSES)
     try:
         quality = read_evaluations(out_dir)
-    except RunConflictError as error:
+    except DamagedRunError as error:
         quality = []
         warnings.append(str(error))
     times = [picture.written_s for picture in pictures]

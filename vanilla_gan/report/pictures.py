@@ -19,7 +19,7 @@ import PIL.Image
 
 from vanilla_gan.agreement.statistics import picture_statistics
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.pictures import numbered_pictures
 
 # Pages larger than some 25 MB are slow to open; base64 makes 4 bytes of 3.
@@ -92,7 +92,7 @@ class Shelf:
             png = sheet_png(samples, self._rows, self._cols)
             statistics = picture_statistics(samples)
             made = SmallPicture(number, png, statistics, state[0] / 1e9)
-        except RunConflictError as error:
+        except DamagedRunError as error:
             made = str(error)
         except ValueError as error:
             made = f"{path} is not a picture of this run: {error}"

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.errors import CheckpointError, RunConflictError
+from vanilla_gan.errors import CheckpointError, DamagedRunError
 from vanilla_gan.storage.files import unwritable, write_whole
 
 HEADER = b"iteration,d_loss,g_loss\n"
@@ -123,12 +123,12 @@ def read_losses(path: pathlib.Path) -> LossRows:
     """Reads the rows there are; a last one that is still being written is left out.
 
     Raises:
-      RunConflictError: the file is missing, or not one of losses.
+      DamagedRunError: the file is missing, or not one of losses.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise RunConflictError(
+        raise DamagedRunError(
             f"{path}: {error.strerror or error}; expected the folder of a run"
         ) from error
     whole = content[: content.rfind(b"\n") + 1]
@@ -145,7 +145,7 @@ def read_losses(path: pathlib.Path) -> LossRows:
         if (np.diff(iteration) <= 0).any():
             raise ValueError("its iterations do not ascend")
     except ValueError as error:
-        raise RunConflictError(f"{path} is not a file of losses: {error}") from error
+        raise DamagedRunError(f"{path} is not a file of losses: {error}") from error
     return LossRows(iteration.astype(np.int64), d_loss, g_loss)
 
 

@@ -19,7 +19,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.storage.files import unwritable, write_whole
 
@@ -46,7 +46,7 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
     """Returns the evaluations of a run, ascending; none where there is no file.
 
     Raises:
-      RunConflictError: the file cannot be read, or is not one of evaluations.
+      DamagedRunError: the file cannot be read, or is not one of evaluations.
     """
     path = out_dir / QUALITY
     try:
@@ -55,7 +55,7 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RunConflictError(
+        raise DamagedRunError(
             f"{path} is not a file of evaluations: {str(error) or type(error).__name__}; put the "
             "original back, or remove it: ./run.sh evaluate makes its figures again"
         ) from error
@@ -65,7 +65,7 @@ def add_evaluation(out_dir: pathlib.Path, evaluation: Evaluation) -> None:
     """Adds an evaluation, in place of an earlier one of the same iteration.
 
     Raises:
-      RunConflictError: see `read_evaluations`.
+      DamagedRunError: see `read_evaluations`.
       OutputError: the file could not be written.
     """
 
@@ -82,7 +82,7 @@ def go_back_to(out_dir: pathlib.Path, iteration: int) -> None:
     A run that begins has none.
 
     Raises:
-      RunConflictError: see `read_evaluations`.
+      DamagedRunError: see `read_evaluations`.
       OutputError: the file could not be written.
     """
 

@@ -12,7 +12,7 @@ import secrets
 from typing import Any
 
 from vanilla_gan import __version__
-from vanilla_gan.errors import RunConflictError, UsageError
+from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.settings import RunConfig, may_change
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
@@ -88,7 +88,7 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
     """Reads `run.json`; returns None where there is none.
 
     Raises:
-      RunConflictError: it is damaged, or of another format.
+      DamagedRunError: it is, or it is of another format.
     """
     path = out_dir / RUN_JSON
     try:
@@ -102,7 +102,7 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise RunConflictError(
+        raise DamagedRunError(
             f"{path} cannot be used: {error}; put the original back, choose another --out, or "
             "start anew with --overwrite, which keeps this folder aside"
         ) from error
@@ -112,7 +112,8 @@ def record_from(source: str) -> RunRecord:
     """Reads the `run.json` of the folder that a `--from` names.
 
     Raises:
-      RunConflictError: there is none, or it is damaged.
+      RunConflictError: there is none.
+      DamagedRunError: it is damaged.
     """
     record = read_record(pathlib.Path(source))
     if record is None:

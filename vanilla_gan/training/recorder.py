@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import pathlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import signal
 from typing import Any, TextIO
 
 import numpy as np
@@ -15,64 +13,49 @@ import numpy.typing as npt
 
 from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.engines.losses import LossBlock
-from vanilla_gan.errors import VanillaGanError
-from vanilla_gan.observers.observer import Observer
+from vanilla_gan.errors import DivergedError, VanillaGanError
+from vanilla_gan.observers.chosen import observers_of
 from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import picture_path, remove_pictures_from
 from vanilla_gan.storage.files import unwritable
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.chief import Chief
 from vanilla_gan.training.epoch_samples import EpochSamples
+from vanilla_gan.training.progress import Progress
 
 # `./run.sh | head`, and a terminal that was closed.
 _NOBODY_READS = (errno.EPIPE, errno.EIO)
 
 
 class Recorder:
-    """Writes the results of one run into its folder."""
+    """Writes the results of one run into its folder, and tells its observers."""
 
-    def __init__(
-        self,
-        out_dir: pathlib.Path,
-        *,
-        start: int,
-        mark: Mark,
-        sample_every: int,
-        log_every: int,
-        stdout: TextIO,
-        stdout_closed: Callable[[], object],
-        quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
-        rows_cols: tuple[int, int] = (4, 4),
-        epoch_samples: bool = False,
-        observers: Sequence[Observer] = (),
-    ) -> None:
+    def __init__(self, chief: Chief, start: int, mark: Mark) -> None:
         """Opens `losses.csv` behind `mark` and removes what lies beyond iteration `start`.
 
         Args:
-          out_dir: the run's folder.
+          chief: answers for the run; its worker is as it is before iteration `start`.
           start: the iteration that comes next.
           mark: where `losses.csv` ended at that point.
-          sample_every: iterations between two pictures.
-          log_every: iterations between two rows of `losses.csv`.
-          stdout: where the published lines go.
-          stdout_closed: called when nobody reads these lines any more.
-          quiet: keeps other output off the terminal while the published lines are printed.
-          rows_cols: how many tiles a picture has down and across.
-          epoch_samples: whether a single sample is kept after each epoch.
-          observers: told of each picture and each block; closed with the recorder.
 
         Raises:
           OutputError, CheckpointError: see `LossesCsv`.
+          VanillaGanError: whatever an observer raises that cannot begin.
         """
-        self._out_dir = out_dir
-        self._sample_every = sample_every
-        self._stdout = stdout
-        self._stdout_closed = stdout_closed
-        self._quiet = quiet
-        self._observers = observers
-        self._grid = GridRenderer(*rows_cols)
-        self._losses_csv = LossesCsv(out_dir / LOSSES, log_every, mark)
-        remove_pictures_from(out_dir, -(-start // sample_every))
-        self._epoch_samples = EpochSamples(out_dir, start, sample_every) if epoch_samples else None
+        config = chief.config
+        self._out_dir = config.out_dir
+        self._sample_every = config.resolved_int("sample_every")
+        self._stdout = chief.stdout
+        self._stop = chief.stop
+        self._observers = observers_of(chief.record, chief.worker, start)
+        self._grid = GridRenderer(*((10, 10) if config.sample_class == "all" else (4, 4)))
+        self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark)
+        remove_pictures_from(self._out_dir, -(-start // self._sample_every))
+        self._epoch_samples = None
+        if SYSTEMS[config.system].draws.epoch_samples:
+            self._epoch_samples = EpochSamples(self._out_dir, start, self._sample_every)
+        self._progress = Progress(start, config.resolved_int("iters"), chief.inform)
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Writes the picture of iteration `it`; samples: float32 [rows * cols, 784]."""
@@ -86,15 +69,32 @@ class Recorder:
         self._epoch_samples.add(it, sample)
 
     def losses(self, block: LossBlock) -> None:
-        """Appends the rows that are due; prints the published lines after a picture's iteration."""
+        """Appends the rows that are due; prints the published lines after a picture's iteration.
+
+        Raises:
+          DivergedError: a loss is not finite; what came before it is recorded.
+          OutputError: something could not be written.
+        """
+        finite = block.finite_rows()
+        if finite:
+            self._finite_losses(block.cut(finite))
+        if finite < len(block.D_loss):
+            it = block.first + finite
+            D_loss_curr, G_loss_curr = block.D_loss[finite], block.G_loss[finite]
+            raise DivergedError(
+                it, f"iteration {it}: D loss is {D_loss_curr:.4}, G_loss is {G_loss_curr:.4}"
+            )
+
+    def _finite_losses(self, block: LossBlock) -> None:
         self._losses_csv.append(block.first, block.D_loss.tolist(), block.G_loss.tolist())
         # A picture's iteration is always the first of its block.
         if block.first % self._sample_every == 0:
-            with self._quiet():
+            with self._progress.paused():
                 self._print(block.first, block.D_loss[0], block.G_loss[0])
             self._losses_csv.flush()
         for observer in self._observers:
             observer.losses(block)
+        self._progress.advance(block)
 
     def mark(self) -> Mark:
         """Flushes `losses.csv` to the disk and returns where it ends."""
@@ -109,11 +109,12 @@ class Recorder:
             self.close()
 
     def close(self) -> None:
-        """Closes `losses.csv`, and then all observers.
+        """Closes the progress, `losses.csv`, and then all observers.
 
         Raises:
           OutputError: something could not be written; the first of these errors.
         """
+        self._progress.close()
         errors = []
         for close in (self._losses_csv.close, *(observer.close for observer in self._observers)):
             try:
@@ -138,7 +139,7 @@ class Recorder:
             _discard(self._stdout)
             if error.errno not in _NOBODY_READS:
                 raise unwritable("standard output", error) from error
-            self._stdout_closed()
+            self._stop.ask(signal.SIGPIPE)
 
 
 def _discard(stdout: TextIO) -> None:

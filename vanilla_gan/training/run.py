@@ -10,10 +10,11 @@ from typing import TextIO
 import numpy as np
 
 from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.data.streams import stream_of
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
-from vanilla_gan.engines.stream import stream_of
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
@@ -31,7 +32,8 @@ from vanilla_gan.runfolder.record import (
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import remove_leftovers
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.attempts import Attempts
+from vanilla_gan.training.attempts import attempt, begin
+from vanilla_gan.training.chief import Chief
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
 from vanilla_gan.training.tune import tuned
 
@@ -113,7 +115,7 @@ def _train_locked(
     config: RunConfig, record: RunRecord | None, stop: StopRequest, stdout: TextIO, inform: Inform
 ) -> None:
     """Trains with the folder locked; `config` is resolved, `record` is None for a new run."""
-    random_stream = np.random.RandomState(config.seed)
+    random_stream = stream_of(config.seed)
     with stop.at_once():
         source = _read_data(config, record, random_stream, inform)
         with without_chatter():
@@ -138,8 +140,8 @@ def _train_locked(
     record.config = config
     checkpoints = _checkpoints(config, record)
     begins = checkpoints.newest() is None
-    stream = stream_of(config, source.splits.train, random_stream)
-    images_shape = source.splits.train.images.shape if config.engine == "loop" else None
+    train = source.splits.train
+    images_shape = train.images.shape if config.engine == "loop" else None
     with memory_errors_told(device), open_model(config, device, images_shape) as model:
         weights = None
         if begins and config.init_weights is not None:
@@ -149,12 +151,17 @@ def _train_locked(
             f"{config.system} on {source.name}, --seed {config.seed}, {device.name} "
             f"({device.reason}), results in {config.out_dir}"
         )
-        attempts = Attempts(
-            config, record, model, stream, checkpoints, stop=stop, stdout=stdout, inform=inform
+        chief = Chief(
+            record=record,
+            worker=Worker(config, model, train, random_stream),
+            checkpoints=checkpoints,
+            stop=stop,
+            stdout=stdout,
+            inform=inform,
         )
         if begins:
-            attempts.begin(weights)
-        while not attempts.train():
+            begin(chief, weights)
+        while not attempt(chief):
             pass
     record.trained = config.resolved_int("iters")
     record.save(config.out_dir)

@@ -16,17 +16,19 @@ from collections.abc import Callable
 import numpy as np
 
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.engines.engine import engine_of
+from vanilla_gan.data.streams import stream_of
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.session import choose_device
-from vanilla_gan.engines.stream import StepsDraw, Stream
+from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.engines.threads import usable_cores
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 PROBE_S = 2.0
 _IMAGES = 2000
+_ENDLESS = 1 << 40
 
 
 def tuned(config: RunConfig, inform: Callable[[str], None]) -> RunConfig:
@@ -91,7 +93,7 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
       config: the settings, complete.
       probe_s: seconds to train, about, after as many blocks as it takes to warm up.
     """
-    random_stream = np.random.RandomState(0)
+    random_stream = stream_of(0)
     n = max(_IMAGES, config.resolved_int("batch_size"))
     train = DataSet(
         random_stream.randint(0, 256, (n, 784), np.uint8),
@@ -99,41 +101,27 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
         random_stream,
         pixels=SYSTEMS[config.system].pixels(),
     )
-    stream = Stream(
-        SYSTEMS[config.system],
-        train,
-        random_stream,
-        batch_size=config.resolved_int("batch_size"),
-        z_dim=config.resolved_int("z_dim"),
+    # As a run goes on, without its pictures and checkpoints.
+    config = dataclasses.replace(
+        config, iters=_ENDLESS, epochs=None, sample_every=_ENDLESS, checkpoint_every=0
     )
     images_shape = train.images.shape if config.engine == "loop" else None
     with open_model(config, choose_device(config.device), images_shape) as model:
         model.initialise()
-        engine = engine_of(model, train)
-        block, trained, best_ms, began_s = 1, 0, float("inf"), time.perf_counter()
-        while trained < 3 or time.perf_counter() - began_s < probe_s:
-            steps = _block(stream, block)
-            block_began_s = time.perf_counter()
-            count = len(engine.train(steps).D_loss)
-            took_s = time.perf_counter() - block_began_s
-            # The least: whatever else the machine did made the others longer.
-            best_ms = min(best_ms, took_s / count * 1e3)
-            trained += 1
-            if took_s < probe_s / 8:
-                block *= 2
+        worker = Worker(config, model, train, random_stream)
+        trained, best_ms, began_s = 0, float("inf"), time.perf_counter()
+        # No picture is due at iteration 1.
+        with worker.draws(1) as draws:
+            while trained < 3 or time.perf_counter() - began_s < probe_s:
+                draw = next(draws)
+                assert isinstance(draw, StepsDraw)
+                block_began_s = time.perf_counter()
+                worker.train(draw)
+                took_s = time.perf_counter() - block_began_s
+                # The least: whatever else the machine did made the others longer.
+                best_ms = min(best_ms, took_s / len(draw.rows) * 1e3)
+                trained += 1
     return best_ms
-
-
-def _block(stream: Stream, longest: int) -> StepsDraw:
-    """Returns the draws of some iterations, `longest` unless an epoch ends."""
-    # No picture is due at iteration 1, and none before the block ends.
-    steps = next(
-        stream.draws(
-            1, 1 + longest, sample_every=1 << 40, checkpoint_every=0, longest=lambda: longest
-        )
-    )
-    assert isinstance(steps, StepsDraw)
-    return steps
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from vanilla_gan.data.digits.glyphs import load_glyphs
 from vanilla_gan.data.digits.handwriting import IMAGE_PX, draw_digits
 from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.idx import write_idx
+from vanilla_gan.data.streams import DIGITS, stream_of
 from vanilla_gan.storage.files import unwritable, write_whole
 
 GENERATOR_VERSION = 1
 """Raise it with every change that gives other images: caches of an older one are drawn again."""
-COUNT_TRAIN, COUNT_TEST, SEED = 60_000, 10_000, 20160917
+COUNT_TRAIN, COUNT_TEST = 60_000, 10_000
 RECORD_NAME = "digits.json"
 
 Progress = Callable[[int, int], None]
@@ -34,7 +35,7 @@ _BLOCK = 256  # images drawn at once: what a block needs stays in the processor'
 def render(
     count_train: int = COUNT_TRAIN,
     count_test: int = COUNT_TEST,
-    seed: int = SEED,
+    seed: int = DIGITS,
     progress: Progress | None = None,
 ) -> Arrays:
     """Draws the data set; the same arguments give the same arrays.
@@ -55,7 +56,7 @@ def render(
     """
     if min(count_train, count_test) < 0:
         raise ValueError(f"counts {count_train} and {count_test}: expected 0 or more")
-    random_stream = np.random.RandomState(seed)
+    random_stream = stream_of(seed)
     glyphs = load_glyphs()
     labels = []
     for count in (count_train, count_test):
@@ -76,7 +77,7 @@ def ensure(
     folder: str | os.PathLike[str],
     count_train: int = COUNT_TRAIN,
     count_test: int = COUNT_TEST,
-    seed: int = SEED,
+    seed: int = DIGITS,
     progress: Progress | None = None,
 ) -> bool:
     """Makes sure that `folder` holds the four files of the data set; draws them if it does not.

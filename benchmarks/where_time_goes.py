@@ -1,6 +1,6 @@
 """Prints where the time of an iteration of `--engine loop` goes, by kind of operation.
 
-    .venv/bin/python benchmarks/profile.py [--system conv] [--precision bfloat16] [--names]
+    .venv/bin/python benchmarks/where_time_goes.py [--system conv] [--precision bfloat16] [--names]
 
 One operation at a time, so that none waits for another one; the first column is what an operation
 took itself, in one thread. Tracing adds some microseconds to each, so that the sum is more than

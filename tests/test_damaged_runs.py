@@ -1,0 +1,85 @@
+"""A run with a damaged file: exit status 1 and one line that names it; 2 is for wrong usage."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import pytest
+from one_line import failure
+from small_run import make_run
+
+from vanilla_gan.cli import main as cli
+
+JUNK = {
+    "empty": b"",
+    "text": b"mine\n",
+    "no text": bytes(range(256)),
+    "deep": b"[" * 100_000,
+}
+READ_BY = {
+    "losses.csv": ("compare", "report"),
+    "000.png": ("compare",),
+    "run.json": ("compare", "report", "evaluate", "sample"),
+}
+
+
+@pytest.mark.parametrize("junk", JUNK)
+@pytest.mark.parametrize(
+    ("name", "command"), [(name, each) for name, commands in READ_BY.items() for each in commands]
+)
+def test_a_damaged_file_is_named_with_status_1(tmp_path, capsys, name, command, junk):
+    folder = make_run(tmp_path / "run")
+    (folder / name).write_bytes(JUNK[junk])
+    status, line = failure(capsys, command, f"--from={folder}")
+    assert (status, f"{folder / name}" in line) == (1, True), line
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_a_missing_file_of_losses_too(tmp_path, capsys, command):
+    folder = make_run(tmp_path / "run")
+    (folder / "losses.csv").unlink()
+    status, line = failure(capsys, command, f"--from={folder}")
+    assert (status, f"{folder / 'losses.csv'}" in line) == (1, True)
+
+
+def test_a_report_without_any_whole_picture(tmp_path, capsys):
+    folder = make_run(tmp_path / "run", pictures=2)
+    for number in range(2):
+        (folder / f"{number:03d}.png").write_bytes(b"mine")
+    status, line = failure(capsys, "report", f"--from={folder}")
+    assert (status, f"{folder / '000.png'}" in line) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["compare", "report", "evaluate", "sample"])
+def test_a_folder_without_a_run_is_another_thing(tmp_path, capsys, command):
+    (tmp_path / "mine").mkdir()
+    status, _ = failure(capsys, command, f"--from={tmp_path / 'mine'}")
+    assert status == (2 if command in ("compare", "report") else 1)
+
+
+def test_damaged_evaluations_are_left_out_of_a_report(tmp_path, capsys):
+    folder = make_run(tmp_path / "run")
+    (folder / "quality.json").write_bytes(b"mine")
+    assert cli.main(["report", f"--from={folder}"]) == 0
+    assert f"warning: {folder / 'quality.json'} is not a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 20_000])
+def test_a_picture_that_was_cut_off(tmp_path: pathlib.Path, capsys, size):
+    folder = make_run(tmp_path / "run")
+    content = (folder / "001.png").read_bytes()
+    assert len(content) > size
+    (folder / "001.png").write_bytes(content[:size])
+    status, line = failure(capsys, "compare", f"--from={folder}")
+    assert (status, f"{folder / '001.png'}" in line) == (1, True)
+
+
+def test_losses_that_are_no_numbers(tmp_path, capsys):
+    folder = make_run(tmp_path / "run")
+    stream = np.random.RandomState(0)
+    for _ in range(20):
+        rows = stream.choice(list("0123456789.,-enaif\n"), 200)
+        (folder / "losses.csv").write_text("iteration,d_loss,g_loss\n" + "".join(rows) + "\n")
+        status, line = failure(capsys, "report", f"--from={folder}")
+        assert (status, f"{folder / 'losses.csv'}" in line) == (1, True), rows

@@ -1,0 +1,125 @@
+"""Worker: the work of a run in one session, to draw, to sample and to train a block.
+
+It writes no file and hears of no signal; what comes of its work is the chief's, `training.chief`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.dataset import NUM_CLASSES, DataSet
+from vanilla_gan.data.streams import PICTURES, stream_of
+from vanilla_gan.engines.engine import engine_of
+from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.engines.model import Model
+from vanilla_gan.engines.prefetch import prefetched
+from vanilla_gan.engines.stream import (
+    PICTURE_SAMPLES,
+    EpochSampleDraw,
+    PictureDraw,
+    StepsDraw,
+    Stream,
+)
+from vanilla_gan.errors import DivergedError
+from vanilla_gan.graph.system import Pictures
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
+
+# How long a block of iterations shall take: long enough that nothing around it counts, short
+# enough that a signal is answered at once.
+BLOCK_S = 0.25
+MAX_BLOCK = 200
+
+
+class Worker:
+    """Draws, samples and trains.
+
+    Attributes:
+      config: the settings, complete.
+      model: the graph with its session.
+      stream: what the graph is fed with; `stream.train` is the training split.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        model: Model,
+        train: DataSet,
+        random_stream: np.random.RandomState,
+    ) -> None:
+        """Makes a worker whose stream stands at its beginning; draws and trains nothing.
+
+        Args:
+          config: the settings, complete.
+          model: opened for these settings.
+          train: the training split; must draw its orders from `random_stream` too.
+          random_stream: seeded by the settings' seed.
+        """
+        system, z_dim = SYSTEMS[config.system], config.resolved_int("z_dim")
+        picture_noise = None
+        if system.draws.pictures is not Pictures.DRAWN:
+            apart = stream_of(config.resolved_int("seed"), PICTURES)
+            picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
+        self.config = config
+        self.model = model
+        self.stream = Stream(
+            system,
+            train,
+            random_stream,
+            batch_size=config.resolved_int("batch_size"),
+            z_dim=z_dim,
+            picture_noise=picture_noise,
+        )
+        self._engine = engine_of(model, train)
+        self._block = 1
+
+    def draws(
+        self, start: int
+    ) -> AbstractContextManager[Iterator[PictureDraw | EpochSampleDraw | StepsDraw]]:
+        """Draws from iteration `start`, before which the stream stands, to the end of the run.
+
+        Blocks grow to what takes about `BLOCK_S`. Draws ahead, in a thread that ends with the
+        block of the `with` statement.
+        """
+        draws = self.stream.draws(
+            start,
+            self.config.resolved_int("iters"),
+            sample_every=self.config.resolved_int("sample_every"),
+            checkpoint_every=self.config.checkpoint_every,
+            longest=lambda: self._block,
+        )
+        return prefetched(draws)
+
+    def sample(self, draw: PictureDraw | EpochSampleDraw) -> npt.NDArray[np.float32]:
+        """Returns what the generator makes of a draw, float32 [n, 784]: 16, 100 or 1 of them.
+
+        Raises:
+          DivergedError: a sample is not finite.
+        """
+        Z, classes = draw.Z, None
+        sample_class = self.config.sample_class
+        if sample_class == "all":
+            # A row a class, and down each column the same noise.
+            rows, cols = NUM_CLASSES, 10
+            Z, classes = np.tile(Z[:cols], (rows, 1)), np.repeat(np.arange(rows), cols)
+        elif sample_class is not None:
+            classes = np.full(len(Z), int(sample_class))
+        samples = self.model.sample(Z, classes)
+        if not np.isfinite(samples).all():
+            raise DivergedError(draw.it, f"iteration {draw.it}: the samples are not finite")
+        return samples
+
+    def train(self, draw: StepsDraw) -> LossBlock:
+        """Trains the iterations of a draw; returns their losses, which may not be finite."""
+        began_s = time.monotonic()
+        losses = self._engine.train(draw)
+        took_s = time.monotonic() - began_s
+        # At most doubled: the first blocks are slower than what follows.
+        fitting = int(len(draw.rows) * BLOCK_S / max(took_s, 1e-6))
+        self._block = max(1, min(fitting, 2 * self._block, MAX_BLOCK))
+        return losses

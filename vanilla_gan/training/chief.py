@@ -1,0 +1,66 @@
+"""Chief: what the one process has at hand that answers for a run, and hands down to its parts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TextIO
+
+from vanilla_gan.engines.stream import State
+from vanilla_gan.engines.worker import Worker
+from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.runfolder.checkpoint import Checkpoints, run_state
+from vanilla_gan.runfolder.losses_csv import Mark
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.training.signals import StopRequest
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chief:
+    """Answers for what a run leaves and says; its folder is locked.
+
+    Attributes:
+      record: what `run.json` says, the settings among it, complete.
+      worker: draws and trains.
+      checkpoints: the run's.
+      stop: whether a signal came.
+      stdout: where the published lines go.
+      inform: called with each line for the user.
+    """
+
+    record: RunRecord
+    worker: Worker
+    checkpoints: Checkpoints
+    stop: StopRequest
+    stdout: TextIO
+    inform: Callable[[str], None]
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings, complete."""
+        return self.record.config
+
+    def save(self, it: int, stream: State, mark: Mark) -> None:
+        """Saves a checkpoint: the variables as they are, and what belongs to them.
+
+        Args:
+          it: the iteration that comes next.
+          stream: the state of the worker's stream before it.
+          mark: where `losses.csv` ends there.
+
+        Raises:
+          OutputError: it could not be written.
+        """
+        state = run_state(stream, mark, rewinds=len(self.record.rewinds))
+        self.checkpoints.save(it, self.worker.model.save, state)
+
+    def stopped(self, it: int) -> StoppedBySignal:
+        """Returns the error of a run that a signal stopped before iteration `it`, saved."""
+        number = self.stop.signal_number
+        assert number is not None
+        return StoppedBySignal(
+            number,
+            f"stopped by signal {number} at iteration {it} of {self.config.iters}, saved; "
+            f"the same command continues it (./run.sh --out {self.config.out})",
+        )

@@ -1,0 +1,60 @@
+"""Saver: when a checkpoint is due, by the count or by the clock, and that it is a good one.
+
+By default checkpoints go by the clock: as often as costs under 1% of the time, at least once a
+minute. When a run saves and where it stops, it never matters for its numbers.
+"""
+
+from __future__ import annotations
+
+import time
+
+from vanilla_gan.engines.stream import State
+from vanilla_gan.errors import DivergedError
+from vanilla_gan.training.chief import Chief
+from vanilla_gan.training.recorder import Recorder
+
+MIN_CHECKPOINT_S = 10.0
+MAX_CHECKPOINT_S = 60.0
+
+
+class Saver:
+    """Saves checkpoints while a run trains.
+
+    Attributes:
+      saved_at: the iteration of the newest checkpoint, or the one that the run started from.
+    """
+
+    def __init__(self, chief: Chief, recorder: Recorder, start: int) -> None:
+        """Saves nothing yet; iteration `start` comes next."""
+        self._chief = chief
+        self._recorder = recorder
+        self._last_s = time.monotonic()
+        self._interval_s = MIN_CHECKPOINT_S
+        self.saved_at = start
+
+    def due(self, it: int) -> bool:
+        """Returns whether a checkpoint is due before iteration `it`; where the run ends, one is."""
+        config = self._chief.config
+        if it == config.iters:
+            return True
+        if config.checkpoint_every:
+            return it % config.checkpoint_every == 0
+        return time.monotonic() - self._last_s >= self._interval_s
+
+    def save(self, it: int, stream: State) -> None:
+        """Saves before iteration `it`, with the stream in this state.
+
+        Raises:
+          DivergedError: a weight is not finite; nothing is saved.
+          OutputError: it could not be written.
+        """
+        began_s = time.monotonic()
+        # A loss is fetched before its update: the update itself may have broken the weights.
+        broken = self._chief.worker.model.broken_variables()
+        if broken:
+            raise DivergedError(it, f"iteration {it}: {', '.join(broken)} not finite")
+        self._chief.save(it, stream, self._recorder.mark())
+        self.saved_at = it
+        self._last_s = time.monotonic()
+        cost_s = self._last_s - began_s
+        self._interval_s = min(MAX_CHECKPOINT_S, max(MIN_CHECKPOINT_S, 100 * cost_s))
