@@ -18,7 +18,7 @@ from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
-from vanilla_gan.runfolder.checkpoint import Checkpoints
+from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
 from vanilla_gan.runfolder.lock import run_lock
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.runfolder.out_folder import check_no_results, make_out_dir, move_aside
@@ -77,7 +77,8 @@ def train(
             if aside is not None:
                 inform(f"moved what was in {out_dir} to {aside}")
         with run_lock(out_dir):
-            remove_leftovers(out_dir)
+            for folder in (out_dir, out_dir / FOLDER):
+                remove_leftovers(folder)
             record = read_record(out_dir)
             if record is None:
                 check_no_results(out_dir, lacking=RUN_JSON)
