@@ -198,6 +198,8 @@ set_up() {
 main() {
   local root venv stamp log python extras
   local set_up_root set_up_python set_up_request set_up_sums set_up_extras
+  # The packages of the shell's Python must not stand before those of .venv, here or in children.
+  unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
   root=$(find_root) || die "cannot find the folder of $0"
   venv=$root/.venv
   stamp=$venv/set-up
@@ -210,9 +212,8 @@ main() {
     (($#)) || set -- -n auto --maxprocesses 4 --dist worksteal
     exec "$venv/bin/python" -m pytest "$@"
   fi
-  # The caller's folder must not lend its files as modules (Python 3.10 cannot keep it out).
-  export PYTHONSAFEPATH=1
-  exec "$venv/bin/python" -m vanilla_gan "$@"
+  # Nor must the caller's folder lend its files as modules.
+  exec "$venv/bin/python" -I -m vanilla_gan "$@"
 }
 
 # As a function: an update of this file while it runs does not reach a start under way.

@@ -46,7 +46,7 @@ def traced(config: RunConfig, iterations: int) -> list[tuple[str, str, float]]:
         }
         if loop.first is not None:
             feeds[loop.first] = 0
-        fetches = [loop.D_loss, loop.G_loss]
+        fetches = [*loop.scalars.values()]
         session.run(fetches, feeds)
         options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
         # A trace takes memory from between the tensors; until all have found new places, the

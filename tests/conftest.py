@@ -48,6 +48,22 @@ def offline_data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
+def twenty_images(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Returns a `--data_dir` with 20 images to train on; not to be written to."""
+    folder = tmp_path_factory.mktemp("twenty")
+    (folder / "mnist").mkdir()
+    grey = np.random.RandomState(3).randint(0, 256, (20, 28, 28))
+    for name, array in {
+        "train-images-idx3-ubyte": np.concatenate([np.zeros((5000, 28, 28)), grey]),
+        "train-labels-idx1-ubyte": np.arange(5020) % 10,
+        "t10k-images-idx3-ubyte": np.zeros((10, 28, 28)),
+        "t10k-labels-idx1-ubyte": np.arange(10),
+    }.items():
+        (folder / "mnist" / name).write_bytes(offline.idx(array))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def offline_weights(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Returns the npz file of the weights that the recorded offline runs began with."""
     path = tmp_path_factory.mktemp("offline_weights") / "seed0.npz"

@@ -50,11 +50,14 @@ case " $* " in
     [ -z "$PIP_FAILS" ] || {{ printf "%s\\n" "$PIP_FAILS"; exit 3; }}
     ;;
 *" -c import pip ") [ -e "${{0%/*}}/pip" ] ;;
-" -m vanilla_gan "* | " -m pytest "*)
+" -I -m vanilla_gan "* | " -m pytest "*)
+    isolated=
+    if [ "$1" = -I ]; then isolated=yes; shift; fi
     echo "$2" >>"$calls"
     shift 2
     echo "cwd $PWD"
-    echo "safe path ${{PYTHONSAFEPATH:-}}"
+    echo "isolated $isolated"
+    [ -z "${{PYTHONPATH+set}}${{PYTHONHOME+set}}" ] || echo "the shell's Python"
     (: >&9) 2>/dev/null && echo "holds the lock"
     for argument; do printf '<%s>\\n' "$argument"; done
     exit "${{STATUS:-0}}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import gzip
-import io
 import json
 import os
 import pathlib
@@ -17,9 +14,11 @@ import sys
 import numpy as np
 import pytest
 from offline import TRAIN_SIZE, VALIDATION_SIZE, data_files, read_losses
+from tables import CONFIGS, NEEDED, settings_of_all, wrong_words
 
 from vanilla_gan import __version__
 from vanilla_gan.cli import main as cli
+from vanilla_gan.declare import table_of
 from vanilla_gan.settings import ENGINES, RunConfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -65,73 +64,21 @@ def failing(capsys):
     return run
 
 
-@functools.cache
-def flag_kinds():
-    """Returns the kind of each flag of `train` by its help: int, float, bool, string or a|b|c."""
-    shown = io.StringIO()
-    with contextlib.redirect_stdout(shown):
-        assert cli.main(["--help"]) == 0
-    return dict(re.findall(r"^  --(\w+) (\S+)", shown.getvalue(), re.MULTILINE))
+@pytest.mark.parametrize(("command", "setting"), settings_of_all())
+def test_a_wrong_value(failing, elsewhere, command, setting):
+    table = table_of(CONFIGS[command])
+    needed = [f"--{table[name].flag}={word}" for name, word in NEEDED.get(command, {}).items()]
+    for value in wrong_words(setting):
+        forms = [[f"--{setting.flag}={value}"], [f"--{setting.flag}", value]]
+        for words in forms[: 1 if setting.kind is bool else 2]:
+            status, line = failing(command, *needed, *words)
+            assert status == 2
+            assert f"--{setting.flag}" in line
+            assert files_below(elsewhere) == []
 
 
-WRONG_FOR_KIND = {
-    "int": ["x", "", "1.5", "1e3", "ten", "-1", "nan"],
-    "float": ["x", "", "1,5", "nan", "inf", "-1"],
-    "bool": ["maybe", "2", ""],
-    "string": [],
-}
-WRONG_FOR_FLAG = {
-    **{
-        name: ["0", "-1000000"]
-        for name in (
-            "iters",
-            "epochs",
-            "batch_size",
-            "z_dim",
-            "h_dim",
-            "sample_every",
-            "log_every",
-            "keep_checkpoints",
-        )
-    },
-    "seed": ["4294967296", "-5"],
-    "learning_rate": ["0", "-0.001"],
-    "gpu_memory_fraction": ["0", "1.5"],
-    "adam_epsilon": ["0", "-1e-8"],
-    "label_smoothing": ["1", "2"],
-    "dropout_rate": ["1", "1.5"],
-    "device": ["", "tpu", "gpu:", "gpu:x", "gpu:-1", "GPU", "cpu:0"],
-    "out": [""],
-    "data_dir": [""],
-    "init_weights": [""],
-    "sample_class": ["10", "-1", "seven", ""],
-}
-
-
-def wrong_values():
-    for name, kind in flag_kinds().items():
-        of_kind = WRONG_FOR_KIND.get(kind, ["nonsense", "", kind.upper(), kind])
-        for value in dict.fromkeys([*of_kind, *WRONG_FOR_FLAG.get(name, [])]):
-            yield name, value
-
-
-@pytest.mark.parametrize(("name", "value"), list(wrong_values()))
-@pytest.mark.parametrize("form", ["joined", "apart"])
-def test_a_wrong_value(failing, elsewhere, name, value, form):
-    is_boolean = flag_kinds()[name] == "bool"
-    words = [f"--{name}={value}"] if form == "joined" or is_boolean else [f"--{name}", value]
-    status, line = failing(*words)
-    assert status == 2
-    assert f"--{name}" in line
-    assert files_below(elsewhere) == []
-
-
-def test_every_flag_has_a_wrong_value():
-    assert {name for name, _ in wrong_values()} == set(flag_kinds())
-
-
-def test_every_setting_is_a_flag_and_every_flag_a_setting():
-    assert set(flag_kinds()) == set(RunConfig().to_json())
+def test_every_flag_of_train_has_a_wrong_value():
+    assert all(wrong_words(setting) for setting in table_of(RunConfig).values())
 
 
 @pytest.mark.parametrize(
@@ -195,6 +142,13 @@ def test_help_imports_no_tensorflow():
         assert f"--{name} " in done.stdout
         if isinstance(default, str) and default:
             assert re.search(rf"--{name} .*\(default {re.escape(default)}\)", done.stdout)
+
+
+@pytest.mark.parametrize("command", CONFIGS)
+def test_the_flags_of_a_command_load_nothing_that_its_work_needs(command):
+    words = [sys.executable, "-X", "importtime", "-m", "vanilla_gan", command, "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "matplotlib", "scipy"} & imported(done.stderr)
 
 
 def test_wrong_usage_imports_no_tensorflow_and_leaves_one_line(elsewhere):

@@ -15,7 +15,8 @@ import pytest
 
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch
-from vanilla_gan.data.folder import find, load, load_entry, read_folder
+from vanilla_gan.data.finding import find
+from vanilla_gan.data.folder import load, load_entry, read_folder
 from vanilla_gan.errors import DataError, DownloadError
 
 TRAIN_SIZE = 5003
@@ -211,6 +212,62 @@ def test_downloads_what_is_missing_and_only_that(data_dir, tmp_path_factory, mon
     assert requests == [f"/{catalog.TRAIN_IMAGES}.gz", f"/{catalog.TEST_LABELS}.gz"]
     np.testing.assert_array_equal(raw.train_images, arrays()[0])
     assert raw.checksum == again.checksum
+
+
+# --- Names and folders of other programs.
+
+
+@pytest.mark.parametrize("folder", ["", "MNIST", "MNIST/raw", "fashion-mnist", "FashionMNIST/raw"])
+@pytest.mark.parametrize("dotted", [False, True])
+def test_files_are_found_where_other_programs_put_them(tmp_path, folder, dotted):
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for number, (name, content) in enumerate(contents().items()):
+        if dotted:
+            (tmp_path / folder / name.replace("-idx", ".idx")).write_bytes(content)
+        elif number % 2:
+            (tmp_path / folder / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+        else:
+            (tmp_path / folder / name).write_bytes(content)
+    said = []
+    raw = load_entry(entry(), tmp_path, fetch=never_fetch, inform=said.append)
+    np.testing.assert_array_equal(raw.train_images, arrays()[0])
+    assert len(said) == 4
+    assert all(line.startswith("found Strokes's ") for line in said)
+    # Nothing was copied or made for that.
+    assert not (tmp_path / "strokes").exists()
+
+
+def test_other_files_of_these_names_are_passed_over(tmp_path):
+    for folder, shift in (("", 1), ("mnist", 0)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for name, array in zip(catalog.FILE_NAMES, arrays(), strict=True):
+            (tmp_path / folder / name).write_bytes(idx((array + shift) % 10))
+    # As bytes, images of 0 and 255 are 0 and 5 then: not the entry's either.
+    said = []
+    with pytest.raises(DataError, match="lacks"):
+        load_entry(entry(), tmp_path, download=False, inform=said.append)
+    assert sum(line.startswith("passed over ") for line in said) == 6
+    assert sum(line.startswith("found ") for line in said) == 2
+
+
+def test_data_in_the_folder_of_another_set(data_dir, monkeypatch):
+    monkeypatch.setitem(catalog.CATALOG, "strokes", entry())
+    (data_dir / "strokes").rename(data_dir / "mnist")
+    said = []
+    load_entry(entry(), data_dir, fetch=never_fetch, inform=said.append)
+    assert [str(data_dir / "mnist") in line for line in said] == [True] * 4
+    with pytest.raises(DataError) as caught:
+        load("mnist", data_dir, download=False)
+    # It is somebody's data: nobody is told to delete them.
+    assert "is not the published file but Strokes's (--dataset strokes)" in str(caught.value)
+    assert "delete" not in str(caught.value)
+
+
+def test_a_failed_download_leaves_no_folder_and_names_every_file(tmp_path):
+    with pytest.raises(DownloadError) as caught:
+        load_entry(entry(), tmp_path / "new" / "data")
+    assert all(name in str(caught.value) for name in catalog.FILE_NAMES)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_stops_at_the_first_file_that_no_mirror_has(tmp_path, monkeypatch):

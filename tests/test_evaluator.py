@@ -13,8 +13,9 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.observers import evaluator
 from vanilla_gan.observers.evaluator import Evaluator
-from vanilla_gan.quality.evaluate import EvaluateConfig, evaluate
+from vanilla_gan.quality.evaluate import evaluate
 from vanilla_gan.quality.figures import Figures
+from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations

@@ -124,7 +124,7 @@ def test_temporary_names_are_never_the_same(tmp_path):
         (errno.ENOSPC, "free some space"),
         (errno.EROFS, "make it writable"),
         (errno.ENOENT, "put back what was removed"),
-        (errno.EIO, "free some space"),
+        (errno.EIO, "check the disk"),
     ],
 )
 def test_line_says_what_to_do(number, remedy):

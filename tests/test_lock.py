@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -122,3 +124,34 @@ def test_folder_that_moved_away_while_it_was_locked(tmp_path):
 def test_missing_folder(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write .*run\.lock"), run_lock(tmp_path / "gone"):
         pytest.fail("locked")
+
+
+def test_a_link_by_its_name_leads_nowhere(tmp_path):
+    """A folder that somebody sent: what the link names would be emptied."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    run = tmp_path / "run"
+    run.mkdir()
+    for link in (os.symlink, os.link):
+        link(victim, run / LOCK)
+        with pytest.raises(OutputError, match=r"cannot write .*run\.lock"), run_lock(run):
+            pytest.fail("locked through a link")
+        assert victim.read_text() == "precious"
+        (run / LOCK).unlink()
+    os.mkfifo(run / LOCK)
+    with pytest.raises(OutputError, match=r"cannot write .*run\.lock"), run_lock(run):
+        pytest.fail("locked a pipe")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_file_system_without_locks(tmp_path, monkeypatch, number):
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    said: list[str] = []
+    with run_lock(tmp_path, said.append):
+        assert (tmp_path / LOCK).exists()
+    assert len(said) == 1
+    assert "has no locks" in said[0]
+    assert os.listdir(tmp_path) == []

@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 from vanilla_gan.graph.losses import LOSSES
-from vanilla_gan.settings import LOSSES as NAMES
 
 tf1 = tf.compat.v1
 
@@ -50,12 +49,8 @@ def run(name, real, fake, *args):
         losses = LOSSES[name](real, fake, *args)
         gradients = tf1.gradients(losses.D_loss, [real, fake])
         gradients += tf1.gradients(losses.G_loss, fake)
-        names = [loss.op.name for loss in losses]
-        return session.run(list(losses)), session.run(gradients), names
-
-
-def test_every_loss_of_the_settings_is_there():
-    assert set(LOSSES) == set(NAMES)
+        names = [loss.op.name for loss in losses[:2]]
+        return session.run(list(losses[:2])), session.run(gradients), names
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -14,8 +14,10 @@ from vanilla_gan.engines.session import Device, check_precision, config_proto, o
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.graph.gan import owned_variables
-from vanilla_gan.graph.joint import gradients_of_separate_images
-from vanilla_gan.graph.step import forward
+from vanilla_gan.graph.objective import objective
+from vanilla_gan.graph.passes import Batch, forward
+from vanilla_gan.graph.separate_images import gradients_of_separate_images
+from vanilla_gan.graph.system import Simultaneous
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -142,12 +144,14 @@ def _gradients(name, precision):
         X, Z, y = (
             value if value is None else tf.constant(value, tf.float32) for value in (X, Z, y)
         )
-        step = forward(system, config, X, Z, y, tf.constant(3, tf.int64), reuse=False)
+        batch = Batch(X, Z, Z, y, tf.constant(3, tf.int64))
+        passes = forward(system, config, batch, reuse=False)
+        goal = objective(config, passes)
         theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
-        if system.separate_images:
-            by_D, by_G = gradients_of_separate_images(step, theta_D, theta_G)
+        if isinstance(system.update, Simultaneous):
+            by_D, by_G = gradients_of_separate_images(passes, goal, theta_D, theta_G)
         else:
-            by_D, by_G = tf.gradients(step.D_loss, theta_D), tf.gradients(step.G_loss, theta_G)
+            by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
         with open_session(graph, config, CPU) as opened:
             opened.run(tf.global_variables_initializer())
             # Nearly undecided, as it begins, the discriminator's losses pull against each other.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-import types
 from typing import Any
 
 import pytest
 
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.declare import Setting, table_of
+from vanilla_gan.errors import RunConflictError, UsageError
 from vanilla_gan.runfolder.record import RunRecord, continued_config, new_record, read_record
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.sealed_json import write_sealed
@@ -42,7 +42,7 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
         *("started", "trained", "rewinds", "sha256"),
     }
     assert written["format"] == 1
-    assert written["config"].keys() == {field.name for field in dataclasses.fields(RunConfig)}
+    assert written["config"].keys() == RunConfig().to_json().keys()
     assert written["config"]["seed"] == 5
     assert written["dataset"] == DATASET
     assert {"tensorflow", "numpy", "python"} <= written["versions"].keys()
@@ -137,7 +137,7 @@ def test_mutated_record_loads_exactly_or_ends_in_one_line(tmp_path, seed):
 
 
 def continued(record: RunRecord, **given: Any) -> RunConfig:
-    return continued_config(record, RunConfig(**given), given.keys())
+    return continued_config(record, RunConfig(**given))
 
 
 def test_what_is_not_given_is_taken_from_the_run():
@@ -185,8 +185,31 @@ def test_every_other_setting_tells_two_runs_apart():
         *("gif_frames", "gif_stride", "report", "tensorboard", "evaluate_every", "tune"),
     }
     record = make_record()
-    assert free < record.config.to_json().keys()
-    for name in record.config.to_json().keys() - free:
-        other = types.SimpleNamespace(**{"out": "out", name: "another value"})
-        with pytest.raises(RunConflictError, match=f"--{name} was .*, is another value;"):
-            continued_config(record, other, [name])
+    table = table_of(RunConfig)
+    assert free < table.keys()
+    for name, entry in table.items():
+        was = record.config.to_json()[name]
+        candidates = [*entry.choices, 50, 7, 0.125, True, False, "all", "cpu"]
+        given = {name: next(value for value in candidates if is_other(entry, was, value))}
+        if name in free:
+            assert getattr(continued(record, **given), name) == given[name]
+            continue
+        with pytest.raises(RunConflictError, match=f"--{name} was .*, is {given[name]};"):
+            continued(record, **given)
+
+
+def is_other(entry: Setting, was: object, value: object) -> bool:
+    """Says whether a setting takes a value, and whether it is not the run's."""
+    try:
+        entry.check(value)
+    except UsageError:
+        return False
+    # `auto` stands for the run's own data.
+    return value not in (was, "auto")
+
+
+def test_a_value_that_is_the_default_is_refused_like_any_other():
+    record = make_record(log_every=10)
+    with pytest.raises(RunConflictError, match="--log_every was 10, is 100;"):
+        continued(record, log_every=100)
+    assert continued(record).log_every == 10

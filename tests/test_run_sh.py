@@ -53,7 +53,15 @@ def test_first_start_sets_up_with_one_line_and_runs(clone: Clone) -> None:
     assert clone.calls() == ["venv", "pip .", "vanilla_gan"]
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("run.sh: setting up .venv")
-    assert done.stdout == f"cwd {clone.cwd}\nsafe path 1\n"
+    assert done.stdout == f"cwd {clone.cwd}\nisolated yes\n"
+
+
+@pytest.mark.parametrize("words", [(), ("test",)], ids=["program", "pytest"])
+def test_nothing_of_the_shells_python_gets_in(ready: Clone, words: tuple[str, ...]) -> None:
+    """A numpy of another Python there would end every start in a traceback."""
+    done = ready.start(*words, PYTHONPATH="/elsewhere", PYTHONHOME="/nowhere")
+    assert done.returncode == 0
+    assert "the shell's Python" not in done.stdout
 
 
 def test_second_start_installs_nothing_and_is_silent(ready: Clone) -> None:
@@ -65,7 +73,7 @@ def test_second_start_installs_nothing_and_is_silent(ready: Clone) -> None:
 def test_arguments_and_folder_are_the_callers(ready: Clone) -> None:
     arguments = ["train", "--out", "a  b", "", "*", "$HOME", "it's", 'a"b', "--", "-x\ny"]
     done = ready.start(*arguments)
-    expected = [f"cwd {ready.cwd}", "safe path 1", *(f"<{word}>" for word in arguments)]
+    expected = [f"cwd {ready.cwd}", "isolated yes", *(f"<{word}>" for word in arguments)]
     assert done.stdout == "\n".join(expected) + "\n"
 
 
@@ -159,11 +167,11 @@ def test_another_requested_python_makes_the_venv_anew(ready: Clone) -> None:
 def test_test_runs_pytest_here_with_its_extra(ready: Clone) -> None:
     done = ready.start("test", "-k", "a b")
     assert ready.calls() == ["pip .[test]", "pytest"]
-    assert done.stdout == f"cwd {ready.root}\nsafe path \n<-k>\n<a b>\n"
+    assert done.stdout == f"cwd {ready.root}\nisolated \n<-k>\n<a b>\n"
     ready.start()
     done = ready.start("test")
     assert ready.calls() == ["vanilla_gan", "pytest"]
-    assert done.stdout == f"cwd {ready.root}\nsafe path \n" + ON_SEVERAL_CORES
+    assert done.stdout == f"cwd {ready.root}\nisolated \n" + ON_SEVERAL_CORES
 
 
 def test_extras_outlive_a_change(ready: Clone) -> None:
@@ -180,7 +188,7 @@ def test_ci_runs_the_whole_suite(clone: Clone) -> None:
     shutil.copy(ROOT / ".ci" / "run", script)
     done = clone.start(script=script, STATUS="5")
     assert done.returncode == 5
-    assert done.stdout == f"cwd {clone.root}\nsafe path \n" + ON_SEVERAL_CORES
+    assert done.stdout == f"cwd {clone.root}\nisolated \n" + ON_SEVERAL_CORES
     assert clone.calls() == ["venv", "pip .[test]", "pytest"]
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import matplotlib.style
 import numpy as np
+import PIL.EpsImagePlugin
 import PIL.Image
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vanilla_gan.agreement.statistics import picture_statistics
+from vanilla_gan.drawing.animation import write_animation
 from vanilla_gan.drawing.grid import GridRenderer, grid_layout, save_grid
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import OutputError, RunConflictError
 
 
 def noise(n, seed=0):
@@ -136,3 +140,25 @@ def test_files_that_are_no_pictures(tmp_path, content):
         open_picture(path)
     assert str(caught.value).startswith(f"{path} cannot be read: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_picture_that_somebody_else_made(tmp_path, monkeypatch):
+    """An EPS starts Ghostscript, a pipe has no end, and a small file may hold a gigabyte."""
+    monkeypatch.setattr(PIL.EpsImagePlugin, "Ghostscript", lambda *_, **__: 1 / 0)
+    path = tmp_path / "000.png"
+    PIL.Image.new("L", (8, 8)).save(path, "eps")
+    with pytest.raises(RunConflictError, match=r"000\.png cannot be read"):
+        open_picture(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(RunConflictError, match=r"not a regular file"):
+        open_picture(path)
+    path.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", None)
+        PIL.Image.new("1", (16_000, 16_000)).save(path)
+    assert path.stat().st_size < 40_000
+    with pytest.raises(RunConflictError, match=r"16000x16000 px"):
+        open_picture(path)
+    with pytest.raises(OutputError, match=r"16000x16000 px"):
+        write_animation(tmp_path / "training.gif", [path])

@@ -29,9 +29,9 @@ def cross_entropy(logits: Any, label: float) -> Any:
 def with_labels(real: float, fake: float, generator: float) -> Patch:
     """Returns the patch that trains D and G towards other labels than 1, 0 and 1."""
 
-    def wrong(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> losses.Losses:
+    def wrong(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> losses.Objective:
         D_loss = cross_entropy(D_logit_real, real) + cross_entropy(D_logit_fake, fake)
-        return losses.Losses(D_loss, cross_entropy(D_logit_fake, generator))
+        return losses.Objective(D_loss, cross_entropy(D_logit_fake, generator))
 
     return lambda patch: patch.setitem(losses.LOSSES, "sigmoid_cross_entropy", wrong)
 

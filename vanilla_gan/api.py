@@ -33,8 +33,8 @@ class TrainedRun(NamedTuple):
 def train(config: RunConfig) -> TrainedRun:
     """Trains the run in `config.out`, as the command does: begins it, or continues it.
 
-    A run that is continued takes from itself every setting that has its default value in `config`.
-    The published lines go to `sys.stdout`, all others to `sys.stderr`: to the cell, in a notebook.
+    A run that is continued takes from itself every setting that `config` was not given. The
+    published lines go to `sys.stdout`, all others to `sys.stderr`: to the cell, in a notebook.
 
     Returns:
       Where the run stands then.
@@ -45,12 +45,7 @@ def train(config: RunConfig) -> TrainedRun:
 
     Side effects: those of `training.run.train`.
     """
-    given = {
-        field.name
-        for field in dataclasses.fields(config)
-        if getattr(config, field.name) != field.default
-    }
-    run.train(config, given)
+    run.train(config)
     _, checkpoint = find_checkpoint(config.out_dir)
     return TrainedRun(config.out_dir, checkpoint.iteration, checkpoint.folder)
 

@@ -1,201 +1,197 @@
-"""RunConfig: every setting of a run, validated, frozen, saved in `out/run.json`; no TensorFlow."""
+"""RunConfig: the table of a run's settings, recorded in `out/run.json`; no TensorFlow."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import pathlib
-import typing
 from typing import Any
 
 from vanilla_gan.data.streams import fresh_seed
+from vanilla_gan.declare import (
+    ABOVE_0,
+    PATH,
+    SEED,
+    Rule,
+    Settings,
+    at_least,
+    at_most,
+    bad_value,
+    setting,
+    table_of,
+)
 from vanilla_gan.errors import UsageError
+from vanilla_gan.graph import losses
 from vanilla_gan.systems import SYSTEMS
 
 DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
 INITS = ("xavier", "xavier_normal")
-LOSSES = ("sigmoid_cross_entropy", "log", "minimax")
+LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
 SAMPLE_CLASSES = (*"0123456789", "all")
-# Settings that come with a system, in the order of the flags.
-SYSTEM_SETTINGS = (
-    "iters",
-    "epochs",
-    "sample_every",
-    "batch_size",
-    "z_dim",
-    "h_dim",
-    "learning_rate",
-    "adam_epsilon",
-    "label_smoothing",
-    "dropout_rate",
-    "sample_class",
-)
-# Those of them that every system has, named by it or not.
+# Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
-_COUNTS = (
-    "iters",
-    "epochs",
-    "sample_every",
-    "log_every",
-    "gif_frames",
-    "gif_stride",
-    "keep_checkpoints",
-    "batch_size",
-    "z_dim",
-    "h_dim",
-)
-_COUNTS_OR_NONE = (
-    "intra_op_threads",
-    "inter_op_threads",
-    "checkpoint_every",
-    "max_rewinds",
-    "evaluate_every",
-)
+
 # Far more than fits any machine with the rest; TensorFlow fails in riddles beyond it.
-MAX_SIZE = 2**20
-MAX_SEED = 2**32 - 1
+SIZE = (at_least(1), at_most(2**20))
+_NAN, _INF = float("nan"), float("inf")
+_SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
+_MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
+_CLASS = Rule(
+    "a class, 0 to 9, or all", lambda value: value in SAMPLE_CLASSES, ("10", "-1", "x", "")
+)
+_DEVICE = Rule(
+    "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
+    lambda value: _parsed_device(value) is not None,
+    ("", "GPU", "gpu:", "gpu:x", "gpu:-1", "gpu:1.0", "gpu:\u00b2", "cpu:0", "gpu:0:1", "tpu"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig:
-    """The settings of one training run.
+class RunConfig(Settings):
+    """The settings of one training run; the flags of `train` have the same names.
 
-    The flags of `train` have the same names, and `cli/train.py` their one-line descriptions. Settings
-    that come with the system are None until `resolved()` has filled them in, and what follows from
-    the number of images until `counted()` has.
-
-    Attributes:
-      iters: iterations to train, one update of each network per iteration.
-      epochs: the same, counted in passes through the training images; `iters` follows from it.
-      system: which published program, a key of `SYSTEMS`.
-      loss: one of `LOSSES`.
-      init: how weights are initialised, one of `INITS`.
-      batch_size: images per update, the listing's `mb_size`.
-      z_dim: length of a noise vector.
-      h_dim: units of a hidden layer.
-      learning_rate: of both Adam optimizers.
-      adam_epsilon: added by both to the root of the second moment, above 0.
-      label_smoothing: how much less than 1 the discriminator shall say of real images, in [0, 1).
-      dropout_rate: share of a layer's values that training sets to 0, in [0, 1).
-      sample_class: the class that a conditional system's pictures show, `0` to `9`, or `all`.
-      dataset: one of `DATASETS`.
-      data_dir: folder that holds (or shall hold) `<dataset>/train-images-idx3-ubyte[.gz]`, ...
-      allow_unverified_data: accept IDX files whose checksum is not the published one.
-      out: folder of the results.
-      overwrite: move an earlier run in `out` aside, to `out.1`, and start anew.
-      checkpoint_every: iterations between two checkpoints; 0: by the clock, see `training.loop`.
-      keep_checkpoints: how many of the newest checkpoints stay.
-      on_nan: `stop`, or `rewind` to the last checkpoint with new noise when numbers diverge.
-      max_rewinds: how often a run may be rewound before it stops after all.
-      seed: decides every random draw, 0..2**32 - 1; None draws a fresh one.
-      sample_every: iterations between two pictures; an epoch in a system that counts in epochs.
-      log_every: iterations between two rows of `losses.csv`.
-      gif_frames: how many pictures `training.gif` shows.
-      gif_stride: it shows every so many-th picture.
-      report: keep `report.html` fresh.
-      tensorboard: write event files for TensorBoard.
-      evaluate_every: iterations between two evaluations, a multiple of `sample_every`; 0 for none.
-      init_weights: npz file with an array for each trainable variable, by name; None to draw them.
-      engine: `feed`, the published session loop; or `loop`, many iterations a `session.run`.
-      precision: `float32`, or `bfloat16` for the products, where the processor has it.
-      device: `auto`, `cpu`, `gpu` or `gpu:K`.
-      allow_growth: take GPU memory as it is needed instead of all at once.
-      gpu_memory_fraction: share of each GPU's memory to use, in (0, 1]; None leaves it open.
-      allow_soft_placement: run operations without a GPU kernel on the CPU.
-      log_device_placement: log each operation's device.
-      tune: before a new run begins, time numbers of threads and take the fastest.
-      intra_op_threads: threads within one operation; 0: see `engines.threads`.
-      inter_op_threads: operations that run at the same time; 0 lets TensorFlow choose.
+    Settings that come with the system are None until `resolved()` has filled them in, and what
+    follows from the number of images until `counted()` has.
     """
 
-    iters: int | None = None
-    epochs: int | None = None
-    system: str = "vanilla"
-    loss: str = "sigmoid_cross_entropy"
-    init: str = "xavier"
-    batch_size: int | None = None
-    z_dim: int | None = None
-    h_dim: int | None = None
-    learning_rate: float | None = None
-    adam_epsilon: float | None = None
-    label_smoothing: float | None = None
-    dropout_rate: float | None = None
-    sample_class: str | None = None
-    dataset: str = "auto"
-    data_dir: str = "data"
-    allow_unverified_data: bool = False
-    out: str = "out"
-    overwrite: bool = False
-    checkpoint_every: int = 0
-    keep_checkpoints: int = 3
-    on_nan: str = "stop"
-    max_rewinds: int = 3
-    seed: int | None = None
-    sample_every: int | None = None
-    log_every: int = 100
-    gif_frames: int = 11
-    gif_stride: int = 1
-    report: bool = False
-    tensorboard: bool = False
-    evaluate_every: int = 0
-    init_weights: str | None = None
-    engine: str = "loop"
-    precision: str = "float32"
-    device: str = "auto"
-    allow_growth: bool = True
-    gpu_memory_fraction: float | None = None
-    allow_soft_placement: bool = True
-    log_device_placement: bool = False
-    tune: bool = False
-    intra_op_threads: int = 0
-    inter_op_threads: int = 0
+    iters: int | None = setting(
+        None,
+        "iterations, one update of each network per iteration",
+        at_least(1),
+        effect="length",
+        group="What is trained",
+    )
+    epochs: int | None = setting(
+        None, "the same, in passes through the training images", at_least(1), effect="length"
+    )
+    system: str = setting("vanilla", "which published program to run", choices=tuple(SYSTEMS))
+    loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
+    init: str = setting(
+        "xavier",
+        "form of the xavier initialisation: uniform, or normal as in the repository",
+        choices=INITS,
+    )
+    batch_size: int | None = setting(None, "images per update", *SIZE)
+    z_dim: int | None = setting(None, "length of a noise vector", *SIZE)
+    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE)
+    learning_rate: float | None = setting(None, "of both Adam optimizers", ABOVE_0)
+    adam_epsilon: float | None = setting(
+        None, "added by both to the root of the second moment", ABOVE_0
+    )
+    label_smoothing: float | None = setting(
+        None, "how much less than 1 the discriminator shall say of real images", _SHARE
+    )
+    dropout_rate: float | None = setting(
+        None, "share of a layer's values that training sets to 0, in [0, 1)", _SHARE
+    )
+    seed: int | None = setting(
+        None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
+    )
+    init_weights: str | None = setting(
+        None, "npz file with an array for each variable, by name, to start from", PATH
+    )
 
-    def __post_init__(self) -> None:
-        """Checks every setting by itself; what only the machine can answer is checked later.
+    dataset: str = setting(
+        "auto",
+        "auto: MNIST, or the built-in digits where it cannot be had",
+        choices=DATASETS,
+        group="Data",
+    )
+    data_dir: str = setting(
+        "data",
+        "folder of the data sets; the default is $VANILLA_GAN_DATA if that is set",
+        PATH,
+        effect="data",
+    )
+    allow_unverified_data: bool = setting(
+        False, "accept your own IDX files in place of the published ones", effect="data"
+    )
 
-        Raises:
-          UsageError: naming the setting as its flag, the value, and what was expected.
-        """
-        for name in _COUNTS:
-            if getattr(self, name) is not None:
-                _check_at_least(1, name, getattr(self, name))
-        for name in _COUNTS_OR_NONE:
-            _check_at_least(0, name, getattr(self, name))
-        for name, choices in (
-            ("system", tuple(SYSTEMS)),
-            ("loss", LOSSES),
-            ("init", INITS),
-            ("dataset", DATASETS),
-            ("on_nan", ON_NAN),
-            ("engine", ENGINES),
-            ("precision", PRECISIONS),
-        ):
-            if getattr(self, name) not in choices:
-                raise _bad_value(name, getattr(self, name), f"one of {', '.join(choices)}")
-        for name in ("batch_size", "z_dim", "h_dim"):
-            if getattr(self, name) is not None and getattr(self, name) > MAX_SIZE:
-                raise _bad_value(name, getattr(self, name), f"at most {MAX_SIZE}")
-        if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
-            raise _bad_value("seed", self.seed, f"a whole number in 0..{MAX_SEED}")
-        for name in ("learning_rate", "adam_epsilon"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise _bad_value(name, value, "a number above 0")
-        if self.gpu_memory_fraction is not None and not 0 < self.gpu_memory_fraction <= 1:
-            raise _bad_value("gpu_memory_fraction", self.gpu_memory_fraction, "a number in (0, 1]")
-        for name in ("label_smoothing", "dropout_rate"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
-                raise _bad_value(name, value, "a number in [0, 1)")
-        if self.sample_class is not None and self.sample_class not in SAMPLE_CLASSES:
-            raise _bad_value("sample_class", self.sample_class, "a class, 0 to 9, or all")
-        parse_device(self.device)
-        for name in ("data_dir", "out", "init_weights"):
-            if getattr(self, name) == "":
-                raise _bad_value(name, "''", "a path")
+    out: str = setting(
+        "out",
+        "folder of the results; a run that stands there is continued",
+        PATH,
+        effect="keeping",
+        group="Results",
+    )
+    overwrite: bool = setting(
+        False, "move the run that stands in --out aside, to OUT.1, and start anew", effect="keeping"
+    )
+    sample_every: int | None = setting(
+        None, "iterations between two pictures; one epoch where none is named", at_least(1)
+    )
+    sample_class: str | None = setting(
+        None, "class that the pictures show, 0 to 9, or all: a row for each", _CLASS
+    )
+    log_every: int = setting(100, "iterations between two rows of losses.csv", at_least(1))
+    gif_frames: int = setting(
+        11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
+    )
+    gif_stride: int = setting(
+        1, "training.gif shows every so many-th picture", at_least(1), effect="keeping"
+    )
+    report: bool = setting(False, "keep report.html fresh while training", effect="keeping")
+    tensorboard: bool = setting(
+        False, "write event files for TensorBoard, into OUT/tensorboard", effect="keeping"
+    )
+    evaluate_every: int = setting(
+        0, "iterations between two evaluations of quality; 0: none", at_least(0), effect="keeping"
+    )
+    checkpoint_every: int = setting(
+        0, "iterations between two checkpoints; 0: 10 to 60 seconds", at_least(0), effect="keeping"
+    )
+    keep_checkpoints: int = setting(
+        3, "how many of the newest checkpoints to keep", at_least(1), effect="keeping"
+    )
+    on_nan: str = setting(
+        "stop",
+        "when a loss is not finite: stop, or go back and draw new noise",
+        choices=ON_NAN,
+        effect="rescue",
+    )
+    max_rewinds: int = setting(
+        3,
+        "how often --on_nan rewind may go back before the run stops",
+        at_least(0),
+        effect="rescue",
+    )
+
+    engine: str = setting(
+        "loop",
+        "many iterations per session.run, or the published loop of two",
+        choices=ENGINES,
+        group="How it is computed",
+    )
+    precision: str = setting(
+        "float32",
+        "of matrix products and convolutions; bfloat16 on CPUs that have it",
+        choices=PRECISIONS,
+    )
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", _DEVICE)
+    allow_growth: bool = setting(
+        True, "take GPU memory as it is needed, not all at once", effect="speed"
+    )
+    gpu_memory_fraction: float | None = setting(
+        None, "share of the GPU's memory to use, in (0, 1]", _MEMORY, effect="speed"
+    )
+    allow_soft_placement: bool = setting(True, "run operations that a GPU lacks on the CPU")
+    log_device_placement: bool = setting(
+        False, "log the device of each operation", effect="keeping"
+    )
+    tune: bool = setting(
+        False,
+        "before a new run begins, time numbers of threads and take the fastest",
+        effect="speed",
+    )
+    intra_op_threads: int = setting(
+        0, "threads within one operation; 0: from the number of cores", at_least(0)
+    )
+    inter_op_threads: int = setting(
+        0, "operations at the same time; 0: TensorFlow's choice", at_least(0)
+    )
 
     def resolved(self) -> RunConfig:
         """Returns these settings with the system's own ones filled in and a seed drawn.
@@ -204,7 +200,7 @@ class RunConfig:
           UsageError: for a setting that the system does not have.
         """
         defaults = SYSTEMS[self.system].defaults
-        for name in SYSTEM_SETTINGS:
+        for name in system_settings():
             if getattr(self, name) is not None and name not in (*defaults, *_COMMON):
                 takes = ", ".join(f"--{known}" for known in defaults)
                 raise UsageError(
@@ -222,7 +218,7 @@ class RunConfig:
             filled.pop("epochs", None)
         if self.seed is None:
             filled["seed"] = fresh_seed()
-        return dataclasses.replace(self, **filled)
+        return self.filled(filled)
 
     def counted(self, num_examples: int) -> RunConfig:
         """Returns these settings with `iters` and `sample_every` filled in from the epoch's length.
@@ -235,25 +231,22 @@ class RunConfig:
         """
         batch_size = self.resolved_int("batch_size")
         if batch_size > num_examples:
-            raise _bad_value(
+            raise bad_value(
                 "batch_size", batch_size, f"at most the number of training images, {num_examples}"
             )
         epoch = num_examples // batch_size
-        if SYSTEMS[self.system].short_batches:
+        if SYSTEMS[self.system].draws.short_batches:
             epoch = -(-num_examples // batch_size)
         filled: dict[str, Any] = {}
         if self.epochs is not None:
             filled["iters"] = self.epochs * epoch
         if self.sample_every is None:
             filled["sample_every"] = epoch
-        counted = dataclasses.replace(self, **filled)
+        counted = self.filled(filled)
         sample_every = counted.resolved_int("sample_every")
         if self.evaluate_every % sample_every:
-            raise _bad_value(
-                "evaluate_every",
-                self.evaluate_every,
-                f"a multiple of --sample_every, which is {sample_every}",
-            )
+            expected = f"a multiple of --sample_every, which is {sample_every}"
+            raise bad_value("evaluate_every", self.evaluate_every, expected)
         return counted
 
     def resolved_int(self, name: str) -> int:
@@ -261,10 +254,6 @@ class RunConfig:
         value = getattr(self, name)
         assert isinstance(value, int), f"{name} is not resolved"
         return value
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the settings by name, as `out/run.json` records them."""
-        return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, settings: object) -> RunConfig:
@@ -275,30 +264,32 @@ class RunConfig:
         """
         if not isinstance(settings, dict):
             raise ValueError("the settings are not an object")
-        kinds = typing.get_type_hints(cls)
-        # One that is missing came with a later version, and is left at its default.
-        unknown = sorted(settings.keys() - kinds.keys())
+        unknown = sorted(settings.keys() - table_of(cls).keys())
         if unknown:
             raise ValueError(f"unknown settings: {', '.join(unknown)}")
-        for name, value in settings.items():
-            # An int is not a bool here, but as good as a float.
-            kind = typing.get_args(kinds[name]) or (kinds[name],)
-            if type(value) not in kind and not (type(value) is int and float in kind):
-                raise ValueError(f"setting {name} is {value!r}")
         try:
             config = cls(**settings)
-            defaults = SYSTEMS[config.system].defaults
-            missing: dict[str, Any] = {
-                name: value for name, value in defaults.items() if name not in settings
-            }
-            return dataclasses.replace(config, **missing)
         except UsageError as error:
             raise ValueError(str(error)) from error
+        # One that is missing came with a later version: it is the system's, or left at its default.
+        defaults = SYSTEMS[config.system].defaults
+        return config.filled({name: defaults[name] for name in defaults.keys() - settings.keys()})
 
     @property
     def out_dir(self) -> pathlib.Path:
         """The folder of the results as a path."""
         return pathlib.Path(self.out)
+
+
+def system_settings() -> list[str]:
+    """Returns the names of the settings that come with a system, in the order of the table."""
+    names = {name for system in SYSTEMS.values() for name in system.defaults}
+    return [name for name in table_of(RunConfig) if name in names]
+
+
+def may_change(name: str) -> bool:
+    """Says whether a run may be continued with another value: no number of it depends on that."""
+    return table_of(RunConfig)[name].effect != "numbers"
 
 
 def default_data_dir() -> str:
@@ -307,23 +298,16 @@ def default_data_dir() -> str:
 
 
 def parse_device(device: str) -> tuple[str, int | None]:
-    """Returns `(kind, index)` of a `--device` value: kind `auto`, `cpu` or `gpu`.
+    """Returns `(kind, index)` of a device that `RunConfig` takes: kind `auto`, `cpu` or `gpu`."""
+    parsed = _parsed_device(device)
+    assert parsed is not None, f"{device!r} is no device"
+    return parsed
 
-    Raises:
-      UsageError: if it is none of `auto`, `cpu`, `gpu`, `gpu:K`.
-    """
+
+def _parsed_device(device: str) -> tuple[str, int | None] | None:
     kind, separator, index = device.partition(":")
     if kind in ("auto", "cpu", "gpu") and not separator:
         return kind, None
     if kind == "gpu" and index.isascii() and index.isdigit():
         return kind, int(index)
-    raise _bad_value("device", device, "auto, cpu, gpu or gpu:K with K = 0, 1, ...")
-
-
-def _check_at_least(least: int, name: str, value: int) -> None:
-    if value < least:
-        raise _bad_value(name, value, f"a whole number of at least {least}")
-
-
-def _bad_value(name: str, value: object, expected: str) -> UsageError:
-    return UsageError(f"--{name}={value}: expected {expected}")
+    return None

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from offline import train
 
-from vanilla_gan.generator.sample import SampleConfig, sample
+from vanilla_gan.generator.sample import sample
+from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.systems import SYSTEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -76,9 +76,10 @@ def test_variables_that_overflow_are_found_before_they_are_saved(tmp_path, comma
     weights["D_W1"] += 1e-3
     weights["D_W2"] += 1e22
     np.savez(tmp_path / "w.npz", **weights)
-    stopped = command(words(init_weights="w.npz"))
+    # What becomes of an infinite square later depends on the processor.
+    stopped = command(words(init_weights="w.npz", checkpoint_every=1))
     assert stopped.status == 1
-    assert "stopped at iteration 40: " in stopped.last_line
+    assert "stopped at iteration 1: " in stopped.last_line
     assert "D_W1/D_solver_1" in stopped.last_line
     assert " not finite; " in stopped.last_line
     assert checkpoints(tmp_path / "out") == [0]

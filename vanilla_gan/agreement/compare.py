@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import json
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.agreement.drift import MULTIPLE, drifts, within_rounding
 from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS, frame_samples, read_published_gif
 from vanilla_gan.agreement.recorded_losses import matching
+from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.statistics import NAMES, picture_statistics
 from vanilla_gan.agreement.verdicts import (
     LOSS_MARKS,
@@ -23,8 +26,16 @@ from vanilla_gan.agreement.verdicts import (
     judge_recorded,
     loss_means,
 )
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
-from vanilla_gan.errors import RunConflictError, UsageError
+from vanilla_gan.errors import (
+    DataError,
+    DeviceError,
+    DownloadError,
+    RunConflictError,
+    WeightsError,
+)
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
@@ -32,7 +43,6 @@ from vanilla_gan.runfolder.record import RunRecord, record_from
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
-FORMATS = ("text", "json")
 FORMAT = 1
 MEAN_LOSSES = ("D loss", "G loss")
 # Settings of the published programs that are not among a system's own.
@@ -42,31 +52,6 @@ _INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
 _PICTURES = 11
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CompareConfig:
-    """What to compare.
-
-    Attributes:
-      source: a run's folder; the flag `--from`.
-      published_gif: the post's own figure, a path or an address; None to leave it out.
-      format: one of `FORMATS`, what is printed.
-    """
-
-    source: str = "out"
-    published_gif: str | None = None
-    format: str = "text"
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is empty.
-        """
-        for flag, value in (("from", self.source), ("published_gif", self.published_gif)):
-            if value == "":
-                raise UsageError(f"--{flag}='': expected a path")
 
 
 class Fact(NamedTuple):
@@ -122,8 +107,16 @@ class Comparison(NamedTuple):
         return failed + sum(fact.passed is False for fact in self.facts)
 
 
-def compare(config: CompareConfig) -> Comparison:
+def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: None) -> Comparison:
     """Compares a run, finished or not, with what was published.
+
+    Where a run began as a recorded one and its losses are farther from the recorded ones than a
+    plain replica's, the run is trained again beside its twins, for as many iterations as that
+    takes: some seconds, up to a minute.
+
+    Args:
+      config: what to compare.
+      inform: called with a line before what takes a while.
 
     The post's own figure is read where it is asked for, and compared with the recorded runs too.
     Its verdicts do not count: its author's program drew the data in an older order.
@@ -145,7 +138,7 @@ def compare(config: CompareConfig) -> Comparison:
         )
     notes: list[str] = []
     facts, statistics = _picture_facts(pictures, record.config)
-    verdicts = _recorded_losses(record, rows, facts)
+    verdicts = _recorded_losses(config, record, rows, facts, notes, inform)
     published = _published(record, notes)
     if published is not None:
         found = _statistics(record.config, statistics, published, notes)
@@ -233,7 +226,14 @@ def _picture_facts(
     ], statistics
 
 
-def _recorded_losses(record: RunRecord, rows: LossRows, facts: list[Fact]) -> list[Verdict]:
+def _recorded_losses(
+    config: CompareConfig,
+    record: RunRecord,
+    rows: LossRows,
+    facts: list[Fact],
+    notes: list[str],
+    inform: Callable[[str], None],
+) -> list[Verdict]:
     """Returns the verdicts by the losses of a recorded run that began alike; adds to the facts."""
     what = "recorded losses"
     recorded = matching(record.config, record.dataset["checksum"], bool(record.rewinds))
@@ -244,13 +244,60 @@ def _recorded_losses(record: RunRecord, rows: LossRows, facts: list[Fact]) -> li
     if not len(shared):
         facts.append(Fact(what, None, f"{LOSSES} has none of the recorded iterations"))
         return []
-    return judge_recorded(
+    verdicts = judge_recorded(
         "difference of recorded losses",
         recorded.limits,
         shared,
         np.stack([rows.d_loss, rows.g_loss], axis=1)[ours],
         np.stack([recorded.d_loss, recorded.g_loss], axis=1)[theirs],
     )
+    if all(verdict.passed for verdict in verdicts):
+        return verdicts
+    inform("measuring what rounding does on this processor: up to 17 short runs")
+    try:
+        verdicts = within_rounding(verdicts, functools.partial(_drifts, config, record))
+    except (DataError, DownloadError, DeviceError, WeightsError) as error:
+        notes.append(f"what rounding does on this processor could not be measured: {error}")
+    else:
+        notes += _said_of_rounding(verdicts)
+    return verdicts
+
+
+def _drifts(config: CompareConfig, record: RunRecord, iters: int) -> Iterator[Floats]:
+    """Yields how far twins of the run are apart, see `drift.drifts`.
+
+    Raises:
+      DataError: the run's data are not where they were.
+      DownloadError, DeviceError, WeightsError: it cannot be trained here.
+    """
+    run = record.config
+    data_dir = config.data_dir or run.data_dir
+    source = read_data_sets(
+        record.dataset["name"],
+        data_dir,
+        unread(),
+        pixels=SYSTEMS[run.system].pixels(),
+        allow_unverified=True,
+    )
+    if source.checksum != record.dataset["checksum"]:
+        raise DataError(
+            f"{data_dir} holds other data than the run was trained on; give their --data_dir"
+        )
+    assert run.init_weights is not None
+    with np.load(run.init_weights, allow_pickle=False) as archive:
+        weights = {name: np.asarray(values, np.float32) for name, values in archive.items()}
+    yield from drifts(run, source.splits.train, weights, iters)
+
+
+def _said_of_rounding(verdicts: Sequence[Verdict]) -> list[str]:
+    """Returns a note on the last verdict that passes by what rounding does here, if one does."""
+    excused = [verdict for verdict in verdicts if verdict.rounding is not None and verdict.passed]
+    return [
+        "rounding takes runs that begin one unit in the last place apart this far on this "
+        f"processor: {verdict.rounding:.1e} at iteration {verdict.iteration}; a recorded run may "
+        f"be {MULTIPLE:.0f} times as far"
+        for verdict in excused[-1:]
+    ]
 
 
 def _published(record: RunRecord, notes: list[str]) -> PublishedRuns | None:

@@ -88,6 +88,7 @@ def matching(
     for each in candidates:
         wanted: dict[str, Any] = {name: getattr(each, name) for name in ("system", "loss", "seed")}
         wanted |= {name: getattr(each, name) for name in _DRAWS}
+        wanted["precision"] = "float32"
         different = [
             f"--{name} {getattr(config, name)} (recorded: {value})"
             for name, value in wanted.items()

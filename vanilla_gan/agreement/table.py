@@ -37,7 +37,8 @@ def _verdict(verdict: dict[str, Any]) -> str:
         verdict["what"],
         _shown(verdict["value"]),
         _range(verdict),
-        _WORDS[verdict["passed"]],
+        _WORDS[verdict["passed"]]
+        + (", by rounding here" if verdict["passed"] and verdict["rounding"] is not None else ""),
     )
 
 

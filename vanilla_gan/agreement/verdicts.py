@@ -27,8 +27,8 @@ import numpy.typing as npt
 from vanilla_gan.agreement.statistics import Spread, spread
 
 WIDEN = 2.0
-# How much farther than a plain replica a run may be from recorded losses: how rounding grows
-# depends on the processor.
+# How much farther than a plain replica a run may be from recorded losses before it is asked what
+# rounding does on this machine.
 ALLOWANCE = 10.0
 # Where losses are judged, and over how many iterations up to there: each thousand, and twice
 # before the first of them, where seeds differ least.
@@ -48,6 +48,7 @@ class Verdict(NamedTuple):
       iteration: where.
       value: of the run.
       low, high: between which it is expected, inclusive.
+      rounding: where it was asked for, what rounding alone does there on this machine, see `drift`.
     """
 
     what: str
@@ -55,6 +56,7 @@ class Verdict(NamedTuple):
     value: float
     low: float
     high: float
+    rounding: float | None = None
 
     @property
     def passed(self) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
-
+from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.cli.flags import Flags
+from vanilla_gan.cli.say import say
 
 SUMMARY = (
     "Says for a run whether it agrees with what was published: picture size and tile positions,\n"
@@ -16,28 +15,16 @@ SUMMARY = (
 
 def define() -> Flags:
     """Returns the flags of the command."""
-    f = Flags(object())
-    f.string("from", "folder of a run, finished or not", default="out")
-    f.string(
-        "published_gif",
-        "the post's own figure, a path or an address: its frames beside the run's pictures",
-        default=None,
-    )
-    f.enum("format", ("text", "json"), "what to print", default="text")
-    return f
+    return Flags(CompareConfig)
 
 
-def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
+def run(config: CompareConfig) -> None:
     """Compares, prints what was found, and fails where the run does; see `agreement.compare`."""
-    del given
-    from vanilla_gan.agreement.compare import CompareConfig, as_dict, as_text, compare
+    from vanilla_gan.agreement.compare import as_dict, as_text, compare
     from vanilla_gan.agreement.table import agreement_table
     from vanilla_gan.errors import DisagreementError
 
-    config = CompareConfig(
-        **{"source" if name == "from" else name: value for name, value in settings.items()}
-    )
-    found = compare(config)
+    found = compare(config, say)
     text = as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n"
     print(text, end="", flush=True)
     if found.failed:

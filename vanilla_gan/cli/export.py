@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import sys
-from collections.abc import Collection, Mapping
-from typing import Any
-
 from vanilla_gan.cli.flags import Flags
-
-
-@dataclasses.dataclass(frozen=True)
-class _Defaults:
-    """Defaults of the flags, by flag name; see `export.ExportConfig`."""
-
-    out: str | None = None
-    format: str = "saved_model"
-    signature: str | None = None
-    overwrite: bool = False
-
+from vanilla_gan.cli.say import say
+from vanilla_gan.generator.settings import ExportConfig
 
 SUMMARY = (
     "Exports a trained system: a SavedModel that any TensorFlow 2 loads, its weights by name for\n"
@@ -28,19 +14,11 @@ SUMMARY = (
 
 def define() -> Flags:
     """Returns the flags of the command."""
-    f = Flags(_Defaults())
-    f.string("from", "folder of a run, of one checkpoint in it, or a SavedModel", default="out")
-    f.string("out", "folder or file to write (default saved_model, weights.npz or generate.onnx)")
-    f.enum("format", ("saved_model", "npz", "onnx"), "onnx needs the extra [onnx]")
-    f.enum("signature", ("generate", "discriminate"), "which network an ONNX file holds")
-    f.boolean("overwrite", "replace what stands at --out")
-    return f
+    return Flags(ExportConfig)
 
 
-def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
-    """Exports; see `export.export`."""
-    del given
-    from vanilla_gan.generator.export import ExportConfig, export
+def run(config: ExportConfig) -> None:
+    """Exports; see `generator.export`."""
+    from vanilla_gan.generator.export import export
 
-    renamed = {"source" if name == "from" else name: value for name, value in settings.items()}
-    export(ExportConfig(**renamed), lambda line: print(line, file=sys.stderr, flush=True))
+    export(config, say)

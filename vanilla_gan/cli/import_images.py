@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Collection, Mapping
 from typing import Any
 
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.data.pictures.import_images import ImportConfig, import_images
-from vanilla_gan.data.pictures.picture import FITS
-from vanilla_gan.errors import UsageError
+from vanilla_gan.cli.say import say
+from vanilla_gan.data.pictures.settings import ImportConfig
 
 SUMMARY = (
     "Makes a data set from a folder of pictures: 28x28, grey, in the four files that train reads.\n"
@@ -20,28 +16,13 @@ SUMMARY = (
 
 def define() -> Flags:
     """Returns the flags of the command."""
-    f = Flags(ImportConfig)
-    f.string("from", "folder of pictures; may also be given as a plain word", default=None)
-    f.word("from", "DIR")
-    f.string("out", "folder to make: mnist or fashion_mnist in a --data_dir", default=None)
-    f.enum("fit", FITS, "whole picture and a margin, largest centred square, or both sides scaled")
-    f.boolean("invert", "turn black on white into white on black, as MNIST is")
-    f.integer("background", "grey value 0..255 behind and around pictures; black in the end")
-    f.number("test_share", "share of the pictures to test on, in (0, 1); 1/7 as in MNIST", None)
-    f.integer("seed", "of the order of the pictures, and so of the split")
-    f.boolean("repeat", "fill the validation split, the first 5000 images, with copies")
-    f.boolean("skip_bad", "leave out files that cannot be read")
-    return f
+    return Flags(ImportConfig)
 
 
-def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
+def run(config: ImportConfig) -> None:
     """Imports; see `data.pictures.import_images.import_images`."""
-    del given
-    for name, meaning in (("from", "the folder of pictures"), ("out", "the folder to make")):
-        if not settings[name]:
-            raise UsageError(f"--{name} is missing: give {meaning}")
-    said = {name: value for name, value in settings.items() if value is not None}
-    config = ImportConfig(source=said.pop("from"), **said)
+    from vanilla_gan.data.pictures.import_images import import_images
+
     with _Bar() as progress:
         import_images(config, progress.inform, progress)
 
@@ -62,9 +43,7 @@ class _Bar:
     def inform(self, line: str) -> None:
         """Prints a line on stderr, and takes the bar away before."""
         self.close()
-        # A closed terminal is no reason to give up the work.
-        with contextlib.suppress(OSError):
-            print(line, file=sys.stderr, flush=True)
+        say(line)
 
     def close(self) -> None:
         """Takes the bar off the terminal."""

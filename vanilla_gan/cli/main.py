@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import sys
@@ -11,7 +10,9 @@ from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.cli.commands import COMMANDS
+from vanilla_gan.cli.environment import check_temporary_folder, set_environment
 from vanilla_gan.cli.flags import nearest
+from vanilla_gan.cli.say import say
 from vanilla_gan.errors import UsageError, VanillaGanError
 
 _PROGRAM = "run.sh"
@@ -33,26 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _run(words)
     except VanillaGanError as error:
-        _say(f"{_PROGRAM}: {error}")
+        say(f"{_PROGRAM}: {error}")
         return error.exit_status
     except BrokenPipeError:
         # Whoever read the help or the like has seen enough. Python would complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:
-        _say(f"{_PROGRAM}: interrupted before the work began; nothing was changed")
+        say(f"{_PROGRAM}: interrupted before the work began; nothing was changed")
         return 130
     return 0
-
-
-def set_environment() -> None:
-    """Sets what TensorFlow reads in the environment, unless the user has; before it is loaded."""
-    # Its chatter about the processor is no news; its errors still come through.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
-    # device that anything makes in it, which is one for folding constants while a graph is built,
-    # with as many threads as there are cores: --intra_op_threads would mean nothing.
-    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 
 
 def _run(words: list[str]) -> None:
@@ -68,17 +59,14 @@ def _run(words: list[str]) -> None:
     if _HELP.intersection(words):
         print(_help(name, command), flush=True)
         return
+    flags = command.define()
     try:
-        settings, given = command.define().parse(words)
+        given = flags.parse(words)
     except UsageError as error:
         raise UsageError(f"{error}; see {_PROGRAM} {name} --help") from error
-    command.run(settings, given)
-
-
-def _say(line: str) -> None:
-    # The terminal may be gone; the exit status still tells.
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+    config = flags.config(**given)
+    check_temporary_folder()
+    command.run(config)
 
 
 def _help(name: str, command: Any) -> str:

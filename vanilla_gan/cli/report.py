@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Collection, Mapping
-from typing import Any
-
 from vanilla_gan.cli.flags import Flags
+from vanilla_gan.cli.say import say
+from vanilla_gan.report.settings import ReportConfig
 
 SUMMARY = (
     "Writes one HTML page of a run: its pictures, losses, quality and settings. The page needs\n"
@@ -16,23 +14,11 @@ SUMMARY = (
 
 def define() -> Flags:
     """Returns the flags of the command."""
-    f = Flags(object())
-    f.string("from", "folder of the run", default="out")
-    f.string("out", "file to write (default report.html in the run's folder)", default=None)
-    f.string(
-        "published_gif",
-        "the post's training.gif, a path or an address, to show beside",
-        default=None,
-    )
-    return f
+    return Flags(ReportConfig)
 
 
-def run(settings: Mapping[str, Any], given: Collection[str]) -> None:
+def run(config: ReportConfig) -> None:
     """Writes the page; see `report.report`."""
-    del given
-    from vanilla_gan.report.report import ReportConfig, write_report
+    from vanilla_gan.report.report import write_report
 
-    config = ReportConfig(
-        source=settings["from"], out=settings["out"], published_gif=settings["published_gif"]
-    )
-    write_report(config, lambda line: print(line, file=sys.stderr, flush=True))
+    write_report(config, say)

@@ -62,6 +62,10 @@ class DataSet:
         self._index_in_epoch = 0
         self._epochs_completed = 0
 
+    def anew(self, random_stream: np.random.RandomState) -> DataSet:
+        """Returns the same images at the start of their first epoch, drawn from another stream."""
+        return DataSet(self.images, self.labels, random_stream, self._pixels)
+
     @property
     def num_examples(self) -> int:
         """The number of images."""

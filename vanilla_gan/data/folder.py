@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy.typing as npt
 from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
+from vanilla_gan.data.finding import find, find_elsewhere, owner
 from vanilla_gan.data.idx import IdxFile, read_images, read_labels
-from vanilla_gan.errors import DataError
+from vanilla_gan.errors import DataError, DownloadError
 
 IMAGE_SHAPE = (28, 28)
 
@@ -48,10 +50,15 @@ def load(
     *,
     allow_unverified: bool = False,
     download: bool = True,
+    inform: Callable[[str], None] = lambda line: None,
 ) -> RawData:
     """Loads a data set of the catalog from `<data_dir>/<name>/`; see `load_entry`."""
     return load_entry(
-        catalog.CATALOG[name], data_dir, allow_unverified=allow_unverified, download=download
+        catalog.CATALOG[name],
+        data_dir,
+        allow_unverified=allow_unverified,
+        download=download,
+        inform=inform,
     )
 
 
@@ -62,8 +69,9 @@ def load_entry(
     allow_unverified: bool = False,
     download: bool = True,
     fetch: Callable[..., Any] = fetch_file,
+    inform: Callable[[str], None] = lambda line: None,
 ) -> RawData:
-    """Loads `entry` from its folder, and downloads what is missing there.
+    """Loads `entry` from its folder, finds what is missing in others, and downloads the rest.
 
     Args:
       entry: the data set.
@@ -72,36 +80,72 @@ def load_entry(
         folder of somebody's own images is not to be completed with files of another data set.
       download: whether missing files may be downloaded.
       fetch: called as `download.fetch` for each missing file.
+      inform: called with a line for each file that stands elsewhere.
 
     Raises:
       DataError: a file is missing, damaged, or not the one of the entry.
       DownloadError: a file is missing, and could not be downloaded or stored.
     """
     folder = pathlib.Path(data_dir, entry.name)
-    if download and not allow_unverified:
-        for file in entry.files:
-            if find(folder, file.name) is None:
-                fetch(file.name, folder, mirrors=entry.mirrors, sha256=file.sha256, size=file.size)
-    sums = None if allow_unverified else {file.name: file.sha256 for file in entry.files}
-    return read_folder(folder, sha256=sums)
+    if allow_unverified:
+        return read_folder(folder)
+    sums = {file.name: file.sha256 for file in entry.files}
+    paths = {name: path for name in sums if (path := find(folder, name)) is not None}
+    if len(paths) < len(sums):
+        paths = {**find_elsewhere(entry, pathlib.Path(data_dir), inform), **paths}
+    missing = [file for file in entry.files if file.name not in paths]
+    if missing and download:
+        with _no_empty_folders(folder):
+            for number, file in enumerate(missing):
+                try:
+                    paths[file.name] = fetch(
+                        file.name, folder, mirrors=entry.mirrors, sha256=file.sha256, size=file.size
+                    )
+                except DownloadError as error:
+                    raise _with_the_others(error, missing[number + 1 :]) from error
+    return read_files(folder, paths, sha256=sums)
 
 
-def find(folder: str | os.PathLike[str], name: str) -> pathlib.Path | None:
-    """Returns where `name` stands in `folder`, plain before gzipped; None if it does not."""
-    for candidate in (name, f"{name}.gz"):
-        path = pathlib.Path(folder, candidate)
-        if os.path.exists(path):
-            return path
-    return None
+@contextlib.contextmanager
+def _no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
+    """Removes the folders that the block made, should it fail and leave them empty."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except DownloadError:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -> DownloadError:
+    """Returns the error with the files that have not been tried: one trip shall do for all."""
+    if not others:
+        return error
+    names = ", ".join(f"{file.name}.gz" for file in others)
+    return DownloadError(f"{error}; {names} are missing there too")
 
 
 def read_folder(
     folder: str | os.PathLike[str], *, sha256: Mapping[str, str] | None = None
 ) -> RawData:
+    """Reads the four files of a data set from one folder; see `read_files`."""
+    paths = {name: path for name in catalog.FILE_NAMES if (path := find(folder, name)) is not None}
+    return read_files(folder, paths, sha256=sha256)
+
+
+def read_files(
+    folder: str | os.PathLike[str],
+    paths: Mapping[str, pathlib.Path],
+    *,
+    sha256: Mapping[str, str] | None = None,
+) -> RawData:
     """Reads the four files of a data set, at the same time: gzip and SHA-256 release the GIL.
 
     Args:
-      folder: where they stand, each of them plain or gzipped.
+      folder: where they should stand.
+      paths: where they do, each of them plain or gzipped.
       sha256: for each file's name the sum that its decompressed bytes must have; None for data
         that no catalog knows.
 
@@ -109,7 +153,7 @@ def read_folder(
       DataError: a file is missing or damaged or has another sum; images are not 28x28; there are
         not as many labels as images; or too few images are left after the validation split.
     """
-    paths = _find_all(folder)
+    _check_all_there(folder, paths)
     readers: dict[str, Callable[[pathlib.Path], IdxFile]] = {
         catalog.TRAIN_IMAGES: read_images,
         catalog.TRAIN_LABELS: read_labels,
@@ -146,29 +190,21 @@ def read_folder(
     )
 
 
-def _find_all(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
-    """Returns where each of the four files stands.
-
-    Raises:
-      DataError: some do not; the line has all of them.
-    """
-    paths = {}
-    missing = []
-    for name in catalog.FILE_NAMES:
-        path = find(folder, name)
-        if path is None:
-            missing.append(name)
-        else:
-            paths[name] = path
+def _check_all_there(folder: str | os.PathLike[str], paths: Mapping[str, pathlib.Path]) -> None:
+    missing = [name for name in catalog.FILE_NAMES if name not in paths]
     if missing:
         raise DataError(
             f"{os.fspath(folder)} lacks {', '.join(missing)}; expected each of them there, plain "
             "or with .gz; put them there, or name another folder with --data_dir"
         )
-    return paths
 
 
 def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
+    if got != expected and (other := owner(got)):
+        raise DataError(
+            f"{path} is not the published file but {other}; move it to a folder of that name, or "
+            "name another folder with --data_dir"
+        )
     if got != expected:
         raise DataError(
             f"{path} is not the published file: expected SHA-256 {expected} of the decompressed "

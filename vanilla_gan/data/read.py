@@ -60,7 +60,7 @@ def read_data_sets(
     if dataset == "auto":
         name = "mnist"
         try:
-            raw = folder.load(name, data_dir, allow_unverified=allow_unverified)
+            raw = folder.load(name, data_dir, allow_unverified=allow_unverified, inform=inform)
         except DownloadError as error:
             name = "digits"
             inform(_FALLBACK.format(error=error))
@@ -68,7 +68,7 @@ def read_data_sets(
     elif dataset == "digits":
         raw = _digits(data_dir, inform)
     else:
-        raw = folder.load(name, data_dir, allow_unverified=allow_unverified)
+        raw = folder.load(name, data_dir, allow_unverified=allow_unverified, inform=inform)
     splits = split(
         raw.train_images, raw.train_labels, raw.test_images, raw.test_labels, random_stream, pixels
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import PIL.Image
 
+from vanilla_gan.drawing.picture_file import open_png
 from vanilla_gan.errors import OutputError
 from vanilla_gan.runfolder.names import TRAINING_GIF
 from vanilla_gan.runfolder.pictures import numbered_pictures
@@ -70,7 +71,7 @@ def write_animation(path: pathlib.Path, pictures: Sequence[pathlib.Path]) -> Non
 def _frames(pictures: Sequence[pathlib.Path]) -> Iterator[PIL.Image.Image]:
     for path in pictures:
         try:
-            with PIL.Image.open(path) as picture:
+            with open_png(path) as picture:
                 yield picture.convert("L")
         except (OSError, SyntaxError, ValueError) as error:
             # Pillow tells of some damages by other errors than its own.

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import functools
 import os
-import pathlib
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 
 from vanilla_gan.drawing.grid import grid_layout
+from vanilla_gan.drawing.picture_file import open_png
 from vanilla_gan.errors import DamagedRunError
 
 _SIDE = 28  # px of a sample
@@ -37,10 +36,10 @@ def open_picture(path: str | os.PathLike[str]) -> Pixels:
       DamagedRunError: the file is missing, or not a picture.
     """
     try:
-        with PIL.Image.open(pathlib.Path(path)) as picture:
+        with open_png(path) as picture:
             return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged or no picture"
+    except (OSError, ValueError, SyntaxError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DamagedRunError(
             f"{os.fspath(path)} cannot be read: {reason}; expected a picture of a run"
         ) from error

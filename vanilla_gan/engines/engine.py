@@ -16,7 +16,7 @@ class Engine(Protocol):
     """What trains a block of iterations in the session."""
 
     def train(self, steps: StepsDraw) -> LossBlock:
-        """Trains the iterations of `steps` and returns their losses."""
+        """Trains the iterations of `steps` and returns their scalars."""
 
 
 def engine_of(model: Model, train: DataSet) -> Engine:

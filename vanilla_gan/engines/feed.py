@@ -1,4 +1,4 @@
-"""`--engine feed`: the published session loop, two `session.run` an iteration; one if joint."""
+"""`--engine feed`: the published session loop, a `session.run` for each step of an iteration."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.graph.gan import Gan
+from vanilla_gan.graph.update import uses
 
 
 class FeedEngine:
@@ -20,33 +21,31 @@ class FeedEngine:
         self._session = session
         self._gan = gan
         self._train = train
+        placeholders = [p for p in (gan.X, gan.Z, gan.y, gan.iteration) if p is not None]
+        self._feeds = [
+            [p for p in placeholders if uses(step.scalars.values(), p)] for step in gan.steps
+        ]
 
     def train(self, steps: StepsDraw) -> LossBlock:
         """Trains the iterations of `steps`; updates the session's variables.
 
         Returns:
-          The losses of each iteration.
+          The scalars of each iteration.
         """
         sess, gan = self._session, self._gan
-        D_loss, G_loss = np.empty((2, len(steps.rows)), np.float32)
+        count = len(steps.rows)
+        scalars = {name: np.empty(count, np.float32) for step in gan.steps for name in step.scalars}
 
         for k, rows in enumerate(steps.rows):
             X_mb, y_mb = self._train.examples(rows)
-            y = {} if gan.y is None else {gan.y: y_mb}
-
-            if gan.joint_updates:
-                it = {} if gan.iteration is None else {gan.iteration: steps.first + k}
-                _, _, D_loss[k], G_loss[k] = sess.run(
-                    [gan.D_solver, gan.G_solver, gan.D_loss, gan.G_loss],
-                    feed_dict={gan.X: X_mb, gan.Z: steps.Z_D[k], **y, **it},
+            mb = {gan.X: X_mb, gan.y: y_mb, gan.iteration: steps.first + k}
+            for step, feeds in zip(gan.steps, self._feeds, strict=True):
+                mb[gan.Z] = getattr(steps, step.noise)[k]
+                *_, curr = sess.run(
+                    [*step.solvers.values(), step.scalars],
+                    feed_dict={placeholder: mb[placeholder] for placeholder in feeds},
                 )
-                continue
+                for name, value in curr.items():
+                    scalars[name][k] = value
 
-            _, D_loss[k] = sess.run(
-                [gan.D_solver, gan.D_loss], feed_dict={gan.X: X_mb, gan.Z: steps.Z_D[k], **y}
-            )
-            _, G_loss[k] = sess.run(
-                [gan.G_solver, gan.G_loss], feed_dict={gan.Z: steps.Z_G[k], **y}
-            )
-
-        return LossBlock(steps.first, D_loss, G_loss)
+        return LossBlock(steps.first, scalars)

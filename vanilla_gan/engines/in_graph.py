@@ -13,7 +13,7 @@ from vanilla_gan.graph.loop import LoopGraph
 
 
 class LoopEngine:
-    """Trains by running the in-graph loop; only row numbers, noise and losses cross the border."""
+    """Trains by running the in-graph loop; only row numbers, noise and scalars cross the border."""
 
     def __init__(self, session: Any, loop: LoopGraph, train: DataSet) -> None:
         """Makes an engine that trains in `session`; copies the images of `train` to its device."""
@@ -25,18 +25,19 @@ class LoopEngine:
         noise = [loop.Z_D] if self._shared_noise else [loop.Z_D, loop.Z_G]
         self._feeds_first = loop.first is not None
         first = [loop.first] if self._feeds_first else []
+        self._names = [*loop.scalars]
         # Resolves fetches and feeds once, not once a block.
         self._run = session.make_callable(
-            [loop.D_loss, loop.G_loss], feed_list=[loop.rows, *noise, *first]
+            [*loop.scalars.values()], feed_list=[loop.rows, *noise, *first]
         )
 
     def train(self, steps: StepsDraw) -> LossBlock:
         """Trains the iterations of `steps`; updates the session's variables.
 
         Returns:
-          The losses of each iteration.
+          The scalars of each iteration.
         """
         noise = [steps.Z_D] if self._shared_noise else [steps.Z_D, steps.Z_G]
         first = [np.int64(steps.first)] if self._feeds_first else []
-        D_loss, G_loss = self._run(steps.rows.astype(np.int32), *noise, *first)
-        return LossBlock(steps.first, D_loss, G_loss)
+        values = self._run(steps.rows.astype(np.int32), *noise, *first)
+        return LossBlock(steps.first, dict(zip(self._names, values, strict=True)))

@@ -1,7 +1,8 @@
-"""The losses that come back from a block of iterations, and whether they are still numbers."""
+"""The losses and other scalars of a block of iterations, and how far the losses are numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,16 +10,26 @@ import numpy.typing as npt
 
 
 class LossBlock(NamedTuple):
-    """The losses of consecutive iterations, each fetched before that iteration's update.
+    """The scalars of consecutive iterations, each fetched before the update that comes of it.
 
     Attributes:
       first: the first iteration.
-      D_loss, G_loss: float32 [k], for iterations `first .. first + k - 1`.
+      scalars: float32 [k] by name, for iterations `first .. first + k - 1`: `D_loss`, `G_loss`, and
+        what else the objective watches.
     """
 
     first: int
-    D_loss: npt.NDArray[np.float32]
-    G_loss: npt.NDArray[np.float32]
+    scalars: Mapping[str, npt.NDArray[np.float32]]
+
+    @property
+    def D_loss(self) -> npt.NDArray[np.float32]:
+        """What D_solver minimised, float32 [k]."""
+        return self.scalars["D_loss"]
+
+    @property
+    def G_loss(self) -> npt.NDArray[np.float32]:
+        """What G_solver minimised, float32 [k]."""
+        return self.scalars["G_loss"]
 
     def finite_rows(self) -> int:
         """Returns how many iterations come before the first loss that is NaN or inf."""
@@ -27,4 +38,4 @@ class LossBlock(NamedTuple):
 
     def cut(self, rows: int) -> LossBlock:
         """Returns the first `rows` iterations."""
-        return LossBlock(self.first, self.D_loss[:rows], self.G_loss[:rows])
+        return LossBlock(self.first, {name: of[:rows] for name, of in self.scalars.items()})

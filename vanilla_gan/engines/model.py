@@ -24,6 +24,7 @@ from vanilla_gan.graph.summaries import Summaries, build_summaries
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.systems import SYSTEMS
 
 
@@ -102,8 +103,9 @@ class Model:
           CheckpointError: the file does not hold the variables of this graph.
         """
         try:
-            self._saver.restore(self.session, prefix)
-        except (tf.errors.OpError, ValueError) as error:
+            with plain_path(prefix) as plain:
+                self._saver.restore(self.session, plain)
+        except (tf.errors.OpError, ValueError, OSError) as error:
             raise CheckpointError(
                 f"{os.path.dirname(prefix)} cannot be restored: {_reason(error)}; it was written "
                 "by another version of this program; continue the run with that one, or choose "

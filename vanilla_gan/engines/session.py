@@ -94,7 +94,7 @@ def config_proto(config: RunConfig, device: Device) -> Any:
     A run on the CPU hides the GPUs from its session, so that it takes no memory on them. With
     `--precision bfloat16` TensorFlow's own mixed precision rewrites the graph: products and
     convolutions take and give bfloat16 and add up in float32, variables and both Adams stay
-    float32. The layers of a system with two modes do so themselves in training.
+    float32. Layers that are given a training pass do so themselves.
     """
     on_cpu = device.name.startswith("/CPU")
     proto = tf.ConfigProto(

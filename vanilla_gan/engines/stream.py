@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.data.streams import begin_again
-from vanilla_gan.graph.system import System
+from vanilla_gan.data.streams import PICTURES, begin_again, seeded
+from vanilla_gan.graph.system import Pictures, System
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
 
 PICTURE_SAMPLES = 16
 MAX_BLOCK_BYTES = 1 << 24
@@ -120,18 +122,19 @@ class Stream:
           that one is drawn at `last` too if it is due there.
         """
         fit = max(1, MAX_BLOCK_BYTES // (8 * self._batch_size * self._z_dim))
+        pictures = self._system.draws.pictures
         it = first
         while True:
-            if self._system.epoch_samples and it > 0 and it % sample_every == 0:
+            if self._system.draws.epoch_samples and it > 0 and it % sample_every == 0:
                 yield EpochSampleDraw(it, self._sample_Z(1))
-            if it >= last and not self._system.last_picture:
+            if it >= last and pictures is not Pictures.FIXED_AND_LAST:
                 return
             if it % sample_every == 0:
                 yield PictureDraw(it, self._next_picture_noise())
             if it >= last:
                 return
             ends = [last, it + min(fit, longest()), _next_multiple(it, sample_every)]
-            if self._system.short_batches:
+            if self._system.draws.short_batches:
                 # Either whole batches, or one alone: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
             if checkpoint_every:
@@ -145,8 +148,8 @@ class Stream:
         shape = (count, len(batch), self._z_dim)
         rows = np.empty(shape[:2], np.intp)
         Z_D = np.empty(shape, np.float32)
-        Z_G = Z_D if self._system.shared_noise else np.empty(shape, np.float32)
-        a_step = 1 if self._system.shared_noise else 2
+        Z_G = Z_D if self._system.update.shared_noise else np.empty(shape, np.float32)
+        a_step = 1 if self._system.update.shared_noise else 2
         piece = max(1, MAX_PIECE_BYTES // (8 * a_step * len(batch) * self._z_dim))
         done = 0
         while done < count:
@@ -167,7 +170,7 @@ class Stream:
         return StepsDraw(first, rows, Z_D, Z_G, self.state())
 
     def _next_rows(self) -> npt.NDArray[np.intp]:
-        return self.train.next_indices(self._batch_size, short=self._system.short_batches)
+        return self.train.next_indices(self._batch_size, short=self._system.draws.short_batches)
 
     def _next_picture_noise(self) -> npt.NDArray[np.float32]:
         if self._picture_noise is not None:
@@ -214,6 +217,30 @@ class Stream:
             }
         )
         self.train.restore(state)
+
+
+def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.RandomState) -> Stream:
+    """Returns the stream of a run at its beginning.
+
+    Args:
+      config: the settings, complete.
+      train: the training split, which draws its orders from `random_stream` too.
+      random_stream: seeded with the run's seed.
+    """
+    system = SYSTEMS[config.system]
+    z_dim = config.resolved_int("z_dim")
+    picture_noise = None
+    if system.draws.pictures is not Pictures.DRAWN:
+        apart = seeded(config.resolved_int("seed"), PICTURES)
+        picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
+    return Stream(
+        system,
+        train,
+        random_stream,
+        batch_size=config.resolved_int("batch_size"),
+        z_dim=z_dim,
+        picture_noise=picture_noise,
+    )
 
 
 def _next_multiple(it: int, every: int) -> int:

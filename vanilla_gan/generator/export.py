@@ -9,29 +9,29 @@ from __future__ import annotations
 import dataclasses
 import errno
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.data.streams import MOVED, stream_of
+from vanilla_gan.data.streams import MOVED, seeded
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
-from vanilla_gan.errors import OutputError, UsageError
+from vanilla_gan.errors import OutputError
 from vanilla_gan.generator.export_onnx import check_onnx_installed, run_onnx, write_onnx
 from vanilla_gan.generator.export_record import one_line, write_origin
 from vanilla_gan.generator.generator import open_trained
+from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.generator.trained import Array, Trained, open_export
+from vanilla_gan.generator.written_graph import open_written_graph
 from vanilla_gan.graph.inference import SIGNATURES, inference_shapes
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.placing import placed
 
-FORMATS = ("saved_model", "npz", "onnx")
-_DEFAULT_OUT = {"saved_model": "saved_model", "npz": "weights.npz", "onnx": "{signature}.onnx"}
 CPU = Device("/CPU:0", "exports are made there")
 
 # How many images an export is tried on.
@@ -42,59 +42,6 @@ TRIALS = 64
 # up products in another order; it was never seen to be off by more than twice that.
 ONNX_TOLERANCE = 1e-6
 ONNX_LAST_BITS = 8
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportConfig:
-    """What to export, and where to.
-
-    Attributes:
-      source: a run's folder, one of its checkpoints, or a SavedModel export; the flag `--from`.
-      out: the folder (saved_model) or file to write; None for `saved_model`, `weights.npz` or
-        `generate.onnx`, in the current folder.
-      format: one of `FORMATS`.
-      signature: which network an ONNX file holds, one of `SIGNATURES`; the other formats hold both.
-      overwrite: whether what stands at `out` may be replaced.
-    """
-
-    source: str = "out"
-    out: str | None = None
-    format: str = "saved_model"
-    signature: str | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is not what it can be, or does not go with the format.
-        """
-        if self.format not in FORMATS:
-            raise UsageError(f"--format={self.format}: expected one of {', '.join(FORMATS)}")
-        if self.out == "":
-            raise UsageError("--out='': expected a path")
-        if self.signature is None:
-            return
-        if self.signature not in SIGNATURES:
-            raise UsageError(
-                f"--signature={self.signature}: expected one of {', '.join(SIGNATURES)}"
-            )
-        if self.format != "onnx":
-            raise UsageError(
-                f"--signature says which network an ONNX file holds; --format={self.format} holds "
-                "both; leave it out"
-            )
-
-    @property
-    def path(self) -> pathlib.Path:
-        """Where the export goes."""
-        default = _DEFAULT_OUT[self.format].format(signature=self.onnx_signature)
-        return pathlib.Path(self.out or default)
-
-    @property
-    def onnx_signature(self) -> str:
-        """The network that an ONNX file holds."""
-        return self.signature or SIGNATURES[0]
 
 
 def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
@@ -126,7 +73,7 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
             f"wrote {config.path}: {origin.config.system} after {origin.iteration} iterations; "
             f"read back, {verdict}"
         )
-        if config.format == "npz" and origin.system.two_modes:
+        if config.format == "npz" and len(trained.variables) > len(trained.trained):
             inform(
                 "note: weights do not include the moving averages of batch normalisation, which "
                 "are no weights: a run that starts from them measures these anew; to draw images, "
@@ -182,7 +129,7 @@ def trial_inputs(trained: Trained, signature: str) -> dict[str, Array]:
     The discriminator's images are those that the generator draws from the noise.
     """
     system, z_dim = trained.origin.system, trained.origin.config.resolved_int("z_dim")
-    noise = system.sample_Z(stream_of(0), TRIALS, z_dim).astype(np.float32)
+    noise = system.sample_Z(seeded(0), TRIALS, z_dim).astype(np.float32)
     labels: dict[str, Array] = {}
     if system.conditional:
         labels["y"] = np.eye(NUM_CLASSES, dtype=np.float32)[np.arange(TRIALS) % NUM_CLASSES]
@@ -204,10 +151,13 @@ def _described(tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_saved_model(folder: pathlib.Path, trained: Trained) -> str:
-    with open_export(folder, CPU) as found:
+    config = dataclasses.replace(trained.origin.config, precision="float32")
+    with open_export(folder, CPU) as found, open_written_graph(folder, config, CPU) as run_written:
         for signature in SIGNATURES:
             inputs = trial_inputs(trained, signature)
-            _check_same(folder, trained.run(signature, **inputs), found.run(signature, **inputs))
+            expected = trained.run(signature, **inputs)
+            _check_same(folder, expected, found.run(signature, **inputs))
+            _check_same(folder, expected, run_written(signature, inputs))
         _check_same(folder, trained.weights(), found.weights())
     return f"the same images and logits, bit for bit ({TRIALS} tried)"
 
@@ -241,7 +191,7 @@ def _check_onnx(path: pathlib.Path, trained: Trained, signature: str) -> str:
 
 def _moved_by_a_bit(inputs: dict[str, Array]) -> dict[str, Array]:
     """Returns the inputs with every value moved up or down, at random, to the next float32."""
-    random_stream = stream_of(0, MOVED)
+    random_stream = seeded(0, MOVED)
     return {
         name: np.nextafter(
             array, random_stream.choice(np.array([-np.inf, np.inf], np.float32), array.shape)
@@ -256,8 +206,8 @@ def _distance(a: Array, b: Array) -> float:
 
 def _check_same(
     path: pathlib.Path,
-    expected: dict[str, npt.NDArray[np.float32]],
-    found: dict[str, npt.NDArray[np.float32]],
+    expected: Mapping[str, npt.NDArray[np.float32]],
+    found: Mapping[str, npt.NDArray[np.float32]],
 ) -> None:
     for name, array in expected.items():
         other = found.get(name)

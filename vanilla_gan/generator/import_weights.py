@@ -9,12 +9,12 @@ the right shape, or as something that is known not to be one.
 from __future__ import annotations
 
 import collections
-import dataclasses
+import contextlib
 import json
 import os
 import pathlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,14 @@ import numpy as np
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import OutputError, UsageError, WeightsError
 from vanilla_gan.generator.export_record import one_line
+from vanilla_gan.generator.settings import ImportConfig
 from vanilla_gan.graph.inference import inference_shapes
 from vanilla_gan.graph.tf1 import load_tensorflow, tf
 from vanilla_gan.graph.weights import Weights, read_weights
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.placing import placed
+from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.systems import SYSTEMS
 
 # The order in which the published programs make their variables, which they do not name. Source:
@@ -43,51 +45,8 @@ _BOOKKEEPING = re.compile(
     r"(?:.*/)?(?:beta[12]_power(?:_\d+)?|global_step|iteration)"
     r"|save_counter/.*|_CHECKPOINTABLE_OBJECT_GRAPH|(?:\w*_)?optimizer/.*"
 )
-_FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
 
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ImportConfig:
-    """What to import, and where to.
-
-    Attributes:
-      source: the checkpoint's prefix, as `tf.train.Saver.save` was given or returned it; the flag
-        `--from`.
-      system: whose weights they are, a key of `SYSTEMS`.
-      z_dim, h_dim: sizes of the networks; None for the system's own.
-      map: JSON file, an object from each of the system's names to the checkpoint's; None where the
-        names or the order say it.
-      out: the npz file to write.
-      overwrite: whether what stands at `out` may be replaced.
-    """
-
-    source: str | None = None
-    system: str = "vanilla"
-    z_dim: int | None = None
-    h_dim: int | None = None
-    map: str | None = None
-    out: str = "weights.npz"
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: there is no checkpoint named, or nowhere to write.
-        """
-        if not self.source:
-            raise UsageError(
-                "--from is missing: expected a checkpoint's prefix, such as model.ckpt-1000"
-            )
-        if not self.out:
-            raise UsageError("--out='': expected a path")
-
-    @property
-    def prefix(self) -> str:
-        """The checkpoint's prefix, also where one of its files was named."""
-        return _FILES_OF_PREFIX.sub("", self.source or "")
 
 
 def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathlib.Path:
@@ -108,13 +67,13 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     with without_chatter():
         load_tensorflow()
     expected, statistics = inference_shapes(SYSTEMS[config.system], run)
-    reader, found = _open(config.prefix)
-    if config.map is not None:
-        names, how = _read_map(config.map, expected, statistics), f"by {config.map}"
-    else:
-        names, how = _named(config, expected, statistics, found)
-    left_out = check_variables(config.prefix, names, {**expected, **statistics}, found)
-    weights = {name: _value(config.prefix, reader, names[name]) for name in expected}
+    with _opened(config.prefix) as (reader, found):
+        if config.map is not None:
+            names, how = _read_map(config.map, expected, statistics), f"by {config.map}"
+        else:
+            names, how = _named(config, expected, statistics, found)
+        left_out = check_variables(config.prefix, names, {**expected, **statistics}, found)
+        weights = {name: _value(config.prefix, reader, names[name]) for name in expected}
     path = pathlib.Path(config.out)
     with placed(path, overwrite=config.overwrite) as temporary:
         write_npz(temporary, weights)
@@ -166,28 +125,35 @@ def check_variables(
     return left_out
 
 
-def _open(prefix: str) -> tuple[Any, dict[str, tuple[int, ...]]]:
-    """Returns the reader of a checkpoint and the shapes of what it holds."""
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-        shapes = reader.get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError, RuntimeError, LookupError, OSError) as error:
-        folder = os.path.dirname(prefix) or "."
-        if os.path.isdir(prefix):
-            raise WeightsError(
-                f"{prefix}: it is a folder; expected a prefix in it, such as "
-                f"{os.path.join(prefix, 'model.ckpt-1000')}"
-            ) from error
-        if not any(os.path.exists(prefix + ending) for ending in ("", ".index")):
-            raise WeightsError(
-                f"{prefix}: no checkpoint has this prefix ({prefix}.index is missing); expected "
-                f"what tf.train.Saver.save returned, such as {os.path.join(folder, 'model.ckpt-1')}"
-            ) from error
-        raise WeightsError(
-            f"{prefix}: it cannot be read as a TensorFlow checkpoint ({one_line(error)}); copy "
-            "all of its files again"
-        ) from error
-    return reader, {name: tuple(shape) for name, shape in shapes.items()}
+@contextlib.contextmanager
+def _opened(prefix: str) -> Iterator[tuple[Any, Shapes]]:
+    """Gives the reader of a checkpoint and the shapes of what it holds."""
+    with contextlib.ExitStack() as stack:
+        try:
+            reader = tf.train.load_checkpoint(stack.enter_context(plain_path(prefix)))
+            shapes = reader.get_variable_to_shape_map()
+        except (tf.errors.OpError, ValueError, RuntimeError, LookupError, OSError) as error:
+            raise _unreadable(prefix, error) from error
+        yield reader, {name: tuple(shape) for name, shape in shapes.items()}
+
+
+def _unreadable(prefix: str, error: Exception) -> WeightsError:
+    """Returns the error for a checkpoint that cannot be opened."""
+    folder = os.path.dirname(prefix) or "."
+    if os.path.isdir(prefix):
+        return WeightsError(
+            f"{prefix}: it is a folder; expected a prefix in it, such as "
+            f"{os.path.join(prefix, 'model.ckpt-1000')}"
+        )
+    if not any(os.path.exists(prefix + ending) for ending in ("", ".index")):
+        return WeightsError(
+            f"{prefix}: no checkpoint has this prefix ({prefix}.index is missing); expected "
+            f"what tf.train.Saver.save returned, such as {os.path.join(folder, 'model.ckpt-1')}"
+        )
+    return WeightsError(
+        f"{prefix}: it cannot be read as a TensorFlow checkpoint ({one_line(error)}); copy "
+        "all of its files again"
+    )
 
 
 def _named(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import pathlib
 from collections.abc import Callable, Iterator
@@ -19,95 +18,12 @@ from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
-from vanilla_gan.settings import MAX_SEED, SAMPLE_CLASSES
+from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.storage.files import unwritable, whole_file
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.systems import noise
 
-FORMATS = ("png", "npy", "npz", "idx")
 FRAME_MS = 100
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SampleConfig:
-    """What to sample, and into which file.
-
-    Attributes:
-      source: a run's folder, one checkpoint, or a SavedModel export; the flag `--from`.
-      out: the file to write, or the folder with `separate`; None for `samples` with the format's
-        ending, in the current folder.
-      format: one of `FORMATS`.
-      n: how many images; None for what the grid holds, 16 by default.
-      rows, cols: size of the grid; None for a nearly square one.
-      separate: one PNG of 28x28 for each image instead of a grid.
-      seed: of the noise; None draws a fresh one.
-      sample_class: `0` to `9`, or `all`, in turn for the images, or for the legs of a walk; the
-        flag `--class`, for conditional systems.
-      interpolate: points of a walk from each noise vector to the next; 0 for none.
-      inputs: npy file with noise, [n, Z_dim], instead of drawing it.
-    """
-
-    source: str = "out"
-    out: str | None = None
-    format: str = "png"
-    n: int | None = None
-    rows: int | None = None
-    cols: int | None = None
-    separate: bool = False
-    seed: int | None = None
-    sample_class: str | None = None
-    interpolate: int = 0
-    inputs: str | None = None
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is out of range, or two exclude each other.
-        """
-        if self.out == "":
-            raise UsageError("--out='': expected a path")
-        for name in ("n", "rows", "cols"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"--{name}={value}: expected a whole number of at least 1")
-        if self.interpolate != 0 and self.interpolate < 2:
-            raise UsageError(f"--interpolate={self.interpolate}: expected at least 2 points, or 0")
-        if self.format not in FORMATS:
-            raise UsageError(f"--format={self.format}: expected one of {', '.join(FORMATS)}")
-        if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
-            raise UsageError(f"--seed={self.seed}: expected a whole number in 0..{MAX_SEED}")
-        if self.sample_class is not None and self.sample_class not in SAMPLE_CLASSES:
-            raise UsageError(f"--class={self.sample_class}: expected 0 to 9, or all")
-        if self.separate and self.format != "png":
-            raise UsageError("--separate writes PNG files; leave out --format")
-        if self.interpolate and (self.separate or self.rows or self.cols):
-            raise UsageError(
-                "--interpolate lays out its strip by itself; leave out --rows, "
-                "--cols and --separate"
-            )
-        if self.interpolate and self.format == "png" and self.path.suffix == ".gif":
-            raise UsageError(
-                f"--out={self.out}: --interpolate writes the strip there, and the GIF beside it; "
-                "name the strip, such as walk.png"
-            )
-        if self.rows and self.cols and self.n and self.n > self.rows * self.cols:
-            raise UsageError(
-                f"--n={self.n} images do not fit into {self.rows} rows of {self.cols}; "
-                "leave one of the three out"
-            )
-        if self.inputs is not None and (self.seed is not None or self.n is not None):
-            raise UsageError("--inputs says which noise and how much; leave out --seed and --n")
-
-    @property
-    def path(self) -> pathlib.Path:
-        """Where the result goes."""
-        if self.out is not None:
-            return pathlib.Path(self.out)
-        if self.separate:
-            return pathlib.Path("samples")
-        ending = {"idx": "-images-idx3-ubyte.gz"}.get(self.format, f".{self.format}")
-        return pathlib.Path(f"samples{ending}")
 
 
 def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,18 @@ import numpy.typing as npt
 
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import CheckpointError
-from vanilla_gan.generator.export_record import Origin, one_line, read_origin
-from vanilla_gan.graph.inference import SIGNATURES, Inference, build_inference
+from vanilla_gan.generator.export_record import Origin, read_origin
+from vanilla_gan.graph.inference import Inference, build_inference
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
 from vanilla_gan.runfolder.checkpoint import Checkpoint
 from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.storage.plain_path import plain_path
 
 Array = npt.NDArray[np.float32]
+
+# Where a SavedModel has its variables.
+VARIABLES = "variables/variables"
 
 
 class Trained:
@@ -30,7 +34,7 @@ class Trained:
       origin: where they come from.
       tensors: of the graph.
       trained: the trained variables.
-      variables: these and the statistics that a system with two modes keeps.
+      variables: these and the statistics that the networks keep.
       session: the open `tf.Session`.
     """
 
@@ -68,74 +72,45 @@ def open_checkpoint(record: RunRecord, checkpoint: Checkpoint, device: Device) -
       CheckpointError: the checkpoint does not hold the variables of these networks.
     """
     origin = Origin(record.config, checkpoint.iteration, record.run_id, record.dataset)
-    with tf.Graph().as_default() as graph, _placement(device):
-        tensors, trained = build_inference(origin.system, origin.config)
-        saver = tf.train.Saver(tf.global_variables())
-    with _session(graph, origin, device) as session:
-        try:
-            with graph.as_default():
-                saver.restore(session, checkpoint.prefix)
-        except (tf.errors.OpError, ValueError) as error:
-            raise CheckpointError(
-                f"{checkpoint.folder}: it does not hold the variables of system "
-                f"{origin.config.system} with the settings of this run; put the run's own "
-                "checkpoint back"
-            ) from error
-        yield Trained(origin, tensors, trained, session)
+    with _opened(origin, checkpoint.prefix, checkpoint.folder, device) as trained:
+        yield trained
 
 
 @contextlib.contextmanager
 def open_export(folder: pathlib.Path, device: Device) -> Iterator[Trained]:
     """Opens the networks of a SavedModel export, on a device.
 
+    Only the record and the variables are read. The graph of a SavedModel is a program, which may
+    read and write files; the networks are built by this package instead.
+
     Raises:
       CheckpointError: it is damaged, or not an export of this program.
     """
     origin = read_origin(folder)
-    graph = tf.Graph()
+    with _opened(origin, str(folder / VARIABLES), folder, device) as trained:
+        yield trained
+
+
+@contextlib.contextmanager
+def _opened(origin: Origin, prefix: str, folder: pathlib.Path, device: Device) -> Iterator[Trained]:
+    """Builds the networks, and reads their variables from files with a path prefix.
+
+    Raises:
+      CheckpointError: these are not the variables of these networks.
+    """
+    with tf.Graph().as_default() as graph, _placement(device):
+        tensors, trained = build_inference(origin.system, origin.config)
+        saver = tf.train.Saver(tf.global_variables())
     with _session(graph, origin, device) as session:
         try:
-            meta = _meta_graph(folder)
-            with graph.as_default():
-                with _placement(device):
-                    saver = tf.train.import_meta_graph(meta)
-                saver.restore(session, str(folder / "variables" / "variables"))
-            tensors = _tensors(graph, meta.signature_def)
-        except (tf.errors.OpError, ValueError, KeyError, OSError, RuntimeError) as error:
+            with graph.as_default(), plain_path(prefix) as plain:
+                saver.restore(session, plain)
+        except (tf.errors.OpError, ValueError, OSError) as error:
             raise CheckpointError(
-                f"{folder} cannot be loaded: {one_line(error)}; export it again"
+                f"{folder}: it does not hold the variables of system {origin.config.system} with "
+                "the settings of this run; put the original back"
             ) from error
-        trained = graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
         yield Trained(origin, tensors, trained, session)
-
-
-def _meta_graph(folder: pathlib.Path) -> Any:
-    """Returns the one graph of a SavedModel; TensorFlow's own loader for sessions is leaving."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved_model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    (meta,) = saved_model.meta_graphs
-    return meta
-
-
-def _tensors(graph: Any, signatures: Mapping[str, Any]) -> Inference:
-    """Returns the tensors that the signatures of a loaded SavedModel name."""
-    inputs: dict[str, Any] = {}
-    outputs: dict[str, Any] = {}
-    for signature in SIGNATURES:
-        for found, named in (
-            (inputs, signatures[signature].inputs),
-            (outputs, signatures[signature].outputs),
-        ):
-            found.update({name: graph.get_tensor_by_name(of.name) for name, of in named.items()})
-    return Inference(
-        X=inputs["x"],
-        Z=inputs["z"],
-        y=inputs.get("y"),
-        G_sample=outputs["images"],
-        D_prob=outputs["probability"],
-        D_logit=outputs["logit"],
-    )
 
 
 def _placement(device: Device) -> Any:

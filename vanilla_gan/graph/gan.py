@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.graph.joint import joint_solvers
-from vanilla_gan.graph.step import forward, network, network_inputs
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.passes import Batch, forward, network
+from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.update import Players, Step, update
 
 X_dim = 784
 
@@ -23,13 +23,13 @@ class Gan(NamedTuple):
     `*_solver` the operations that run them. `finite` says for every variable, by name, whether all
     of its values are: bool scalars.
 
-    In a system with two modes `G_sample`, `D_prob` and `D_logit` come from inference, what goes
+    With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
     into the losses from training, and `iteration` is a placeholder, an int64 scalar: training draws
-    random numbers that depend on it. In any other there is one mode, `D_prob` is `D_real`,
-    `D_logit` is `D_logit_real`, and `iteration` is None.
+    random numbers that depend on it. With the alternating one there is one mode, `D_prob` is
+    `D_real`, `D_logit` is `D_logit_real`, and `iteration` is None.
 
-    With `joint_updates` both solvers and losses have to be run at once, fed with `X` and `Z`;
-    otherwise first D's, then G's.
+    `steps` are the runs of an iteration, in their order: the solvers and losses of a step have to
+    be run at once.
     """
 
     X: Any
@@ -53,7 +53,7 @@ class Gan(NamedTuple):
     G_solver: Any
     init: Any
     finite: dict[str, Any]
-    joint_updates: bool
+    steps: tuple[Step, ...]
 
 
 def build_gan(system: System, config: Any, seed: int) -> Gan:
@@ -80,27 +80,27 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     y = None
     if system.conditional:
         y = tf.placeholder(tf.float32, shape=[None, NUM_CLASSES], name="y")
-    iteration = tf.placeholder(tf.int64, shape=[], name="iteration") if system.two_modes else None
+    two_modes = isinstance(system.update, Simultaneous)
+    iteration = tf.placeholder(tf.int64, shape=[], name="iteration") if two_modes else None
 
     # The generator and the first discriminator create the variables; the second one reuses them.
-    step = forward(system, config, X, Z, y, iteration, reuse=False)
-    G_sample, D_prob, D_logit = step.G_sample, step.D_real, step.D_logit_real
-    if system.two_modes:
-        inference = network_inputs(system, y)
+    batch = Batch(X, Z, Z, y, iteration)
+    passes = forward(system, config, batch, reuse=False)
+    G_sample, D_prob, D_logit = passes.G_sample, passes.D_real, passes.D_logit_real
+    if two_modes:
         with network("generator_inference", reuse=True):
-            G_sample = system.generator(Z, config, **inference)
+            G_sample = system.generator(Z, config, y, None)
         with network("discriminator_inference", reuse=True):
-            D_prob, D_logit = system.discriminator(X, config, **inference)
+            D_prob, D_logit = system.discriminator(X, config, y, None)
 
     theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
 
     D_optimizer = adam(config, "D_solver")
     G_optimizer = adam(config, "G_solver")
-    if system.joint_updates:
-        D_solver, G_solver = joint_solvers(system, step, D_optimizer, G_optimizer, theta_D, theta_G)
-    else:
-        D_solver = D_optimizer.minimize(step.D_loss, var_list=theta_D)
-        G_solver = G_optimizer.minimize(step.G_loss, var_list=theta_G)
+    players = Players(theta_D, theta_G, D_optimizer, G_optimizer)
+    steps = update(system, config, batch, passes, players)
+    solvers = {name: solver for step in steps for name, solver in step.solvers.items()}
+    scalars = {name: scalar for step in steps for name, scalar in step.scalars.items()}
 
     return Gan(
         X=X,
@@ -110,24 +110,24 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         G_sample=tf.identity(G_sample, name="G_sample"),
         D_prob=D_prob,
         D_logit=D_logit,
-        D_real=step.D_real,
-        D_logit_real=step.D_logit_real,
-        D_fake=step.D_fake,
-        D_logit_fake=step.D_logit_fake,
-        D_loss=step.D_loss,
-        G_loss=step.G_loss,
+        D_real=passes.D_real,
+        D_logit_real=passes.D_logit_real,
+        D_fake=passes.D_fake,
+        D_logit_fake=passes.D_logit_fake,
+        D_loss=scalars["D_loss"],
+        G_loss=scalars["G_loss"],
         theta_D=theta_D,
         theta_G=theta_G,
         D_optimizer=D_optimizer,
         G_optimizer=G_optimizer,
-        D_solver=D_solver,
-        G_solver=G_solver,
+        D_solver=solvers["D_solver"],
+        G_solver=solvers["G_solver"],
         init=tf.global_variables_initializer(),
         finite={
             variable.op.name: tf.reduce_all(tf.is_finite(variable))
             for variable in tf.global_variables()
         },
-        joint_updates=system.joint_updates,
+        steps=steps,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.gan import X_dim, owned_variables
-from vanilla_gan.graph.step import network, network_inputs
+from vanilla_gan.graph.passes import network
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import shapes_of
@@ -49,7 +49,7 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
 
     Returns:
       The tensors, and the trained variables, D's before G's. `tf.global_variables()` has besides
-      the statistics that a system with two modes keeps, and nothing else.
+      the statistics that the networks keep, and nothing else.
     """
     X = tf.placeholder(tf.float32, shape=[None, X_dim], name="X")
     Z = tf.placeholder(tf.float32, shape=[None, config.z_dim], name="Z")
@@ -57,9 +57,9 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
     if system.conditional:
         y = tf.placeholder(tf.float32, shape=[None, NUM_CLASSES], name="y")
     with network("generator", reuse=False):
-        G_sample = system.generator(Z, config, **network_inputs(system, y))
+        G_sample = system.generator(Z, config, y, None)
     with network("discriminator", reuse=False):
-        D_prob, D_logit = system.discriminator(X, config, **network_inputs(system, y))
+        D_prob, D_logit = system.discriminator(X, config, y, None)
     theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
     return Inference(X, Z, y, G_sample, D_prob, D_logit), [*theta_D, *theta_G]
 

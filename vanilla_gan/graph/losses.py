@@ -1,26 +1,38 @@
 """The published losses: each a pair of scalars made from the discriminator's logits.
 
-All of them take `D_logit_real` and `D_logit_fake`, float32 [B, 1], and return `(D_loss, G_loss)`,
-float32 scalars to be minimised. `real_label` is what the discriminator shall say of real images: 1,
-or less where labels are smoothed (Salimans et al. 2016, https://arxiv.org/abs/1606.03498, 3.4).
+All of them take `D_logit_real` and `D_logit_fake`, float32 [B, 1], and return an `Objective`, each
+scalar of which may be made of both: each solver's step sees what its own scalars need, of the
+discriminator as it is then. `real_label` is what the discriminator shall say of real images: 1, or
+less where labels are smoothed (Salimans et al. 2016, https://arxiv.org/abs/1606.03498, 3.4).
 """
 
 from __future__ import annotations
 
+import types
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.sigmoid import sigmoid_tf1
 from vanilla_gan.graph.tf1 import tf
 
 
-class Losses(NamedTuple):
-    """What the two solvers minimise: float32 scalars."""
+class Objective(NamedTuple):
+    """What the two solvers minimise, and other scalars that are worth watching: all float32.
+
+    Attributes:
+      D_loss, G_loss: to be minimised by D_solver and G_solver.
+      D_watched, G_watched: by name, what observers shall learn of each solver's step.
+    """
 
     D_loss: Any
     G_loss: Any
+    D_watched: Mapping[str, Any] = types.MappingProxyType({})
+    G_watched: Mapping[str, Any] = types.MappingProxyType({})
 
 
-def sigmoid_cross_entropy(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Losses:
+def sigmoid_cross_entropy(
+    D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0
+) -> Objective:
     """Returns the losses of the published repository, stable for any logit.
 
     Source: `gan_tensorflow.py`; the non-saturating generator loss of Goodfellow et al. 2014
@@ -28,10 +40,10 @@ def sigmoid_cross_entropy(D_logit_real: Any, D_logit_fake: Any, real_label: floa
     """
     D_loss = _discriminator_cross_entropy(D_logit_real, D_logit_fake, real_label)
     G_loss = _mean_cross_entropy(D_logit_fake, tf.ones_like(D_logit_fake), name="G_loss")
-    return Losses(D_loss, G_loss)
+    return Objective(D_loss, G_loss)
 
 
-def log(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Losses:
+def log(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
     """Returns the post's first losses, written with logarithms of probabilities.
 
     `D_loss = -mean(log D(x) + log(1 - D(G(z))))`, `G_loss = -mean(log D(G(z)))`. In
@@ -46,10 +58,10 @@ def log(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Losses
         log_real = real_label * log_real + (1.0 - real_label) * tf.log(1.0 - D_real)
     D_loss = tf.negative(tf.reduce_mean(log_real + tf.log(1.0 - D_fake)), name="D_loss")
     G_loss = tf.negative(tf.reduce_mean(tf.log(D_fake)), name="G_loss")
-    return Losses(D_loss, G_loss)
+    return Objective(D_loss, G_loss)
 
 
-def minimax(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Losses:
+def minimax(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
     """Returns the two-player game as first written, with the saturating generator loss.
 
     `G_loss = mean(log(1 - D(G(z))))`; `D_loss` as in `sigmoid_cross_entropy`, its value the same
@@ -59,7 +71,7 @@ def minimax(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Lo
     """
     D_loss = _discriminator_cross_entropy(D_logit_real, D_logit_fake, real_label)
     G_loss = tf.negative(tf.reduce_mean(tf.nn.softplus(D_logit_fake)), name="G_loss")
-    return Losses(D_loss, G_loss)
+    return Objective(D_loss, G_loss)
 
 
 def _discriminator_cross_entropy(D_logit_real: Any, D_logit_fake: Any, real_label: float) -> Any:

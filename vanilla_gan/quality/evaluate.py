@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 from collections.abc import Callable
@@ -17,61 +16,22 @@ from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.errors import CheckpointError, DataError, UsageError, VanillaGanError
 from vanilla_gan.generator.export_record import Origin
 from vanilla_gan.generator.generator import Generator
-from vanilla_gan.quality.figures import MIN_SAMPLES, SAMPLES, Judge, Quality, largest_n
+from vanilla_gan.quality.figures import SAMPLES, Judge, Quality, largest_n
 from vanilla_gan.quality.memorised import Memorised, find_memorised
 from vanilla_gan.quality.samples import draw_samples
+from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.checkpoint import FOLDER
 from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
-from vanilla_gan.settings import MAX_SEED, RunConfig, default_data_dir
+from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.storage.files import write_whole
 
-FORMATS = ("table", "json")
 FORMAT = 1
 SHOWN = 16
 PAIRS_A_ROW = 4
 
 Inform = Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateConfig:
-    """What to evaluate.
-
-    Attributes:
-      source: a run's folder, one checkpoint, or a SavedModel export; the flag `--from`.
-      n: how many samples; None for 10,000, or half of the training images if these are fewer.
-      seed: of the noise.
-      data_dir: folder of the data sets; None for the one the run was trained with.
-      format: one of `FORMATS`, what is printed.
-      out: a file for the JSON; None for none.
-      neighbours: a PNG of 16 samples, each beside its nearest training image; None for none.
-    """
-
-    source: str = "out"
-    n: int | None = None
-    seed: int = 0
-    data_dir: str | None = None
-    format: str = "table"
-    out: str | None = None
-    neighbours: str | None = None
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is out of range.
-        """
-        for name in ("data_dir", "out", "neighbours"):
-            if getattr(self, name) == "":
-                raise UsageError(f"--{name}='': expected a path")
-        if self.n is not None and self.n < MIN_SAMPLES:
-            raise UsageError(f"--n={self.n}: expected a whole number of at least {MIN_SAMPLES}")
-        if not 0 <= self.seed <= MAX_SEED:
-            raise UsageError(f"--seed={self.seed}: expected a whole number in 0..{MAX_SEED}")
-        if self.format not in FORMATS:
-            raise UsageError(f"--format={self.format}: expected one of {', '.join(FORMATS)}")
 
 
 def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 from typing import Any
 
+from vanilla_gan.declare import table_of
 from vanilla_gan.report.contents import RunFacts
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
@@ -13,24 +14,6 @@ from vanilla_gan.systems import SYSTEMS
 
 # Said in any case: the defaults of another version, or of another machine, may be others.
 _ALWAYS = ("system", "dataset", "iters")
-# They say where things stand and what is kept or shown; no number of the run depends on them.
-_LEFT_OUT = frozenset(
-    {
-        "epochs",  # `iters` says the same
-        "out",
-        "overwrite",
-        "checkpoint_every",
-        "keep_checkpoints",
-        "allow_growth",
-        "gpu_memory_fraction",
-        "log_device_placement",
-        "gif_frames",
-        "gif_stride",
-        "report",
-        "tensorboard",
-        "evaluate_every",
-    }
-)
 
 
 def facts_of(record: RunRecord) -> RunFacts:
@@ -64,8 +47,11 @@ def command_line(record: RunRecord) -> str:
     config = dataclasses.replace(record.config, dataset=record.dataset["name"])
     defaults = RunConfig(system=config.system).to_json() | dict(SYSTEMS[config.system].defaults)
     words = ["./run.sh"]
-    for name, value in config.to_json().items():
-        if name in _ALWAYS or (name not in _LEFT_OUT and value not in (None, defaults[name])):
+    for name, entry in table_of(RunConfig).items():
+        value = getattr(config, name)
+        # `iters` says what `epochs` says.
+        left_out = name == "epochs" or entry.effect in ("keeping", "speed")
+        if name in _ALWAYS or (not left_out and value not in (None, defaults[name])):
             words += _flag(name, value)
     return shlex.join([*words, "--out", "again"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 from collections.abc import Callable
 
@@ -12,43 +11,9 @@ from vanilla_gan.report.contents import gather
 from vanilla_gan.report.facts import facts_of
 from vanilla_gan.report.page import page
 from vanilla_gan.report.pictures import Shelf
-from vanilla_gan.runfolder.names import REPORT
+from vanilla_gan.report.settings import ReportConfig
 from vanilla_gan.runfolder.record import record_from
 from vanilla_gan.storage.files import write_whole
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportConfig:
-    """Which run to report on, and where to.
-
-    Attributes:
-      source: the run's folder; the flag `--from`.
-      out: the file to write; None for `report.html` in the run's folder.
-      published_gif: the post's own figure, a path or an address, to stand beside the pictures.
-    """
-
-    source: str = "out"
-    out: str | None = None
-    published_gif: str | None = None
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is empty.
-        """
-        for flag, value in (
-            ("from", self.source),
-            ("out", self.out),
-            ("published_gif", self.published_gif),
-        ):
-            if value == "":
-                raise UsageError(f"--{flag}='': expected a path")
-
-    @property
-    def path(self) -> pathlib.Path:
-        """Where the page goes."""
-        return pathlib.Path(self.source) / REPORT if self.out is None else pathlib.Path(self.out)
 
 
 def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib.Path:

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import json
 import os
 import pathlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.runfolder.names import LOCK
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import open_own, unwritable
+
+# What file systems say that have none: Lustre, FUSE, NFS without its lock service, and others.
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL}
 
 
 @contextlib.contextmanager
-def run_lock(out_dir: pathlib.Path) -> Iterator[None]:
+def run_lock(
+    out_dir: pathlib.Path, inform: Callable[[str], None] = lambda line: None
+) -> Iterator[None]:
     """Holds `out_dir/run.lock` during the block.
 
     The kernel's lock on the file counts, not the file: whatever way a process ends, its lock ends
     with it, and the next start takes the file over. The file names host, pid and start of the
     holder for those who have to wait.
+
+    Args:
+      out_dir: the folder.
+      inform: called with a warning where the file system has no locks; the block runs all the same.
 
     Raises:
       RunConflictError: another process holds it.
@@ -30,7 +40,7 @@ def run_lock(out_dir: pathlib.Path) -> Iterator[None]:
     """
     path = out_dir / LOCK
     try:
-        descriptor = _lock_file(path)
+        descriptor = _lock_file(path, inform)
     except BlockingIOError as error:
         raise RunConflictError(
             f"{out_dir} is in use: {_holder(path)} is training there; wait for it, stop it, or "
@@ -57,11 +67,19 @@ def run_lock(out_dir: pathlib.Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _lock_file(path: pathlib.Path) -> int:
+def _lock_file(path: pathlib.Path, inform: Callable[[str], None]) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                inform(
+                    f"warning: the file system of {path.parent} has no locks ({error.strerror}): "
+                    "train one run at a time there"
+                )
             if _same_file(descriptor, path):
                 return descriptor
             # The holder removed the file between our open and our lock: lock the new one.

@@ -9,13 +9,12 @@ import os
 import pathlib
 import platform
 import secrets
-from collections.abc import Collection
 from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.settings import RunConfig
+from vanilla_gan.settings import RunConfig, may_change
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
@@ -31,32 +30,6 @@ _KINDS = {
     "trained": int,
     "rewinds": list,
 }
-
-# Settings that may change while a run is continued: they say how far to go, where things stand and
-# what to keep, but no number of the run depends on them.
-_FREE = frozenset(
-    {
-        "iters",
-        "epochs",
-        "data_dir",
-        "allow_unverified_data",
-        "out",
-        "overwrite",
-        "checkpoint_every",
-        "keep_checkpoints",
-        "on_nan",
-        "max_rewinds",
-        "allow_growth",
-        "gpu_memory_fraction",
-        "log_device_placement",
-        "tune",
-        "gif_frames",
-        "gif_stride",
-        "report",
-        "tensorboard",
-        "evaluate_every",
-    }
-)
 
 
 @dataclasses.dataclass
@@ -151,28 +124,22 @@ def record_from(source: str) -> RunRecord:
     return record
 
 
-def continued_config(record: RunRecord, config: RunConfig, given: Collection[str]) -> RunConfig:
-    """Returns the settings to continue a run with.
-
-    What was not given is taken from the run.
-
-    Args:
-      record: the run.
-      config: the settings of this start.
-      given: which of them the user asked for.
+def continued_config(record: RunRecord, config: RunConfig) -> RunConfig:
+    """Returns the settings to continue a run with: of `config` what was given, else the run's own.
 
     Raises:
       RunConflictError: a given setting, on which the run's numbers depend, is not the run's.
+      UsageError: `iters` and `epochs` are both given.
     """
     # Whatever `auto` was then, it is what it means for this run.
     then = {**record.config.to_json(), "dataset": record.dataset["name"]}
-    now = {name: getattr(config, name) for name in given}
+    now = {name: getattr(config, name) for name in config.given}
     if now.get("dataset") in ("auto", then["dataset"]):
         del now["dataset"]
     different = [
         f"--{name} was {then[name]}, is {value}"
         for name, value in sorted(now.items())
-        if name not in _FREE and value != then[name]
+        if value != then[name] and not may_change(name)
     ]
     if different:
         raise RunConflictError(

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -21,6 +22,10 @@ _REMEDIES = {
     errno.EPERM: "make it writable",
     errno.EROFS: "make it writable",
     errno.ENOENT: "put back what was removed",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EFBIG: "free some space",
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 _counter = itertools.count()
 
@@ -67,6 +72,29 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         stream.write(content)
 
 
+def open_own(path: str | os.PathLike[str], flags: int) -> int:
+    """Opens a file of a run for writing in place, and returns its descriptor.
+
+    A run's folder may come from somebody else: a link there, or a second name of some file, would
+    lead the writing elsewhere.
+
+    Args:
+      path: the file.
+      flags: as of `os.open`; the new file of `O_CREAT` gets the user's mode.
+
+    Raises:
+      OSError: it is a link, no regular file, or has other names; or it cannot be opened.
+    """
+    # Without waiting: opening a pipe in its place would.
+    extra = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags | extra, 0o666)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EMLINK, "it is not a regular file of one name", os.fspath(path))
+    return descriptor
+
+
 def temporary_path(final: pathlib.Path) -> pathlib.Path:
     """Returns a name beside `final` that no other process takes and `remove_leftovers` knows."""
     return final.with_name(f".{final.name}.{os.getpid()}.{next(_counter)}{_TEMPORARY_SUFFIX}")
@@ -106,7 +134,10 @@ def remove(path: pathlib.Path) -> None:
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """Returns the one-line error for a result that could not be written."""
     reason = error.strerror or str(error)
-    remedy = _REMEDIES.get(error.errno or 0, "free some space")
+    # TensorFlow tells of a full disk in words alone.
+    full = os.strerror(errno.ENOSPC) in reason
+    number = errno.ENOSPC if full else error.errno or 0
+    remedy = _REMEDIES.get(number, "check the disk")
     return OutputError(
         f"cannot write {os.fspath(path)}: {reason}; "
         f"{remedy} or choose another folder, then give the same command again"

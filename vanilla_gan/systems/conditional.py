@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.data.dataset import NUM_CLASSES, unit_scale
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Alternating, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.variables import bias_var, weight_var
 from vanilla_gan.systems import noise
@@ -18,13 +18,14 @@ X_dim = 784
 y_dim = NUM_CLASSES
 
 
-def discriminator(x: Any, config: Any, y: Any) -> tuple[Any, Any]:
+def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1].
 
     Args:
       x: images, float32 [B, 784] in [0, 1].
       config: the run's settings.
       y: their labels, one-hot float32 [B, 10].
+      training: None, there is one mode.
     """
     D_W1 = weight_var([X_dim + y_dim, config.h_dim], "D_W1", config.init)
     D_b1 = bias_var([config.h_dim], "D_b1")
@@ -40,13 +41,14 @@ def discriminator(x: Any, config: Any, y: Any) -> tuple[Any, Any]:
     return D_prob, D_logit
 
 
-def generator(z: Any, config: Any, y: Any) -> Any:
+def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images of the classes `y`, float32 [B, 784] in [0, 1].
 
     Args:
       z: noise, float32 [B, Z_dim].
       config: the run's settings.
       y: one-hot labels, float32 [B, 10].
+      training: None, there is one mode.
     """
     G_W1 = weight_var([config.z_dim + y_dim, config.h_dim], "G_W1", config.init)
     G_b1 = bias_var([config.h_dim], "G_b1")
@@ -81,6 +83,7 @@ SYSTEM = System(
     theta_D=("D_W1", "D_W2", "D_b1", "D_b2"),
     sample_Z=noise.uniform,
     scale=unit_scale,
+    update=Alternating(shared_noise=True),
     conditional=True,
-    shared_noise=True,
+    separate_images=True,
 )

@@ -22,7 +22,7 @@ from vanilla_gan.graph.layers import (
     flatten,
     leaky_relu,
 )
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Draws, Pictures, Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
 
@@ -30,12 +30,13 @@ X_dim = 784
 SLOPE = 0.3
 
 
-def generator(z: Any, config: Any, training: Any) -> Any:
+def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images, float32 [B, 784] in [-1, 1].
 
     Args:
       z: noise, float32 [B, Z_dim].
       config: the run's settings.
+      y: None, there are no labels.
       training: the pass in training mode; None for inference.
     """
     init = config.init
@@ -52,12 +53,13 @@ def generator(z: Any, config: Any, training: Any) -> Any:
         return tf.reshape(tf.nn.tanh(tf.cast(h, tf.float32)), [-1, X_dim])
 
 
-def discriminator(x: Any, config: Any, training: Any) -> tuple[Any, Any]:
+def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1].
 
     Args:
       x: images, float32 [B, 784] in [-1, 1].
       config: the run's settings.
+      y: None, there are no labels.
       training: the pass in training mode; None for inference, which drops nothing out.
     """
     init, rate = config.init, config.dropout_rate
@@ -122,11 +124,7 @@ SYSTEM = System(
     theta_D=tuple(f"discriminator/{variable}" for variable in _THETA_D),
     sample_Z=noise.normal,
     scale=symmetric_scale,
-    shared_noise=True,
-    short_batches=True,
-    two_modes=True,
-    joint_updates=True,
+    update=Simultaneous(),
+    draws=Draws(short_batches=True, pictures=Pictures.FIXED_AND_LAST),
     separate_images=True,
-    fixed_picture_noise=True,
-    last_picture=True,
 )

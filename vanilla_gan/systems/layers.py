@@ -13,7 +13,7 @@ from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.graph.layers import dense
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Alternating, Draws, Pictures, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
 
@@ -21,7 +21,7 @@ X_dim = 784
 ALPHA = 0.2
 
 
-def generator(z: Any, config: Any) -> Any:
+def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images, float32 [B, 784] in [-1, 1], for noise `z`, float32 [B, Z_dim]."""
     with tf.variable_scope("gen"):
         hidden1 = dense(z, config.h_dim, "dense", config.init)  # [B, h_dim]
@@ -33,7 +33,7 @@ def generator(z: Any, config: Any) -> Any:
         return output
 
 
-def discriminator(x: Any, config: Any) -> tuple[Any, Any]:
+def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1], for images `x`, float32 [B, 784] in [-1, 1]."""
     with tf.variable_scope("dis"):
         hidden1 = dense(x, config.h_dim, "dense", config.init)  # [B, h_dim]
@@ -77,7 +77,7 @@ SYSTEM = System(
     theta_D=tuple(f"dis/{variable}" for variable in _VARIABLES),
     sample_Z=noise.uniform,
     scale=symmetric_scale,
-    shared_noise=True,
-    epoch_samples=True,
-    fixed_picture_noise=True,
+    update=Alternating(shared_noise=True),
+    draws=Draws(epoch_samples=True, pictures=Pictures.FIXED),
+    separate_images=True,
 )

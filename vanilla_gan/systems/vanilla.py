@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Alternating, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.variables import bias_var, weight_var
 from vanilla_gan.systems import noise
@@ -19,7 +19,7 @@ from vanilla_gan.systems import noise
 X_dim = 784
 
 
-def discriminator(x: Any, config: Any) -> tuple[Any, Any]:
+def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1], for images `x`, float32 [B, 784] in [0, 1]."""
     D_W1 = weight_var([X_dim, config.h_dim], "D_W1", config.init)
     D_b1 = bias_var([config.h_dim], "D_b1")
@@ -34,7 +34,7 @@ def discriminator(x: Any, config: Any) -> tuple[Any, Any]:
     return D_prob, D_logit
 
 
-def generator(z: Any, config: Any) -> Any:
+def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images, float32 [B, 784] in [0, 1], for noise `z`, float32 [B, Z_dim]."""
     G_W1 = weight_var([config.z_dim, config.h_dim], "G_W1", config.init)
     G_b1 = bias_var([config.h_dim], "G_b1")
@@ -67,4 +67,6 @@ SYSTEM = System(
     theta_D=("D_W1", "D_W2", "D_b1", "D_b2"),
     sample_Z=noise.uniform,
     scale=unit_scale,
+    update=Alternating(),
+    separate_images=True,
 )

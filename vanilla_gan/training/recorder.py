@@ -53,7 +53,7 @@ class Recorder:
         self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark)
         remove_pictures_from(self._out_dir, -(-start // self._sample_every))
         self._epoch_samples = None
-        if SYSTEMS[config.system].epoch_samples:
+        if SYSTEMS[config.system].draws.epoch_samples:
             self._epoch_samples = EpochSamples(self._out_dir, start, self._sample_every)
         self._progress = Progress(start, config.resolved_int("iters"), chief.inform)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TextIO
 
 import numpy as np
 
 from vanilla_gan.data.read import DataSource, read_data_sets
-from vanilla_gan.data.streams import stream_of
+from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
@@ -48,7 +48,6 @@ def _to_stderr(line: str) -> None:
 
 def train(
     config: RunConfig,
-    given: Collection[str] = (),
     *,
     stdout: TextIO | None = None,
     inform: Inform = _to_stderr,
@@ -56,9 +55,7 @@ def train(
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
     Args:
-      config: the settings.
-      given: the names of those that the user asked for; a run that is continued takes all others
-        from itself.
+      config: the settings; a run that is continued takes from itself those that were not given.
       stdout: where the published lines go; standard output unless given.
       inform: called with each line for the user; prints to stderr.
 
@@ -84,7 +81,7 @@ def train(
                 check_no_results(out_dir, lacking=RUN_JSON)
                 config = config.resolved()
             else:
-                config = continued_config(record, config, given)
+                config = continued_config(record, config)
                 if _is_finished(config, record, inform):
                     return
             _train_locked(config, record, stop, stdout or sys.stdout, inform)
@@ -119,7 +116,7 @@ def _train_locked(
     config: RunConfig, record: RunRecord | None, stop: StopRequest, stdout: TextIO, inform: Inform
 ) -> None:
     """Trains with the folder locked; `config` is resolved, `record` is None for a new run."""
-    random_stream = stream_of(config.seed)
+    random_stream = seeded(config.seed)
     with stop.at_once():
         source = _read_data(config, record, random_stream, inform)
         with without_chatter():

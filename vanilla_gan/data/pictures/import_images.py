@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import dataclasses
 import json
 import os
 import pathlib
@@ -26,81 +25,20 @@ import numpy.typing as npt
 from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.idx import write_idx
-from vanilla_gan.data.pictures.picture import FITS, SIDE_PX, read_picture
+from vanilla_gan.data.pictures.picture import SIDE_PX, read_picture
 from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures
-from vanilla_gan.data.streams import stream_of
+from vanilla_gan.data.pictures.settings import ImportConfig
+from vanilla_gan.data.streams import seeded
 from vanilla_gan.errors import DataError, UsageError
 from vanilla_gan.storage.files import remove, sync_folder, temporary_path, unwritable, write_whole
 
 CLASSES_JSON = "classes.json"
-TEST_SHARE = 1 / 7
 # The largest batch that a system brings; a batch must not be larger than what it is taken from.
 _USUAL_BATCH = 128
 _BLOCK = 256  # pictures under way at a time
 
 Inform = Callable[[str], None]
 Progress = Callable[[int, int], None]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ImportConfig:
-    """Which pictures to import, how, and where to.
-
-    Attributes:
-      source: the folder of pictures; the flag `--from`. Its subfolders, in the order of their
-        names, are the classes 0, 1, ...; without subfolders every picture is of class 0.
-      out: the folder to make, `<data_dir>/<a name that --dataset knows>`.
-      fit: one of `picture.FITS`.
-      invert: make dark light: for black on white, where MNIST has white on black.
-      background: grey value 0..255 behind what is transparent and around what `contain` leaves
-        free, before `invert`; None for the one that is black in the end.
-      test_share: share of the pictures that become test images, in (0, 1).
-      seed: of the order of the pictures, and so of the split.
-      repeat: fill the validation split with copies, and train on all training images.
-      skip_bad: leave out files that cannot be read.
-    """
-
-    source: str
-    out: str
-    fit: str = "contain"
-    invert: bool = False
-    background: int | None = None
-    test_share: float = TEST_SHARE
-    seed: int = 0
-    repeat: bool = False
-    skip_bad: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is out of range.
-        """
-        if self.fit not in FITS:
-            raise UsageError(f"--fit={self.fit}: expected one of {', '.join(FITS)}")
-        if self.background is not None and not 0 <= self.background <= 255:
-            raise UsageError(f"--background={self.background}: expected a grey value in 0..255")
-        if not 0 < self.test_share < 1:
-            raise UsageError(f"--test_share={self.test_share}: expected a number between 0 and 1")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"--seed={self.seed}: expected a whole number in 0..{2**32 - 1}")
-        if self.out_dir.name not in catalog.CATALOG:
-            raise UsageError(
-                f"--out={self.out}: expected a folder with a name that --dataset knows, "
-                f"{' or '.join(catalog.CATALOG)}, for example own_data/{catalog.MNIST.name}"
-            )
-
-    @property
-    def out_dir(self) -> pathlib.Path:
-        """The folder to make as a path."""
-        return pathlib.Path(self.out)
-
-    @property
-    def grey_background(self) -> int:
-        """The background's grey value, filled in."""
-        if self.background is not None:
-            return self.background
-        return 255 if self.invert else 0
 
 
 class Imported(NamedTuple):
@@ -228,7 +166,7 @@ def _read_all(
 
 def _split(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Returns the rows of the training and of the test images, each at least one, shuffled."""
-    order = stream_of(config.seed).permutation(n)
+    order = seeded(config.seed).permutation(n)
     tests = _tests(config, n)
     return order[tests:], order[:tests]
 
@@ -280,7 +218,7 @@ def _write_classes(
         },
         "train": train_test[0],
         "test": train_test[1],
-        "settings": dataclasses.asdict(config),
+        "settings": config.to_json(),
         "skipped": skipped,
     }
     write_whole(folder / CLASSES_JSON, (json.dumps(content, indent=2) + "\n").encode())

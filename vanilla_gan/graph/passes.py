@@ -1,7 +1,4 @@
-"""One description of a training step: both networks' passes and their losses.
-
-The feed graph applies it to placeholders, the in-graph loop to rows of the data set.
-"""
+"""One pass of both networks, over what the feed graph is fed with or the in-graph loop gathers."""
 
 from __future__ import annotations
 
@@ -9,20 +6,37 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vanilla_gan.graph.losses import LOSSES, Losses
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 
 Weights = Mapping[str, Any]
 
 
-class Forward(NamedTuple):
-    """One pass of both networks, in training mode where a system has two.
+class Batch(NamedTuple):
+    """What an iteration is trained on.
 
-    Tensors are float32: `G_sample` [B, 784], `D_*` [B, 1], losses scalars. `updates` are the
-    operations that must run with the step, `fake` the pass of the discriminator on samples; None in
-    a system with one mode.
+    Attributes:
+      X: images, float32 [B, 784].
+      Z_D, Z_G: noise of the two solvers' steps, float32 [B, Z_dim]; one and the same tensor in a
+        system that shares it.
+      y: one-hot labels, float32 [B, 10], of a conditional system; None of any other.
+      iteration: int64 scalar, in a simultaneous update; None in any other.
+    """
+
+    X: Any
+    Z_D: Any
+    Z_G: Any
+    y: Any = None
+    iteration: Any = None
+
+
+class Passes(NamedTuple):
+    """One pass of both networks, in training mode in a simultaneous update.
+
+    Tensors are float32: `G_sample` [B, 784], `D_*` [B, 1]. `updates` are the operations that must
+    run with the step, `fake` the pass of the discriminator on samples; None in an
+    alternating update.
     """
 
     G_sample: Any
@@ -30,63 +44,47 @@ class Forward(NamedTuple):
     D_logit_real: Any
     D_fake: Any
     D_logit_fake: Any
-    D_loss: Any
-    G_loss: Any
     updates: list[Any]
     fake: TrainingPass | None
 
 
 def forward(
-    system: System,
-    config: Any,
-    X: Any,
-    Z: Any,
-    y: Any,
-    iteration: Any,
-    *,
-    reuse: bool,
-    weights: Weights | None = None,
-) -> Forward:
+    system: System, config: Any, batch: Batch, *, reuse: bool, weights: Weights | None = None
+) -> Passes:
     """Applies the generator, the discriminator to images, and the discriminator to samples.
 
     Args:
       system: the published program.
       config: the settings of the run.
-      X: images, float32 [B, 784].
-      Z: noise, float32 [B, Z_dim].
-      y: one-hot labels, float32 [B, 10], of a conditional system; None of any other.
-      iteration: int64 scalar, in a system with two modes; None in any other.
+      batch: of which the generator sees `Z_D`.
       reuse: False where the first two create the variables; the third one reuses them anyway.
       weights: of both networks, from `read`; None to read the variables at each use.
     """
-    passes: dict[str, TrainingPass] = {}
-    if system.two_modes:
+    X, Z, y = batch.X, batch.Z_D, batch.y
+    training: dict[str, TrainingPass] = {}
+    if isinstance(system.update, Simultaneous):
         bfloat16 = config.precision == "bfloat16"
         for name, inputs_of in (("generator", Z), ("real", X), ("fake", Z)):
             n_images = tf.shape(inputs_of)[0]
-            passes[name] = TrainingPass(name, config.seed, iteration, n_images, bfloat16=bfloat16)
-
-    def inputs(name: str) -> dict[str, Any]:
-        return network_inputs(system, y, passes.get(name))
+            training[name] = TrainingPass(
+                name, config.seed, batch.iteration, n_images, bfloat16=bfloat16
+            )
 
     with network("generator", reuse=reuse, weights=weights):
-        G_sample = system.generator(Z, config, **inputs("generator"))
+        G_sample = system.generator(Z, config, y, training.get("generator"))
     with network("discriminator", reuse=reuse, weights=weights):
-        D_real, D_logit_real = system.discriminator(X, config, **inputs("real"))
+        D_real, D_logit_real = system.discriminator(X, config, y, training.get("real"))
     with network("discriminator_reused", reuse=True, weights=weights):
-        D_fake, D_logit_fake = system.discriminator(G_sample, config, **inputs("fake"))
+        D_fake, D_logit_fake = system.discriminator(G_sample, config, y, training.get("fake"))
 
-    D_loss, G_loss = losses(config, D_logit_real, D_logit_fake)
-    return Forward(
+    return Passes(
         G_sample=G_sample,
         D_real=D_real,
         D_logit_real=D_logit_real,
         D_fake=D_fake,
         D_logit_fake=D_logit_fake,
-        D_loss=D_loss,
-        G_loss=G_loss,
-        updates=[update for one in passes.values() for update in one.updates],
-        fake=passes.get("fake"),
+        updates=[update for one in training.values() for update in one.updates],
+        fake=training.get("fake"),
     )
 
 
@@ -122,21 +120,3 @@ def network(name: str, *, reuse: bool, weights: Weights | None = None) -> Iterat
     )
     with scope, tf.name_scope(name):
         yield
-
-
-def network_inputs(system: System, y: Any, training: TrainingPass | None = None) -> dict[str, Any]:
-    """Returns what a network of the system takes beside its input and the settings.
-
-    Args:
-      system: the published program.
-      y: the labels, if it is conditional.
-      training: the pass, if it has two modes; None for inference.
-    """
-    inputs = {"y": y} if system.conditional else {}
-    return {**inputs, "training": training} if system.two_modes else inputs
-
-
-def losses(config: Any, D_logit_real: Any, D_logit_fake: Any) -> Losses:
-    """Returns the losses that the settings name, for logits float32 [B, 1]."""
-    with tf.name_scope("losses"):
-        return LOSSES[config.loss](D_logit_real, D_logit_fake, 1.0 - config.label_smoothing)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from vanilla_gan.graph.gan import build_gan, owned_variables
-from vanilla_gan.graph.joint import gradients_of_separate_images
 from vanilla_gan.graph.layers import batch_norm, dense
-from vanilla_gan.graph.step import forward
+from vanilla_gan.graph.objective import objective
+from vanilla_gan.graph.passes import Batch, forward
+from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.settings import LOSSES, RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -29,10 +30,12 @@ def _both_ways(loss, logit_bias, spread=1):
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(2)
         X, Z = tf.constant(X), tf.constant(Z)
-        step = forward(CONV, config, X, Z, None, tf.constant(3, tf.int64), reuse=False)
+        batch = Batch(X, Z, Z, iteration=tf.constant(3, tf.int64))
+        passes = forward(CONV, config, batch, reuse=False)
+        goal = objective(config, passes)
         theta = owned_variables(CONV.theta_D, CONV.theta_G)
-        expected = tf.gradients(step.D_loss, theta[0]) + tf.gradients(step.G_loss, theta[1])
-        got = gradients_of_separate_images(step, *theta)
+        expected = tf.gradients(goal.D_loss, theta[0]) + tf.gradients(goal.G_loss, theta[1])
+        got = gradients_of_separate_images(passes, goal, *theta)
         session.run(tf.global_variables_initializer())
         # Larger biases and factors than the first ones, so that the samples differ.
         for variable in tf.trainable_variables():
@@ -42,7 +45,7 @@ def _both_ways(loss, logit_bias, spread=1):
             if variable.op.name == "discriminator/logit/kernel":
                 noise *= spread
             session.run(variable.assign_add(np.float32(noise)))
-        return session.run([step.D_logit_fake, got[0] + got[1], expected])
+        return session.run([passes.D_logit_fake, got[0] + got[1], expected])
 
 
 def _assert_same(got, expected):
@@ -82,7 +85,7 @@ def _built(discriminator, **changes):
 
 
 def test_a_discriminator_that_mixes_images_is_refused():
-    def discriminator(x, config, training):
+    def discriminator(x, config, y, training):
         h = batch_norm(dense(x, 3, "hidden", config.init, training), "norm", training)
         logit = dense(h, 1, "logit", config.init, training)
         return tf.sigmoid(logit), logit

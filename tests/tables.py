@@ -1,0 +1,49 @@
+"""The tables of settings of all commands, and values that each setting must refuse."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vanilla_gan.cli.commands import COMMANDS
+from vanilla_gan.declare import Setting, Settings, table_of
+
+CONFIGS: Mapping[str, type[Settings]] = {
+    command: importlib.import_module(module).define().config for command, module in COMMANDS.items()
+}
+# What the commands need that have a setting without a default.
+NEEDED: Mapping[str, Mapping[str, str]] = {
+    "import_images": {"source": "pictures", "out": "own/mnist"},
+    "import_weights": {"source": "model.ckpt"},
+}
+OF_ANOTHER_KIND = {
+    int: ["3", 1.0, True, [1]],
+    float: ["0.5", True, [0.5]],
+    bool: [0, 1, "true"],
+    str: [3, True, ["a"]],
+}
+WORDS_OF_ANOTHER_KIND = {
+    int: ["x", "", "1.5", "1e3", "nan"],
+    float: ["x", "", "1,5"],
+    bool: ["maybe", "2", ""],
+    str: [],
+}
+
+
+def settings_of_all() -> list[Any]:
+    """Returns `(command, setting)` of every command's every setting, for pytest."""
+    return [(command, each) for command in CONFIGS for each in table_of(CONFIGS[command]).values()]
+
+
+def out_of_range(setting: Setting) -> Iterator[tuple[Any, str]]:
+    """Yields each value of the right kind that a setting must refuse, and what it expects."""
+    for rule in setting.rules:
+        for value in rule.wrong:
+            yield value, rule.expected
+
+
+def wrong_words(setting: Setting) -> list[str]:
+    """Returns what must not stand behind a flag on the command line."""
+    ranges = [str(value) for value, _ in out_of_range(setting)]
+    return list(dict.fromkeys([*WORDS_OF_ANOTHER_KIND[setting.kind], *ranges]))

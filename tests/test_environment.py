@@ -1,0 +1,87 @@
+"""The program in environments that are made for others: notebooks, containers, odd folders.
+
+`compare` is started, which draws and reads pictures with matplotlib and needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# As a container may have it: nobody's, without an entry in the list of users.
+NOBODY = 54321
+
+
+@pytest.fixture
+def compare(trained_run, tmp_path):
+    """Returns a function that runs the command in an environment, in a folder of its own."""
+    run = trained_run("vanilla")
+
+    def start(**environment: str | None) -> subprocess.CompletedProcess[str]:
+        changed = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        return subprocess.run(
+            [sys.executable, "-m", "vanilla_gan", "compare", f"--from={run}"],
+            cwd=tmp_path,
+            env={name: value for name, value in changed.items() if value is not None},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return start
+
+
+def assert_agrees(done: subprocess.CompletedProcess[str]) -> None:
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "AGREES" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "backend", ["module://matplotlib_inline.backend_inline", "widget", "TkAgg", ""]
+)
+def test_backends_of_other_programs(compare, backend):
+    assert_agrees(compare(MPLBACKEND=backend))
+
+
+def test_settings_of_other_programs(compare, tmp_path):
+    (tmp_path / "matplotlibrc").write_bytes(b"font.size: \xff\xfe\nno setting\n")
+    home = tmp_path / "home"
+    (home / ".config" / "matplotlib").mkdir(parents=True)
+    (home / ".config" / "matplotlib" / "matplotlibrc").write_bytes(b"\xff\xfe")
+    assert_agrees(compare(HOME=str(home), XDG_CONFIG_HOME=None))
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all", "/proc/1"])
+def test_homes_that_take_no_files(compare, home):
+    assert_agrees(compare(HOME=home, XDG_CONFIG_HOME=None, XDG_CACHE_HOME=None))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without an entry")
+@pytest.mark.parametrize(("candidate", "status"), [("/tmp", 0), ("/proc", 1)])
+def test_a_user_without_an_entry_and_a_home(trained_run, tmp_path, candidate, status):
+    # Only the real number changes: Python asks for that one, and the files stay readable.
+    code = (
+        f"import os, sys, tempfile; os.setresuid({NOBODY}, 0, 0); "
+        f"tempfile._candidate_tempdir_list = lambda: [{candidate!r}]; "
+        "from vanilla_gan.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "compare", f"--from={trained_run('vanilla')}"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    if status == 0:
+        # Not silent here: matplotlib asks whether the user of that number could write its folder.
+        assert "AGREES" in done.stdout
+    else:
+        assert done.stderr.count("\n") == 1
+        assert "set TMPDIR" in done.stderr

@@ -1,0 +1,179 @@
+"""What any system must do, whatever it is made of: one contract, over all of `SYSTEMS`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from offline import train
+
+from vanilla_gan.generator.export import ExportConfig, export
+from vanilla_gan.generator.generator import Generator
+from vanilla_gan.graph.gan import build_gan
+from vanilla_gan.graph.tf1 import tf as tf1
+from vanilla_gan.settings import ENGINES, LOSSES, RunConfig
+from vanilla_gan.systems import SYSTEMS
+
+# Of 20 images: epochs end within a batch, or with a short one. Odd sizes show a transpose.
+BATCH, ITERS = 8, 7
+SIZES = {"batch_size": BATCH, "z_dim": 5, "h_dim": 7}
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def system(request):
+    return request.param
+
+
+def settings(system, **others):
+    sizes = {name: size for name, size in SIZES.items() if name in SYSTEMS[system].defaults}
+    return {"system": system, "seed": 11, "log_every": 1, "sample_every": 3, **sizes, **others}
+
+
+@pytest.fixture(scope="module")
+def runs(system, twenty_images, tmp_path_factory):
+    """Returns a run of each engine."""
+    folder = tmp_path_factory.mktemp(system)
+    given = settings(system, iters=ITERS)
+    return {e: train(folder / e, twenty_images, engine=e, **given) for e in ENGINES}
+
+
+def results(run):
+    """Returns the bytes of all that a run left at its end, by name."""
+    files = [*run.out.glob("*.png"), *run.out.glob("*.npz"), run.out / "losses.csv"]
+    values = run.variables(ITERS).items()
+    return {path.name: path.read_bytes() for path in files} | {
+        name: np.asarray(value).tobytes() for name, value in values
+    }
+
+
+def test_its_defaults_are_its_settings(system):
+    defaults = SYSTEMS[system].defaults
+    config = RunConfig(system=system).resolved()
+    assert {name: getattr(config, name) for name in defaults} == dict(defaults)
+    # Given settings win over them.
+    config = RunConfig(system=system, adam_epsilon=0.5, learning_rate=0.25).resolved()
+    assert (config.adam_epsilon, config.learning_rate) == (0.5, 0.25)
+
+
+def test_both_engines_see_the_same_pixels(system):
+    values = np.arange(256, dtype=np.uint8)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        fed = tf1.placeholder(tf.uint8, [256])
+        scaled = SYSTEMS[system].scale(tf.cast(fed, tf.float32))
+        pixels = session.run(scaled, {fed: values})
+    np.testing.assert_array_equal(pixels, SYSTEMS[system].pixels())
+    assert pixels.dtype == np.float32
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_solver_moves_its_own_network_alone(system, loss):
+    config = RunConfig(**settings(system, loss=loss)).resolved()
+    stream = np.random.RandomState(2)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        gan = build_gan(SYSTEMS[system], config, config.seed)
+        variables = {v.op.name: v for v in tf1.global_variables()}
+        feeds = {
+            gan.X: stream.uniform(-1, 1, (BATCH, 784)),
+            gan.Z: stream.uniform(-1, 1, (BATCH, 5)),
+            gan.y: np.eye(10)[np.arange(BATCH)],
+            gan.iteration: 3,
+        }
+        feeds = {
+            placeholder: value for placeholder, value in feeds.items() if placeholder is not None
+        }
+        session.run(gan.init)
+        # Both have run before, so that a stray momentum would show.
+        session.run([gan.D_solver, gan.G_solver], feeds)
+        trained = {"D_solver": gan.theta_D, "G_solver": gan.theta_G}
+        names = {solver: {v.op.name for v in theta} for solver, theta in trained.items()}
+        assert not names["D_solver"] & names["G_solver"]
+        assert names["D_solver"] | names["G_solver"] == {
+            v.op.name for v in tf1.trainable_variables()
+        }
+        for solver, own in names.items():
+            before = session.run(variables)
+            session.run(getattr(gan, solver), feeds)
+            after = session.run(variables)
+            moved = {n for n in before if before[n].tobytes() != after[n].tobytes()}
+            powers = {n for n in moved if n.startswith("beta")}
+            statistics = {n for n in moved if "moving_" in n}
+            slots = {f"{n}/{solver}{suffix}" for n in own for suffix in ("", "_1")}
+            moved -= powers | statistics
+            assert moved <= own | slots
+            # A loss may be blind to a bias, as one of differences is to that of all logits.
+            assert moved == own | slots if loss == LOSSES[0] else moved & own
+            assert len(powers) == 2
+            assert not statistics or solver == "G_solver"
+
+
+def test_both_engines_are_the_same(runs):
+    feed, loop = (runs[engine] for engine in ("feed", "loop"))
+    assert np.isfinite(feed.losses()).all()
+    assert feed.losses()[:, 0].tolist() == list(range(ITERS))
+    np.testing.assert_allclose(loop.losses(), feed.losses(), rtol=1e-5)
+    one, other = feed.variables(ITERS), loop.variables(ITERS)
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        # Adam divides a gradient by its own size: where that is rounding, so is the step.
+        off = np.abs(np.asarray(other[name]) - value) > 1e-3 * np.abs(value).max() + 1e-9
+        assert np.mean(off) < 0.01, name
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("stop", [2, 3], ids=["in an epoch", "at a picture"])
+def test_a_continued_run_ends_with_the_same_bits(
+    runs, system, twenty_images, tmp_path, engine, stop
+):
+    given = settings(system, engine=engine)
+    train(tmp_path / "out", twenty_images, iters=stop, **given)
+    continued = train(tmp_path / "out", twenty_images, iters=ITERS, **given)
+    assert f"continuing at iteration {stop} of {ITERS}" in continued.lines
+    one, other = results(runs[engine]), results(continued)
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_trains_a_step(system, loss, twenty_images, tmp_path):
+    for engine in ENGINES:
+        given = settings(system, engine=engine, loss=loss, iters=1)
+        run = train(tmp_path / engine, twenty_images, **given)
+        assert np.isfinite(run.losses()).all()
+        assert (run.out / "000.png").is_file()
+        begun, done = run.variables(0), run.variables(1)
+        same = {name for name in begun if np.array_equal(begun[name], done[name])}
+        for theta in (SYSTEMS[system].theta_D, SYSTEMS[system].theta_G):
+            assert len(same & {*theta}) < len(theta) / 2
+
+
+def test_an_export_reads_back(runs, system, tmp_path):
+    out, model, lines = runs["loop"].out, tmp_path / "model", []
+    export(ExportConfig(source=str(out), out=str(model)), lines.append)
+    assert lines[-1] == (
+        f"wrote {model}: {system} after {ITERS} iterations; read back, the same images and logits, "
+        "bit for bit (64 tried)"
+    )
+    loaded = tf.saved_model.load(str(model))
+    generate, discriminate = (loaded.signatures[s] for s in ("generate", "discriminate"))
+    with Generator.load(out) as run, Generator.load(model) as exported:
+        assert (exported.iteration, exported.config.system) == (ITERS, system)
+        for n in (1, 13, 128):
+            Z = np.random.RandomState(2).uniform(-1, 1, [n, 5]).astype(np.float32)
+            classes, y = None, {}
+            if SYSTEMS[system].conditional:
+                classes = np.arange(n) % 10
+                y = {"y": tf.constant(np.eye(10, dtype=np.float32)[classes])}
+            images = run(Z, classes)
+            assert exported(Z, classes).tobytes() == images.tobytes()
+            got = generate(z=tf.constant(Z), **y)
+            assert list(got) == ["images"]
+            assert got["images"].shape == (n, 784)
+            assert got["images"].numpy().tobytes() == images.tobytes()
+            judged = discriminate(x=got["images"], **y)
+            assert {name: tuple(t.shape) for name, t in judged.items()} == {
+                "probability": (n, 1),
+                "logit": (n, 1),
+            }
+            np.testing.assert_allclose(
+                judged["probability"], 1 / (1 + np.exp(-judged["logit"])), atol=1e-6
+            )

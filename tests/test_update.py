@@ -1,0 +1,275 @@
+"""Both updates against NumPy, on a system small enough to differentiate by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy_layers import sigmoid
+
+from vanilla_gan.data.dataset import DataSet, unit_scale
+from vanilla_gan.engines.feed import FeedEngine
+from vanilla_gan.engines.in_graph import LoopEngine
+from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.graph import losses
+from vanilla_gan.graph.gan import build_gan
+from vanilla_gan.graph.loop import build_loop
+from vanilla_gan.graph.losses import Objective
+from vanilla_gan.graph.system import Alternating, Draws, Simultaneous, System
+from vanilla_gan.graph.tf1 import tf as tf1
+from vanilla_gan.graph.variables import statistic_var, weight_var
+from vanilla_gan.graph.weights import assign_weights
+from vanilla_gan.settings import ENGINES, RunConfig
+from vanilla_gan.systems import noise
+
+Z_DIM, B, N = 5, 7, 23
+RATE, BETA1, BETA2, EPSILON = 0.01, 0.9, 0.999, 1e-4
+
+
+def generator(z, config, y, training):
+    """Returns `z W`, and counts the training passes in a variable."""
+    W = weight_var([config.z_dim, 784], "G_W", config.init)
+    passes = statistic_var([], "passes", 0.0)
+    if training is not None:
+        training.updates.append(passes.assign_add(1.0).op)
+    return tf1.matmul(z, W)
+
+
+def discriminator(x, config, y, training):
+    """Returns `x W` as the logit; training adds the iteration to it."""
+    W = weight_var([784, 1], "D_W", config.init)
+    logit = tf1.matmul(x, W)
+    if training is not None:
+        logit += tf.cast(training.iteration, tf.float32) / 8
+    return tf1.sigmoid(logit), logit
+
+
+SIMULTANEOUS = System(
+    source="this test",
+    defaults={},
+    generator=generator,
+    discriminator=discriminator,
+    theta_G=("G_W",),
+    theta_D=("D_W",),
+    sample_Z=noise.uniform,
+    scale=unit_scale,
+    update=Simultaneous(),
+)
+ALTERNATING = dataclasses.replace(SIMULTANEOUS, update=Alternating(shared_noise=True))
+TWO_DRAWS = dataclasses.replace(SIMULTANEOUS, update=Alternating())
+UPDATES = {
+    "simultaneous": SIMULTANEOUS,
+    "alternating": ALTERNATING,
+    "alternating, two draws": TWO_DRAWS,
+    "alternating, in halves": dataclasses.replace(TWO_DRAWS, separate_images=True),
+}
+
+
+def relativistic(D_logit_real, D_logit_fake, real_label=1.0):
+    """Returns a loss whose both parts need both logits (Jolicoeur-Martineau 2018, section 3.3)."""
+    D_loss = tf1.reduce_mean(tf1.nn.softplus(D_logit_fake - D_logit_real))
+    return Objective(D_loss, tf1.reduce_mean(tf1.nn.softplus(D_logit_real - D_logit_fake)))
+
+
+def of_cross_entropy(real, fake):
+    """Returns D_loss and G_loss, and the derivatives dD/dreal, dD/dfake and dG/dfake."""
+    D_loss = np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
+    G_loss = np.logaddexp(0, -fake).mean()
+    return (
+        D_loss,
+        G_loss,
+        (sigmoid(real) - 1) / len(real),
+        sigmoid(fake) / len(real),
+        (sigmoid(fake) - 1) / len(real),
+    )
+
+
+def of_relativistic(real, fake):
+    """Returns the same of the relativistic loss."""
+    pull = sigmoid(fake - real) / len(real)
+    D_loss, G_loss = np.logaddexp(0, fake - real).mean(), np.logaddexp(0, real - fake).mean()
+    return D_loss, G_loss, -pull, pull, -sigmoid(real - fake) / len(real)
+
+
+def watched(D_logit_real, D_logit_fake, real_label=1.0):
+    """Returns the default loss, with a scalar to watch in each step, one of them made of images."""
+    goal = losses.sigmoid_cross_entropy(D_logit_real, D_logit_fake, real_label)
+    difference = tf1.reduce_mean(D_logit_real) - tf1.reduce_mean(D_logit_fake)
+    fooled = tf1.reduce_max(D_logit_fake)
+    return goal._replace(D_watched={"fooled": fooled}, G_watched={"difference": difference})
+
+
+LOSSES_HERE = {"relativistic": relativistic, "watched": watched}
+BY_HAND = {"sigmoid_cross_entropy": of_cross_entropy, "relativistic": of_relativistic}
+
+
+class Toy:
+    """The toy system in a session, with both engines and random data."""
+
+    def __init__(self, system=SIMULTANEOUS, loss="sigmoid_cross_entropy"):
+        settings = {"learning_rate": RATE, "adam_epsilon": EPSILON, "label_smoothing": 0.0}
+        config = RunConfig(z_dim=Z_DIM, batch_size=B, seed=0, **settings)
+        stream = np.random.RandomState(1)
+        images = stream.randint(0, 256, (N, 784)).astype(np.uint8)
+        self.weights = {
+            "G_W": np.float32(stream.normal(0, 0.3, (Z_DIM, 784))),
+            "D_W": np.float32(stream.normal(0, 0.1, (784, 1))),
+        }
+        self.rows = stream.randint(0, N, (3, B))
+        self.X = images[self.rows] * np.float32(1 / 255)
+        self.Z, self.Z_G = np.float32(stream.uniform(-1, 1, (2, 3, B, Z_DIM)))
+        self.system = system
+        if system.update.shared_noise:
+            self.Z_G = self.Z
+        with tf.Graph().as_default() as graph, pytest.MonkeyPatch.context() as patch:
+            if loss in LOSSES_HERE:
+                patch.setitem(losses.LOSSES, config.loss, LOSSES_HERE[loss])
+            self.gan = build_gan(system, config, 0)
+            loop = build_loop(system, config, self.gan, images.shape)
+            self.variables = {v.op.name: v for v in tf1.global_variables()}
+        self.session = tf1.Session(graph=graph)
+        self.session.run(self.gan.init)
+        variables = [self.variables[name] for name in self.weights]
+        assign_weights(self.session, variables, self.weights)
+        data = DataSet(images, np.zeros(N, np.uint8), None)
+        self.engines = {
+            "feed": FeedEngine(self.session, self.gan, data),
+            "loop": LoopEngine(self.session, loop, data),
+        }
+
+    def draw(self, first):
+        return StepsDraw(first, self.rows, self.Z, self.Z_G, {})
+
+    def values(self):
+        return self.session.run(self.variables)
+
+    def loop_body(self):
+        """Returns the function of the graph that is an iteration."""
+        functions = self.session.graph.as_graph_def().library.function
+        return max(functions, key=lambda function: len(function.node_def))
+
+
+@pytest.fixture
+def opened():
+    """Returns a function that makes a Toy, closed behind the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*of):
+            made = Toy(*of)
+            stack.enter_context(contextlib.closing(made.session))
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def toy(opened):
+    return opened()
+
+
+def numpy_steps(toy, first, by_hand):
+    """Returns losses and weights of three iterations in float64, gradients derived by hand."""
+    weights = {name: np.float64(value) for name, value in toy.weights.items()}
+    m = dict.fromkeys(weights, 0.0)
+    v = dict.fromkeys(weights, 0.0)
+
+    def adam(name, gradient, t):
+        m[name] = BETA1 * m[name] + (1 - BETA1) * gradient
+        v[name] = BETA2 * v[name] + (1 - BETA2) * gradient**2
+        alpha = RATE * np.sqrt(1 - BETA2**t) / (1 - BETA1**t)
+        weights[name] = weights[name] - alpha * m[name] / (np.sqrt(v[name]) + EPSILON)
+
+    losses = []
+    alternating = isinstance(toy.system.update, Alternating)
+    for t, (X, Z, Z_G) in enumerate(zip(toy.X, toy.Z, toy.Z_G, strict=True), start=1):
+        shift = 0 if alternating else (first + t - 1) / 8
+        G_W, D_W = weights["G_W"], weights["D_W"]
+        G = Z @ G_W
+        D_loss, G_loss, d_real, d_fake, g_fake = by_hand(X @ D_W + shift, G @ D_W + shift)
+        adam("D_W", X.T @ d_real + G.T @ d_fake, t)
+        if alternating:
+            # All that G's step sees of the discriminator is updated, its logits of real images too.
+            D_W = weights["D_W"]
+            _, G_loss, _, _, g_fake = by_hand(X @ D_W, Z_G @ G_W @ D_W)
+        adam("G_W", Z_G.T @ (g_fake @ D_W.T), t)
+        losses.append([D_loss, G_loss])
+    return np.array(losses), weights
+
+
+@pytest.mark.parametrize("loss", BY_HAND)
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_updates_are_what_numpy_computes(opened, engine, update, loss):
+    toy = opened(UPDATES[update], loss)
+    losses, weights = numpy_steps(toy, 3, BY_HAND[loss])
+    block = toy.engines[engine].train(toy.draw(3))
+    np.testing.assert_allclose(block.D_loss, losses[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-4)
+    values = toy.values()
+    for name, expected in weights.items():
+        # Three iterations move a weight by up to 3e-2.
+        np.testing.assert_allclose(values[name], expected, rtol=0, atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_a_second_look_at_the_images_is_only_for_a_loss_that_needs_it(opened, update):
+    """How many operations look at the images in an iteration: one product and its gradient."""
+    products = {}
+    for loss in BY_HAND:
+        body = opened(UPDATES[update], loss).loop_body()
+        products[loss] = sum(node.op == "MatMul" for node in body.node_def)
+    # The logits of the images once more; their gradient is nobody's.
+    more = 1 if update.startswith("alternating") else 0
+    assert products["relativistic"] == products["sigmoid_cross_entropy"] + more
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_scalars_come_out_of_the_step_that_they_belong_to(opened, engine, update):
+    plain = opened(UPDATES[update])
+    expected = plain.engines[engine].train(plain.draw(0)).scalars
+    assert list(expected) == ["D_loss", "G_loss"]
+    toy = opened(UPDATES[update], "watched")
+    scalars = toy.engines[engine].train(toy.draw(0)).scalars
+    assert scalars.keys() == {"D_loss", "G_loss", "fooled", "difference"}
+    for name in expected:
+        assert scalars[name].tobytes() == expected[name].tobytes()
+    # D's of the first weights; G's of the discriminator that its step sees.
+    G_W, D_W = toy.weights["G_W"], toy.weights["D_W"]
+    np.testing.assert_allclose(scalars["fooled"][0], (toy.Z[0] @ G_W @ D_W).max(), rtol=1e-4)
+    if update != "simultaneous":
+        first = opened(UPDATES[update])
+        first.rows, first.Z, first.Z_G = (of[:1] for of in (toy.rows, toy.Z, toy.Z_G))
+        first.engines[engine].train(first.draw(0))
+        D_W = first.values()["D_W"]
+    by_hand = (toy.X[0] @ D_W).mean() - (toy.Z_G[0] @ G_W @ D_W).mean()
+    np.testing.assert_allclose(scalars["difference"][0], by_hand, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_updates_of_a_pass_run_once_an_iteration(toy, engine):
+    toy.engines[engine].train(toy.draw(0))
+    assert toy.values()["passes"] == 3
+
+
+def test_inference_runs_no_updates_and_needs_no_iteration(toy):
+    samples, logits = toy.session.run(
+        [toy.gan.G_sample, toy.gan.D_logit], {toy.gan.Z: toy.Z[0], toy.gan.X: toy.X[0]}
+    )
+    np.testing.assert_allclose(samples, toy.Z[0] @ toy.weights["G_W"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(logits, toy.X[0] @ toy.weights["D_W"], rtol=1e-4, atol=1e-6)
+    assert toy.values()["passes"] == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_alternating_update_takes_a_short_batch(opened, engine):
+    """On which the loop engine died, as its halves had the sizes of a whole one."""
+    short = Draws(short_batches=True)
+    toy = opened(dataclasses.replace(UPDATES["alternating, in halves"], draws=short))
+    toy.rows, toy.X, toy.Z, toy.Z_G = (of[:, :4] for of in (toy.rows, toy.X, toy.Z, toy.Z_G))
+    losses, _ = numpy_steps(toy, 0, of_cross_entropy)
+    block = toy.engines[engine].train(toy.draw(0))
+    np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-4)

@@ -1,0 +1,84 @@
+"""What TensorFlow and matplotlib read in the environment, set before either is loaded.
+
+The environment of a shell, a notebook or a container is made for other programs: a notebook names a
+plotting backend that only it has, a container may have no home.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import importlib.util
+import os
+import pathlib
+import shutil
+import tempfile
+
+from vanilla_gan.errors import OutputError
+
+
+def set_environment() -> None:
+    """Sets what both libraries read in the environment; loads neither."""
+    # TensorFlow's chatter about the processor is no news; its errors still come through.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
+    # device that anything makes in it, which is one for folding constants while a graph is built,
+    # with as many threads as there are cores: --intra_op_threads would mean nothing.
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
+    # No window is ever opened, and pictures are drawn in matplotlib's own classic style.
+    os.environ["MPLBACKEND"] = "agg"
+    package = importlib.util.find_spec("matplotlib")
+    if package is not None and package.origin is not None:
+        own = pathlib.Path(package.origin).with_name("mpl-data") / "matplotlibrc"
+        os.environ["MATPLOTLIBRC"] = str(own)
+
+
+def check_temporary_folder() -> None:
+    """Checks that files can be made somewhere, as TensorFlow and matplotlib need.
+
+    Side effects: gives matplotlib a temporary folder, removed at exit, where it has no home.
+
+    Raises:
+      OutputError: no folder for temporary files can be written.
+    """
+    try:
+        tempfile.gettempdir()
+        if "MPLCONFIGDIR" not in os.environ and not _has_a_home():
+            folder = tempfile.mkdtemp(prefix="vanilla_gan-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            os.environ["MPLCONFIGDIR"] = folder
+    except OSError as error:
+        raise OutputError(
+            "no folder for temporary files can be written; set TMPDIR to one that can"
+        ) from error
+    if os.path.lexists("matplotlibrc"):
+        _load_matplotlib_elsewhere()
+
+
+def _has_a_home() -> bool:
+    """Returns whether matplotlib can keep its settings and its cache where it would by itself."""
+    try:
+        home = pathlib.Path.home()
+    except RuntimeError:
+        return False
+    for folder in (home / ".config" / "matplotlib", home / ".cache" / "matplotlib"):
+        there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+        if not (os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
+            return False
+    return True
+
+
+def _load_matplotlib_elsewhere() -> None:
+    """Loads matplotlib from another folder: it reads a file of this name in the current one first.
+
+    The file belongs to other programs, and may be damaged.
+    """
+    here = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.chdir("/")
+        with contextlib.suppress(ImportError):
+            importlib.import_module("matplotlib")
+    finally:
+        os.fchdir(here)
+        os.close(here)

@@ -1,0 +1,92 @@
+"""Finds the files of a published data set under the names and in the folders that others use.
+
+Contents say what a file is, names and folders only where to look: a file counts if its decompressed
+bytes have the published SHA-256.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+
+from vanilla_gan.data.download.catalog import CATALOG, DataSetEntry
+from vanilla_gan.data.idx import read_idx
+from vanilla_gan.errors import DataError
+
+# Beside the folder that `--dataset` names. "": flat, the layout of TensorFlow 1's read_data_sets.
+_FOLDERS = (
+    "",
+    *CATALOG,
+    "MNIST",
+    "MNIST/raw",
+    "mnist/raw",
+    "fashion-mnist",
+    "FashionMNIST",
+    "FashionMNIST/raw",
+)
+
+
+def find(folder: str | os.PathLike[str], name: str) -> pathlib.Path | None:
+    """Returns where `name` stands in `folder`, plain before gzipped; None if it does not.
+
+    Unpacked archives have a dot in the name: `train-images.idx3-ubyte`.
+    """
+    for candidate in (name, f"{name}.gz", name.replace("-idx", ".idx")):
+        path = pathlib.Path(folder, candidate)
+        if os.path.exists(path):
+            return path
+    return None
+
+
+def find_elsewhere(
+    entry: DataSetEntry, data_dir: pathlib.Path, inform: Callable[[str], None]
+) -> dict[str, pathlib.Path]:
+    """Returns the files of a data set that stand in other folders below `data_dir`, by name.
+
+    Args:
+      entry: the data set.
+      data_dir: the folder of all data sets.
+      inform: called with a line for each file that is found, and for each that is passed over.
+    """
+    found: dict[str, pathlib.Path] = {}
+    for name, path in _candidates(entry, data_dir):
+        if name in found:
+            continue
+        digest = sha256_of(path)
+        if digest == {file.name: file.sha256 for file in entry.files}[name]:
+            inform(f"found {entry.title}'s {name} at {path}")
+            found[name] = path
+        else:
+            what = owner(digest) or "no published file, or a damaged one"
+            inform(f"passed over {path}: not {entry.title}'s {name} but {what}")
+    return found
+
+
+def owner(sha256: str | None) -> str | None:
+    """Returns the title of the data set that has a file of this sum, and its name for flags."""
+    for entry in CATALOG.values():
+        if any(file.sha256 == sha256 for file in entry.files):
+            return f"{entry.title}'s (--dataset {entry.name})"
+    return None
+
+
+def sha256_of(path: pathlib.Path) -> str | None:
+    """Returns the sum of an IDX file's decompressed bytes; None where it cannot be read as one."""
+    try:
+        return read_idx(path, dimensions=1 if "labels" in path.name else 3).sha256
+    except DataError:
+        return None
+
+
+def _candidates(entry: DataSetEntry, data_dir: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
+    seen = {os.path.realpath(data_dir / entry.name)}
+    for folder in _FOLDERS:
+        place = os.path.realpath(data_dir / folder)
+        if place in seen:
+            continue  # Also where a file system does not tell mnist from MNIST.
+        seen.add(place)
+        for file in entry.files:
+            path = find(data_dir / folder, file.name)
+            if path is not None:
+                yield file.name, path

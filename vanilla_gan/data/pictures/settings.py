@@ -1,0 +1,70 @@
+"""The settings of `./run.sh import_images`."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from vanilla_gan.data.download import catalog
+from vanilla_gan.data.pictures.picture import FITS
+from vanilla_gan.declare import SEED, Rule, Settings, setting, within
+
+_NAMES = " or ".join(catalog.CATALOG)
+_OUT = Rule(
+    f"a folder with a name that --dataset knows, {_NAMES}, for example "
+    f"own_data/{catalog.MNIST.name}",
+    lambda value: pathlib.Path(value).name in catalog.CATALOG,
+    ("birds", "mnist/birds"),
+)
+_SHARE = Rule("a number between 0 and 1", lambda value: 0 < value < 1, (0.0, 1.0, float("nan")))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportConfig(Settings):
+    """Which pictures to import, how, and where to."""
+
+    source: str = setting(
+        "",
+        "folder of pictures; may also be given as a plain word",
+        flag="from",
+        missing="give the folder of pictures",
+        word="DIR",
+    )
+    out: str = setting(
+        "",
+        "folder to make: mnist or fashion_mnist in a --data_dir",
+        _OUT,
+        missing="give the folder to make",
+    )
+    fit: str = setting(
+        "contain",
+        "whole picture and a margin, largest centred square, or both sides scaled",
+        choices=FITS,
+    )
+    invert: bool = setting(False, "turn black on white into white on black, as MNIST is")
+    background: int | None = setting(
+        None,
+        "grey value 0..255 behind and around pictures; black in the end",
+        within(0, 255, "a grey value"),
+    )
+    test_share: float = setting(
+        1 / 7,
+        "share of the pictures to test on, in (0, 1); 1/7 as in MNIST",
+        _SHARE,
+        shown="1/7",
+    )
+    seed: int = setting(0, "of the order of the pictures, and so of the split", SEED)
+    repeat: bool = setting(False, "fill the validation split, the first 5000 images, with copies")
+    skip_bad: bool = setting(False, "leave out files that cannot be read")
+
+    @property
+    def out_dir(self) -> pathlib.Path:
+        """The folder to make as a path."""
+        return pathlib.Path(self.out)
+
+    @property
+    def grey_background(self) -> int:
+        """The background's grey value, filled in."""
+        if self.background is not None:
+            return self.background
+        return 255 if self.invert else 0

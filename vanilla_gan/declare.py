@@ -1,0 +1,224 @@
+"""How settings are declared: one entry a setting, from which checks, flags, help and tests come.
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class SampleConfig(Settings):
+        n: int | None = setting(None, "how many images", at_least(1))
+
+The annotation says the kind, and whether None may stand for "left out".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from vanilla_gan.errors import UsageError
+
+KINDS: Mapping[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+}
+
+# What depends on a setting: the run's numbers; how far it goes; where its data are looked for; what
+# happens when it diverges; what is kept and shown, and where; the time and memory that it takes.
+Effect = Literal["numbers", "length", "data", "rescue", "keeping", "speed"]
+
+T = TypeVar("T")
+S = TypeVar("S", bound="Settings")
+
+
+class Rule(NamedTuple):
+    """What a value must be.
+
+    Attributes:
+      expected: what an error says of it.
+      holds: whether a value of the right kind is that.
+      wrong: some that are not, for the tests: the nearest on either side among them.
+    """
+
+    expected: str
+    holds: Callable[[Any], bool]
+    wrong: tuple[Any, ...]
+
+
+def at_least(least: int) -> Rule:
+    """Returns the rule of a count."""
+    what = f"a whole number of at least {least}"
+    return Rule(what, lambda value: value >= least, (least - 1, least - 10**6))
+
+
+def at_most(most: int) -> Rule:
+    """Returns the rule of what must not be larger."""
+    return Rule(f"at most {most}", lambda value: value <= most, (most + 1,))
+
+
+def within(first: int, last: int, what: str = "a whole number") -> Rule:
+    """Returns the rule of a number from `first` to `last`, both included."""
+    expected = f"{what} in {first}..{last}"
+    return Rule(expected, lambda value: first <= value <= last, (first - 1, last + 1))
+
+
+def one_of(choices: Sequence[str]) -> Rule:
+    """Returns the rule of a word out of some."""
+    wrong = ("", "nonsense", choices[0].upper(), "|".join(choices))
+    return Rule(f"one of {', '.join(choices)}", lambda value: value in choices, wrong)
+
+
+_NAN, _INF = math.nan, math.inf
+ABOVE_0 = Rule("a number above 0", lambda value: 0 < value < _INF, (0.0, -1e-3, _INF, _NAN))
+PATH = Rule("a path", bool, ("",))
+SEED = within(0, 2**32 - 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One entry of a table of settings.
+
+    Attributes:
+      name: of the field.
+      flag: how the command line calls it.
+      kind: int, float, bool or str.
+      optional: whether None is a value: it is left out, and something else decides.
+      default: the value where none is given.
+      shown: the default as the help shows it.
+      text: what it is for, in a line.
+      group: the heading of this setting and the ones behind it.
+      choices: the words that it may be; empty where there is no list of them.
+      rules: what a value must be.
+      effect: what depends on it.
+      missing: what to give; empty where it may be left out.
+      word: how the help calls it where it may also stand without its flag.
+    """
+
+    name: str
+    flag: str
+    kind: type
+    optional: bool
+    default: Any
+    shown: str
+    text: str
+    group: str
+    choices: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    effect: Effect
+    missing: str
+    word: str
+
+    def check(self, value: object) -> None:
+        """Checks a value.
+
+        Raises:
+          UsageError: it is of another kind or out of range; naming flag, value and expectation.
+        """
+        if value is None and self.optional:
+            return
+        kinds = (int, float) if self.kind is float else self.kind
+        # A bool is an int to Python.
+        if not isinstance(value, kinds) or (isinstance(value, bool) and self.kind is not bool):
+            raise bad_value(self.flag, repr(value), KINDS[self.kind])
+        if self.missing and not value:
+            raise UsageError(f"--{self.flag} is missing: {self.missing}")
+        for rule in self.rules:
+            if not rule.holds(value):
+                raise bad_value(self.flag, value, rule.expected)
+
+
+def bad_value(flag: str, value: object, expected: str) -> UsageError:
+    """Returns the error of a value that cannot be."""
+    return UsageError(f"--{flag}={repr('') if value == '' else value}: expected {expected}")
+
+
+def setting(
+    default: T,
+    text: str,
+    *rules: Rule,
+    choices: Sequence[str] = (),
+    effect: Effect = "numbers",
+    group: str = "",
+    flag: str = "",
+    shown: str = "",
+    missing: str = "",
+    word: str = "",
+) -> T:
+    """Declares a field of a class of settings; `Setting` describes the arguments."""
+    if choices:
+        rules = (one_of(choices), *rules)
+    entry = {"text": text, "rules": rules, "choices": tuple(choices), "effect": effect}
+    more = {"group": group, "flag": flag, "shown": shown, "missing": missing, "word": word}
+    return dataclasses.field(default=default, metadata={"setting": {**entry, **more}})
+
+
+def table_of(config: type[Settings]) -> Mapping[str, Setting]:
+    """Returns the settings of a class by name, in their order."""
+    key: Any = config  # mypy takes the hash of the class for that of its instances.
+    return _table_of(key)
+
+
+@functools.cache
+def _table_of(config: Any) -> Mapping[str, Setting]:
+    hints = typing.get_type_hints(config)
+    table = {}
+    for field in dataclasses.fields(config):
+        if "setting" not in field.metadata:
+            continue
+        kinds = typing.get_args(hints[field.name]) or (hints[field.name],)
+        entry = dict(field.metadata["setting"])
+        shown = "" if field.default is None else str(field.default)
+        table[field.name] = Setting(
+            name=field.name,
+            flag=entry.pop("flag") or field.name,
+            kind=next(kind for kind in kinds if kind is not types.NoneType),
+            optional=types.NoneType in kinds,
+            default=field.default,
+            shown=entry.pop("shown") or shown,
+            **entry,
+        )
+    return table
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings that are checked when they are made.
+
+    Attributes:
+      given: the names of those that somebody asked for. To leave a setting out and to give it the
+        value that is its default are different things; to give None is to leave it out. It has no
+        part in whether two are equal. `dataclasses.replace` adds the names of its changes.
+    """
+
+    # The first field: `dataclasses.replace` hands on its changes, then all other fields in order.
+    given: frozenset[str] = dataclasses.field(default=frozenset(), compare=False, repr=False)
+
+    def __new__(cls: type[S], **values: object) -> S:
+        """Notes which settings the call names, for `__post_init__`."""
+        config = super().__new__(cls)
+        object.__setattr__(config, "_named", tuple(values))
+        return config
+
+    def __post_init__(self) -> None:
+        """Checks every setting by itself.
+
+        Raises:
+          UsageError: naming the setting as its flag, the value, and what was expected.
+        """
+        named = self.__dict__.pop("_named")
+        changed = set(named[: named.index("given")] if "given" in named else named)
+        asked = {name for name in changed if getattr(self, name) is not None}
+        object.__setattr__(self, "given", frozenset((self.given - changed) | asked))
+        for name, entry in table_of(type(self)).items():
+            entry.check(getattr(self, name))
+
+    def filled(self: S, values: Mapping[str, Any]) -> S:
+        """Returns these settings with other values that nobody asked for."""
+        return dataclasses.replace(self, given=self.given, **values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings by name, as files record them."""
+        return {name: getattr(self, name) for name in table_of(type(self))}

@@ -1,0 +1,42 @@
+"""Opens a picture of a run: a PNG, in a regular file, of a size that a run's picture can have."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import stat
+import struct
+from collections.abc import Iterator
+
+import PIL.Image
+
+# A run folder may come from somebody else. A picture of 100 tiles has some 700,000.
+MAX_PIXELS = 1 << 24
+
+
+@contextlib.contextmanager
+def open_png(path: str | os.PathLike[str]) -> Iterator[PIL.Image.Image]:
+    """Opens a PNG and checks its size before any pixel is read.
+
+    Other formats are refused, whatever the name says: Pillow hands some of them to other programs.
+
+    Raises:
+      OSError: the file is missing, no regular file, not a PNG, or too large.
+      SyntaxError, ValueError: Pillow's words for some damages, also within the block.
+    """
+    # Without waiting: a pipe in the place of a file has no end.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{pathlib.Path(path).name} is not a regular file")
+        # Signature, length and name of the first chunk; Pillow itself would warn, or take it.
+        width, height = struct.unpack(">16xII", stream.read(24).ljust(24, b"\0"))
+        if width * height > MAX_PIXELS:
+            raise OSError(f"it has {width}x{height} px, expected at most {MAX_PIXELS} in all")
+        stream.seek(0)
+        try:
+            picture = PIL.Image.open(stream, formats=["PNG"])
+        except PIL.UnidentifiedImageError as error:
+            raise OSError("it is damaged, or no PNG") from error
+        yield picture

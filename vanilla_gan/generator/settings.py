@@ -1,0 +1,151 @@
+"""The settings of `./run.sh sample`, `export` and `import_weights`."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+
+from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, setting
+from vanilla_gan.errors import UsageError
+from vanilla_gan.graph.inference import SIGNATURES
+from vanilla_gan.settings import SAMPLE_CLASSES, SIZE
+from vanilla_gan.systems import SYSTEMS
+
+_SOURCE = "folder of a run, of one checkpoint in it, or a SavedModel"
+_CLASS = Rule("0 to 9, or all", lambda value: value in SAMPLE_CLASSES, ("10", "x", ""))
+_POINTS = Rule("at least 2 points, or 0", lambda value: value == 0 or value >= 2, (1, -3))
+_DEFAULT_OUT = {"saved_model": "saved_model", "npz": "weights.npz", "onnx": "{signature}.onnx"}
+_FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SampleConfig(Settings):
+    """What to sample, and into which file."""
+
+    source: str = setting("out", _SOURCE, flag="from")
+    out: str | None = setting(
+        None, "file to write, folder with --separate (default samples.png, .npy, ...)", PATH
+    )
+    format: str = setting(
+        "png", "picture, arrays, or MNIST's own format", choices=("png", "npy", "npz", "idx")
+    )
+    n: int | None = setting(
+        None, "how many images; 16 unless --rows and --cols say otherwise", at_least(1)
+    )
+    rows: int | None = setting(None, "rows of the grid", at_least(1))
+    cols: int | None = setting(None, "columns of the grid", at_least(1))
+    separate: bool = setting(False, "one PNG of 28x28 for each image")
+    seed: int | None = setting(
+        None, "of the noise; left out, a fresh one is drawn and printed", SEED
+    )
+    sample_class: str | None = setting(
+        None, "0 to 9, or all in turn, for conditional systems", _CLASS, flag="class"
+    )
+    interpolate: int = setting(
+        0, "points of a walk between one image and the next: a strip and a GIF", _POINTS
+    )
+    inputs: str | None = setting(
+        None, "npy file with noise, [n, z_dim], to use instead of drawing it"
+    )
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          UsageError: one is out of range, or two exclude each other.
+        """
+        super().__post_init__()
+        if self.separate and self.format != "png":
+            raise UsageError("--separate writes PNG files; leave out --format")
+        if self.interpolate and (self.separate or self.rows or self.cols):
+            raise UsageError(
+                "--interpolate lays out its strip by itself; leave out --rows, "
+                "--cols and --separate"
+            )
+        if self.interpolate and self.format == "png" and self.path.suffix == ".gif":
+            raise UsageError(
+                f"--out={self.out}: --interpolate writes the strip there, and the GIF beside it; "
+                "name the strip, such as walk.png"
+            )
+        if self.rows and self.cols and self.n and self.n > self.rows * self.cols:
+            raise UsageError(
+                f"--n={self.n} images do not fit into {self.rows} rows of {self.cols}; "
+                "leave one of the three out"
+            )
+        if self.inputs is not None and (self.seed is not None or self.n is not None):
+            raise UsageError("--inputs says which noise and how much; leave out --seed and --n")
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Where the result goes."""
+        if self.out is not None:
+            return pathlib.Path(self.out)
+        if self.separate:
+            return pathlib.Path("samples")
+        ending = {"idx": "-images-idx3-ubyte.gz"}.get(self.format, f".{self.format}")
+        return pathlib.Path(f"samples{ending}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportConfig(Settings):
+    """What to export, and where to; what is not ONNX holds both networks."""
+
+    source: str = setting("out", _SOURCE, flag="from")
+    out: str | None = setting(
+        None, "folder or file to write (default saved_model, weights.npz or generate.onnx)", PATH
+    )
+    format: str = setting(
+        "saved_model", "onnx needs the extra [onnx]", choices=("saved_model", "npz", "onnx")
+    )
+    signature: str | None = setting(None, "which network an ONNX file holds", choices=SIGNATURES)
+    overwrite: bool = setting(False, "replace what stands at --out")
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          UsageError: one is not what it can be, or does not go with the format.
+        """
+        super().__post_init__()
+        if self.signature is not None and self.format != "onnx":
+            raise UsageError(
+                f"--signature says which network an ONNX file holds; --format={self.format} holds "
+                "both; leave it out"
+            )
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Where the export goes."""
+        default = _DEFAULT_OUT[self.format].format(signature=self.onnx_signature)
+        return pathlib.Path(self.out or default)
+
+    @property
+    def onnx_signature(self) -> str:
+        """The network that an ONNX file holds."""
+        return self.signature or SIGNATURES[0]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportConfig(Settings):
+    """Which weights to import, and where to."""
+
+    source: str = setting(
+        "",
+        "prefix of the checkpoint, as tf.train.Saver.save returned it",
+        flag="from",
+        missing="expected a checkpoint's prefix, such as model.ckpt-1000",
+    )
+    system: str = setting("vanilla", "whose weights they are", choices=tuple(SYSTEMS))
+    z_dim: int | None = setting(None, "length of a noise vector, if not the system's own", *SIZE)
+    h_dim: int | None = setting(None, "units of a hidden layer, if not the system's own", *SIZE)
+    map: str | None = setting(
+        None, "JSON file: an object from the system's names to the checkpoint's"
+    )
+    out: str = setting("weights.npz", "npz file to write", PATH)
+    overwrite: bool = setting(False, "replace what stands at --out")
+
+    @property
+    def prefix(self) -> str:
+        """The checkpoint's prefix, also where one of its files was named."""
+        return _FILES_OF_PREFIX.sub("", self.source)

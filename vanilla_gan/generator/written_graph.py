@@ -1,0 +1,66 @@
+"""The graph in a SavedModel that was just written, run to check what others will load.
+
+Only for what this very process wrote: the graph of a SavedModel is a program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.engines.session import Device, open_session
+from vanilla_gan.errors import OutputError
+from vanilla_gan.generator.export_record import one_line
+from vanilla_gan.generator.trained import VARIABLES
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.plain_path import plain_path
+
+Arrays = Mapping[str, npt.NDArray[np.float32]]
+
+
+@contextlib.contextmanager
+def open_written_graph(
+    folder: pathlib.Path, config: RunConfig, device: Device
+) -> Iterator[Callable[[str, Arrays], Arrays]]:
+    """Gives a function from a signature and its inputs by name to its outputs by name.
+
+    Raises:
+      OutputError: it cannot be loaded.
+    """
+    graph = tf.Graph()
+    session = open_session(graph, config, device)
+    try:
+        meta = _meta_graph(folder)
+        with graph.as_default(), plain_path(folder / VARIABLES) as plain:
+            saver = tf.train.import_meta_graph(meta)
+            saver.restore(session, plain)
+    except (tf.errors.OpError, ValueError, OSError) as error:
+        session.close()
+        raise OutputError(f"the export cannot be loaded again: {one_line(error)}") from error
+
+    def run(signature: str, inputs: Arrays) -> Arrays:
+        described = meta.signature_def[signature]
+        outputs = {name: of.name for name, of in described.outputs.items()}
+        feeds = {described.inputs[name].name: array for name, array in inputs.items()}
+        found: Arrays = session.run(outputs, feeds)
+        return found
+
+    try:
+        yield run
+    finally:
+        session.close()
+
+
+def _meta_graph(folder: pathlib.Path) -> Any:
+    """Returns the one graph of a SavedModel; TensorFlow's own loader for sessions is leaving."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved_model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    (meta,) = saved_model.meta_graphs
+    return meta

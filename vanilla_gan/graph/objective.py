@@ -1,0 +1,22 @@
+"""The objective: what the settings' loss makes of the passes of both networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vanilla_gan.graph.losses import LOSSES, Objective
+from vanilla_gan.graph.passes import Passes
+from vanilla_gan.graph.tf1 import tf
+
+
+def objective(config: Any, passes: Passes) -> Objective:
+    """Returns what the two solvers minimise.
+
+    Args:
+      config: the settings; `loss` and `label_smoothing` are read.
+      passes: where the logits come from.
+    """
+    with tf.name_scope("losses"):
+        return LOSSES[config.loss](
+            passes.D_logit_real, passes.D_logit_fake, 1.0 - config.label_smoothing
+        )

@@ -1,0 +1,29 @@
+"""The settings of `./run.sh evaluate`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from vanilla_gan.declare import PATH, SEED, Settings, at_least, setting
+from vanilla_gan.quality.figures import MIN_SAMPLES
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(Settings):
+    """What to evaluate."""
+
+    source: str = setting(
+        "out", "folder of a run, of one checkpoint in it, or a SavedModel", flag="from"
+    )
+    n: int | None = setting(
+        None, "how many samples; 10000, or half of the training images", at_least(MIN_SAMPLES)
+    )
+    seed: int = setting(0, "of the noise", SEED)
+    data_dir: str | None = setting(
+        None, "folder of the data sets; the run's own unless given", PATH
+    )
+    format: str = setting("table", "what to print", choices=("table", "json"))
+    out: str | None = setting(None, "file for the JSON", PATH)
+    neighbours: str | None = setting(
+        None, "PNG to draw: 16 samples beside their nearest training images", PATH
+    )

@@ -1,0 +1,25 @@
+"""The settings of `./run.sh report`."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from vanilla_gan.declare import PATH, Settings, setting
+from vanilla_gan.runfolder.names import REPORT
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportConfig(Settings):
+    """Which run to report on, and where to."""
+
+    source: str = setting("out", "folder of the run", PATH, flag="from")
+    out: str | None = setting(None, "file to write (default report.html in the run's folder)", PATH)
+    published_gif: str | None = setting(
+        None, "the post's training.gif, a path or an address, to show beside", PATH
+    )
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Where the page goes."""
+        return pathlib.Path(self.source) / REPORT if self.out is None else pathlib.Path(self.out)
