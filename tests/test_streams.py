@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vanilla_gan.data import streams
-from vanilla_gan.data.streams import begin_again, fresh_seed, stream_of
+from vanilla_gan.data.streams import begin_again, fresh_seed, seeded
 
 PACKAGE = pathlib.Path(streams.__file__).parents[1]
 # By hand, as runs, files and figures that users have were made.
@@ -36,13 +36,13 @@ def test_the_numbers_are_the_known_ones() -> None:
 def test_a_plain_stream_is_that_of_numpy_random_seed() -> None:
     expected = np.random.RandomState()
     expected.seed(7)
-    assert words(stream_of(7)) == words(expected)
+    assert words(seeded(7)) == words(expected)
 
 
 @pytest.mark.parametrize("use", [*REWINDS, *filter(None, KNOWN.values())])
 def test_any_other_is_seeded_by_both_numbers(use: int) -> None:
-    assert words(stream_of(7, use)) == words(np.random.RandomState([7, use]))
-    again = stream_of(3)
+    assert words(seeded(7, use)) == words(np.random.RandomState([7, use]))
+    again = seeded(3)
     begin_again(again, 7, use)
     assert words(again) == words(np.random.RandomState([7, use]))
 
@@ -52,7 +52,7 @@ def test_no_two_uses_of_a_seed_share_numbers(seed: int) -> None:
     """Of 34,000 numbers in 2**32 some 0.13 would be equal by chance; of runs of three, none."""
     uses = [*REWINDS, *KNOWN.values()]
     assert len(set(uses)) == len(uses)
-    drawn = [words(stream_of(seed, use)) for use in uses]
+    drawn = [words(seeded(seed, use)) for use in uses]
     seen = [{*zip(one, one[1:], one[2:], strict=False)} for one in drawn]
     for one, other in itertools.combinations(seen, 2):
         assert not one & other
@@ -60,8 +60,8 @@ def test_no_two_uses_of_a_seed_share_numbers(seed: int) -> None:
 
 def test_what_one_draws_and_when_does_not_move_another() -> None:
     uses = list(KNOWN.values())
-    alone = {use: words(stream_of(5, use)) for use in uses}
-    made = {use: stream_of(5, use) for use in reversed(uses)}
+    alone = {use: words(seeded(5, use)) for use in uses}
+    made = {use: seeded(5, use) for use in reversed(uses)}
     turns = [use for use in uses for _ in range(4)]
     np.random.RandomState(0).shuffle(turns)
     drawn: dict[int, list[int]] = {use: [] for use in uses}

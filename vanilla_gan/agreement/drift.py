@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.data.streams import stream_of
+from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.model import Model, open_model
 from vanilla_gan.engines.session import choose_device
 from vanilla_gan.engines.stream import StepsDraw
@@ -94,7 +94,7 @@ def within_rounding(
 
 def _moved(weights: Weights, number: int) -> Weights:
     """Returns weights that are one unit in the last place off, each to a side drawn for it."""
-    sides = stream_of(number)
+    sides = seeded(number)
     return {
         name: np.nextafter(
             values, np.where(sides.randint(0, 2, values.shape) == 1, np.inf, -np.inf), dtype="f4"
@@ -105,7 +105,7 @@ def _moved(weights: Weights, number: int) -> Weights:
 
 def _losses(config: RunConfig, model: Model, train: DataSet, weights: Weights) -> Floats:
     """Returns the losses of a run that begins with `weights`, float64 [iters, 2]."""
-    random_stream = stream_of(config.seed)
+    random_stream = seeded(config.seed)
     model.initialise(weights)
     worker = Worker(config, model, train.anew(random_stream), random_stream)
     losses: list[Floats] = []

@@ -13,7 +13,7 @@
 | which real images are judged beside which | `SPLIT` | `PLAIN` |
 | what an export is tried with; moved by a bit | 0 | `PLAIN`; `MOVED` |
 | `--tune`'s images and noise | 0 | `PLAIN` |
-| twins of a run, for `compare` | 0, 1, 2, ... | `PLAIN` |
+| to which side the n-th twin of a recorded run is moved | n = 0, 1, ... | `PLAIN` |
 
 The graph draws by itself from TensorFlow's own generators, which have nothing of these: initial
 weights by the run's seed and the variable's name, dropout by the seed, the iteration and the name.
@@ -36,7 +36,7 @@ MOVED = 4 << 20
 DIGITS = CLASSIFIER = SPLIT = 20160917
 
 
-def stream_of(seed: int | None, use: int = PLAIN) -> np.random.RandomState:
+def seeded(seed: int | None, use: int = PLAIN) -> np.random.RandomState:
     """Returns a stream at its beginning, numpy's MT19937.
 
     Args:
@@ -62,4 +62,4 @@ def fresh_seed() -> int:
 
 def unread() -> np.random.RandomState:
     """Returns what a data set takes whose batches nobody asks for."""
-    return stream_of(0)
+    return seeded(0)

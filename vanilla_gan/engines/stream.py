@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.data.streams import begin_again
+from vanilla_gan.data.streams import PICTURES, begin_again, seeded
 from vanilla_gan.graph.system import Pictures, System
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
 
 PICTURE_SAMPLES = 16
 MAX_BLOCK_BYTES = 1 << 24
@@ -215,6 +217,30 @@ class Stream:
             }
         )
         self.train.restore(state)
+
+
+def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.RandomState) -> Stream:
+    """Returns the stream of a run at its beginning.
+
+    Args:
+      config: the settings, complete.
+      train: the training split, which draws its orders from `random_stream` too.
+      random_stream: seeded with the run's seed.
+    """
+    system = SYSTEMS[config.system]
+    z_dim = config.resolved_int("z_dim")
+    picture_noise = None
+    if system.draws.pictures is not Pictures.DRAWN:
+        apart = seeded(config.resolved_int("seed"), PICTURES)
+        picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
+    return Stream(
+        system,
+        train,
+        random_stream,
+        batch_size=config.resolved_int("batch_size"),
+        z_dim=z_dim,
+        picture_noise=picture_noise,
+    )
 
 
 def _next_multiple(it: int, every: int) -> int:

@@ -13,22 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES, DataSet
-from vanilla_gan.data.streams import PICTURES, stream_of
 from vanilla_gan.engines.engine import engine_of
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.model import Model
 from vanilla_gan.engines.prefetch import prefetched
-from vanilla_gan.engines.stream import (
-    PICTURE_SAMPLES,
-    EpochSampleDraw,
-    PictureDraw,
-    StepsDraw,
-    Stream,
-)
+from vanilla_gan.engines.stream import EpochSampleDraw, PictureDraw, StepsDraw, stream_of
 from vanilla_gan.errors import DivergedError
-from vanilla_gan.graph.system import Pictures
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.systems import SYSTEMS
 
 # How long a block of iterations shall take: long enough that nothing around it counts, short
 # enough that a signal is answered at once.
@@ -60,21 +51,9 @@ class Worker:
           train: the training split; must draw its orders from `random_stream` too.
           random_stream: seeded by the settings' seed.
         """
-        system, z_dim = SYSTEMS[config.system], config.resolved_int("z_dim")
-        picture_noise = None
-        if system.draws.pictures is not Pictures.DRAWN:
-            apart = stream_of(config.resolved_int("seed"), PICTURES)
-            picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
         self.config = config
         self.model = model
-        self.stream = Stream(
-            system,
-            train,
-            random_stream,
-            batch_size=config.resolved_int("batch_size"),
-            z_dim=z_dim,
-            picture_noise=picture_noise,
-        )
+        self.stream = stream_of(config, train, random_stream)
         self._engine = engine_of(model, train)
         self._block = 1
 

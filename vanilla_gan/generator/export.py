@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.data.streams import MOVED, stream_of
+from vanilla_gan.data.streams import MOVED, seeded
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
 from vanilla_gan.errors import OutputError
@@ -129,7 +129,7 @@ def trial_inputs(trained: Trained, signature: str) -> dict[str, Array]:
     The discriminator's images are those that the generator draws from the noise.
     """
     system, z_dim = trained.origin.system, trained.origin.config.resolved_int("z_dim")
-    noise = system.sample_Z(stream_of(0), TRIALS, z_dim).astype(np.float32)
+    noise = system.sample_Z(seeded(0), TRIALS, z_dim).astype(np.float32)
     labels: dict[str, Array] = {}
     if system.conditional:
         labels["y"] = np.eye(NUM_CLASSES, dtype=np.float32)[np.arange(TRIALS) % NUM_CLASSES]
@@ -191,7 +191,7 @@ def _check_onnx(path: pathlib.Path, trained: Trained, signature: str) -> str:
 
 def _moved_by_a_bit(inputs: dict[str, Array]) -> dict[str, Array]:
     """Returns the inputs with every value moved up or down, at random, to the next float32."""
-    random_stream = stream_of(0, MOVED)
+    random_stream = seeded(0, MOVED)
     return {
         name: np.nextafter(
             array, random_stream.choice(np.array([-np.inf, np.inf], np.float32), array.shape)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.data.streams import stream_of
+from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import choose_device
 from vanilla_gan.errors import CheckpointError, DamagedRunError, UsageError
@@ -92,7 +92,7 @@ class Generator:
 
     def sample_Z(self, n: int, seed: int | None = None) -> npt.NDArray[np.float32]:
         """Draws noise from the system's prior, float32 [n, Z_dim]; afresh if `seed` is None."""
-        return self.system.sample_Z(stream_of(seed), n, self.z_dim).astype(np.float32)
+        return self.system.sample_Z(seeded(seed), n, self.z_dim).astype(np.float32)
 
     def __call__(
         self, Z: npt.ArrayLike, classes: npt.ArrayLike | None = None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from vanilla_gan.data.streams import LOGITS, stream_of
+from vanilla_gan.data.streams import LOGITS, seeded
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.graph.tf1 import tf
@@ -53,7 +53,7 @@ class TensorBoard:
         self._model = model
         rows = np.arange(min(N_LOGITS, train.num_examples))
         self._real, self._y = train.examples(rows)
-        apart = stream_of(config.resolved_int("seed"), LOGITS)
+        apart = seeded(config.resolved_int("seed"), LOGITS)
         z_dim = config.resolved_int("z_dim")
         Z = SYSTEMS[config.system].sample_Z(apart, len(rows), z_dim)
         self._Z = Z.astype(np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.data.streams import CLASSIFIER, stream_of
+from vanilla_gan.data.streams import CLASSIFIER, seeded
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
@@ -35,7 +35,7 @@ def train_classifier(
     """
     with tf.Graph().as_default() as graph, tf.device(CPU.name):
         classifier = build_classifier()
-    data = DataSet(images, labels, stream_of(CLASSIFIER))
+    data = DataSet(images, labels, seeded(CLASSIFIER))
     batch_size = min(BATCH, data.num_examples)
     steps = epochs * (data.num_examples // batch_size)
     session = open_session(graph, RunConfig(), CPU)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import Datasets, unit_scale
-from vanilla_gan.data.streams import SPLIT, stream_of
+from vanilla_gan.data.streams import SPLIT, seeded
 from vanilla_gan.errors import DataError
 from vanilla_gan.quality.classes import class_entropy, class_shares, classes_covered
 from vanilla_gan.quality.frechet import frechet_distance, moments
@@ -91,7 +91,7 @@ class Judge:
         most = largest_n(splits)
         if not MIN_SAMPLES <= n <= most:
             raise ValueError(f"{n} samples: expected {MIN_SAMPLES}..{most}")
-        random_stream = stream_of(SPLIT)
+        random_stream = seeded(SPLIT)
         self.n = n
         self._look = look
         self._validation = _drawn(splits.validation.images, VALIDATION_IMAGES, random_stream)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.data.streams import EVALUATION, stream_of
+from vanilla_gan.data.streams import EVALUATION, seeded
 from vanilla_gan.graph.system import System
 from vanilla_gan.quality.neighbours import blocks
 
@@ -27,7 +27,7 @@ def draw_samples(sample: Sampler, system: System, z_dim: int, n: int, seed: int)
       n: how many.
       seed: of noise and classes, 0..2**32 - 1; no run draws from this stream.
     """
-    random_stream = stream_of(seed, EVALUATION)
+    random_stream = seeded(seed, EVALUATION)
     Z = system.sample_Z(random_stream, n, z_dim).astype(np.float32)
     classes = random_stream.randint(0, NUM_CLASSES, n) if system.conditional else None
     images = np.empty((n, 784), np.float32)

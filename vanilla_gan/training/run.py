@@ -10,7 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from vanilla_gan.data.read import DataSource, read_data_sets
-from vanilla_gan.data.streams import stream_of
+from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
@@ -18,7 +18,7 @@ from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
-from vanilla_gan.runfolder.checkpoint import Checkpoints
+from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
 from vanilla_gan.runfolder.lock import run_lock
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.runfolder.out_folder import check_no_results, make_out_dir, move_aside
@@ -74,7 +74,8 @@ def train(
             if aside is not None:
                 inform(f"moved what was in {out_dir} to {aside}")
         with run_lock(out_dir):
-            remove_leftovers(out_dir)
+            for folder in (out_dir, out_dir / FOLDER):
+                remove_leftovers(folder)
             record = read_record(out_dir)
             if record is None:
                 check_no_results(out_dir, lacking=RUN_JSON)
@@ -115,7 +116,7 @@ def _train_locked(
     config: RunConfig, record: RunRecord | None, stop: StopRequest, stdout: TextIO, inform: Inform
 ) -> None:
     """Trains with the folder locked; `config` is resolved, `record` is None for a new run."""
-    random_stream = stream_of(config.seed)
+    random_stream = seeded(config.seed)
     with stop.at_once():
         source = _read_data(config, record, random_stream, inform)
         with without_chatter():

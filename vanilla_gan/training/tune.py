@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.data.streams import stream_of
+from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.session import choose_device
 from vanilla_gan.engines.stream import StepsDraw
@@ -93,7 +93,7 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
       config: the settings, complete.
       probe_s: seconds to train, about, after as many blocks as it takes to warm up.
     """
-    random_stream = stream_of(0)
+    random_stream = seeded(0)
     n = max(_IMAGES, config.resolved_int("batch_size"))
     train = DataSet(
         random_stream.randint(0, 256, (n, 784), np.uint8),

@@ -16,7 +16,7 @@ from vanilla_gan.data.digits.glyphs import load_glyphs
 from vanilla_gan.data.digits.handwriting import IMAGE_PX, draw_digits
 from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.idx import write_idx
-from vanilla_gan.data.streams import DIGITS, stream_of
+from vanilla_gan.data.streams import DIGITS, seeded
 from vanilla_gan.storage.files import unwritable, write_whole
 
 GENERATOR_VERSION = 1
@@ -56,7 +56,7 @@ def render(
     """
     if min(count_train, count_test) < 0:
         raise ValueError(f"counts {count_train} and {count_test}: expected 0 or more")
-    random_stream = stream_of(seed)
+    random_stream = seeded(seed)
     glyphs = load_glyphs()
     labels = []
     for count in (count_train, count_test):

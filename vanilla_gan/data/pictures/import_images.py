@@ -28,7 +28,7 @@ from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.pictures.picture import SIDE_PX, read_picture
 from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures
 from vanilla_gan.data.pictures.settings import ImportConfig
-from vanilla_gan.data.streams import stream_of
+from vanilla_gan.data.streams import seeded
 from vanilla_gan.errors import DataError, UsageError
 from vanilla_gan.storage.files import remove, sync_folder, temporary_path, unwritable, write_whole
 
@@ -166,7 +166,7 @@ def _read_all(
 
 def _split(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Returns the rows of the training and of the test images, each at least one, shuffled."""
-    order = stream_of(config.seed).permutation(n)
+    order = seeded(config.seed).permutation(n)
     tests = _tests(config, n)
     return order[tests:], order[:tests]
 
