@@ -198,7 +198,7 @@ def test_what_decides_its_numbers_tells_two_runs_apart():
         candidates = [*entry.choices, 50, 7, 0.125, True, False, "all", "cpu"]
         given = {name: next(value for value in candidates if is_other(entry, was, value))}
         # Of a setting that neither list knows only its own word is taken.
-        if name in FREE or (name not in FIXED and entry.effect != "numbers"):
+        if name in FREE or (name not in FIXED and entry.is_free):
             assert getattr(continued(record, **given), name) == given[name]
             continue
         with pytest.raises(RunConflictError, match=f"--{name} was .*, is {given[name]};"):
