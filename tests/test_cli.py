@@ -18,6 +18,7 @@ from tables import CONFIGS, NEEDED, settings_of_all, wrong_words
 
 from vanilla_gan import __version__
 from vanilla_gan.cli import main as cli
+from vanilla_gan.cli.flags import Flags
 from vanilla_gan.declare import table_of
 from vanilla_gan.settings import ENGINES, RunConfig
 
@@ -254,6 +255,12 @@ def test_placements_are_logged_when_asked_for(on_offline_data, elsewhere):
     placed = dict(re.findall(r"([\w/]*MatMul[\w/]*): \(MatMul\): (\S+)", done.stderr))
     assert len(placed) > 10
     assert set(placed.values()) == {"/job:localhost/replica:0/task:0/device:CPU:0"}
+
+
+def test_what_is_not_given_is_not_among_the_settings():
+    assert Flags(RunConfig).parse([]) == {}
+    words = ["--log_every=100", "--noreport", "--loss", "log"]
+    assert Flags(RunConfig).parse(words) == {"log_every": 100, "report": False, "loss": "log"}
 
 
 def test_absl_flags_of_other_libraries_are_left_alone():

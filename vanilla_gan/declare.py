@@ -111,6 +111,11 @@ class Setting:
     missing: str
     word: str
 
+    @property
+    def is_free(self) -> bool:
+        """Whether a run may be continued with another value, because no number depends on it."""
+        return self.effect != "numbers"
+
     def check(self, value: object) -> None:
         """Checks a value.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import re
 from typing import Any
 
 from vanilla_gan.data.streams import fresh_seed
@@ -44,7 +45,7 @@ _CLASS = Rule(
 )
 _DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
-    lambda value: _parsed_device(value) is not None,
+    lambda value: re.fullmatch("auto|cpu|gpu(:[0-9]+)?", value) is not None,
     ("", "GPU", "gpu:", "gpu:x", "gpu:-1", "gpu:1.0", "gpu:\u00b2", "cpu:0", "gpu:0:1", "tpu"),
 )
 
@@ -287,11 +288,6 @@ def system_settings() -> list[str]:
     return [name for name in table_of(RunConfig) if name in names]
 
 
-def may_change(name: str) -> bool:
-    """Says whether a run may be continued with another value: no number of it depends on that."""
-    return table_of(RunConfig)[name].effect != "numbers"
-
-
 def default_data_dir() -> str:
     """Returns where the data sets are looked for: `$VANILLA_GAN_DATA`, else `data`."""
     return os.environ.get("VANILLA_GAN_DATA") or "data"
@@ -299,15 +295,5 @@ def default_data_dir() -> str:
 
 def parse_device(device: str) -> tuple[str, int | None]:
     """Returns `(kind, index)` of a device that `RunConfig` takes: kind `auto`, `cpu` or `gpu`."""
-    parsed = _parsed_device(device)
-    assert parsed is not None, f"{device!r} is no device"
-    return parsed
-
-
-def _parsed_device(device: str) -> tuple[str, int | None] | None:
-    kind, separator, index = device.partition(":")
-    if kind in ("auto", "cpu", "gpu") and not separator:
-        return kind, None
-    if kind == "gpu" and index.isascii() and index.isdigit():
-        return kind, int(index)
-    return None
+    kind, _, index = device.partition(":")
+    return kind, int(index) if index else None

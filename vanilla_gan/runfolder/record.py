@@ -12,9 +12,10 @@ import secrets
 from typing import Any
 
 from vanilla_gan import __version__
+from vanilla_gan.declare import table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.settings import RunConfig, may_change
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
@@ -139,7 +140,7 @@ def continued_config(record: RunRecord, config: RunConfig) -> RunConfig:
     different = [
         f"--{name} was {then[name]}, is {value}"
         for name, value in sorted(now.items())
-        if value != then[name] and not may_change(name)
+        if value != then[name] and not table_of(RunConfig)[name].is_free
     ]
     if different:
         raise RunConflictError(
