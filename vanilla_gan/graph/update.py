@@ -106,11 +106,7 @@ def _updated(
 ) -> Passes:
     """Returns what the generator's step sees behind the discriminator's, in the same run.
 
-    Args:
-      system, config, batch, weights: as for `update`.
-      passes: what the discriminator's step has seen.
-      theta_D, D_solver: the discriminator's variables, and what updates them.
-      real: whether it looks at the images again; otherwise their logits stay those of before.
+    Unless `real` asks for a second look at the images, their logits stay those of `passes`.
     """
     G_sample = passes.G_sample
     # The discriminator's update leaves the generator alone: the same noise gives the same.
