@@ -184,12 +184,12 @@ def _apply(optimizer: Any, gradients_of_variables: Iterable[tuple[Any, Any]]) ->
     return optimizer.apply_gradients(gradients_of_variables)
 
 
-def uses(tensors: Iterable[Any], source: Any) -> bool:
-    """Returns whether the value of any of `tensors` depends on that of `source`."""
-    seen, todo = set(), [tensor.op for tensor in tensors]
+def uses(fetches: Iterable[Any], source: Any) -> bool:
+    """Returns whether to run any of `fetches`, tensors or operations, takes the tensor `source`."""
+    seen, todo = set(), [getattr(fetch, "op", fetch) for fetch in fetches]
     while todo:
         op = todo.pop()
         if op not in seen:
             seen.add(op)
-            todo += [tensor.op for tensor in op.inputs]
+            todo += [*(tensor.op for tensor in op.inputs), *op.control_inputs]
     return source.op in seen
