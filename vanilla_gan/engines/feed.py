@@ -23,7 +23,8 @@ class FeedEngine:
         self._train = train
         placeholders = [p for p in (gan.X, gan.Z, gan.y, gan.iteration) if p is not None]
         self._feeds = [
-            [p for p in placeholders if uses(step.scalars.values(), p)] for step in gan.steps
+            [p for p in placeholders if uses([*step.solvers.values(), *step.scalars.values()], p)]
+            for step in gan.steps
         ]
 
     def train(self, steps: StepsDraw) -> LossBlock:

@@ -106,11 +106,7 @@ def _updated(
 ) -> Passes:
     """Returns what the generator's step sees behind the discriminator's, in the same run.
 
-    Args:
-      system, config, batch, weights: as for `update`.
-      passes: what the discriminator's step has seen.
-      theta_D, D_solver: the discriminator's variables, and what updates them.
-      real: whether it looks at the images again; otherwise their logits stay those of before.
+    Unless `real` asks for a second look at the images, their logits stay those of `passes`.
     """
     G_sample = passes.G_sample
     # The discriminator's update leaves the generator alone: the same noise gives the same.
@@ -188,12 +184,12 @@ def _apply(optimizer: Any, gradients_of_variables: Iterable[tuple[Any, Any]]) ->
     return optimizer.apply_gradients(gradients_of_variables)
 
 
-def uses(tensors: Iterable[Any], source: Any) -> bool:
-    """Returns whether the value of any of `tensors` depends on that of `source`."""
-    seen, todo = set(), [tensor.op for tensor in tensors]
+def uses(fetches: Iterable[Any], source: Any) -> bool:
+    """Returns whether to run any of `fetches`, tensors or operations, takes the tensor `source`."""
+    seen, todo = set(), [getattr(fetch, "op", fetch) for fetch in fetches]
     while todo:
         op = todo.pop()
         if op not in seen:
             seen.add(op)
-            todo += [tensor.op for tensor in op.inputs]
+            todo += [*(tensor.op for tensor in op.inputs), *op.control_inputs]
     return source.op in seen
