@@ -37,7 +37,7 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["vanilla_gan", "vanilla_gan.*"]),
     package_data={
-        "vanilla_gan": ["py.typed", "*.json", "**/*.json", "report/assets/*"],
+        "vanilla_gan": ["py.typed", "*.json", "**/*.json", "**/*.npz", "report/assets/*"],
     },
     # Ranges for those who install the package beside others; constraints.txt holds exact versions.
     install_requires=[

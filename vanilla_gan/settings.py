@@ -43,7 +43,7 @@ _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1
 _CLASS = Rule(
     "a class, 0 to 9, or all", lambda value: value in SAMPLE_CLASSES, ("10", "-1", "x", "")
 )
-_DEVICE = Rule(
+DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
     lambda value: re.fullmatch("auto|cpu|gpu(:[0-9]+)?", value) is not None,
     ("", "GPU", "gpu:", "gpu:x", "gpu:-1", "gpu:1.0", "gpu:\u00b2", "cpu:0", "gpu:0:1", "tpu"),
@@ -171,7 +171,7 @@ class RunConfig(Settings):
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
-    device: str = setting("auto", "auto, cpu, gpu or gpu:K", _DEVICE)
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE)
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
     )

@@ -1,10 +1,14 @@
-"""The settings of `./run.sh compare`."""
+"""The settings of `./run.sh compare` and `verify`."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
-from vanilla_gan.declare import PATH, Settings, setting
+from vanilla_gan.declare import PATH, Settings, at_least, setting
+from vanilla_gan.settings import DEVICE, ENGINES
+
+BOTH = "both"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,3 +23,29 @@ class CompareConfig(Settings):
     )
     data_dir: str | None = setting(None, "where the run's data are now, if they were moved", PATH)
     format: str = setting("text", "what to print", choices=("text", "json"))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VerifyConfig(Settings):
+    """What to verify, and on what."""
+
+    traces: str | None = setting(None, "folder with the large traces, on MNIST, to check too", PATH)
+    data_dir: str | None = setting(None, "folder of the data sets, for traces on MNIST", PATH)
+    engine: str = setting(BOTH, "which of the two engines", choices=(*ENGINES, BOTH))
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE)
+    intra_op_threads: int = setting(
+        0, "threads within one operation; 0: as train chooses", at_least(0)
+    )
+    inter_op_threads: int = setting(
+        0, "operations at the same time; 0: TensorFlow's choice", at_least(0)
+    )
+    format: str = setting("text", "what to print", choices=("text", "json"))
+
+    @property
+    def of_a_run(self) -> dict[str, Any]:
+        """The settings that are those of a run too."""
+        return {
+            "device": self.device,
+            "intra_op_threads": self.intra_op_threads,
+            "inter_op_threads": self.inter_op_threads,
+        }

@@ -9,6 +9,7 @@ COMMANDS = {
     "evaluate": "vanilla_gan.cli.evaluate",
     "report": "vanilla_gan.cli.report",
     "compare": "vanilla_gan.cli.compare",
+    "verify": "vanilla_gan.cli.verify",
     "export": "vanilla_gan.cli.export",
     "import_weights": "vanilla_gan.cli.import_weights",
     "import_images": "vanilla_gan.cli.import_images",

@@ -1,0 +1,80 @@
+"""The table that `./run.sh verify` prints: a line a trace and engine, the last one for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ROW = "{:<20}{:<7}{:<17}{:>8}{:>8}{:>8}{:>8}{:>8}{:>8} {:<8}{}"
+_WORDS = {True: "PASS", False: "FAIL"}
+
+
+def verify_table(found: dict[str, Any]) -> str:
+    """Returns lines of at most 105 columns, the first ones aside, for what `verify.as_dict` has."""
+    states: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for verdict in found["verdicts"]:
+        states.setdefault((verdict["name"], verdict["engine"]), []).append(verdict)
+    return "\n".join(
+        [
+            f"machine: {found['machine']}",
+            *(f"note: {note}" for note in found["notes"]),
+            "",
+            "Iterations T..T+4 from states of TensorFlow 1.15.5. Largest differences from what it "
+            "computed:",
+            "  loss, to T+4: of both losses at T, at T..T+4, relative",
+            "  logits, samples: before T; of logits relative to the largest",
+            "  weights, share: after T; in learning rates; how many are off by over 0.001 of it",
+            "  draws: whether a run from its beginning draws the same batches and noise",
+            "",
+            _ROW.format(
+                "trace", "engine", "T",
+                "loss", "to T+4", "logits", "samples", "weights", "share", "draws", "",
+            ),
+            *_lines(states),
+            "",
+            "Untrained weights, relative difference from the published formula "
+            f"(at most {found['initial_weights_limit']:g}):",
+            *(
+                f"  {each['system']:<12}{each['init']:<14}width {each['width']:.1e}  "
+                f"kurtosis {each['kurtosis']:.1e}  {_WORDS[each['passed']]}"
+                for each in found["initial_weights"]
+            ),
+            "",
+            _summary(found),
+        ]
+    )  # fmt: skip
+
+
+def _lines(states: dict[tuple[str, str], list[dict[str, Any]]]) -> list[str]:
+    """Returns a line a trace and engine, and one with the limits before each kind of data."""
+    lines = []
+    data = ""
+    for (name, engine), verdicts in states.items():
+        if verdicts[0]["data"] != data:
+            data = verdicts[0]["data"]
+            allowed = [f"{limit:.0e}" for limit in verdicts[0]["allowed"].values()]
+            lines.append(_ROW.format(f"at most ({data})", "", "", *allowed, "same", ""))
+        columns = zip(*(verdict["found"].values() for verdict in verdicts), strict=True)
+        lines.append(
+            _ROW.format(
+                name.removeprefix("trace_").removesuffix("_seed0"),
+                engine,
+                ", ".join(str(verdict["iteration"]) for verdict in verdicts),
+                *(_largest(column) for column in columns),
+                "same" if all(verdict["draws"] for verdict in verdicts) else "other",
+                _WORDS[all(verdict["passed"] for verdict in verdicts)],
+            )
+        )
+    return lines
+
+
+def _largest(values: tuple[float | None, ...]) -> str:
+    """Returns the largest of numbers, of which one that is not finite is None."""
+    known = [value for value in values if value is not None]
+    return "inf" if len(known) < len(values) else f"{max(known):.1e}"
+
+
+def _summary(found: dict[str, Any]) -> str:
+    judged, failed = found["judged"], found["failed"]
+    if failed:
+        return f"DISAGREES: {failed} of {judged} verdicts fail"
+    return f"AGREES: this installation computes what was published; {judged} of {judged} pass"
