@@ -273,14 +273,37 @@ def test_nothing_is_written_over(export, fails, elsewhere, format):
     status, line = fails(f"--format={format}", "--out=x")
     assert line == "--out=x: it exists already; choose another name, or give --overwrite"
     assert status == 2
+    # A folder of somebody's own is not replaced, whatever was asked for.
+    status, line = fails(f"--format={format}", "--out=x", "--overwrite")
+    assert (status, line.startswith("--out=x: a folder that holds other things")) == (2, True)
     assert (out / "mine").read_text() == "kept"
-    export(f"--format={format}", "--out=x", "--overwrite")
-    assert not (out / "mine").exists()
-    # Over an export, and over a dangling link, too.
+    (out / "mine").unlink()
+    out.rmdir()
+    # An export is, and a dangling link.
+    export(f"--format={format}", "--out=x")
     export(f"--format={format}", "--out=x", "--overwrite")
     (elsewhere / "link").symlink_to("nowhere")
     assert fails(f"--format={format}", "--out=link")[0] == 2
     assert sorted(path.name for path in elsewhere.iterdir()) == ["link", "x"]
+    if format == "saved_model":
+        # Not with something of somebody's own beside it.
+        (out / "variables" / "mine").write_text("kept")
+        assert fails("--out=x", "--overwrite")[0] == 2
+        assert (out / "variables" / "mine").read_text() == "kept"
+
+
+@pytest.mark.parametrize("format", ["saved_model", "npz"])
+def test_a_run_is_never_replaced(capsys, offline_data_dir, tmp_path, format):
+    run = tmp_path / "runs" / "out"
+    train(run, offline_data_dir, iters=1, seed=1, batch_size=11, z_dim=5, h_dim=7)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for out in (run, run.parent, run / "checkpoints"):
+        words = ("export", f"--from={run}", f"--format={format}", f"--out={out}", "--overwrite")
+        assert failure(capsys, *words)[0] == 2
+    prefix = run / "checkpoints" / "0000000001" / "model.ckpt"
+    words = ("import_weights", f"--from={prefix}", f"--out={run}", "--overwrite")
+    assert failure(capsys, *words, "--z_dim=5", "--h_dim=7")[0] == 2
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("format", ["saved_model", "npz"])

@@ -19,9 +19,9 @@ from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.streams import MOVED, seeded
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
-from vanilla_gan.errors import OutputError
+from vanilla_gan.errors import OutputError, UsageError
 from vanilla_gan.generator.export_onnx import check_onnx_installed, run_onnx, write_onnx
-from vanilla_gan.generator.export_record import one_line, write_origin
+from vanilla_gan.generator.export_record import is_export, one_line, write_origin
 from vanilla_gan.generator.generator import open_trained
 from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.generator.trained import Array, Trained, open_export
@@ -55,10 +55,16 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
       VanillaGanError: nothing to load, an unwritable or occupied place, or an export that does not
         give back what went in.
     """
+    source, target = pathlib.Path(config.source).resolve(), config.path.resolve()
+    if target in (source, *source.parents):
+        raise UsageError(
+            f"--out={config.path}: it is what --from={config.source} names, or holds that; choose "
+            "another name"
+        )
     if config.format == "onnx":
         check_onnx_installed()
     with open_trained(config.source, inform=inform) as trained:
-        with placed(config.path, overwrite=config.overwrite) as temporary:
+        with placed(config.path, overwrite=config.overwrite, is_ours=is_export) as temporary:
             if config.format == "saved_model":
                 write_saved_model(temporary, trained)
                 verdict = _check_saved_model(temporary, trained)

@@ -87,6 +87,18 @@ def read_origin(folder: pathlib.Path) -> Origin:
     return origin
 
 
+def is_export(folder: pathlib.Path) -> bool:
+    """Returns whether a folder holds an export of this program, whole or not, and nothing else."""
+    try:
+        recorded = read_sealed(folder / EXPORT_JSON)["files"].keys()
+        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    folders = {str(parent) for name in recorded for parent in pathlib.PurePosixPath(name).parents}
+    # The builder of SavedModels makes a folder for assets, which stays empty.
+    return found <= {*recorded, *folders, EXPORT_JSON, "assets", "fingerprint.pb"}
+
+
 def _files(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
     """Returns size and SHA-256 of each file below a folder, but for `vanilla_gan.json`."""
     entries = {}

@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vanilla_gan.errors import OutputError, UsageError
 from vanilla_gan.storage.files import remove, sync_folder, temporary_path, unwritable
 
 
 @contextlib.contextmanager
-def placed(final: pathlib.Path, *, overwrite: bool) -> Iterator[pathlib.Path]:
+def placed(
+    final: pathlib.Path,
+    *,
+    overwrite: bool,
+    is_ours: Callable[[pathlib.Path], bool] = lambda folder: False,
+) -> Iterator[pathlib.Path]:
     """Gives a temporary path that becomes `final` when the block ends without an error.
 
     What the block makes there may be a file or a folder. Where the block fails, what it made is
@@ -20,16 +25,20 @@ def placed(final: pathlib.Path, *, overwrite: bool) -> Iterator[pathlib.Path]:
 
     Args:
       final: where the result shall stand; its folder must exist.
-      overwrite: whether a file or folder that stands there may be replaced.
+      overwrite: whether a file that stands there may be replaced, or a folder of ours.
+      is_ours: whether a folder that stands there is a result of the same kind, with nothing of
+        anybody else's in it.
 
     Yields:
       The temporary path, in the same folder; nothing stands there yet.
 
     Raises:
-      UsageError: something stands at `final` already.
+      UsageError: something stands at `final` already, which may not be replaced.
       OutputError: the result could not be written or renamed.
     """
-    if not overwrite:
+    if overwrite:
+        _check_replaceable(final, is_ours)
+    else:
         _check_free(final)
     temporary = temporary_path(final)
     try:
@@ -38,7 +47,10 @@ def placed(final: pathlib.Path, *, overwrite: bool) -> Iterator[pathlib.Path]:
         yield temporary
         _sync_below(temporary)
         if os.path.lexists(final):
-            if not overwrite:
+            # Once more: it may have come meanwhile.
+            if overwrite:
+                _check_replaceable(final, is_ours)
+            else:
                 _check_free(final)
             # Renamed first: a folder cannot be renamed onto one that holds something.
             doomed = temporary_path(final)
@@ -63,6 +75,14 @@ def _check_free(final: pathlib.Path) -> None:
     if os.path.lexists(final):
         raise UsageError(
             f"--out={final}: it exists already; choose another name, or give --overwrite"
+        )
+
+
+def _check_replaceable(final: pathlib.Path, is_ours: Callable[[pathlib.Path], bool]) -> None:
+    if os.path.isdir(final) and (os.path.islink(final) or not is_ours(final)):
+        raise UsageError(
+            f"--out={final}: a folder that holds other things than a result of this command; it is "
+            "not replaced: choose another name, or move it away"
         )
 
 
