@@ -8,12 +8,13 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from offline import read_variables
+from offline import read_variables, train
 
 from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.session import Device
 from vanilla_gan.errors import CheckpointError, UsageError, VanillaGanError
+from vanilla_gan.generator import generator as generator_module
 from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.systems import SYSTEMS
@@ -249,3 +250,30 @@ def test_no_run_there(tmp_path):
 def test_a_damaged_record(copy):
     damage(copy / "run.json")
     assert f"{copy / 'run.json'} cannot be used: " in load_error(copy)
+
+
+def test_a_run_that_trains_can_be_loaded(offline_data_dir, tmp_path, monkeypatch):
+    """It drops the checkpoint that was found before that is opened, again and again."""
+    out = tmp_path / "out"
+    settings = {"batch_size": 11, "z_dim": 5, "h_dim": 7, "seed": 1, "checkpoint_every": 1}
+    train(out, offline_data_dir, iters=4, keep_checkpoints=5, **settings)
+    with Generator.load(out) as last:
+        expected = last(last.sample_Z(3, seed=0))
+    later = [out / "checkpoints" / f"{it:010d}" for it in (2, 3, 4)]
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    for folder in later:
+        folder.rename(aside / folder.name)
+    found = generator_module.find_checkpoint
+
+    def find_and_lose(*words):
+        record, checkpoint = found(*words)
+        if later:
+            (aside / later[0].name).rename(later.pop(0))
+            shutil.rmtree(checkpoint.folder)
+        return record, checkpoint
+
+    monkeypatch.setattr(generator_module, "find_checkpoint", find_and_lose)
+    with Generator.load(out) as generator:
+        assert generator.iteration == 4
+        assert np.array_equal(generator(generator.sample_Z(3, seed=0)), expected)

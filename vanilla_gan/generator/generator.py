@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.quiet import without_chatter
-from vanilla_gan.engines.session import choose_device
+from vanilla_gan.engines.session import Device, choose_device
 from vanilla_gan.errors import CheckpointError, DamagedRunError, UsageError
 from vanilla_gan.generator.export_record import EXPORT_JSON, Origin
 from vanilla_gan.generator.trained import Trained, open_checkpoint, open_export
@@ -27,6 +28,9 @@ from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.runfolder.record import RunRecord, read_record
 
 BLOCK = 1000
+
+# Of checkpoints that a run drops while they are opened.
+_TRIES = 20
 
 Inform = Callable[[str], None]
 
@@ -192,14 +196,43 @@ def open_trained(
     The session is closed behind the block.
     """
     path = pathlib.Path(source)
-    found = None if (path / EXPORT_JSON).exists() else find_checkpoint(path, inform)
     with contextlib.ExitStack() as stack:
+        if (path / EXPORT_JSON).exists():
+            opened = functools.partial(open_export, path)
+        else:
+            # Asked at once: loading TensorFlow takes seconds, and a wrong path shall not wait.
+            find_checkpoint(path)
+            opened = functools.partial(_open_newest, path, inform)
         with without_chatter():
             load_tensorflow()
-            chosen = choose_device(device)
-            opened = open_checkpoint(*found, chosen) if found else open_export(path, chosen)
-            trained = stack.enter_context(opened)
+            trained = stack.enter_context(opened(choose_device(device)))
         yield trained
+
+
+@contextlib.contextmanager
+def _open_newest(path: pathlib.Path, inform: Inform, device: Device) -> Iterator[Trained]:
+    """Opens the checkpoint that is the newest now; the next one, if it is gone before it is read.
+
+    A run that trains drops its old checkpoints.
+    """
+    with contextlib.ExitStack() as stack:
+        for left in reversed(range(_TRIES)):
+            there = _checkpoints_in(path)
+            try:
+                record, checkpoint = find_checkpoint(path, inform)
+                trained = stack.enter_context(open_checkpoint(record, checkpoint, device))
+                break
+            except CheckpointError:
+                if not left or _checkpoints_in(path) == there:
+                    raise
+        yield trained
+
+
+def _checkpoints_in(path: pathlib.Path) -> list[str]:
+    """Returns the names of a run's checkpoints; none where there is no such folder."""
+    with contextlib.suppress(OSError):
+        return sorted(os.listdir(path / FOLDER))
+    return []
 
 
 def find_checkpoint(

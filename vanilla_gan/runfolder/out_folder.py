@@ -8,7 +8,15 @@ import shutil
 
 from vanilla_gan.errors import OutputError, RunConflictError, UsageError
 from vanilla_gan.runfolder.losses_csv import HEADER
-from vanilla_gan.runfolder.names import LATEST, LOCK, LOSSES, LOSSES_PNG, TENSORBOARD, TRAINING_GIF
+from vanilla_gan.runfolder.names import (
+    LATEST,
+    LOCK,
+    LOSSES,
+    LOSSES_PNG,
+    RUN_JSON,
+    TENSORBOARD,
+    TRAINING_GIF,
+)
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.storage.files import temporary_path, unwritable
 
@@ -52,18 +60,24 @@ def check_no_results(out_dir: pathlib.Path, lacking: str) -> None:
     Raises:
       RunConflictError: the folder holds pictures, losses, or what was made of them.
     """
-    losses = out_dir / LOSSES
-    shown = any((out_dir / name).exists() for name in _SHOWN)
-    rows = losses.exists() and losses.stat().st_size > len(HEADER)
-    if numbered_pictures(out_dir) or rows or shown:
+    if _has_results(out_dir):
         raise RunConflictError(
             f"{out_dir} holds pictures or losses but no {lacking} to continue from; put that back, "
             "choose another --out, or give --overwrite, which first moves them aside"
         )
 
 
+def _has_results(out_dir: pathlib.Path) -> bool:
+    losses = out_dir / LOSSES
+    shown = any((out_dir / name).exists() for name in _SHOWN)
+    rows = losses.exists() and losses.stat().st_size > len(HEADER)
+    return bool(numbered_pictures(out_dir)) or rows or shown
+
+
 def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
-    """Renames a folder with results to `<out>.1`, or the first number that is free.
+    """Renames a folder with a run, or with what is left of one, to `<out>.1`, ...
+
+    The first number that is free is taken. A folder with other things alone stays where it is.
 
     A `.gitkeep` stays behind in a new, empty folder. Must be called with the folder locked: the
     lock goes with it, so that at no moment another start can lock a folder that is on its way.
@@ -79,7 +93,7 @@ def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
     while os.path.lexists(aside := real.with_name(f"{real.name}.{number}")):
         number += 1
     try:
-        if not {path.name for path in real.iterdir()} - {_KEPT, LOCK}:
+        if not (_has_results(real) or (real / RUN_JSON).exists()):
             return None
         real.rename(aside)
         (aside / LOCK).unlink(missing_ok=True)

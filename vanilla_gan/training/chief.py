@@ -59,8 +59,9 @@ class Chief:
         """Returns the error of a run that a signal stopped before iteration `it`, saved."""
         number = self.stop.signal_number
         assert number is not None
+        without = "without --overwrite " if self.config.overwrite else ""
         return StoppedBySignal(
             number,
-            f"stopped by signal {number} at iteration {it} of {self.config.iters}, saved; "
-            f"the same command continues it (./run.sh --out {self.config.out})",
+            f"stopped by signal {number} at iteration {it} of {self.config.iters}, saved; the same "
+            f"command {without}continues it (./run.sh --out {self.config.out})",
         )

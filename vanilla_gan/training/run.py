@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 import numpy as np
@@ -15,7 +16,7 @@ from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
 from vanilla_gan.engines.worker import Worker
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import RunConflictError, UsageError
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
@@ -65,20 +66,20 @@ def train(
     Side effects: writes into `config.out`, and into `config.data_dir` what has to be downloaded or
     drawn. In the main thread handles SIGINT, SIGTERM and SIGHUP while it runs.
     """
+    if config.overwrite:
+        config = _away_from(config)
     out_dir = config.out_dir
     with stop_on_signals() as stop:
         make_out_dir(out_dir)
-        if config.overwrite:
-            with run_lock(out_dir):
-                aside = move_aside(out_dir)
-            if aside is not None:
-                inform(f"moved what was in {out_dir} to {aside}")
-        with run_lock(out_dir):
-            for folder in (out_dir, out_dir / FOLDER):
-                remove_leftovers(folder)
-            record = read_record(out_dir)
+        with run_lock(out_dir, inform):
+            record = None
+            if not config.overwrite:
+                for folder in (out_dir, out_dir / FOLDER):
+                    remove_leftovers(folder)
+                record = read_record(out_dir)
+                if record is None:
+                    check_no_results(out_dir, lacking=RUN_JSON)
             if record is None:
-                check_no_results(out_dir, lacking=RUN_JSON)
                 config = config.resolved()
             else:
                 config = continued_config(record, config)
@@ -115,7 +116,11 @@ def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
 def _train_locked(
     config: RunConfig, record: RunRecord | None, stop: StopRequest, stdout: TextIO, inform: Inform
 ) -> None:
-    """Trains with the folder locked; `config` is resolved, `record` is None for a new run."""
+    """Trains with the folder locked; `config` is resolved, `record` is None for a new run.
+
+    An earlier run in the folder is moved aside last, when nothing else can be wrong.
+    """
+    is_new = record is None
     random_stream = seeded(config.seed)
     with stop.at_once():
         source = _read_data(config, record, random_stream, inform)
@@ -140,13 +145,17 @@ def _train_locked(
         inform(line)
     record.config = config
     checkpoints = _checkpoints(config, record)
-    begins = checkpoints.newest() is None
+    begins = is_new or checkpoints.newest() is None
     train = source.splits.train
     images_shape = train.images.shape if config.engine == "loop" else None
-    with memory_errors_told(device), open_model(config, device, images_shape) as model:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(memory_errors_told(device))
+        model = stack.enter_context(open_model(config, device, images_shape))
         weights = None
         if begins and config.init_weights is not None:
             weights = read_weights(config.init_weights, model.weight_shapes)
+        if is_new:
+            stack.enter_context(_cleared(config, inform))
         record.save(config.out_dir)
         inform(
             f"{config.system} on {source.name}, --seed {config.seed}, {device.name} "
@@ -164,9 +173,41 @@ def _train_locked(
             begin(chief, weights)
         while not attempt(chief):
             pass
-    record.trained = config.resolved_int("iters")
-    record.save(config.out_dir)
+        record.trained = config.resolved_int("iters")
+        record.save(config.out_dir)
     inform(f"done: {config.iters} iterations, pictures and losses.csv in {config.out_dir}")
+
+
+def _away_from(config: RunConfig) -> RunConfig:
+    """Returns settings that mean the same after the folder of the results has been moved.
+
+    Raises:
+      UsageError: the data stand in that folder, and would go with it.
+    """
+    out, data = config.out_dir.resolve(), pathlib.Path(config.data_dir).resolve()
+    if data.is_relative_to(out):
+        raise UsageError(
+            f"--data_dir={config.data_dir}: it is in --out={config.out}, which --overwrite moves "
+            "aside; choose another --out, or move the data"
+        )
+    # A relative path to where the user stands, or above, would follow the folder that moves.
+    inside = pathlib.Path.cwd().is_relative_to(out)
+    return config.filled({"out": str(out)}) if inside else config
+
+
+@contextlib.contextmanager
+def _cleared(config: RunConfig, inform: Inform) -> Iterator[None]:
+    """Moves an earlier run in the folder aside, if that was asked for, and keeps the folder locked.
+
+    The lock goes with what is moved. During the block the new folder has its own.
+    """
+    aside = move_aside(config.out_dir) if config.overwrite else None
+    if aside is None:
+        yield
+        return
+    inform(f"moved what was in {config.out_dir} to {aside}")
+    with run_lock(config.out_dir, inform):
+        yield
 
 
 def _checkpoints(config: RunConfig, record: RunRecord) -> Checkpoints:
