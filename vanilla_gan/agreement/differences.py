@@ -1,9 +1,21 @@
 """How far a replay is from its trace, and how far it may be.
 
-Measured on a processor with AVX2, with both engines, one and two threads, oneDNN on and off, and
-oneDNN restricted to AVX and SSE 4.1; the largest of all states and settings:
+Measured on a processor with AVX2, with both engines, one and two threads, oneDNN off and on, and
+oneDNN restricted to AVX and to SSE 4.1; the largest of all states and settings:
 
-@@TABLE@@
+| Traces | loss | losses | logits | samples | weights | share |
+|---|---|---|---|---|---|---|
+| small, shipped | 1.7e-7 | 2.1e-7 | 7.8e-7 | 5.7e-7 | 7.2e-4 | 0 |
+| on MNIST | 1.5e-6 | 1.5e-6 | 1.1e-6 | 6.3e-7 | 4.0e-2 | 2.3e-5 |
+
+The limits are three times that or more, for processors that round otherwise. The largest
+differences of weights are those of T = 0, where Adam divides by nearly nothing; later none is above
+4e-4. On a processor on which a ReLU of the large networks rounds to the other side, some weights
+move otherwise, and the losses of the next iterations feel it: these limits are wider on MNIST.
+
+A GPU adds its sums in another order, in many more parts. Its limits are `GPU_FACTOR` times as wide,
+by reasoning: no GPU was at hand to measure. TensorFloat-32, which rounds products to 10 bits, is
+off.
 """
 
 from __future__ import annotations
@@ -38,8 +50,8 @@ class Differences(NamedTuple):
 
 MOVED = 1e-3
 LIMITS = {
-    "offline": Differences(5e-6, 5e-6, 3e-6, 2e-6, 2e-2, 2e-4),
-    "mnist": Differences(5e-6, 1e-4, 3e-6, 2e-6, 1e-1, 2e-3),
+    "offline": Differences(1e-6, 5e-6, 3e-6, 2e-6, 5e-3, 1e-4),
+    "mnist": Differences(6e-6, 1e-4, 4e-6, 2e-6, 2e-1, 2e-3),
 }
 GPU_FACTOR = 4
 
