@@ -29,7 +29,10 @@ TESTS = (
     "tests/test_every_system.py",
     "tests/end_to_end/test_rewinds.py",
 )
-CHOSEN = "trace or recorded or engines or resume or continued or overflow or class_7 or losses"
+CHOSEN = (
+    "shipped_trace or trace_on_mnist or test_recorded_runs or recorded or class_7 or overflow "
+    "or engines_are_the_same or (continued and (vanilla or layers))"
+)
 
 
 @pytest.mark.slow
