@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 import json
 import subprocess
@@ -11,7 +12,8 @@ import sys
 import pytest
 from tables import CONFIGS, NEEDED, OF_ANOTHER_KIND, out_of_range, settings_of_all
 
-from vanilla_gan.declare import KINDS
+from vanilla_gan.cli.commands import COMMANDS
+from vanilla_gan.declare import KINDS, table_of
 from vanilla_gan.errors import UsageError
 from vanilla_gan.settings import RunConfig, default_data_dir, parse_device
 
@@ -239,3 +241,20 @@ def test_devices(device, parsed):
 def test_imports_no_tensorflow():
     code = "import sys, vanilla_gan.settings; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", CONFIGS)
+def test_a_tilde_is_the_home_folder_behind_every_flag(command, monkeypatch):
+    """No shell expands it in `--out=~/runs`, and a folder called ~ is nobody's wish."""
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("VANILLA_GAN_DATA", "~/data")
+    assert default_data_dir() == "/home/me/data"
+    flags = importlib.import_module(COMMANDS[command]).define()
+    texts = [
+        each.flag
+        for each in table_of(CONFIGS[command]).values()
+        if each.kind is str and not each.choices
+    ]
+    given = flags.parse([f"--{flag}=~/runs" for flag in texts])
+    assert set(given.values()) == {"/home/me/runs"}
+    assert len(given) == len(texts) > 0

@@ -75,6 +75,8 @@ _NAN, _INF = math.nan, math.inf
 ABOVE_0 = Rule("a number above 0", lambda value: 0 < value < _INF, (0.0, -1e-3, _INF, _NAN))
 PATH = Rule("a path", bool, ("",))
 SEED = within(0, 2**32 - 1)
+# More than any machine has cores: all threads of a session start at once, and each takes memory.
+THREADS = (at_least(0), at_most(1024))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

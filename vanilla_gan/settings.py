@@ -13,6 +13,7 @@ from vanilla_gan.declare import (
     ABOVE_0,
     PATH,
     SEED,
+    THREADS,
     Rule,
     Settings,
     at_least,
@@ -45,8 +46,20 @@ _CLASS = Rule(
 )
 DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
-    lambda value: re.fullmatch("auto|cpu|gpu(:[0-9]+)?", value) is not None,
-    ("", "GPU", "gpu:", "gpu:x", "gpu:-1", "gpu:1.0", "gpu:\u00b2", "cpu:0", "gpu:0:1", "tpu"),
+    lambda value: re.fullmatch("auto|cpu|gpu(:[0-9]{1,4})?", value) is not None,
+    (
+        "",
+        "GPU",
+        "gpu:",
+        "gpu:x",
+        "gpu:-1",
+        "gpu:1.0",
+        "gpu:\u00b2",
+        "cpu:0",
+        "gpu:0:1",
+        "gpu:12345",
+        "tpu",
+    ),
 )
 
 
@@ -188,10 +201,10 @@ class RunConfig(Settings):
         effect="speed",
     )
     intra_op_threads: int = setting(
-        0, "threads within one operation; 0: from the number of cores", at_least(0)
+        0, "threads within one operation; 0: from the number of cores", *THREADS
     )
     inter_op_threads: int = setting(
-        0, "operations at the same time; 0: TensorFlow's choice", at_least(0)
+        0, "operations at the same time; 0: TensorFlow's choice", *THREADS
     )
 
     def resolved(self) -> RunConfig:
@@ -290,7 +303,7 @@ def system_settings() -> list[str]:
 
 def default_data_dir() -> str:
     """Returns where the data sets are looked for: `$VANILLA_GAN_DATA`, else `data`."""
-    return os.environ.get("VANILLA_GAN_DATA") or "data"
+    return os.path.expanduser(os.environ.get("VANILLA_GAN_DATA") or "data")
 
 
 def parse_device(device: str) -> tuple[str, int | None]:

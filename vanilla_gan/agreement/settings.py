@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from vanilla_gan.declare import PATH, Settings, at_least, setting
+from vanilla_gan.declare import PATH, THREADS, Settings, setting
 from vanilla_gan.settings import DEVICE, ENGINES
 
 BOTH = "both"
@@ -34,10 +34,10 @@ class VerifyConfig(Settings):
     engine: str = setting(BOTH, "which of the two engines", choices=(*ENGINES, BOTH))
     device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE)
     intra_op_threads: int = setting(
-        0, "threads within one operation; 0: as train chooses", at_least(0)
+        0, "threads within one operation; 0: as train chooses", *THREADS
     )
     inter_op_threads: int = setting(
-        0, "operations at the same time; 0: TensorFlow's choice", at_least(0)
+        0, "operations at the same time; 0: TensorFlow's choice", *THREADS
     )
     format: str = setting("text", "what to print", choices=("text", "json"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -81,7 +82,12 @@ class Flags:
             only = f"one {self._word.word} and flags" if self._word else "flags"
             raise UsageError(f"{' '.join(rest)!r}: expected {only} only")
         values = {entry.name: self._values[flag].value for flag, entry in self._settings.items()}
-        return {name: value for name, value in values.items() if value is not None}
+        # No shell expands a ~ behind --out=; a folder of that name is nobody's wish.
+        return {
+            name: os.path.expanduser(value) if isinstance(value, str) else value
+            for name, value in values.items()
+            if value is not None
+        }
 
     def usage(self) -> str:
         """Returns what may stand behind the name of the command."""

@@ -6,13 +6,16 @@ import dataclasses
 import pathlib
 import re
 
-from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, setting
+from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, at_most, setting
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph.inference import SIGNATURES
 from vanilla_gan.settings import SAMPLE_CLASSES, SIZE
 from vanilla_gan.systems import SYSTEMS
 
 _SOURCE = "folder of a run, of one checkpoint in it, or a SavedModel"
+# Images of 28x28 as float32 take 3 kB each; a grid is drawn whole, in memory.
+_COUNT = (at_least(1), at_most(10_000_000))
+_SIDE = (at_least(1), at_most(1000))
 _CLASS = Rule("0 to 9, or all", lambda value: value in SAMPLE_CLASSES, ("10", "x", ""))
 _POINTS = Rule("at least 2 points, or 0", lambda value: value == 0 or value >= 2, (1, -3))
 _DEFAULT_OUT = {"saved_model": "saved_model", "npz": "weights.npz", "onnx": "{signature}.onnx"}
@@ -31,10 +34,10 @@ class SampleConfig(Settings):
         "png", "picture, arrays, or MNIST's own format", choices=("png", "npy", "npz", "idx")
     )
     n: int | None = setting(
-        None, "how many images; 16 unless --rows and --cols say otherwise", at_least(1)
+        None, "how many images; 16 unless --rows and --cols say otherwise", *_COUNT
     )
-    rows: int | None = setting(None, "rows of the grid", at_least(1))
-    cols: int | None = setting(None, "columns of the grid", at_least(1))
+    rows: int | None = setting(None, "rows of the grid", *_SIDE)
+    cols: int | None = setting(None, "columns of the grid", *_SIDE)
     separate: bool = setting(False, "one PNG of 28x28 for each image")
     seed: int | None = setting(
         None, "of the noise; left out, a fresh one is drawn and printed", SEED
