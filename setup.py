@@ -50,7 +50,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-        "onnx": ["onnx>=1.19", "onnxruntime>=1.20"],
+        "onnx": ["onnx>=1.19", "onnxruntime>=1.20", "tf2onnx>=1.17"],
         "tensorboard": ["tensorboard>=2.20,<2.22"],
         "test": [
             "mypy>=1.15",
@@ -60,6 +60,7 @@ setup(
             "pytest-xdist>=3.6",
             "ruff>=0.12",
             "selenium>=4.30",
+            "tf2onnx>=1.17",
         ],
     },
     entry_points={"console_scripts": ["vanilla-gan = vanilla_gan.cli.main:main"]},

@@ -214,9 +214,11 @@ def test_onnx(export, trained_run, system):
             np.testing.assert_allclose(probability, expected["probability"], rtol=0, atol=1e-6)
 
 
-def test_onnx_without_its_packages(trained_run, tmp_path):
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime", "tf2onnx"])
+def test_onnx_without_its_packages(trained_run, tmp_path, package):
+    pytest.importorskip("tf2onnx")
     code = (
-        "import sys; sys.modules['onnx'] = None\n"
+        f"import sys; sys.modules[{package!r}] = None\n"
         "from vanilla_gan.cli import main as cli; sys.exit(cli.main(sys.argv[1:]))"
     )
     words = ["export", f"--from={trained_run('vanilla')}", "--format=onnx", f"--out={tmp_path}/x"]
@@ -229,20 +231,48 @@ def test_onnx_without_its_packages(trained_run, tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "run.sh: --format=onnx needs the package onnx (the extra [onnx]); install it with "
-        f"{sys.executable} -m pip install onnx onnxruntime\n"
+        f"run.sh: --format=onnx needs the package {package} (the extra [onnx]); install it with "
+        f"{sys.executable} -m pip install onnx onnxruntime tf2onnx\n"
     )
     assert not (tmp_path / "x").exists()
 
 
-def test_an_operation_that_onnx_export_does_not_know(fails, monkeypatch, elsewhere):
-    pytest.importorskip("onnxruntime")
-    from vanilla_gan.generator import export_onnx
+def test_an_operation_that_onnx_export_does_not_know(fails, monkeypatch, elsewhere, caplog):
+    pytest.importorskip("tf2onnx")
+    written = export_module.write_onnx
 
-    monkeypatch.delitem(export_onnx._EMIT, "Relu")
+    def unknown(path, trained, signature):
+        with trained.session.graph.as_default():
+            drawn = tf.math.igamma(1.0, trained.tensors.G_sample, name="odd")
+        trained.tensors = trained.tensors._replace(G_sample=drawn)
+        written(path, trained, signature)
+
+    monkeypatch.setattr(export_module, "write_onnx", unknown)
     status, line = fails("--format=onnx")
-    assert line.startswith("--format=onnx: the network has an operation Relu (generator/Relu), ")
+    assert line.startswith("--format=onnx: the network has an operation Igamma (odd), ")
     assert (status, list(elsewhere.iterdir())) == (2, [])
+    assert caplog.record_tuples == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_same_network_is_the_same_onnx_file(export, monkeypatch, system):
+    pytest.importorskip("tf2onnx")
+    export("--out=model", system=system)
+    begin, opened = tf.compat.v1.Session.__init__, []
+
+    def spy(session, *args, **named):
+        opened.append("config" in named and named["config"].device_count["GPU"] == 0)
+        begin(session, *args, **named)
+
+    monkeypatch.setattr(tf.compat.v1.Session, "__init__", spy)
+    # tf2onnx's own words are not among the lines.
+    assert len(export("--format=onnx", "--out=1", system=system)) == 1
+    export("--format=onnx", "--out=2", system=system)
+    export("--format=onnx", "--out=3", source="model")
+    one, two, three = (pathlib.Path(name).read_bytes() for name in "123")
+    assert one == two == three
+    # One each, which hides the GPUs; another would take the memory of all of them.
+    assert opened == [True, True, True]
 
 
 def test_an_export_can_be_exported_again(export, trained_run):

@@ -22,7 +22,7 @@ CODE = textwrap.dedent("""
     import vanilla_gan
     imported = sorted(set(sys.modules) - before)
 
-    import importlib, io, json, logging, os, pkgutil, random, signal, threading, warnings
+    import importlib.util, io, json, logging, os, pkgutil, random, signal, threading, warnings
     import matplotlib, numpy as np, tensorflow as tf
     from absl import flags
     from tensorflow.python import tf2
@@ -101,6 +101,14 @@ CODE = textwrap.dedent("""
         train(config, stdout=io.StringIO(), inform=lambda line: None)
     stocks["trained"] = stock()
 
+    if importlib.util.find_spec("tf2onnx"):
+        from vanilla_gan.generator.export import export
+        from vanilla_gan.generator.settings import ExportConfig
+
+        onnx = ExportConfig(source=config.out, out=sys.argv[2] + ".onnx", format="onnx")
+        export(onnx, inform=lambda line: None)
+    stocks["exported as ONNX"] = stock()
+
     # Eager TensorFlow draws what it would have drawn without all this.
     again = [tf.random.uniform([3]).numpy().tolist() for _ in range(2)]
     print(json.dumps({"imported": imported, "stocks": stocks, "eager": eager, "again": again}))
@@ -127,7 +135,9 @@ def test_importing_the_package_imports_nothing_else(report):
     assert set(outside) <= {"__future__"}
 
 
-@pytest.mark.parametrize("when", ["all modules imported", "graphs built", "trained"])
+@pytest.mark.parametrize(
+    "when", ["all modules imported", "graphs built", "trained", "exported as ONNX"]
+)
 def test_everything_is_as_it_was(report, when):
     first, then = report["stocks"]["at first"], report["stocks"][when]
     changed = {name: (first[name], then[name]) for name in first if first[name] != then[name]}

@@ -1,20 +1,18 @@
-"""ONNX files of the networks: a walk over the graph's operations, a few lines for each type.
+"""ONNX files of the networks: TensorFlow's operations written as ONNX's by tf2onnx.
 
-Knows the operations that the systems' networks are made of in inference. Images inside the graph
-are [B, H, W, C], those of ONNX's convolutions [B, C, H, W]; a convolution is wrapped in transposes,
-which onnxruntime cancels out where it can.
+tf2onnx is given what depends on a network's inputs, and everything else as constants. Otherwise it
+computes these itself, in sessions of its own that would take the memory of a GPU.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.trained import Array, Trained
@@ -22,7 +20,8 @@ from vanilla_gan.graph.tf1 import tf
 
 # Old enough for any onnxruntime that is still about; nothing newer is needed.
 OPSET = 13
-IR_VERSION = 7
+
+_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 
 
 def check_onnx_installed() -> None:
@@ -31,13 +30,13 @@ def check_onnx_installed() -> None:
     Raises:
       UsageError: one is not.
     """
-    for package in ("onnx", "onnxruntime"):
+    for package in _PACKAGES:
         try:
-            _package(package)
+            importlib.import_module(package)
         except ImportError as error:
             raise UsageError(
                 f"--format=onnx needs the package {package} (the extra [onnx]); install it with "
-                f"{sys.executable} -m pip install onnx onnxruntime"
+                f"{sys.executable} -m pip install {' '.join(_PACKAGES)}"
             ) from error
 
 
@@ -50,204 +49,101 @@ def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
       signature: which one, `generate` or `discriminate`.
 
     Raises:
-      UsageError: the network has an operation that this module does not know.
+      UsageError: the network has an operation that tf2onnx does not know.
       OSError: the file could not be written.
     """
-    onnx = _package("onnx")
-    walk = _Walk(trained)
-    inputs = trained.tensors.inputs(signature)
-    for name, tensor in inputs.items():
-        walk.names[tensor.name] = name
-    outputs = trained.tensors.outputs(signature)
-    for name, tensor in outputs.items():
-        walk.add("Identity", [walk.visit(tensor)], output=name)
-    helper = onnx.helper
-
-    def described(tensors: dict[str, Any]) -> list[Any]:
-        return [
-            helper.make_tensor_value_info(
-                name, onnx.TensorProto.FLOAT, ["batch", tensor.shape.as_list()[-1]]
+    onnx = importlib.import_module("onnx")
+    inputs, outputs = trained.tensors.inputs(signature), trained.tensors.outputs(signature)
+    with _without_log():
+        converted = importlib.import_module("tf2onnx.tfonnx").process_tf_graph(
+            _dependent(trained, inputs.values(), outputs.values()),
+            opset=OPSET,
+            input_names=[tensor.name for tensor in inputs.values()],
+            output_names=[tensor.name for tensor in outputs.values()],
+            tensors_to_rename={t.name: name for name, t in {**inputs, **outputs}.items()},
+        )
+        optimized = importlib.import_module("tf2onnx.optimizer").optimize_graph(converted)
+        model = optimized.make_model(
+            "",
+            graph_name=signature,
+            producer_name="vanilla_gan",
+            opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        )
+    for node in model.graph.node:
+        # tf2onnx leaves an operation that it does not know as it is.
+        if not onnx.defs.has(node.op_type):
+            raise UsageError(
+                f"--format=onnx: the network has an operation {node.op_type} ({node.name}), which "
+                "this program cannot write as ONNX; export a saved_model instead"
             )
-            for name, tensor in tensors.items()
-        ]
-
-    graph = helper.make_graph(
-        walk.nodes, signature, described(inputs), described(outputs), walk.constants
-    )
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="vanilla_gan",
-    )
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    _count_afresh(model.graph)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 
 
 def run_onnx(path: pathlib.Path, inputs: dict[str, Array]) -> dict[str, Array]:
     """Returns the outputs of an ONNX file by name, computed by onnxruntime on the CPU."""
-    session = _package("onnxruntime").InferenceSession(
+    session = importlib.import_module("onnxruntime").InferenceSession(
         str(path), providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def _package(name: str) -> Any:
-    """Returns a package of the extra; it is not imported before it is needed."""
-    return importlib.import_module(name)
+def _dependent(trained: Trained, inputs: Iterable[Any], outputs: Iterable[Any]) -> Any:
+    """Returns a new graph: the operations from `inputs` to `outputs`, and constants.
 
-
-class _Walk:
-    """Nodes and constants of an ONNX graph, added while the TensorFlow graph is walked.
-
-    Attributes:
-      names: the ONNX name of each tensor that has one, by its name in TensorFlow.
-      nodes: in an order in which they can be computed.
-      constants: the ONNX initializers.
+    What they take from elsewhere, variables or what is computed from these, is a constant of the
+    name that it had.
     """
-
-    def __init__(self, trained: Trained) -> None:
-        values = trained.session.run({v.op.name: v for v in trained.variables})
-        self._values = {v.handle.name: values[v.op.name] for v in trained.variables}
-        self.names: dict[str, str] = {}
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def visit(self, tensor: Any) -> str:
-        """Returns the ONNX name of a tensor, after adding what it is computed from."""
-        if tensor.name not in self.names:
-            emit = _EMIT.get(tensor.op.type)
-            if emit is None:
-                raise UsageError(
-                    f"--format=onnx: the network has an operation {tensor.op.type} "
-                    f"({tensor.op.name}), which this program cannot write as ONNX; export a "
-                    "saved_model instead"
-                )
-            self.names[tensor.name] = emit(self, tensor.op)
-        return self.names[tensor.name]
-
-    def add(self, kind: str, inputs: list[str], output: str | None = None, **fields: Any) -> str:
-        """Adds a node, and returns the name of its output."""
-        name = output or f"{kind}_{len(self.nodes)}"
-        self.nodes.append(_package("onnx").helper.make_node(kind, inputs, [name], **fields))
-        return name
-
-    def constant(self, array: npt.NDArray[Any]) -> str:
-        """Adds a constant, and returns its name."""
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(
-            _package("onnx").numpy_helper.from_array(np.ascontiguousarray(array), name)
-        )
-        return name
-
-    def variable(self, op: Any) -> npt.NDArray[np.float32]:
-        """Returns the value of the variable whose reading is `op`."""
-        return np.asarray(self._values[op.inputs[0].name])
+    operations = trained.session.graph.get_operations()
+    dependent = {tensor.op for tensor in inputs}
+    # An operation stands behind those that it takes its inputs from.
+    for op in operations:
+        if any(tensor.op in dependent for tensor in op.inputs):
+            dependent.add(op)
+    needed = {tensor.op for tensor in outputs}
+    for op in reversed(operations):
+        if op in needed & dependent:
+            needed.update(tensor.op for tensor in op.inputs)
+    values = trained.session.run({op.name: op.outputs[0] for op in needed - dependent})
+    nodes = [op.node_def for op in operations if op in needed & dependent]
+    for name, value in values.items():
+        proto = tf.make_tensor_proto(value)
+        fields = {"value": tf.AttrValue(tensor=proto), "dtype": tf.AttrValue(type=proto.dtype)}
+        nodes.append(tf.NodeDef(name=name, op="Const", attr=fields))
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(tf.GraphDef(node=nodes), name="")
+    return graph
 
 
-def _same(kind: str, *attributes: str) -> Callable[[_Walk, Any], str]:
-    """Returns the rule for an operation that ONNX has too, with these attributes."""
+def _count_afresh(graph: Any) -> None:
+    """Names all but inputs and outputs by their order, so that the same network is the same file.
 
-    def emit(walk: _Walk, op: Any) -> str:
-        fields = {attribute: op.get_attr(attribute) for attribute in attributes}
-        return walk.add(kind, [walk.visit(tensor) for tensor in op.inputs], **fields)
-
-    return emit
-
-
-def _matmul(walk: _Walk, op: Any) -> str:
-    _expect(op, transpose_a=False, transpose_b=False)
-    return walk.add("MatMul", [walk.visit(tensor) for tensor in op.inputs])
-
-
-def _rsqrt(walk: _Walk, op: Any) -> str:
-    return walk.add("Reciprocal", [walk.add("Sqrt", [walk.visit(op.inputs[0])])])
-
-
-def _concat(walk: _Walk, op: Any) -> str:
-    *parts, axis = op.inputs
-    return walk.add("Concat", [walk.visit(part) for part in parts], axis=int(_static(axis)))
-
-
-def _reshape(walk: _Walk, op: Any) -> str:
-    shape = walk.constant(np.asarray(_static(op.inputs[1]), np.int64))
-    return walk.add("Reshape", [walk.visit(op.inputs[0]), shape])
-
-
-def _conv(walk: _Walk, op: Any) -> str:
-    image, kernel = op.inputs
-    pads = _pads(op, image.shape, op.outputs[0].shape, kernel.shape)
-    # [H, W, in, out] -> [out, in, H, W]
-    weights = walk.add("Transpose", [walk.visit(kernel)], perm=[3, 2, 0, 1])
-    return _with_channels_first(walk, "Conv", image, weights, op, pads)
-
-
-def _conv_transpose(walk: _Walk, op: Any) -> str:
-    # Its first input is the shape of the result, which the graph knows but for the batch.
-    _, kernel, image = op.inputs
-    pads = _pads(op, op.outputs[0].shape, image.shape, kernel.shape)
-    # [H, W, out, in] -> [in, out, H, W]
-    weights = walk.add("Transpose", [walk.visit(kernel)], perm=[3, 2, 0, 1])
-    return _with_channels_first(walk, "ConvTranspose", image, weights, op, pads)
-
-
-def _with_channels_first(
-    walk: _Walk, kind: str, image: Any, weights: str, op: Any, pads: list[int]
-) -> str:
-    first = walk.add("Transpose", [walk.visit(image)], perm=[0, 3, 1, 2])
-    strides = op.get_attr("strides")[1:3]
-    result = walk.add(kind, [first, weights], strides=strides, pads=pads)
-    return walk.add("Transpose", [result], perm=[0, 2, 3, 1])
-
-
-def _pads(op: Any, large: Any, small: Any, kernel: Any) -> list[int]:
-    """Returns the rows and columns of zeros of a "SAME" convolution from `large` to `small`.
-
-    TensorFlow lays `(small - 1) * stride + kernel - large` of them around the image, the odd one
-    behind it. ONNX wants them as top, left, bottom, right.
+    tf2onnx's own names count on from export to export, and constants stand in any order.
     """
-    _expect(op, padding=b"SAME", data_format=b"NHWC", dilations=[1, 1, 1, 1])
-    strides = op.get_attr("strides")
-    before, behind = [], []
-    for axis in (1, 2):
-        zeros = (small[axis] - 1) * strides[axis] + kernel[axis - 1] - large[axis]
-        before.append(max(zeros, 0) // 2)
-        behind.append(max(zeros, 0) - before[-1])
-    return before + behind
+    names = {value.name: value.name for value in (*graph.input, *graph.output)}
+    names[""] = ""  # an input that a node does without
+    for node in graph.node:
+        for tensors in (node.input, node.output):
+            tensors[:] = [names.setdefault(name, f"tensor_{len(names)}") for name in tensors]
+        node.name = node.output[0]
+    for constant in graph.initializer:
+        constant.name = names[constant.name]
+    graph.initializer.sort(key=lambda constant: int(constant.name.removeprefix("tensor_")))
+    # Shapes in between, which any reader infers.
+    del graph.value_info[:]
 
 
-def _expect(op: Any, **attributes: Any) -> None:
-    for name, expected in attributes.items():
-        found = op.get_attr(name)
-        if found != expected:
-            raise UsageError(
-                f"--format=onnx: {op.type} {op.name} has {name} {found}, this program can write "
-                f"{expected}; export a saved_model instead"
-            )
-
-
-def _static(tensor: Any) -> Any:
-    return tf.get_static_value(tensor)
-
-
-_EMIT: dict[str, Callable[[_Walk, Any], str]] = {
-    "Const": lambda walk, op: walk.constant(_static(op.outputs[0])),
-    "ReadVariableOp": lambda walk, op: walk.constant(walk.variable(op)),
-    "Identity": _same("Identity"),
-    "MatMul": _matmul,
-    "Add": _same("Add"),
-    "AddV2": _same("Add"),
-    "BiasAdd": _same("Add"),  # of the last axis, to which ONNX adds a vector too
-    "Sub": _same("Sub"),
-    "Mul": _same("Mul"),
-    "Rsqrt": _rsqrt,
-    "Relu": _same("Relu"),
-    "LeakyRelu": _same("LeakyRelu", "alpha"),
-    "Sigmoid": _same("Sigmoid"),
-    "Tanh": _same("Tanh"),
-    "ConcatV2": _concat,
-    "Reshape": _reshape,
-    "Conv2D": _conv,
-    "Conv2DBackpropInput": _conv_transpose,
-}
+@contextlib.contextmanager
+def _without_log() -> Iterator[None]:
+    """Silences tf2onnx's log during the block."""
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
