@@ -51,7 +51,7 @@ def _lines(states: dict[tuple[str, str], list[dict[str, Any]]]) -> list[str]:
     for (name, engine), verdicts in states.items():
         if verdicts[0]["data"] != data:
             data = verdicts[0]["data"]
-            allowed = [f"{limit:.0e}" for limit in verdicts[0]["allowed"].values()]
+            allowed = [f"{limit:.1e}" for limit in verdicts[0]["allowed"].values()]
             lines.append(_ROW.format(f"at most ({data})", "", "", *allowed, "same", ""))
         columns = zip(*(verdict["found"].values() for verdict in verdicts), strict=True)
         lines.append(
