@@ -16,6 +16,10 @@ from one_layer import Layer
 
 from vanilla_gan.training.recorder import Recorder
 
+# As the command line has it, and before TensorFlow is loaded: otherwise the first session of a test
+# process decides how many threads all others have, and with that how their sums are rounded.
+os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
+
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 

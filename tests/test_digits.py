@@ -276,7 +276,7 @@ class TestEnsure:
         self, tmp_path: pathlib.Path, few: digits.Arrays
     ) -> None:
         program = (
-            "import sys; from vanilla_gan.data import digits; "
+            "import sys; from vanilla_gan.data.digits import digits; "
             "sys.stdin.readline(); "
             "digits.ensure(sys.argv[1], 23, 11, 5)"
         )

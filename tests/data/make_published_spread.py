@@ -22,7 +22,7 @@ from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.drawing.tiles import read_tiles
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TARGET = ROOT / "vanilla_gan" / "results" / "published_vanilla_mnist.json"
+TARGET = ROOT / "vanilla_gan" / "agreement" / "published_vanilla_mnist.json"
 LOG_EVERY = 100  # iterations between two rows of losses.csv
 
 

@@ -24,7 +24,7 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.systems import SYSTEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TARGET = ROOT / "vanilla_gan" / "results" / "recorded_losses.json"
+TARGET = ROOT / "vanilla_gan" / "agreement" / "recorded_losses.json"
 # Largest relative difference of both losses that a plain replica on TensorFlow 2.21 showed up to
 # an iteration; of the log losses, the larger of ours and that of TensorFlow 1.15.5 run again.
 LIMITS = {

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.streams import OFFLINE, seeded
 from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
 from vanilla_gan.storage.npz import DAMAGE
@@ -34,7 +35,6 @@ X_dim = 784
 STEPS = 5  # iterations that a trace is fed
 SAMPLES = 4  # samples that it keeps
 SHIPPED = "recorded"
-_OFFLINE_SEED = 20160917
 _OFFLINE_IMAGES = 1000
 
 
@@ -135,7 +135,7 @@ def read_traces(recording: Recording, path: pathlib.Path) -> list[Trace]:
 
 def offline_data() -> tuple[Bytes, Bytes]:
     """Returns the images of the small traces, uint8 [1000, 784], and labels, uint8 [1000]."""
-    stream = np.random.RandomState(_OFFLINE_SEED)
+    stream = seeded(OFFLINE)
     images = stream.randint(0, 256, size=(_OFFLINE_IMAGES, X_dim)).astype(np.uint8)
     return images, (np.arange(_OFFLINE_IMAGES) % 10).astype(np.uint8)
 

@@ -13,14 +13,15 @@
 | which real images are judged beside which | `SPLIT` | `PLAIN` |
 | what an export is tried with; moved by a bit | 0 | `PLAIN`; `MOVED` |
 | `--tune`'s images and noise | 0 | `PLAIN` |
+| the images of the small traces, as they were recorded | `OFFLINE` | `PLAIN` |
 | to which side the n-th twin of a recorded run is moved | n = 0, 1, ... | `PLAIN` |
 
 The graph draws by itself from TensorFlow's own generators, which have nothing of these: initial
 weights by the run's seed and the variable's name, dropout by the seed, the iteration and the name.
 
-What has its own use beside a seed is independent of all others of that seed. `DIGITS`, `CLASSIFIER`
-and `SPLIT` are one number: its digits and its figures are known to users, and each of the three
-puts other things in order.
+What has its own use beside a seed is independent of all others of that seed. `DIGITS`,
+`CLASSIFIER`, `SPLIT` and `OFFLINE` are one number: its digits and its figures are known to users,
+and each of them puts other things in order.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ EVALUATION = 2 << 20
 LOGITS = 3 << 20
 MOVED = 4 << 20
 
-DIGITS = CLASSIFIER = SPLIT = 20160917
+DIGITS = CLASSIFIER = SPLIT = OFFLINE = 20160917
 
 
 def seeded(seed: int | None, use: int = PLAIN) -> np.random.RandomState:

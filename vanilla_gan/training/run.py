@@ -74,8 +74,7 @@ def train(
         with run_lock(out_dir, inform):
             record = None
             if not config.overwrite:
-                for folder in (out_dir, out_dir / FOLDER):
-                    remove_leftovers(folder)
+                remove_leftovers(out_dir)
                 record = read_record(out_dir)
                 if record is None:
                     check_no_results(out_dir, lacking=RUN_JSON)
@@ -84,6 +83,8 @@ def train(
             else:
                 config = continued_config(record, config)
                 if _is_finished(config, record, inform):
+                    # One that goes on does this when it goes back to its checkpoint.
+                    remove_leftovers(out_dir / FOLDER)
                     return
             _train_locked(config, record, stop, stdout or sys.stdout, inform)
 
