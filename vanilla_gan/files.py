@@ -1,16 +1,17 @@
-"""Files that land whole or not at all: temporary name, flush to disk, rename."""
+"""Files that land whole or not at all: temporary name, flush to disk, rename; and their sums."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import os
 import pathlib
 import re
 import shutil
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from vanilla_gan.errors import OutputError
 
@@ -65,6 +66,19 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     """Writes `content` to `path`, whole or not at all; see `whole_file`."""
     with whole_file(path) as stream:
         stream.write(content)
+
+
+def file_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns what a record says of a file: `bytes`, its size, and `sha256`, in hex digits.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+        return {"bytes": stream.tell(), "sha256": digest.hexdigest()}
 
 
 def temporary_path(final: pathlib.Path) -> pathlib.Path:
