@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import resource
 import stat
@@ -12,6 +13,7 @@ from forked import forked
 
 from vanilla_gan.errors import OutputError
 from vanilla_gan.storage.files import (
+    file_entry,
     remove_leftovers,
     temporary_path,
     unwritable,
@@ -82,6 +84,14 @@ def test_full_disk(tmp_path):
     assert forked(write) == 0
     assert (tmp_path / "a").read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("size", [0, 3, (1 << 20) - 1, 1 << 20, (2 << 20) + 1])
+def test_the_entry_of_a_file(tmp_path, size):
+    content = bytes(range(251)) * (size // 251 + 1)
+    (tmp_path / "a").write_bytes(content[:size])
+    expected = hashlib.sha256(content[:size]).hexdigest()
+    assert file_entry(tmp_path / "a") == {"bytes": size, "sha256": expected}
 
 
 def test_leftovers_are_removed_and_nothing_else(tmp_path):

@@ -6,13 +6,13 @@ the settings, the iteration, the run's id and its data set, and size and SHA-256
 
 from __future__ import annotations
 
-import hashlib
 import pathlib
 from typing import Any, NamedTuple
 
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.system import System
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import file_entry
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 from vanilla_gan.systems import SYSTEMS
 
@@ -105,8 +105,7 @@ def _files(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != EXPORT_JSON:
-            content = path.read_bytes()
-            entries[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            entries[name] = file_entry(path)
     return entries
 
 

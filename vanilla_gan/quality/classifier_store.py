@@ -8,7 +8,6 @@ The digits are those of the data's checksum. The JSON is written last.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from typing import NamedTuple
 from vanilla_gan.errors import OutputError, WeightsError
 from vanilla_gan.graph.weights import Weights, read_weights
 from vanilla_gan.quality.classifier import VERSION
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import file_entry, unwritable
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
@@ -93,7 +92,7 @@ class ClassifierStore:
         if then != self._identity():
             raise ValueError("it is of other data or another version of the classifier")
         path = self._path(folder, "npz")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != record["weights_sha256"]:
+        if file_entry(path)["sha256"] != record["weights_sha256"]:
             raise ValueError(f"{path.name} is not what was written beside it")
         return KeptClassifier(read_weights(path, shapes), float(record["test_accuracy"]))
 
@@ -101,7 +100,7 @@ class ClassifierStore:
         path = self._path(folder, "npz")
         write_npz(path, kept.weights)
         try:
-            weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            weights_sha256 = file_entry(path)["sha256"]
         except OSError as error:
             raise OutputError(f"cannot read back {path}: {error.strerror or error}") from error
         record = {

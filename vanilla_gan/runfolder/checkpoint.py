@@ -23,7 +23,6 @@ saves hands in the function that writes the variables.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pathlib
 import zipfile
@@ -36,6 +35,7 @@ import numpy.typing as npt
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.runfolder.losses_csv import Mark
 from vanilla_gan.storage.files import (
+    file_entry,
     remove,
     remove_leftovers,
     sync_folder,
@@ -107,7 +107,7 @@ class Checkpoints:
                 "format": FORMAT,
                 "run_id": self._run_id,
                 "iteration": iteration,
-                "files": {name: _file_entry(temporary / name) for name in names},
+                "files": {name: file_entry(temporary / name) for name in names},
             }
             (temporary / MANIFEST).write_bytes(seal(manifest))
             for name in (*names, MANIFEST):
@@ -226,7 +226,7 @@ def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoi
         raise CheckpointError(f"it belongs to another run ({manifest['run_id']}, not {run_id})")
     for name, entry in manifest["files"].items():
         try:
-            found = _file_entry(folder / name)
+            found = file_entry(folder / name)
         except OSError as error:
             raise CheckpointError(f"{name}: {error.strerror or error}") from error
         if found["bytes"] != entry["bytes"]:
@@ -288,16 +288,6 @@ def _name(iteration: int) -> str:
 
 def _none_of(count: int) -> str:
     return f"none of its {count} checkpoints" if count else "there is no checkpoint that"
-
-
-def _file_entry(path: pathlib.Path) -> dict[str, Any]:
-    with open(path, "rb") as stream:
-        digest = hashlib.sha256()
-        size = 0
-        while block := stream.read(1 << 20):
-            digest.update(block)
-            size += len(block)
-    return {"bytes": size, "sha256": digest.hexdigest()}
 
 
 def _sync(path: pathlib.Path) -> None:

@@ -1,9 +1,10 @@
-"""Files that land whole or not at all: temporary name, flush to disk, rename."""
+"""Files that land whole or not at all: temporary name, flush to disk, rename; and their sums."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import os
 import pathlib
@@ -11,7 +12,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from vanilla_gan.errors import OutputError
 
@@ -93,6 +94,19 @@ def open_own(path: str | os.PathLike[str], flags: int) -> int:
         os.close(descriptor)
         raise OSError(errno.EMLINK, "it is not a regular file of one name", os.fspath(path))
     return descriptor
+
+
+def file_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns what a record says of a file: `bytes`, its size, and `sha256`, in hex digits.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+        return {"bytes": stream.tell(), "sha256": digest.hexdigest()}
 
 
 def temporary_path(final: pathlib.Path) -> pathlib.Path:

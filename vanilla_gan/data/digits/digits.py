@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pathlib
@@ -17,7 +16,7 @@ from vanilla_gan.data.digits.handwriting import IMAGE_PX, draw_digits
 from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.streams import DIGITS, seeded
-from vanilla_gan.storage.files import unwritable, write_whole
+from vanilla_gan.storage.files import file_entry, unwritable, write_whole
 
 GENERATOR_VERSION = 1
 """Raise it with every change that gives other images: caches of an older one are drawn again."""
@@ -117,7 +116,7 @@ def ensure(
         FILE_NAMES, render(count_train, count_test, seed, progress), strict=True
     ):
         write_idx(home / name, array)
-        sums[name] = _sha256(home / name)
+        sums[name] = file_entry(home / name)["sha256"]
     versions = {"numpy": np.__version__, "matplotlib": matplotlib.__version__}
     record = {**recipe, "drawn_with": versions, "sha256": sums}
     write_whole(home / RECORD_NAME, (json.dumps(record, indent=2) + "\n").encode())
@@ -130,16 +129,7 @@ def _is_whole(home: pathlib.Path, recipe: dict[str, int]) -> bool:
         record = json.loads((home / RECORD_NAME).read_bytes())
         drawn_by = {key: record[key] for key in recipe}
         return drawn_by == recipe and all(
-            _sha256(home / name) == record["sha256"][name] for name in FILE_NAMES
+            file_entry(home / name)["sha256"] == record["sha256"][name] for name in FILE_NAMES
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False  # missing, unreadable or not such a record: all are mended by drawing again
-
-
-def _sha256(path: pathlib.Path) -> str:
-    """Returns the SHA-256 sum of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
