@@ -16,7 +16,8 @@ import pytest
 from offline import train
 from wrong_programs import WRONG
 
-from vanilla_gan.agreement.compare import as_dict, compare
+from vanilla_gan.agreement.compare import compare
+from vanilla_gan.agreement.comparison import as_dict
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.table import agreement_table
 from vanilla_gan.cli import main as cli

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import json
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.drift import MULTIPLE, drifts, within_rounding
+from vanilla_gan.agreement.comparison import Comparison, Fact, PostLine
+from vanilla_gan.agreement.drift import drifts_of_run, said_of_rounding, within_rounding
 from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS, frame_samples, read_published_gif
@@ -26,8 +26,6 @@ from vanilla_gan.agreement.verdicts import (
     judge_recorded,
     loss_means,
 )
-from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
     DataError,
@@ -43,7 +41,6 @@ from vanilla_gan.runfolder.record import RunRecord, record_from
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
-FORMAT = 1
 MEAN_LOSSES = ("D loss", "G loss")
 # Settings of the published programs that are not among a system's own.
 _LOSS = "sigmoid_cross_entropy"
@@ -52,59 +49,6 @@ _INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
 _PICTURES = 11
 
 Floats = npt.NDArray[np.float64]
-
-
-class Fact(NamedTuple):
-    """Something that is so or not, without a range: `passed` is None where it was not compared."""
-
-    what: str
-    passed: bool | None
-    note: str
-
-
-class PostLine(NamedTuple):
-    """A number of the post's own picture; it does not judge the run.
-
-    Attributes:
-      verdict: of the post's picture, by the recorded runs.
-      ours: the run's number there, None where the run has no picture.
-    """
-
-    verdict: Verdict
-    ours: float | None
-
-
-class Comparison(NamedTuple):
-    """All that was found.
-
-    Attributes:
-      source: the run's folder.
-      record: what the run is.
-      settings: those that are not the published ones, as `--name value (published: value)`.
-      facts: of the pictures and of the recorded losses.
-      verdicts: of recorded losses, pictures and losses, in the order of iterations.
-      post: of the post's own pictures; empty unless asked for.
-      notes: what was not compared, and why.
-    """
-
-    source: str
-    record: RunRecord
-    settings: list[str]
-    facts: list[Fact]
-    verdicts: list[Verdict]
-    post: list[PostLine]
-    notes: list[str]
-
-    @property
-    def judged(self) -> int:
-        """How many lines have a verdict."""
-        return len(self.verdicts) + sum(fact.passed is not None for fact in self.facts)
-
-    @property
-    def failed(self) -> int:
-        """How many of them fail."""
-        failed = sum(not verdict.passed for verdict in self.verdicts)
-        return failed + sum(fact.passed is False for fact in self.facts)
 
 
 def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: None) -> Comparison:
@@ -162,35 +106,6 @@ def different_settings(config: RunConfig) -> list[str]:
         for name, value in published.items()
         if name not in ("iters", "epochs") and getattr(config, name) != value
     ]
-
-
-def as_dict(found: Comparison) -> dict[str, Any]:
-    """Returns a comparison as JSON has it; `agreement.table` lays it out for people."""
-    return {
-        "format": FORMAT,
-        "agrees": found.failed == 0,
-        "judged": found.judged,
-        "failed": found.failed,
-        "source": found.source,
-        "run_id": found.record.run_id,
-        "system": found.record.config.system,
-        "dataset": found.record.dataset,
-        "seed": found.record.config.seed,
-        "different_settings": found.settings,
-        "facts": [fact._asdict() for fact in found.facts],
-        "verdicts": [_as_json(verdict) for verdict in found.verdicts],
-        "post": [{**_as_json(line.verdict), "ours": line.ours} for line in found.post],
-        "notes": found.notes,
-    }
-
-
-def as_text(found: Comparison) -> str:
-    """Returns a comparison as JSON text."""
-    return json.dumps(as_dict(found), indent=1, allow_nan=False) + "\n"
-
-
-def _as_json(verdict: Verdict) -> dict[str, Any]:
-    return {**verdict._asdict(), "passed": verdict.passed}
 
 
 def _pictures(out_dir: pathlib.Path, config: RunConfig) -> dict[int, pathlib.Path]:
@@ -255,49 +170,14 @@ def _recorded_losses(
         return verdicts
     inform("measuring what rounding does on this processor: up to 17 short runs")
     try:
-        verdicts = within_rounding(verdicts, functools.partial(_drifts, config, record))
+        verdicts = within_rounding(
+            verdicts, functools.partial(drifts_of_run, record, config.data_dir)
+        )
     except (DataError, DownloadError, DeviceError, WeightsError) as error:
         notes.append(f"what rounding does on this processor could not be measured: {error}")
     else:
-        notes += _said_of_rounding(verdicts)
+        notes += said_of_rounding(verdicts)
     return verdicts
-
-
-def _drifts(config: CompareConfig, record: RunRecord, iters: int) -> Iterator[Floats]:
-    """Yields how far twins of the run are apart, see `drift.drifts`.
-
-    Raises:
-      DataError: the run's data are not where they were.
-      DownloadError, DeviceError, WeightsError: it cannot be trained here.
-    """
-    run = record.config
-    data_dir = config.data_dir or run.data_dir
-    source = read_data_sets(
-        record.dataset["name"],
-        data_dir,
-        unread(),
-        pixels=SYSTEMS[run.system].pixels(),
-        allow_unverified=True,
-    )
-    if source.checksum != record.dataset["checksum"]:
-        raise DataError(
-            f"{data_dir} holds other data than the run was trained on; give their --data_dir"
-        )
-    assert run.init_weights is not None
-    with np.load(run.init_weights, allow_pickle=False) as archive:
-        weights = {name: np.asarray(values, np.float32) for name, values in archive.items()}
-    yield from drifts(run, source.splits.train, weights, iters)
-
-
-def _said_of_rounding(verdicts: Sequence[Verdict]) -> list[str]:
-    """Returns a note on the last verdict that passes by what rounding does here, if one does."""
-    excused = [verdict for verdict in verdicts if verdict.rounding is not None and verdict.passed]
-    return [
-        "rounding takes runs that begin one unit in the last place apart this far on this "
-        f"processor: {verdict.rounding:.1e} at iteration {verdict.iteration}; a recorded run may "
-        f"be {MULTIPLE:.0f} times as far"
-        for verdict in excused[-1:]
-    ]
 
 
 def _published(record: RunRecord, notes: list[str]) -> PublishedRuns | None:

@@ -22,13 +22,17 @@ import numpy.typing as npt
 
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.data.streams import seeded
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import seeded, unread
 from vanilla_gan.engines.model import Model, open_model
 from vanilla_gan.engines.session import choose_device
 from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.engines.worker import Worker
+from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
+from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
 
 # How many times as far as the farthest twin a recorded run may be.
 MULTIPLE = 10.0
@@ -90,6 +94,48 @@ def within_rounding(
         else:
             break
     return judged
+
+
+def drifts_of_run(record: RunRecord, data_dir: str | None, iters: int) -> Iterator[Floats]:
+    """Yields how far twins of a run with initial weights are apart, see `drifts`.
+
+    Args:
+      record: of the run; the files of its weights and data are read.
+      data_dir: where its data are now; None for where it found them.
+      iters: how many iterations to train.
+
+    Raises:
+      DataError: the run's data are not where they were.
+      DownloadError, DeviceError, WeightsError: it cannot be trained here.
+    """
+    run = record.config
+    data_dir = data_dir or run.data_dir
+    source = read_data_sets(
+        record.dataset["name"],
+        data_dir,
+        unread(),
+        pixels=SYSTEMS[run.system].pixels(),
+        allow_unverified=run.allow_unverified_data,
+    )
+    if source.checksum != record.dataset["checksum"]:
+        raise DataError(
+            f"{data_dir} holds other data than the run was trained on; give their --data_dir"
+        )
+    assert run.init_weights is not None
+    with np.load(run.init_weights, allow_pickle=False) as archive:
+        weights = {name: np.asarray(values, np.float32) for name, values in archive.items()}
+    yield from drifts(run, source.splits.train, weights, iters)
+
+
+def said_of_rounding(verdicts: Sequence[Verdict]) -> list[str]:
+    """Returns a note on the last verdict that passes by what rounding does here, if one does."""
+    excused = [verdict for verdict in verdicts if verdict.rounding is not None and verdict.passed]
+    return [
+        "rounding takes runs that begin one unit in the last place apart this far on this "
+        f"processor: {verdict.rounding:.1e} at iteration {verdict.iteration}; a recorded run may "
+        f"be {MULTIPLE:.0f} times as far"
+        for verdict in excused[-1:]
+    ]
 
 
 def _moved(weights: Weights, number: int) -> Weights:

@@ -11,7 +11,7 @@ _WORDS = {True: "PASS", False: "FAIL", None: "-"}
 
 
 def agreement_table(found: dict[str, Any]) -> str:
-    """Returns lines of at most 100 columns, notes aside, for what `compare.as_dict` holds."""
+    """Returns lines of at most 100 columns, notes aside, for what `comparison.as_dict` holds."""
     dataset = found["dataset"]["name"]
     lines = [
         f"{found['source']}: {found['system']} on {dataset}, seed {found['seed']}",

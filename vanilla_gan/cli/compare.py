@@ -20,7 +20,8 @@ def define() -> Flags:
 
 def run(config: CompareConfig) -> None:
     """Compares, prints what was found, and fails where the run does; see `agreement.compare`."""
-    from vanilla_gan.agreement.compare import as_dict, as_text, compare
+    from vanilla_gan.agreement.compare import compare
+    from vanilla_gan.agreement.comparison import as_dict, as_text
     from vanilla_gan.agreement.table import agreement_table
     from vanilla_gan.errors import DisagreementError
 

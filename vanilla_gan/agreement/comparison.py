@@ -1,0 +1,93 @@
+"""What `./run.sh compare` finds, and the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from vanilla_gan.agreement.verdicts import Verdict
+from vanilla_gan.runfolder.record import RunRecord
+
+FORMAT = 1
+
+
+class Fact(NamedTuple):
+    """Something that is so or not, without a range: `passed` is None where it was not compared."""
+
+    what: str
+    passed: bool | None
+    note: str
+
+
+class PostLine(NamedTuple):
+    """A number of the post's own picture; it does not judge the run.
+
+    Attributes:
+      verdict: of the post's picture, by the recorded runs.
+      ours: the run's number there, None where the run has no picture.
+    """
+
+    verdict: Verdict
+    ours: float | None
+
+
+class Comparison(NamedTuple):
+    """All that was found.
+
+    Attributes:
+      source: the run's folder.
+      record: what the run is.
+      settings: those that are not the published ones, as `--name value (published: value)`.
+      facts: of the pictures and of the recorded losses.
+      verdicts: of recorded losses, pictures and losses, in the order of iterations.
+      post: of the post's own pictures; empty unless asked for.
+      notes: what was not compared, and why.
+    """
+
+    source: str
+    record: RunRecord
+    settings: list[str]
+    facts: list[Fact]
+    verdicts: list[Verdict]
+    post: list[PostLine]
+    notes: list[str]
+
+    @property
+    def judged(self) -> int:
+        """How many lines have a verdict."""
+        return len(self.verdicts) + sum(fact.passed is not None for fact in self.facts)
+
+    @property
+    def failed(self) -> int:
+        """How many of them fail."""
+        failed = sum(not verdict.passed for verdict in self.verdicts)
+        return failed + sum(fact.passed is False for fact in self.facts)
+
+
+def as_dict(found: Comparison) -> dict[str, Any]:
+    """Returns a comparison as JSON has it; `agreement.table` lays it out for people."""
+    return {
+        "format": FORMAT,
+        "agrees": found.failed == 0,
+        "judged": found.judged,
+        "failed": found.failed,
+        "source": found.source,
+        "run_id": found.record.run_id,
+        "system": found.record.config.system,
+        "dataset": found.record.dataset,
+        "seed": found.record.config.seed,
+        "different_settings": found.settings,
+        "facts": [fact._asdict() for fact in found.facts],
+        "verdicts": [_as_json(verdict) for verdict in found.verdicts],
+        "post": [{**_as_json(line.verdict), "ours": line.ours} for line in found.post],
+        "notes": found.notes,
+    }
+
+
+def as_text(found: Comparison) -> str:
+    """Returns a comparison as JSON text."""
+    return json.dumps(as_dict(found), indent=1, allow_nan=False) + "\n"
+
+
+def _as_json(verdict: Verdict) -> dict[str, Any]:
+    return {**verdict._asdict(), "passed": verdict.passed}
