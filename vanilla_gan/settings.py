@@ -81,16 +81,19 @@ class RunConfig(Settings):
     epochs: int | None = setting(
         None, "the same, in passes through the training images", at_least(1), effect="length"
     )
-    system: str = setting("vanilla", "which published program to run", choices=tuple(SYSTEMS))
+    system: str = setting(
+        "vanilla", "which published program to run", choices=tuple(SYSTEMS), effect="variables"
+    )
     loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
     init: str = setting(
         "xavier",
         "form of the xavier initialisation: uniform, or normal as in the repository",
         choices=INITS,
+        effect="beginning",
     )
     batch_size: int | None = setting(None, "images per update", *SIZE)
-    z_dim: int | None = setting(None, "length of a noise vector", *SIZE)
-    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE)
+    z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
+    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE, effect="variables")
     learning_rate: float | None = setting(None, "of both Adam optimizers", ABOVE_0)
     adam_epsilon: float | None = setting(
         None, "added by both to the root of the second moment", ABOVE_0
@@ -105,7 +108,10 @@ class RunConfig(Settings):
         None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
     )
     init_weights: str | None = setting(
-        None, "npz file with an array for each variable, by name, to start from", PATH
+        None,
+        "npz file with an array for each variable, by name, to start from",
+        PATH,
+        effect="beginning",
     )
 
     dataset: str = setting(
@@ -140,7 +146,9 @@ class RunConfig(Settings):
     sample_class: str | None = setting(
         None, "class that the pictures show, 0 to 9, or all: a row for each", _CLASS
     )
-    log_every: int = setting(100, "iterations between two rows of losses.csv", at_least(1))
+    log_every: int = setting(
+        100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
+    )
     gif_frames: int = setting(
         11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
     )
@@ -177,6 +185,7 @@ class RunConfig(Settings):
         "loop",
         "many iterations per session.run, or the published loop of two",
         choices=ENGINES,
+        effect="machine",
         group="How it is computed",
     )
     precision: str = setting(
@@ -184,14 +193,16 @@ class RunConfig(Settings):
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
-    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE)
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine")
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
     )
     gpu_memory_fraction: float | None = setting(
         None, "share of the GPU's memory to use, in (0, 1]", _MEMORY, effect="speed"
     )
-    allow_soft_placement: bool = setting(True, "run operations that a GPU lacks on the CPU")
+    allow_soft_placement: bool = setting(
+        True, "run operations that a GPU lacks on the CPU", effect="machine"
+    )
     log_device_placement: bool = setting(
         False, "log the device of each operation", effect="keeping"
     )
@@ -201,10 +212,10 @@ class RunConfig(Settings):
         effect="speed",
     )
     intra_op_threads: int = setting(
-        0, "threads within one operation; 0: from the number of cores", *THREADS
+        0, "threads within one operation; 0: from the number of cores", *THREADS, effect="machine"
     )
     inter_op_threads: int = setting(
-        0, "operations at the same time; 0: TensorFlow's choice", *THREADS
+        0, "operations at the same time; 0: TensorFlow's choice", *THREADS, effect="machine"
     )
 
     def resolved(self) -> RunConfig:

@@ -37,7 +37,7 @@ from vanilla_gan.errors import (
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
-from vanilla_gan.runfolder.record import RunRecord, record_from
+from vanilla_gan.runfolder.record import RunRecord, data_dir_of, record_from
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
@@ -169,10 +169,9 @@ def _recorded_losses(
     if all(verdict.passed for verdict in verdicts):
         return verdicts
     inform("measuring what rounding does on this processor: up to 17 short runs")
+    data_dir = config.data_dir or data_dir_of(record, pathlib.Path(config.source))
     try:
-        verdicts = within_rounding(
-            verdicts, functools.partial(drifts_of_run, record, config.data_dir)
-        )
+        verdicts = within_rounding(verdicts, functools.partial(drifts_of_run, record, data_dir))
     except (DataError, DownloadError, DeviceError, WeightsError) as error:
         notes.append(f"what rounding does on this processor could not be measured: {error}")
     else:

@@ -18,7 +18,7 @@ from vanilla_gan.graph.inference import Inference, build_inference
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
 from vanilla_gan.runfolder.checkpoint import Checkpoint
-from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.runfolder.record import RunRecord, data_dir_of
 from vanilla_gan.storage.plain_path import plain_path
 
 Array = npt.NDArray[np.float32]
@@ -71,7 +71,10 @@ def open_checkpoint(record: RunRecord, checkpoint: Checkpoint, device: Device) -
     Raises:
       CheckpointError: the checkpoint does not hold the variables of these networks.
     """
-    origin = Origin(record.config, checkpoint.iteration, record.run_id, record.dataset)
+    # OUT/checkpoints/N
+    out_dir = checkpoint.folder.parents[1]
+    config = record.config.filled({"data_dir": data_dir_of(record, out_dir)})
+    origin = Origin(config, checkpoint.iteration, record.run_id, record.dataset)
     with _opened(origin, checkpoint.prefix, checkpoint.folder, device) as trained:
         yield trained
 

@@ -15,7 +15,7 @@ from vanilla_gan import __version__
 from vanilla_gan.declare import table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.settings import RunConfig
+from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
@@ -31,6 +31,10 @@ _KINDS = {
     "trained": int,
     "rewinds": list,
 }
+# Those that came later; runs that were begun before have none.
+_LATER_KINDS = {"data_at": str, "changes": list}
+# Of one start alone, or told in another way.
+_NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
 
 
 @dataclasses.dataclass
@@ -47,6 +51,9 @@ class RunRecord:
       trained: how many iterations it had when it last reached its end; 0 before.
       rewinds: for each time that the run diverged and went back: `iteration`, where it was found,
         and `to`, the iteration it went back to.
+      data_at: where `config.data_dir` was, a path from the root.
+      changes: of settings on which no number depends, each with `iteration`, where the run went on
+        with another value, `setting`, `was` and `is`.
     """
 
     run_id: str
@@ -57,6 +64,8 @@ class RunRecord:
     started: str
     trained: int = 0
     rewinds: list[dict[str, int]] = dataclasses.field(default_factory=list)
+    data_at: str = ""
+    changes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def save(self, out_dir: pathlib.Path) -> None:
         """Writes `run.json`, whole or not at all.
@@ -82,6 +91,7 @@ def new_record(config: RunConfig, dataset: dict[str, Any], device: str) -> RunRe
         device=device,
         versions=versions(),
         started=now.isoformat(timespec="seconds"),
+        data_at=os.path.abspath(config.data_dir),
     )
 
 
@@ -96,7 +106,8 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
         content = read_sealed(path)
         if content.pop("format", None) != FORMAT:
             raise ValueError(f"it is not of format {FORMAT}")
-        if {name: type(value) for name, value in content.items()} != _KINDS:
+        kinds = {name: type(value) for name, value in content.items()}
+        if kinds.items() - _LATER_KINDS.items() != _KINDS.items():
             raise ValueError("it does not hold the entries of a run")
         content["config"] = RunConfig.from_json(content["config"])
         return RunRecord(**content)
@@ -125,8 +136,14 @@ def record_from(source: str) -> RunRecord:
     return record
 
 
-def continued_config(record: RunRecord, config: RunConfig) -> RunConfig:
+def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = False) -> RunConfig:
     """Returns the settings to continue a run with: of `config` what was given, else the run's own.
+
+    Args:
+      record: of the run.
+      config: the settings, of which those count that were given.
+      begun: whether the run has a checkpoint. `init_weights` is the run's own then, whatever is
+        given: no number depends on it any more.
 
     Raises:
       RunConflictError: a given setting, on which the run's numbers depend, is not the run's.
@@ -137,22 +154,74 @@ def continued_config(record: RunRecord, config: RunConfig) -> RunConfig:
     now = {name: getattr(config, name) for name in config.given}
     if now.get("dataset") in ("auto", then["dataset"]):
         del now["dataset"]
+    if begun:
+        now.pop("init_weights", None)
+    table = table_of(RunConfig)
     different = [
-        f"--{name} was {then[name]}, is {value}"
-        for name, value in sorted(now.items())
-        if value != then[name] and not table_of(RunConfig)[name].is_free
+        name for name in sorted(now) if now[name] != then[name] and not table[name].is_free
     ]
     if different:
+        listed = "; ".join(f"--{name} was {then[name]}, is {now[name]}" for name in different)
+        fork = ""
+        if all(table[name].effect == "numbers" for name in different):
+            fork = f"go on with them in a new folder by fork --from {config.out}, "
         raise RunConflictError(
-            f"{config.out} holds a run with other settings: {'; '.join(different)}; choose another "
-            "--out, or start anew with --overwrite, which first moves that run aside"
+            f"{config.out} holds a run with other settings: {listed}; {fork}choose another --out, "
+            "or start anew with --overwrite, which first moves that run aside"
         )
     if "iters" in now and "epochs" in now:
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
     if "iters" in now:
         now["epochs"] = None
+    if "data_dir" not in now:
+        now["data_dir"] = data_dir_of(record, config.out_dir)
     continued = dataclasses.replace(record.config, **{**now, "out": config.out})
     return continued.counted(record.dataset["train_examples"])
+
+
+def data_dir_of(record: RunRecord, out_dir: pathlib.Path) -> str:
+    """Returns where the data of a run are likely to be now, seen from the working folder.
+
+    A relative path is looked for where it was when the run went on last, from here, and beside the
+    run; at last there is the folder of all data sets. Whoever reads them compares the checksum.
+
+    Args:
+      record: of the run.
+      out_dir: the folder of the run.
+    """
+    named = record.config.data_dir
+    places = (record.data_at, named, out_dir / named, out_dir.parent / named, default_data_dir())
+    found = next((os.fspath(place) for place in places if os.path.isdir(place)), named)
+    return named if os.path.abspath(named) == os.path.abspath(found) else found
+
+
+def note_changes(record: RunRecord, config: RunConfig, iteration: int) -> str | None:
+    """Makes `config` the settings of a run that goes on, and notes what changed with that.
+
+    Args:
+      record: of the run; its settings are complete.
+      config: from `continued_config`.
+      iteration: that of the checkpoint that the run goes on from.
+
+    Returns:
+      A line for the user, where something changed.
+    """
+    then, now = record.config.to_json(), config.to_json()
+    names = [name for name in now if now[name] != then[name] and name not in _NO_CHANGE]
+    record.config = config
+    record.data_at = os.path.abspath(config.data_dir)
+    record.changes += [
+        {"iteration": iteration, "setting": name, "was": then[name], "is": now[name]}
+        for name in names
+    ]
+    if not names:
+        return None
+    listed = ", ".join(f"--{name} {now[name]} (was {then[name]})" for name in names)
+    rounding = ""
+    # Both engines compute the same bits.
+    if any(table_of(RunConfig)[name].effect == "machine" for name in names if name != "engine"):
+        rounding = "; the last digits of its numbers may differ from here on"
+    return f"this run goes on with {listed}{rounding}"
 
 
 def changed_surroundings(record: RunRecord, device: str) -> list[str]:

@@ -76,6 +76,9 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
     if start > 0:
         chief.inform(f"continuing at iteration {start} of {config.iters}")
     chief.checkpoints.go_back_to(start)
+    # What changed behind this iteration holds from here on.
+    for change in record.changes:
+        change["iteration"] = min(change["iteration"], start)
     # Rewinds to later iterations than this one are still to come, and will come again.
     record.rewinds = [rewind for rewind in record.rewinds if rewind["to"] <= start]
     if len(record.rewinds) > int(state["rewinds"]):
