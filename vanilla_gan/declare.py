@@ -27,9 +27,9 @@ KINDS: Mapping[type, str] = {
 }
 
 # What depends on a setting: the run's numbers; which variables it has; what these begin with; how
-# far it goes; where its data are looked for; what happens when it diverges; which of its numbers are
-# written; what is kept and shown, and where; the time and memory that it takes; which parts of the
-# machine compute it, and with that at most the last digits.
+# far it goes; where its data are looked for; what happens when it diverges; which of its numbers
+# are written; what is kept and shown, and where; the time and memory that it takes; which parts of
+# the machine compute it, and with that at most the last digits.
 Effect = Literal[
     "numbers",
     "variables",

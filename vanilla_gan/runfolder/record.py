@@ -32,7 +32,7 @@ _KINDS = {
     "rewinds": list,
 }
 # Those that came later; runs that were begun before have none.
-_LATER_KINDS = {"data_at": str, "changes": list}
+_LATER_KINDS = {"data_at": str, "changes": list, "parent": dict}
 # Of one start alone, or told in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
 
@@ -54,6 +54,9 @@ class RunRecord:
       data_at: where `config.data_dir` was, a path from the root.
       changes: of settings on which no number depends, each with `iteration`, where the run went on
         with another value, `setting`, `was` and `is`.
+      parent: of a fork, the `path` and `run_id` of the run that it began as, the `iteration`, the
+        SHA-256 of that `checkpoint`'s manifest, and `changes`, each with `setting`, `was` and
+        `is`; empty for other runs.
     """
 
     run_id: str
@@ -66,6 +69,12 @@ class RunRecord:
     rewinds: list[dict[str, int]] = dataclasses.field(default_factory=list)
     data_at: str = ""
     changes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    parent: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def begins_with_another_seed(self, iteration: int) -> bool:
+        """Returns whether this is a fork that begins at `iteration`, with a seed of its own."""
+        names = [change["setting"] for change in self.parent.get("changes", [])]
+        return self.parent.get("iteration") == iteration and "seed" in names
 
     def save(self, out_dir: pathlib.Path) -> None:
         """Writes `run.json`, whole or not at all.
@@ -149,11 +158,8 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
       RunConflictError: a given setting, on which the run's numbers depend, is not the run's.
       UsageError: `iters` and `epochs` are both given.
     """
-    # Whatever `auto` was then, it is what it means for this run.
     then = {**record.config.to_json(), "dataset": record.dataset["name"]}
-    now = {name: getattr(config, name) for name in config.given}
-    if now.get("dataset") in ("auto", then["dataset"]):
-        del now["dataset"]
+    now = given_settings(record, config)
     if begun:
         now.pop("init_weights", None)
     table = table_of(RunConfig)
@@ -169,13 +175,65 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
             f"{config.out} holds a run with other settings: {listed}; {fork}choose another --out, "
             "or start anew with --overwrite, which first moves that run aside"
         )
+    return _with(record, now, config.out, config.out_dir)
+
+
+def forked_record(
+    parent: RunRecord, config: RunConfig, folder: pathlib.Path, dataset: dict[str, Any]
+) -> RunRecord:
+    """Returns the record of a run that begins as another one, but for the checkpoint in `parent`.
+
+    Args:
+      parent: of that one; what it depends on and how often it was rewound are those of the new one.
+      config: the settings, of which those count that were given.
+      folder: of the parent.
+      dataset: of the data that the new run is trained on.
+
+    Raises:
+      UsageError: `iters` and `epochs` are both given, or a batch is too large.
+    """
+    now = {**given_settings(parent, config), "overwrite": False, "tune": False}
+    new = _with(parent, now, config.out, folder)
+    was, becomes = parent.config.to_json(), new.to_json()
+    changes = [
+        {"setting": name, "was": was[name], "is": becomes[name]}
+        for name in becomes
+        if becomes[name] != was[name] and name not in ("out", "overwrite", "tune", "data_dir")
+    ]
+    path = os.path.abspath(folder)
+    fresh = new_record(new, dataset, parent.device)
+    return dataclasses.replace(
+        fresh,
+        versions=parent.versions,
+        rewinds=parent.rewinds,
+        parent={"path": path, "run_id": parent.run_id, "changes": changes},
+    )
+
+
+def given_settings(record: RunRecord, config: RunConfig) -> dict[str, Any]:
+    """Returns the settings that were given for a run that is there, but for its own data set.
+
+    Whatever `auto` was then, it is what it means for this run.
+    """
+    now = {name: getattr(config, name) for name in config.given}
+    if now.get("dataset") in ("auto", record.dataset["name"]):
+        del now["dataset"]
+    return now
+
+
+def _with(record: RunRecord, now: dict[str, Any], out: str, folder: pathlib.Path) -> RunConfig:
+    """Returns the settings of a run in `folder` with others in their place, complete.
+
+    Raises:
+      UsageError: `iters` and `epochs` are both among them.
+    """
     if "iters" in now and "epochs" in now:
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
     if "iters" in now:
         now["epochs"] = None
     if "data_dir" not in now:
-        now["data_dir"] = data_dir_of(record, config.out_dir)
-    continued = dataclasses.replace(record.config, **{**now, "out": config.out})
+        now["data_dir"] = data_dir_of(record, folder)
+    continued = dataclasses.replace(record.config, **{**now, "out": out})
     return continued.counted(record.dataset["train_examples"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vanilla_gan.data.streams import FORK
 from vanilla_gan.errors import CheckpointError, DivergedError
 from vanilla_gan.graph.weights import Weights
 from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, mark_of
@@ -83,6 +84,8 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
     record.rewinds = [rewind for rewind in record.rewinds if rewind["to"] <= start]
     if len(record.rewinds) > int(state["rewinds"]):
         worker.stream.reseed(config.resolved_int("seed"), len(record.rewinds))
+    elif record.begins_with_another_seed(start):
+        worker.stream.reseed(config.resolved_int("seed"), FORK)
     return start, mark_of(state)
 
 

@@ -42,7 +42,8 @@ from vanilla_gan.training.tune import tuned
 Inform = Callable[[str], None]
 
 
-def _to_stderr(line: str) -> None:
+def print_on_stderr(line: str) -> None:
+    """Prints a line for the user."""
     # A closed terminal is no reason to lose what the line is about.
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
@@ -52,7 +53,7 @@ def train(
     config: RunConfig,
     *,
     stdout: TextIO | None = None,
-    inform: Inform = _to_stderr,
+    inform: Inform = print_on_stderr,
 ) -> None:
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
