@@ -46,7 +46,7 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
     written = json.loads((tmp_path / "run.json").read_text())
     assert set(written) == {
         *("format", "run_id", "config", "dataset", "device", "versions"),
-        *("started", "trained", "rewinds", "data_at", "changes", "sha256"),
+        *("started", "trained", "rewinds", "data_at", "changes", "parent", "sha256"),
     }
     assert written["format"] == 1
     assert written["config"].keys() == RunConfig().to_json().keys()
@@ -269,7 +269,7 @@ def test_changes_are_told_and_recorded(tmp_path):
 def test_a_record_of_before_there_were_changes(tmp_path):
     make_record().save(tmp_path)
     content = json.loads((tmp_path / "run.json").read_text())
-    for name in ("sha256", "data_at", "changes"):
+    for name in ("sha256", "data_at", "changes", "parent"):
         del content[name]
     write_sealed(tmp_path / "run.json", content)
     assert read_record(tmp_path).changes == []
