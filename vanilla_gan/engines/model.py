@@ -63,7 +63,9 @@ class Model:
 
     def initialise(self, weights: Weights | None = None) -> None:
         """Initialises all variables, the trained ones from `weights` if these are given."""
-        self.session.run(self.gan.init)
+        # The first thing that a session computes makes TensorFlow speak of its optimisations.
+        with without_chatter():
+            self.session.run(self.gan.init)
         if weights is not None:
             assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
         if self._begin_averages is not None:
@@ -108,7 +110,7 @@ class Model:
           CheckpointError: the file does not hold the variables of this graph.
         """
         try:
-            with plain_path(prefix) as plain:
+            with plain_path(prefix) as plain, without_chatter():
                 self._saver.restore(self.session, plain)
         except (tf.errors.OpError, ValueError, OSError) as error:
             raise CheckpointError(

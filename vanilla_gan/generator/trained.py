@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.generator.export_record import Origin, read_origin
@@ -117,7 +118,7 @@ def _opened(
         )
     with _session(graph, origin, device) as session:
         try:
-            with graph.as_default(), plain_path(prefix) as plain:
+            with graph.as_default(), plain_path(prefix) as plain, without_chatter():
                 saver.restore(session, plain)
         except (tf.errors.OpError, ValueError, OSError) as error:
             raise CheckpointError(
