@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import DamagedRunError
-from vanilla_gan.storage.files import open_cut, open_own, set_aside, unwritable, write_whole
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_cut, open_own, set_aside
+from vanilla_gan.storage.whole import write_whole
 
 HEADER = b"iteration,d_loss,g_loss\n"
 

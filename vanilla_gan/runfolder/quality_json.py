@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import QUALITY
-from vanilla_gan.storage.files import set_aside, unwritable, write_whole
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import set_aside
+from vanilla_gan.storage.whole import write_whole
 
 FORMAT = 1
 

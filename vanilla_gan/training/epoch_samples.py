@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from vanilla_gan.drawing.grid import save_grid
 from vanilla_gan.runfolder.names import FIRST_LAST, SAMPLES
-from vanilla_gan.storage.files import open_own, set_aside
 from vanilla_gan.storage.npz import DAMAGE, write_npz
+from vanilla_gan.storage.own import open_own, set_aside
 
 
 class EpochSamples:
