@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 import types
 import typing
@@ -166,6 +167,14 @@ def table_of(config: type[Settings]) -> Mapping[str, Setting]:
     """Returns the settings of a class by name, in their order."""
     key: Any = config  # mypy takes the hash of the class for that of its instances.
     return _table_of(key)
+
+
+def group_of(config: type[Settings], heading: str) -> list[Setting]:
+    """Returns the settings of a class under a heading, in their order."""
+    entries = list(table_of(config).values())
+    first = next(number for number, entry in enumerate(entries) if entry.group == heading)
+    behind = itertools.takewhile(lambda entry: not entry.group, entries[first + 1 :])
+    return [entries[first], *behind]
 
 
 @functools.cache

@@ -26,6 +26,7 @@ from vanilla_gan.agreement.verdicts import (
     judge_recorded,
     loss_means,
 )
+from vanilla_gan.declare import group_of
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
     DataError,
@@ -38,7 +39,7 @@ from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import RunRecord, record_from
-from vanilla_gan.settings import RunConfig
+from vanilla_gan.settings import CURES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 MEAN_LOSSES = ("D loss", "G loss")
@@ -101,8 +102,9 @@ def different_settings(config: RunConfig) -> list[str]:
     published: dict[str, Any] = {**SYSTEMS[config.system].defaults, "loss": _LOSS}
     if config.init_weights is None:
         published["init"] = _INITS.get(config.system, "xavier")
+    published |= {entry.name: entry.default for entry in group_of(RunConfig, CURES)}
     return [
-        f"--{name} {getattr(config, name)} (published: {value})"
+        f"--{name} {getattr(config, name)} (published: {'left out' if value is None else value})"
         for name, value in published.items()
         if name not in ("iters", "epochs") and getattr(config, name) != value
     ]
