@@ -200,7 +200,7 @@ def _copy(
     folder, it = checkpoint.folder.parents[1], checkpoint.iteration
     copy_checkpoint(checkpoint, home, record.run_id)
     mark = mark_of(checkpoint.state)
-    # Rows that are damaged or gone are no reason not to go on: the run begins a new file, and says so.
+    # Damaged or missing rows do not matter: the run begins a new file, and says so.
     with contextlib.suppress(OSError), open(folder / LOSSES, "rb") as losses:
         (home / LOSSES).write_bytes(losses.read(mark.size))
     then, now = parent.config, record.config
