@@ -6,7 +6,7 @@ from vanilla_gan.data.streams import FORK
 from vanilla_gan.errors import CheckpointError, DivergedError
 from vanilla_gan.graph.weights import Weights
 from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, mark_of
-from vanilla_gan.runfolder.losses_csv import Mark, begin_losses, check_mark
+from vanilla_gan.runfolder.losses_csv import Mark, begin_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.training.chief import Chief
@@ -65,10 +65,9 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
     def check(checkpoint: Checkpoint) -> None:
         try:
             worker.stream.restore(checkpoint.state)
-            mark = mark_of(checkpoint.state)
+            mark_of(checkpoint.state)
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"{STATE} is not of this run: {error}") from error
-        check_mark(config.out_dir / LOSSES, mark)
 
     checkpoint = chief.checkpoints.newest_whole(check, chief.inform)
     start, state = checkpoint.iteration, checkpoint.state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -21,15 +22,14 @@ from vanilla_gan.runfolder.checkpoint import (
     mark_of,
 )
 from vanilla_gan.runfolder.lock import run_lock
-from vanilla_gan.runfolder.losses_csv import check_mark
 from vanilla_gan.runfolder.names import LOSSES, QUALITY, SAMPLES
 from vanilla_gan.runfolder.out_folder import make_out_dir, move_aside
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path
 from vanilla_gan.runfolder.quality_json import go_back_to
 from vanilla_gan.runfolder.record import RunRecord, forked_record, given_settings, read_record
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.files import file_entry, remove_leftovers
-from vanilla_gan.storage.placing import placed
+from vanilla_gan.storage.files import file_entry
+from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.run import print_on_stderr, train
 
@@ -182,20 +182,26 @@ def _place(
     for name in kept:
         (out / name).unlink()
     out.rmdir()
-    with placed(out, overwrite=False) as home:
+    with whole_path(out) as home:
         home.mkdir()
         for name in kept:
             (home / name).touch()
-        _copy(record, parent, checkpoint, home)
+        _copy(record, parent, checkpoint, home, inform)
 
 
-def _copy(record: RunRecord, parent: RunRecord, checkpoint: Checkpoint, home: pathlib.Path) -> None:
+def _copy(
+    record: RunRecord,
+    parent: RunRecord,
+    checkpoint: Checkpoint,
+    home: pathlib.Path,
+    inform: Inform,
+) -> None:
     """Writes the files of the new run: what the parent had at that checkpoint."""
     folder, it = checkpoint.folder.parents[1], checkpoint.iteration
     copy_checkpoint(checkpoint, home, record.run_id)
     mark = mark_of(checkpoint.state)
-    check_mark(folder / LOSSES, mark)
-    with open(folder / LOSSES, "rb") as losses:
+    # Damaged or missing rows do not matter: the run begins a new file, and says so.
+    with contextlib.suppress(OSError), open(folder / LOSSES, "rb") as losses:
         (home / LOSSES).write_bytes(losses.read(mark.size))
     then, now = parent.config, record.config
     if then.sample_class == now.sample_class:
@@ -208,7 +214,7 @@ def _copy(record: RunRecord, parent: RunRecord, checkpoint: Checkpoint, home: pa
         if (folder / name).exists():
             _copy_file(folder / name, home / name)
     if (home / QUALITY).exists():
-        go_back_to(home, it)
+        go_back_to(home, it, inform)
     record.save(home)
 
 
