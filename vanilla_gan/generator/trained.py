@@ -15,11 +15,11 @@ from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.generator.export_record import Origin, read_origin
 from vanilla_gan.graph.inference import Inference, build_inference
+from vanilla_gan.graph.restoring import restore_variables
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
 from vanilla_gan.runfolder.checkpoint import Checkpoint
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.storage.plain_path import plain_path
 
 Array = npt.NDArray[np.float32]
 
@@ -103,9 +103,9 @@ def _opened(origin: Origin, prefix: str, folder: pathlib.Path, device: Device) -
         saver = tf.train.Saver(tf.global_variables())
     with _session(graph, origin, device) as session:
         try:
-            with graph.as_default(), plain_path(prefix) as plain:
-                saver.restore(session, plain)
-        except (tf.errors.OpError, ValueError, OSError) as error:
+            with graph.as_default():
+                restore_variables(session, saver, prefix)
+        except ValueError as error:
             raise CheckpointError(
                 f"{folder}: it does not hold the variables of system {origin.config.system} with "
                 "the settings of this run; put the original back"

@@ -64,7 +64,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         )
     train = source.splits.train
     shown = samples[:SHOWN]
-    with open_classifier(source, data_dir, inform) as look:
+    with open_classifier(source, inform) as look:
         inform(f"judging {n} samples and as many real images")
         judge = Judge(source.splits, n, look)
         quality, real = judge.measure(samples), judge.real

@@ -8,6 +8,9 @@ import pathlib
 
 from vanilla_gan.runfolder.names import LATEST
 from vanilla_gan.storage.files import temporary_path, unwritable, write_whole
+from vanilla_gan.storage.reading import read_file
+
+MAX_PICTURE = 1 << 26  # bytes of a file; one of 100 tiles has some 400,000
 
 
 def picture_path(out_dir: pathlib.Path, number: int) -> pathlib.Path:
@@ -60,7 +63,7 @@ def set_latest(out_dir: pathlib.Path, picture: pathlib.Path) -> None:
                 temporary.unlink()
     except OSError:
         try:
-            content = picture.read_bytes()
+            content = read_file(picture, MAX_PICTURE)
         except OSError as error:
             raise unwritable(latest, error) from error
         write_whole(latest, content)

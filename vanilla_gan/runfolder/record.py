@@ -9,27 +9,50 @@ import os
 import pathlib
 import platform
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.declare import table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.settings import RunConfig
+from vanilla_gan.settings import DATASETS, RunConfig
+from vanilla_gan.storage.fields import (
+    COUNT,
+    MOMENT,
+    SHA256,
+    TEXT,
+    Kind,
+    check_fields,
+    each,
+    fields,
+    kind,
+    list_of,
+    whole,
+)
+from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
 
-# The types of the entries, as JSON has them.
-_KINDS = {
-    "run_id": str,
-    "config": dict,
-    "dataset": dict,
-    "device": str,
-    "versions": dict,
-    "started": str,
-    "trained": int,
-    "rewinds": list,
+DATASET = fields(
+    {
+        "name": kind(f"one of {', '.join(DATASETS[1:])}", lambda name: name in DATASETS[1:]),
+        "checksum": SHA256,
+        "train_examples": whole(1),
+    }
+)
+# Of the settings `RunConfig` says what they must be.
+_FIELDS: Mapping[str, Kind] = {
+    "format": whole(FORMAT, FORMAT),
+    "run_id": TEXT,
+    "config": each(TEXT, lambda value, name: None),
+    "dataset": DATASET,
+    "device": TEXT,
+    "versions": each(TEXT, TEXT),
+    "started": MOMENT,
+    "trained": COUNT,
+    "rewinds": list_of(fields({"iteration": COUNT, "to": COUNT})),
 }
 
 
@@ -94,18 +117,17 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
     path = out_dir / RUN_JSON
     try:
         content = read_sealed(path)
-        if content.pop("format", None) != FORMAT:
-            raise ValueError(f"it is not of format {FORMAT}")
-        if {name: type(value) for name, value in content.items()} != _KINDS:
-            raise ValueError("it does not hold the entries of a run")
+        check_fields(content, _FIELDS)
+        del content["format"]
         content["config"] = RunConfig.from_json(content["config"])
+        content["config"].check_complete(content["dataset"]["train_examples"])
         return RunRecord(**content)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DamagedRunError(
-            f"{path} cannot be used: {error}; put the original back, choose another --out, or "
-            "start anew with --overwrite, which keeps this folder aside"
+            f"{path} cannot be used: {reason_of(error)}; put the original back, choose another "
+            "--out, or start anew with --overwrite, which keeps this folder aside"
         ) from error
 
 

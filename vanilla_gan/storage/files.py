@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from vanilla_gan.errors import OutputError
+from vanilla_gan.storage.reading import open_file
 
 _TEMPORARY_SUFFIX = ".tmp"
 _TEMPORARY_NAME = re.compile(r"\..+\.\d+\.\d+\.tmp")
@@ -96,14 +97,14 @@ def open_own(path: str | os.PathLike[str], flags: int) -> int:
     return descriptor
 
 
-def file_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
+def file_entry(path: str | os.PathLike[str], max_bytes: int | None = None) -> dict[str, Any]:
     """Returns what a record says of a file: `bytes`, its size, and `sha256`, in hex digits.
 
     Raises:
-      OSError: it cannot be read.
+      OSError: it cannot be read, or is larger than `max_bytes`.
     """
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with open_file(path, max_bytes) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
         return {"bytes": stream.tell(), "sha256": digest.hexdigest()}
