@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import pathlib
 import platform
+import subprocess
 
 # Instruction sets that decide which kernels a library picks.
 _VECTORS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16")
 
 
-def describe() -> list[str]:
-    """Returns lines of plain text: processor, cores, memory, operating system, load."""
+def describe(device: str = "cpu") -> list[str]:
+    """Returns lines of plain text: GPU if used, processor, cores, memory, system, load."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return [
+        *([f"GPU: {_gpu()}"] if device == "gpu" else []),
         f"processor: {_processor()}",
         f"cores: {usable_cores()}",
         f"memory: {memory / 2**30:.0f} GiB",
@@ -41,3 +43,11 @@ def _processor() -> str:
     family = f"family {fields.get('cpu family', '?')}, model {fields.get('model', '?')}"
     vectors = [flag for flag in _VECTORS if flag in fields.get("flags", "").split()]
     return f"{name} ({family}; {', '.join(vectors) or 'no wide vectors'})"
+
+
+def _gpu() -> str:
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"unknown: {error}"

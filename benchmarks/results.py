@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 PUBLISHED = "published program, TensorFlow 1.15.5"
+SAME_LOOP = "the same loop, TensorFlow 2"
 X_DIM = 784
 
 
@@ -31,9 +32,10 @@ class Work(NamedTuple):
 class Timing:
     """The times of all peers at one size, by round."""
 
-    def __init__(self, work: Work) -> None:
-        """Starts without any."""
+    def __init__(self, work: Work, base: str = PUBLISHED) -> None:
+        """Starts without any; ratios will be to the program `base`."""
         self.work = work
+        self._base = base
         self._ms: dict[str, dict[int, list[float]]] = {}
         self._peak_mb: dict[str, float] = {}
 
@@ -55,12 +57,12 @@ class Timing:
         return self._peak_mb[name]
 
     def ratios(self, name: str) -> list[float]:
-        """Returns for each round how many times as fast as the published program it was, sorted."""
-        published = self._ms.get(PUBLISHED, {})
+        """Returns for each round how many times as fast as the first program it was, sorted."""
+        base = self._ms.get(self._base, {})
         return sorted(
-            statistics.median(published[number]) / statistics.median(chunks)
+            statistics.median(base[number]) / statistics.median(chunks)
             for number, chunks in self._ms[name].items()
-            if number in published
+            if number in base
         )
 
 
@@ -92,18 +94,20 @@ class Found:
     """Everything that a run of the benchmark found out so far.
 
     Attributes:
+      base: the program that the others are compared with.
       machine: lines that describe it.
       images: what was trained on.
       skipped: why a peer is left out, by its name.
       versions: of the libraries of each peer.
       check_iters: over how many iterations losses were compared.
-      agreement: the largest relative difference to the published losses, by peer.
+      agreement: the largest relative difference to the losses of `base`, by peer.
       main: the times at the sizes asked for.
       grid: the times at other sizes.
       whole: those of the whole program, or why there are none; None if not asked for.
       took_s: seconds that it all took.
     """
 
+    base: str
     machine: list[str]
     images: str
     skipped: dict[str, str]
@@ -125,7 +129,7 @@ def markdown(found: Found) -> str:
         "",
         f"    python3 benchmarks/speed.py {' '.join(_own_flags())}".rstrip(),
         "",
-        "All programs compute the same, on the CPU, each in a process and an environment of its "
+        "All programs compute the same, each in a process and an environment of its "
         "own, and take turns. Times are per iteration, one update of both networks, without "
         "starting and warming up. The package's include its pictures, `losses.csv` and "
         "checkpoints; those of the others do not. Settings of the shell for number libraries, "
@@ -142,7 +146,7 @@ def markdown(found: Found) -> str:
     if found.whole is not None:
         lines += _whole_table(found.whole)
     if found.grid:
-        lines += _grid_tables(found.grid)
+        lines += _grid_tables(found)
     return "\n".join(lines) + "\n"
 
 
@@ -171,10 +175,10 @@ def _main_table(found: Found, timing: Timing) -> Iterable[str]:
         "",
         f"Its ten large matrix products are {timing.work.mflop():.0f} MFLOP. In brackets the range "
         "of all chunks, or of all rounds' ratios. The last column is by how much the losses of the "
-        f"first {found.check_iters} iterations differ from the published program's, from the same "
-        "weights and draws, at most and relatively.",
+        f"first {found.check_iters} iterations differ from those of the first program, from the "
+        "same weights and draws, at most and relatively.",
         "",
-        "| program | ms | times as fast as published | GFLOP/s | peak MB | losses differ by |",
+        "| program | ms | times as fast as the first | GFLOP/s | peak MB | losses differ by |",
         "|---|---|---|---|---|---|",
     )
     for name in timing.names():
@@ -204,13 +208,14 @@ def _whole_table(whole: Whole | str) -> Iterable[str]:
         yield f"| {name} | {_spread(sorted(s), 1)} | {ratios} | {whole.peak_mb[name]:.0f} |"
 
 
-def _grid_tables(grid: Sequence[Timing]) -> Iterable[str]:
+def _grid_tables(found: Found) -> Iterable[str]:
+    grid = found.grid
     names = list(dict.fromkeys(name for timing in grid for name in timing.names()))
     yield from (
         "",
         "## Cost against work",
         "",
-        "Median ms of an iteration, and how many times as fast as the published program.",
+        f"Median ms of an iteration, and how many times as fast as: {found.base}.",
         "",
         f"| batch | hidden | MFLOP | {' | '.join(names)} |",
         "|---:|---:|---:|" + "---|" * len(names),

@@ -1,14 +1,16 @@
 """Measures the package against the published program, PyTorch, JAX and the machine's floor.
 
     benchmarks/setup.sh --tf1_python PATH       once
-    python3 benchmarks/speed.py [--grid] [--whole]
+    python3 benchmarks/speed.py [--grid] [--whole] [--device gpu]
 
 Every program runs in a process of its own, all of them in turn (A B C A B C ...), so that whatever
 else the machine does hits all. Before anything is timed each trains on the same weights and draws,
 and its losses are compared with the published program's. Ratios are taken within a round, between
 runs minutes apart at the most, and their median is given. `--grid` adds other batch and hidden
 sizes, `--whole` the whole program against the whole published one, pictures and start included.
-The results go to `benchmarks/RESULTS.md`, after each part anew.
+The results go to `benchmarks/RESULTS.md`, after each part anew; with `--device gpu` to
+`RESULTS_GPU.md`. There the same loop on TensorFlow 2 stands for the published program, since
+TensorFlow 1.15 knows no GPU of today.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ def _package(*flags: str) -> Peer:
 
 PEERS = [
     Peer(results.PUBLISHED, "tf1", "tf_feed.py"),
-    Peer("the same loop, TensorFlow 2", "tf2", "tf_feed.py"),
+    Peer(results.SAME_LOOP, "tf2", "tf_feed.py"),
     Peer("PyTorch", "torch", "torch_gan.py"),
     Peer("JAX", "jax", "jax_gan.py"),
     _package("--engine=feed"),
@@ -76,16 +78,33 @@ PEERS = [
 ]
 
 
+GPU_PEERS = [
+    Peer(results.SAME_LOOP, "tf2", "tf_feed.py"),
+    Peer("Keras, jit_compile", "tf2", "keras_gan.py"),
+    Peer("PyTorch", "torch", "torch_gan.py"),
+    Peer("PyTorch, CUDA graph", "torch", "torch_gan.py", ("--cuda_graph",)),
+    Peer("JAX", "jax", "jax_gan.py"),
+    _package("--engine=feed"),
+    _package("--engine=loop"),
+]
+
+
 class Bench:
     """Runs peers; leaves out, from then on, those that are missing or fail."""
 
-    def __init__(self, pythons: dict[str, str], data_dir: str) -> None:
+    def __init__(self, pythons: dict[str, str], data_dir: str, device: str) -> None:
         """Finds the environments.
 
         Args:
           pythons: interpreters to use instead of those in `ENVIRONMENTS`.
           data_dir: folder of the data sets.
+          device: "cpu" or "gpu".
         """
+        self.peers, self.base = {
+            "cpu": (PEERS, results.PUBLISHED),
+            "gpu": (GPU_PEERS, results.SAME_LOOP),
+        }[device]
+        self._device = device
         self.skipped: dict[str, str] = {}
         self.versions: dict[str, dict[str, str]] = {}
         self._data_dir = data_dir
@@ -93,7 +112,7 @@ class Bench:
             name: pythons.get(name, str(folder / "bin" / "python"))
             for name, folder in ENVIRONMENTS.items()
         }
-        for peer in PEERS:
+        for peer in self.peers:
             if not os.access(self.python(peer.environment), os.X_OK):
                 self._skip(peer, f"no environment {peer.environment}; benchmarks/setup.sh makes it")
 
@@ -110,10 +129,11 @@ class Bench:
                 self.python(peer.environment),
                 str(PEERS_DIR / peer.script),
                 *peer.flags,
+                f"--device={self._device}",
                 f"--data_dir={self._data_dir}",
                 *map(str, flags),
             ],
-            env={**clean_environment(), **peer.variables},
+            env={**clean_environment(self._device), **peer.variables},
             capture_output=True,
             text=True,
             check=False,
@@ -134,9 +154,9 @@ class Bench:
         work = results.Work(batch, hidden)
         iters = max(1, round(options.chunk_s * 1e3 / work.expected_ms()))
         sizes = (f"--batch={batch}", f"--hidden={hidden}", f"--iters={iters}")
-        timing = results.Timing(work)
+        timing = results.Timing(work, self.base)
         for number in range(1, options.rounds + 1):
-            for peer in PEERS:
+            for peer in self.peers:
                 result = self.run(peer, *sizes, f"--chunks={options.chunks}")
                 if result is not None:
                     timing.add(peer.name, number, result["ms"], result["peak_mb"])
@@ -145,15 +165,15 @@ class Bench:
         return timing
 
     def agreement(self) -> dict[str, float]:
-        """Returns by how much losses differ from the published program's, at most, relatively."""
+        """Returns by how much losses differ from the first program's, at most, relatively."""
         losses = {}
-        for peer in PEERS:
+        for peer in self.peers:
             if peer.script == "floor.py":
                 continue
             result = self.run(peer, f"--check={CHECK_ITERS}")
             if result is not None:
                 losses[peer.name] = [value for pair in result["losses"] for value in pair]
-        expected = losses.get(results.PUBLISHED)
+        expected = losses.get(self.base)
         if expected is None:
             return {}
         return {
@@ -166,11 +186,12 @@ class Bench:
         say(f"skipped {peer.name}: {reason}")
 
 
-def clean_environment() -> dict[str, str]:
-    """Returns the environment for a peer: no GPU, no setting of its libraries."""
+def clean_environment(device: str = "cpu") -> dict[str, str]:
+    """Returns the environment for a peer: a GPU only if asked for, no setting of its libraries."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_UNSET)}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"}
-    return {**kept, **quiet, "CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if device == "cpu" else {}
+    return {**kept, **quiet, **hidden}
 
 
 def whole(bench: Bench, rounds: int, iters: int, data_dir: str) -> results.Whole | str:
@@ -233,6 +254,7 @@ def parse() -> argparse.Namespace:
     flags.add_argument("--chunk_s", type=float, default=2.0, help="about how long a chunk takes")
     flags.add_argument("--batch", type=int, default=128)
     flags.add_argument("--hidden", type=int, default=128)
+    flags.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     flags.add_argument("--grid", action="store_true", help="measure cost against work")
     flags.add_argument("--grid_batches", type=int, nargs="+", default=GRID_BATCHES)
     flags.add_argument("--grid_hidden", type=int, nargs="+", default=GRID_HIDDEN)
@@ -249,18 +271,26 @@ def parse() -> argparse.Namespace:
         metavar="NAME=PATH",
         help=f"interpreter of an environment, one of {', '.join(ENVIRONMENTS)}",
     )
-    flags.add_argument("--results", type=pathlib.Path, default=ROOT / "benchmarks" / "RESULTS.md")
-    return flags.parse_args()
+    flags.add_argument("--results", type=pathlib.Path, help="RESULTS.md, or RESULTS_GPU.md")
+    options = flags.parse_args()
+    if options.results is None:
+        name = "RESULTS.md" if options.device == "cpu" else "RESULTS_GPU.md"
+        options.results = ROOT / "benchmarks" / name
+    if options.whole and options.device == "gpu":
+        flags.error("--whole compares with the published program, which runs on no GPU of today")
+    return options
 
 
 def main() -> None:
     """Measures, and writes the results."""
     options = parse()
     data_dir = os.path.abspath(options.data_dir)
-    bench = Bench(dict(pair.split("=", 1) for pair in options.python), data_dir)
+    pythons = dict(pair.split("=", 1) for pair in options.python)
+    bench = Bench(pythons, data_dir, options.device)
     mnist = any(pathlib.Path(data_dir, "mnist").glob("train-images-idx3-ubyte*"))
     found = results.Found(
-        machine=machine.describe(),
+        base=bench.base,
+        machine=machine.describe(options.device),
         images="MNIST" if mnist else "random images, because no MNIST was found",
         skipped=bench.skipped,
         versions=bench.versions,

@@ -67,6 +67,7 @@ def main() -> None:
             f"--data_dir={data_dir}",
             f"--out={out}",
             f"--seed={task.SEED}",
+            f"--device={options.device}",
             f"--init_weights={weights}",
             f"--batch_size={options.batch}",
             f"--h_dim={options.hidden}",

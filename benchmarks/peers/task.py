@@ -39,6 +39,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         metavar="N",
         help="time nothing; print the losses of N iterations on the published draws",
     )
+    flags.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     flags.add_argument("--data_dir", default=os.environ.get("VANILLA_GAN_DATA") or "data")
     return flags
 

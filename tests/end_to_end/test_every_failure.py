@@ -29,7 +29,9 @@ STRIDE = 55
 
 
 @pytest.mark.parametrize(
-    ("first", "stride"), [(1, STRIDE), pytest.param(1, 1, marks=pytest.mark.slow)]
+    ("first", "stride"),
+    # All of them in parts, none of which takes as long as a test may.
+    [(1, STRIDE), *(pytest.param(first, 5, marks=pytest.mark.slow) for first in range(1, 6))],
 )
 @pytest.mark.parametrize("for_good", [False, True])
 def test_a_run_that_fails_is_finished_by_the_same_command(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vanilla_gan.agreement.differences import Differences, differences, limits
+from vanilla_gan.agreement.differences import LIMITS, Differences, differences
 from vanilla_gan.agreement.initial_weights import (
     LIMIT,
     PROGRAMS,
@@ -236,7 +236,7 @@ def _verdicts(
     draws = drawn(config, len(images), [trace.iteration for trace in traces])
     pixels = SYSTEMS[recording.system].pixels()
     train = DataSet(images, labels, unread(), pixels)
-    allowed = limits(recording.data, on_gpu=not device.name.startswith("/CPU"))
+    allowed = LIMITS[recording.data]
     with open_replayer(config, device, train) as replayer:
         return [
             Verdict(
