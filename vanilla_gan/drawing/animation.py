@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import PIL.Image
 
 from vanilla_gan.drawing.picture_file import open_png
-from vanilla_gan.errors import OutputError
+from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import TRAINING_GIF
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.storage.files import whole_file
@@ -16,6 +16,19 @@ from vanilla_gan.storage.files import whole_file
 FRAME_MS = 750
 # Each frame is a whole picture, as in the published file, and needs none of those before it.
 _FRAME_IS_REMOVED = 2
+
+
+class DamagedPictureError(DamagedRunError):
+    """A picture of a run cannot be read.
+
+    Attributes:
+      path: the picture.
+    """
+
+    def __init__(self, path: pathlib.Path, message: str) -> None:
+        """Makes the error for a picture; `message` is the whole line."""
+        super().__init__(message)
+        self.path = path
 
 
 def is_frame(number: int, frames: int, stride: int) -> bool:
@@ -53,7 +66,8 @@ def write_animation(path: pathlib.Path, pictures: Sequence[pathlib.Path]) -> Non
       pictures: at least one PNG file, all grey and of one size.
 
     Raises:
-      OutputError: a picture cannot be read, or the file could not be written.
+      DamagedPictureError: a picture cannot be read.
+      OutputError: the file could not be written.
     """
     frames = _frames(pictures)
     with whole_file(path) as stream:
@@ -75,7 +89,6 @@ def _frames(pictures: Sequence[pathlib.Path]) -> Iterator[PIL.Image.Image]:
                 yield picture.convert("L")
         except (OSError, SyntaxError, ValueError) as error:
             # Pillow tells of some damages by other errors than its own.
-            raise OutputError(
-                f"{path} cannot be shown in {TRAINING_GIF}: {error}; expected a picture of this "
-                "run; remove it, then give the same command again"
+            raise DamagedPictureError(
+                path, f"{path} cannot be shown in {TRAINING_GIF}: {error}"
             ) from error

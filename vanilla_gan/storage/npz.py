@@ -33,7 +33,7 @@ _MAX_DIRECTORY = 1 << 20  # bytes: some 10,000 arrays
 _BLOCK = 1 << 20
 
 # What zipfile, zlib and numpy raise for a file that is not what it claims to be.
-DAMAGE = (
+_DAMAGE = (
     OSError,
     ValueError,
     EOFError,
@@ -101,7 +101,7 @@ def read_npz(
                 }
     except FileNotFoundError:
         raise
-    except DAMAGE as error:
+    except _DAMAGE as error:
         raise ValueError(reason_of(error)) from error
 
 
@@ -140,7 +140,7 @@ def read_npy(
             return _read_array(stream, size, "it", check)
     except FileNotFoundError:
         raise
-    except DAMAGE as error:
+    except _DAMAGE as error:
         raise ValueError(reason_of(error)) from error
 
 

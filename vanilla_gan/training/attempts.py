@@ -5,7 +5,7 @@ from __future__ import annotations
 from vanilla_gan.errors import CheckpointError, DivergedError
 from vanilla_gan.graph.weights import Weights
 from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, check_state, mark_of
-from vanilla_gan.runfolder.losses_csv import Mark, begin_losses, check_mark
+from vanilla_gan.runfolder.losses_csv import Mark, begin_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.training.chief import Chief
@@ -65,10 +65,8 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
         try:
             check_state(checkpoint.state)
             worker.stream.restore(checkpoint.state)
-            mark = mark_of(checkpoint.state)
         except ValueError as error:
             raise CheckpointError(f"{STATE} is not of this run: {error}") from error
-        check_mark(config.out_dir / LOSSES, mark)
 
     checkpoint = chief.checkpoints.newest_whole(check, chief.inform)
     start, state = checkpoint.iteration, checkpoint.state

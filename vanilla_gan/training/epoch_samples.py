@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 import pathlib
-import zipfile
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.drawing.grid import save_grid
-from vanilla_gan.errors import CheckpointError
 from vanilla_gan.runfolder.names import FIRST_LAST, SAMPLES
-from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.files import set_aside
+from vanilla_gan.storage.npz import expecting, read_npz, write_npz
+
+_ARRAYS = {"iterations": ("i8", (None,)), "samples": ("f4", (None, 784))}
+_MAX_BYTES = 1 << 30  # some 300,000 samples
 
 
 class EpochSamples:
     """Keeps the samples of a run: `iterations`, int64 [n], and `samples`, float32 [n, 784]."""
 
-    def __init__(self, out_dir: pathlib.Path, start: int, every: int) -> None:
-        """Reads back the samples that a run had at iteration `start`, one each `every` iterations.
+    def __init__(
+        self, out_dir: pathlib.Path, start: int, every: int, warn: Callable[[str], None]
+    ) -> None:
+        """Reads back the samples that a run had at iteration `start`.
 
-        The one that is due at `start` itself is drawn again, with the same numbers.
+        The one that is due at `start` itself is drawn again, with the same numbers. A file that is
+        damaged is renamed: no iteration depends on it.
+
+        Args:
+          out_dir: the run's folder.
+          start: the iteration that comes next.
+          every: so many iterations are an epoch.
+          warn: called with one line where the file is missing or renamed.
 
         Raises:
-          CheckpointError: a sample that must be there is not.
+          OutputError: it could not be renamed.
         """
         self._out_dir = out_dir
-        due = np.arange(every, start, every)
-        self._iterations: list[int] = due.tolist()
-        self._samples = list(_read(out_dir / SAMPLES, due)) if len(due) else []
+        self._iterations: list[int] = []
+        self._samples: list[npt.NDArray[np.float32]] = []
+        path = out_dir / SAMPLES
+        try:
+            iterations, samples = _read(path)
+        except FileNotFoundError:
+            if start > every:
+                warn(f"warning: {path} is missing; a new one is begun")
+            return
+        except ValueError as error:
+            aside = set_aside(path)
+            warn(f"warning: {path} is damaged: {error}; it is {aside} now; a new one is begun")
+            return
+        before = iterations < start
+        self._iterations, self._samples = iterations[before].tolist(), list(samples[before])
 
     def add(self, it: int, sample: npt.NDArray[np.float32]) -> None:
         """Keeps the sample drawn behind `it` iterations, float32 [1, 784], on the disk too.
@@ -38,7 +63,7 @@ class EpochSamples:
         """
         self._iterations.append(it)
         self._samples.append(sample[0])
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "iterations": np.array(self._iterations, np.int64),
             "samples": np.stack(self._samples),
         }
@@ -47,13 +72,20 @@ class EpochSamples:
         save_grid(self._out_dir / FIRST_LAST, first_last, rows=1, cols=2)
 
 
-def _read(path: pathlib.Path, due: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            iterations, samples = archive["iterations"], archive["samples"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if not np.array_equal(iterations[: len(due)], due) or samples.shape[1:] != (784,):
-        raise CheckpointError(f"{path} does not hold a sample for each epoch up to {due[-1]}")
-    kept: npt.NDArray[np.float32] = samples[: len(due)]
-    return kept
+def _read(path: pathlib.Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Returns the iterations, ascending, and the sample of each.
+
+    Raises:
+      FileNotFoundError: there is no file.
+      ValueError: it is not one of samples.
+    """
+    if path.is_symlink():
+        raise ValueError("it is a link")
+    arrays = read_npz(path, expecting(_ARRAYS), max_bytes=_MAX_BYTES)
+    if arrays.keys() != _ARRAYS.keys():
+        raise ValueError(f"expected the arrays {', '.join(_ARRAYS)}")
+    iterations, samples = arrays["iterations"], arrays["samples"]
+    ascending = (np.diff(iterations, prepend=0) > 0).all()
+    if len(iterations) != len(samples) or not ascending or not np.isfinite(samples).all():
+        raise ValueError("it does not hold a sample for each of its iterations")
+    return iterations, samples
