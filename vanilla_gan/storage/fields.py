@@ -100,7 +100,8 @@ def list_of(of: Kind) -> Kind:
 def matching(pattern: str, expected: str) -> Kind:
     """Returns the kind of a text that a regular expression matches as a whole."""
     return kind(
-        expected, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+        expected,
+        lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value, re.ASCII)),
     )
 
 
@@ -144,11 +145,9 @@ NUMBER = kind("a finite number", _is_finite)
 SHA256 = matching("[0-9a-f]{64}", "64 hex digits")
 MOMENT = kind("a UTC time such as 2026-02-03T04:05:06+00:00", _is_moment)
 # Nothing that leads out of the folder of the file.
-FILE_NAME = matching(
-    r"(?!\.\.?$)[^/\x00-\x1f\x7f]{1,255}", "the name of a file, without its folder"
-)
+FILE_NAME = matching(r"(?!\.\.?$)[\w.-]{1,255}", "the name of a file, without its folder")
 PATH_BELOW = matching(
-    r"(?!(.*/)?\.?\.?(/|$))[^\x00-\x1f\x7f]{1,1000}", "a path below the folder of the file"
+    r"(?!(.*/)?\.?\.?(/|$))[\w./-]{1,1000}", "the path of a file below this folder"
 )
 # Of what a record says of a file. The largest networks take some 20 GB.
 FILE_ENTRY = fields({"bytes": whole(0, 1 << 36), "sha256": SHA256})
