@@ -272,6 +272,31 @@ def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoi
     return Checkpoint(manifest["iteration"], folder, state)
 
 
+def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) -> None:
+    """Writes a copy of a checkpoint that belongs to another run, in a folder without checkpoints.
+
+    Raises:
+      CheckpointError: a file of it is not what was written, or was dropped by now.
+      OSError: the copy could not be written.
+    """
+    manifest = _read_manifest(checkpoint.folder / MANIFEST)
+    folder = out_dir / FOLDER / _name(checkpoint.iteration)
+    folder.mkdir(parents=True)
+    for name, entry in manifest["files"].items():
+        try:
+            # A name with a folder in it would lead out of the copy.
+            if os.path.basename(name) != name or file_entry(checkpoint.folder / name) != entry:
+                raise CheckpointError(f"{checkpoint.folder / name} is not what was written")
+            content = (checkpoint.folder / name).read_bytes()
+        except OSError as error:
+            raise CheckpointError(
+                f"{checkpoint.folder / name}: {error.strerror or error}; name a checkpoint that is "
+                "there"
+            ) from error
+        (folder / name).write_bytes(content)
+    (folder / MANIFEST).write_bytes(seal({**manifest, "run_id": run_id}))
+
+
 def run_state(stream: Mapping[str, Any], losses: Mark, rewinds: int) -> State:
     """Returns the arrays of `state.npz`.
 

@@ -9,6 +9,7 @@ A seal says that a file is as somebody wrote it, not that this program did.
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,17 +24,22 @@ _SHOWN = 60  # characters of a value in a message
 Kind = Callable[[Any, str], None]
 
 
-def check_fields(content: object, table: Mapping[str, Kind]) -> None:
+def check_fields(
+    content: object, table: Mapping[str, Kind], later: Mapping[str, Kind] | None = None
+) -> None:
     """Checks a JSON object: exactly these fields, each of its kind.
 
     Args:
       content: what was read.
       table: the kinds by field.
+      later: those of fields that may be missing, because they came with a later version.
 
     Raises:
       ValueError: it is something else; one line that names the field, the value, what was expected.
     """
-    fields(table)(content, "")
+    there = content.keys() if isinstance(content, dict) else ()
+    came = {field: of for field, of in (later or {}).items() if field in there}
+    fields({**table, **came})(content, "")
 
 
 def kind(expected: str, holds: Callable[[Any], bool]) -> Kind:
@@ -115,6 +121,14 @@ def optional(of: Kind) -> Kind:
     return check
 
 
+def _is_path(value: Any) -> bool:
+    # May be that of any folder, of names that are no text; printing it is another matter.
+    try:
+        return isinstance(value, str) and len(os.fsencode(value)) < 4096 and "\0" not in value
+    except UnicodeEncodeError:
+        return False
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
 
@@ -142,6 +156,11 @@ _OBJECT = kind("an object", lambda value: isinstance(value, dict))
 COUNT = whole()
 TEXT = kind(f"a text of 1 to {_LONGEST} printable characters", _is_text)
 NUMBER = kind("a finite number", _is_finite)
+PATH = kind("a path", _is_path)
+SETTING = kind(
+    "the value of a setting",
+    lambda value: value is None or isinstance(value, bool) or _is_finite(value) or _is_path(value),
+)
 SHA256 = matching("[0-9a-f]{64}", "64 hex digits")
 MOMENT = kind("a UTC time such as 2026-02-03T04:05:06+00:00", _is_moment)
 # Nothing that leads out of the folder of the file.

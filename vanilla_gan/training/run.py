@@ -28,6 +28,7 @@ from vanilla_gan.runfolder.record import (
     changed_surroundings,
     continued_config,
     new_record,
+    note_changes,
     read_record,
 )
 from vanilla_gan.say import say
@@ -76,12 +77,24 @@ def train(
             if record is None:
                 config = config.resolved()
             else:
-                config = continued_config(record, config)
+                config = _continued(record, config, inform)
                 if _is_finished(config, record, inform):
                     # One that goes on does this when it goes back to its checkpoint.
                     remove_leftovers(out_dir / FOLDER)
                     return
             _train_locked(config, record, stop, stdout or sys.stdout, inform)
+
+
+def _continued(record: RunRecord, config: RunConfig, inform: Inform) -> RunConfig:
+    """Returns the settings to continue a run with; see `continued_config`."""
+    begun = Checkpoints(config.out_dir, record.run_id, record.config.keep_checkpoints).newest()
+    continued = continued_config(record, config, begun=begun is not None)
+    if "init_weights" in config.given and config.init_weights != continued.init_weights:
+        inform(
+            f"--init_weights {config.init_weights} has no part in this run, which goes on from its "
+            f"checkpoint; it began with {continued.init_weights or 'weights of its own'}"
+        )
+    return continued
 
 
 def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
@@ -139,9 +152,12 @@ def _train_locked(
         inform("--tune is for a new run; this one keeps the numbers of threads it was begun with")
     for line in changed_surroundings(record, device.name):
         inform(line)
-    record.config = config
     checkpoints = _checkpoints(config, record)
-    begins = is_new or checkpoints.newest() is None
+    newest = checkpoints.newest()
+    begins = is_new or newest is None
+    changes = note_changes(record, config, newest or 0)
+    if changes is not None:
+        inform(changes)
     train = source.splits.train
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
