@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from vanilla_gan.storage.npz import expecting, read_npz
+from vanilla_gan.storage.arrays import expecting, read_npz
 from vanilla_gan.storage.reading import open_file, read_file
 
 

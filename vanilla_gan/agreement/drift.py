@@ -33,7 +33,7 @@ from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.npz import read_npz
+from vanilla_gan.storage.arrays import read_npz
 from vanilla_gan.systems import SYSTEMS
 
 # How many times as far as the farthest twin a recorded run may be.

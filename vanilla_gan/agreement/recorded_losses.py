@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.npz import read_npz
+from vanilla_gan.storage.arrays import read_npz
 
 Floats = npt.NDArray[np.float64]
 

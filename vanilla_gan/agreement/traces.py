@@ -25,7 +25,7 @@ import numpy.typing as npt
 from vanilla_gan.data.streams import OFFLINE, seeded
 from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
-from vanilla_gan.storage.npz import read_npz
+from vanilla_gan.storage.arrays import read_npz
 from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.systems import SYSTEMS
 

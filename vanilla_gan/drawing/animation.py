@@ -11,7 +11,7 @@ from vanilla_gan.drawing.picture_file import open_png
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import TRAINING_GIF
 from vanilla_gan.runfolder.pictures import numbered_pictures
-from vanilla_gan.storage.files import whole_file
+from vanilla_gan.storage.whole import whole_file
 
 FRAME_MS = 750
 # Each frame is a whole picture, as in the published file, and needs none of those before it.

@@ -33,7 +33,7 @@ import PIL.Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vanilla_gan.storage.files import write_whole
+from vanilla_gan.storage.whole import write_whole
 
 _SIDE = 28  # px of a sample
 _DPI = 100  # dots per inch at which the published figures are saved

@@ -26,9 +26,9 @@ from vanilla_gan.generator.settings import ImportConfig
 from vanilla_gan.graph.inference import inference_shapes
 from vanilla_gan.graph.tf1 import load_tensorflow, tf
 from vanilla_gan.graph.weights import Weights, read_weights
+from vanilla_gan.runfolder.place import Place
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.npz import write_npz
-from vanilla_gan.storage.placing import placed
 from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.storage.reading import MAX_JSON, read_file
 from vanilla_gan.systems import SYSTEMS
@@ -65,6 +65,8 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
       WeightsError: the checkpoint cannot be read, or its variables are not those of the system.
       OutputError: the file could not be written.
     """
+    place = Place(pathlib.Path(config.out), config.overwrite)
+    place.check()
     run = RunConfig(system=config.system, z_dim=config.z_dim, h_dim=config.h_dim).resolved()
     with without_chatter():
         load_tensorflow()
@@ -90,16 +92,15 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
             name: _value(prefix, reader, names[name]).reshape(shape)
             for name, shape in expected.items()
         }
-    path = pathlib.Path(config.out)
-    with placed(path, overwrite=config.overwrite) as temporary:
+    with place.whole() as temporary:
         write_npz(temporary, weights)
         _check_written(temporary, weights, expected)
     for name in expected:
         inform(f"{name} {list(expected[name])} <- {names[name]}")
     others = [*(names[name] for name in statistics if name in names), *left_out]
     inform(f"left out, as no weights: {_counted(others)}")
-    inform(f"wrote {path}: {len(weights)} arrays, {how}; read back, bit for bit the same")
-    return path
+    inform(f"wrote {place.path}: {len(weights)} arrays, {how}; read back, bit for bit the same")
+    return place.path
 
 
 def check_variables(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from vanilla_gan.errors import WeightsError
 from vanilla_gan.say import shown
-from vanilla_gan.storage.npz import read_npz
+from vanilla_gan.storage.arrays import read_npz
 
 Weights = dict[str, npt.NDArray[np.float32]]
 

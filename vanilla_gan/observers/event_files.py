@@ -22,7 +22,8 @@ from google.protobuf.message import DecodeError
 
 from vanilla_gan.errors import OutputError
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.storage.files import open_cut, open_own, set_aside, unwritable
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_cut, open_own, set_aside
 
 _PREFIX = "events.out.tfevents."
 _VERSION = "brain.Event:2"

@@ -24,7 +24,8 @@ from vanilla_gan.runfolder.losses_csv import read_losses
 from vanilla_gan.runfolder.names import LATEST, LOSSES, LOSSES_PNG, TRAINING_GIF
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path, set_latest
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.storage.files import set_aside, unwritable
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import set_aside
 
 # Of the time of a run, for each of the two files that take a while.
 SHARE = 0.005

@@ -17,7 +17,7 @@ from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.runfolder.names import REPORT
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.storage.files import write_whole
+from vanilla_gan.storage.whole import write_whole
 
 # Of the time that a run takes, the share that goes into its report.
 SHARE = 0.02

@@ -33,6 +33,8 @@ import numpy.typing as npt
 
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.runfolder.losses_csv import Mark
+from vanilla_gan.runfolder.names import CHECKPOINTS
+from vanilla_gan.storage.arrays import expecting, read_npz
 from vanilla_gan.storage.fields import (
     COUNT,
     FILE_ENTRY,
@@ -43,19 +45,12 @@ from vanilla_gan.storage.fields import (
     each,
     whole,
 )
-from vanilla_gan.storage.files import (
-    file_entry,
-    remove,
-    remove_leftovers,
-    sync_folder,
-    temporary_path,
-    unwritable,
-)
-from vanilla_gan.storage.npz import expecting, read_npz
+from vanilla_gan.storage.files import file_entry, unwritable
 from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, seal
+from vanilla_gan.storage.whole import remove_leftovers, remove_whole, whole_path
 
-FOLDER = "checkpoints"
+FOLDER = CHECKPOINTS
 FORMAT = 1
 PREFIX = "model.ckpt"
 STATE = "state.npz"
@@ -125,32 +120,24 @@ class Checkpoints:
           OutputError: it could not be written; the earlier checkpoints are untouched.
         """
         final = self._folder / _name(iteration)
-        temporary = temporary_path(final)
         try:
             self._folder.mkdir(exist_ok=True)
-            temporary.mkdir()
-            save_variables(str(temporary / PREFIX))
-            with open(temporary / STATE, "wb") as stream:
-                np.savez(stream, allow_pickle=False, **state)
-            names = sorted(path.name for path in temporary.iterdir())
-            manifest = {
-                "format": FORMAT,
-                "run_id": self._run_id,
-                "iteration": iteration,
-                "files": {name: file_entry(temporary / name) for name in names},
-            }
-            (temporary / MANIFEST).write_bytes(seal(manifest))
-            for name in (*names, MANIFEST):
-                _sync(temporary / name)
-            sync_folder(temporary)
-            self._drop(final)
-            os.rename(temporary, final)
-            sync_folder(self._folder)
+            with whole_path(final) as folder:
+                folder.mkdir()
+                save_variables(str(folder / PREFIX))
+                with open(folder / STATE, "wb") as stream:
+                    np.savez(stream, allow_pickle=False, **state)
+                names = sorted(path.name for path in folder.iterdir())
+                manifest = {
+                    "format": FORMAT,
+                    "run_id": self._run_id,
+                    "iteration": iteration,
+                    "files": {name: file_entry(folder / name) for name in names},
+                }
+                (folder / MANIFEST).write_bytes(seal(manifest))
             self._drop_old()
         except OSError as error:
             raise unwritable(final, error) from error
-        finally:
-            remove(temporary)
 
     def newest(self) -> int | None:
         """Returns the iteration of the newest checkpoint, whole or not; None where there is none.
@@ -204,7 +191,7 @@ class Checkpoints:
             for folder in self._numbered():
                 if int(folder.name) > iteration:
                     aside = folder.with_name(f"{folder.name}.passed_over")
-                    self._drop(aside)
+                    remove_whole(aside)
                     os.rename(folder, aside)
             remove_leftovers(self._folder)
             self._drop_old()
@@ -231,14 +218,7 @@ class Checkpoints:
 
     def _drop_old(self) -> None:
         for old in self._numbered()[self._keep :]:
-            self._drop(old)
-
-    def _drop(self, folder: pathlib.Path) -> None:
-        # Renamed first: no moment in which a half-deleted folder bears a checkpoint's name.
-        if folder.exists():
-            doomed = temporary_path(folder)
-            os.rename(folder, doomed)
-            remove(doomed)
+            remove_whole(old)
 
 
 def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoint:
@@ -359,11 +339,3 @@ def _name(iteration: int) -> str:
 
 def _none_of(count: int) -> str:
     return f"none of its {count} checkpoints" if count else "there is no checkpoint that"
-
-
-def _sync(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.runfolder.names import LOCK
 from vanilla_gan.storage.fields import COUNT, TEXT, Kind, check_fields
-from vanilla_gan.storage.files import open_own, unwritable
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_own
 from vanilla_gan.storage.reading import MAX_JSON, read_file
 
 _OWNER: Mapping[str, Kind] = {"host": TEXT, "pid": COUNT, "started": TEXT}

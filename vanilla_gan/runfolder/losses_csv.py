@@ -13,9 +13,11 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.errors import CheckpointError, DamagedRunError
-from vanilla_gan.storage.files import open_cut, open_own, set_aside, unwritable, write_whole
+from vanilla_gan.errors import DamagedRunError
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_cut, open_own, set_aside
 from vanilla_gan.storage.reading import open_file, reason_of
+from vanilla_gan.storage.whole import write_whole
 
 _BLOCK = 1 << 20
 _LONGEST_ROW = 1000
@@ -200,17 +202,6 @@ def begin_losses(path: pathlib.Path) -> Mark:
     """
     write_whole(path, HEADER)
     return Mark(len(HEADER), zlib.crc32(HEADER))
-
-
-def check_mark(path: pathlib.Path, mark: Mark) -> None:
-    """Checks that a file begins with the bytes that stood before `mark`.
-
-    Raises:
-      CheckpointError: it is missing, shorter, or different.
-    """
-    flaw = _flaw(path, mark)
-    if flaw is not None:
-        raise CheckpointError(f"{path} {flaw}")
 
 
 def _flaw(path: pathlib.Path, mark: Mark) -> str | None:

@@ -19,7 +19,8 @@ from vanilla_gan.runfolder.names import (
     TRAINING_GIF,
 )
 from vanilla_gan.runfolder.pictures import numbered_pictures
-from vanilla_gan.storage.files import temporary_path, unwritable
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.whole import check_writable
 
 _KEPT = ".gitkeep"
 # What a run shows of itself. The next run there would put its own in their place, or beside them.
@@ -48,11 +49,8 @@ def make_out_dir(out_dir: pathlib.Path) -> None:
         ) from error
     except OSError as error:
         raise unwritable(out_dir, error) from error
-    probe = temporary_path(out_dir / "writable")
     try:
-        probe.touch()
-        # Another start may have taken it for a leftover.
-        probe.unlink(missing_ok=True)
+        check_writable(out_dir)
     except OSError as error:
         raise unwritable(out_dir, error) from error
 

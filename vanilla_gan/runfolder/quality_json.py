@@ -33,8 +33,10 @@ from vanilla_gan.storage.fields import (
     optional,
     whole,
 )
-from vanilla_gan.storage.files import set_aside, unwritable, write_whole
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import set_aside
 from vanilla_gan.storage.reading import read_file, reason_of
+from vanilla_gan.storage.whole import write_whole
 
 FORMAT = 1
 MAX_BYTES = 1 << 24  # some 30,000 evaluations

@@ -7,8 +7,8 @@ import json
 import os
 from typing import Any
 
-from vanilla_gan.storage.files import write_whole
 from vanilla_gan.storage.reading import MAX_JSON, read_file
+from vanilla_gan.storage.whole import write_whole
 
 _SEAL = "sha256"
 

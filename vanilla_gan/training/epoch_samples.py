@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from vanilla_gan.drawing.grid import save_grid
 from vanilla_gan.runfolder.names import FIRST_LAST, SAMPLES
-from vanilla_gan.storage.files import set_aside
-from vanilla_gan.storage.npz import expecting, read_npz, write_npz
+from vanilla_gan.storage.arrays import expecting, read_npz
+from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.own import set_aside
 
 _ARRAYS = {"iterations": ("i8", (None,)), "samples": ("f4", (None, 784))}
 _MAX_BYTES = 1 << 30  # some 300,000 samples

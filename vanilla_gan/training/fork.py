@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -24,7 +25,6 @@ from vanilla_gan.runfolder.checkpoint import (
     mark_of,
 )
 from vanilla_gan.runfolder.lock import run_lock
-from vanilla_gan.runfolder.losses_csv import check_mark
 from vanilla_gan.runfolder.names import LOSSES, QUALITY, SAMPLES
 from vanilla_gan.runfolder.out_folder import make_out_dir, move_aside
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path
@@ -32,15 +32,16 @@ from vanilla_gan.runfolder.quality_json import go_back_to
 from vanilla_gan.runfolder.record import RunRecord, forked_record, given_settings, read_record
 from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.files import file_entry, remove_leftovers
-from vanilla_gan.storage.placing import placed
+from vanilla_gan.storage.files import file_entry
 from vanilla_gan.storage.reading import open_file
+from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.run import train
 
 Inform = Callable[[str], None]
 
 _KEPT = ".gitkeep"
+_MAX_LOSSES = 1 << 32  # bytes, of some 100 million rows
 
 
 def fork(
@@ -187,7 +188,7 @@ def _place(
     for name in kept:
         (out / name).unlink()
     out.rmdir()
-    with placed(out, overwrite=False) as home:
+    with whole_path(out) as home:
         home.mkdir()
         for name in kept:
             (home / name).touch()
@@ -209,9 +210,14 @@ def _copy(
     except ValueError as error:
         raise CheckpointError(f"{STATE} is not of this run: {error}") from error
     mark = mark_of(checkpoint.state)
-    check_mark(folder / LOSSES, mark)
-    _copy_file(folder / LOSSES, home / LOSSES)
-    os.truncate(home / LOSSES, mark.size)
+    # Damaged or missing rows do not matter: the run begins a new file, and says so.
+    with (
+        contextlib.suppress(OSError),
+        open_file(folder / LOSSES, _MAX_LOSSES) as losses,
+        open(home / LOSSES, "wb") as copy,
+    ):
+        shutil.copyfileobj(losses, copy)
+        copy.truncate(min(mark.size, copy.tell()))
     then, now = parent.config, record.config
     if then.sample_class == now.sample_class:
         for number, path in numbered_pictures(folder).items():

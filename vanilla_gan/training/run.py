@@ -33,7 +33,7 @@ from vanilla_gan.runfolder.record import (
 )
 from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.files import remove_leftovers
+from vanilla_gan.storage.whole import remove_leftovers
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.attempts import attempt, begin
 from vanilla_gan.training.chief import Chief

@@ -16,8 +16,9 @@ from vanilla_gan.data.digits.handwriting import IMAGE_PX, draw_digits
 from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.streams import DIGITS, seeded
-from vanilla_gan.storage.files import file_entry, unwritable, write_whole
+from vanilla_gan.storage.files import file_entry, unwritable
 from vanilla_gan.storage.reading import MAX_JSON, read_file
+from vanilla_gan.storage.whole import write_whole
 
 GENERATOR_VERSION = 1
 """Raise it with every change that gives other images, and add its `SUMS`."""
