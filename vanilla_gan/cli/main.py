@@ -12,8 +12,8 @@ from vanilla_gan import __version__
 from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.cli.environment import check_temporary_folder, set_environment
 from vanilla_gan.cli.flags import nearest
-from vanilla_gan.cli.say import say
 from vanilla_gan.errors import UsageError, VanillaGanError
+from vanilla_gan.say import say
 
 _PROGRAM = "run.sh"
 _DEFAULT_COMMAND = "train"

@@ -21,11 +21,11 @@ from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.averages import begin
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.loop import LoopGraph, build_loop
+from vanilla_gan.graph.restoring import restore_variables
 from vanilla_gan.graph.summaries import Summaries, build_summaries
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.systems import SYSTEMS
 
 
@@ -107,12 +107,13 @@ class Model:
         Raises:
           CheckpointError: the file does not hold the variables of this graph.
         """
+        found = self.session.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
+        variables = {variable.op.name: variable for variable in found}
         try:
-            with plain_path(prefix) as plain:
-                self._saver.restore(self.session, plain)
-        except (tf.errors.OpError, ValueError, OSError) as error:
+            restore_variables(self.session, self._saver, variables, prefix)
+        except ValueError as error:
             raise CheckpointError(
-                f"{os.path.dirname(prefix)} cannot be restored: {_reason(error)}; it was written "
+                f"{os.path.dirname(prefix)} cannot be restored: {error}; it was written "
                 "by another version of this program; continue the run with that one, or choose "
                 "another --out"
             ) from error

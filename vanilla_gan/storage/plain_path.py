@@ -12,12 +12,20 @@ _SPECIAL = frozenset("[]\\")
 
 @contextlib.contextmanager
 def plain_path(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Gives a path of the same file without special characters in its folder, during the block.
+    """Gives a path of the same files without special characters in its folder, during the block.
+
+    Args:
+      path: where the names of the checkpoint's files begin.
 
     Raises:
-      OSError: the folder cannot be opened.
+      OSError: the folder cannot be opened, or has a file of the checkpoint that is no regular one:
+        TensorFlow waits for a pipe.
     """
     folder, name = os.path.split(os.fspath(path))
+    with os.scandir(folder or ".") as entries:
+        for entry in entries:
+            if entry.name.startswith(name) and not (entry.is_file() or entry.is_dir()):
+                raise OSError(f"{entry.name} is not a regular file")
     if not _SPECIAL.intersection(folder):
         yield os.fspath(path)
         return
