@@ -96,7 +96,8 @@ class Model:
           OSError: they could not be written.
         """
         try:
-            self._saver.save(self.session, prefix, write_meta_graph=False, write_state=False)
+            with plain_path(prefix) as plain:
+                self._saver.save(self.session, plain, write_meta_graph=False, write_state=False)
         except (tf.errors.OpError, ValueError) as error:
             # TensorFlow reports a full disk, a missing folder and the like as errors of its own.
             raise OSError(errno.EIO, _reason(error), prefix) from error
