@@ -26,6 +26,7 @@ from vanilla_gan.graph.summaries import Summaries, build_summaries
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.systems import SYSTEMS
 
 
