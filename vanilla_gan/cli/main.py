@@ -10,7 +10,12 @@ from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.cli.commands import COMMANDS
-from vanilla_gan.cli.environment import check_temporary_folder, set_environment
+from vanilla_gan.cli.environment import (
+    accept_every_character,
+    check_names,
+    check_temporary_folder,
+    set_environment,
+)
 from vanilla_gan.cli.flags import nearest
 from vanilla_gan.errors import UsageError, VanillaGanError
 from vanilla_gan.say import say
@@ -31,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     set_environment()
+    accept_every_character()
     try:
+        check_names(words)
         _run(words)
     except VanillaGanError as error:
         say(f"{_PROGRAM}: {error}")

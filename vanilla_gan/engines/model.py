@@ -64,7 +64,9 @@ class Model:
 
     def initialise(self, weights: Weights | None = None) -> None:
         """Initialises all variables, the trained ones from `weights` if these are given."""
-        self.session.run(self.gan.init)
+        # The first thing that a session computes makes TensorFlow speak of its optimisations.
+        with without_chatter():
+            self.session.run(self.gan.init)
         if weights is not None:
             assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
         if self._begin_averages is not None:
@@ -112,7 +114,8 @@ class Model:
         found = self.session.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
         variables = {variable.op.name: variable for variable in found}
         try:
-            restore_variables(self.session, self._saver, variables, prefix)
+            with without_chatter():
+                restore_variables(self.session, self._saver, variables, prefix)
         except ValueError as error:
             raise CheckpointError(
                 f"{os.path.dirname(prefix)} cannot be restored: {error}; it was written "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.generator.export_record import Origin, read_origin
@@ -116,7 +117,7 @@ def _opened(
         saver = tf.train.Saver(kept)
     with _session(graph, origin, device) as session:
         try:
-            with graph.as_default():
+            with graph.as_default(), without_chatter():
                 restore_variables(session, saver, kept, prefix)
         except ValueError as error:
             raise CheckpointError(
