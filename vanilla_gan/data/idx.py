@@ -48,8 +48,8 @@ class IdxFile(NamedTuple):
 
 
 def read_images(path: str | os.PathLike[str]) -> IdxFile:
-    """Reads images, uint8 [N, rows, columns] in 0..255; see `read_idx`."""
-    return read_idx(path, dimensions=3)
+    """Reads images, uint8 [N, H, W] or [N, H, W, C] in 0..255; see `read_idx`."""
+    return read_idx(path, dimensions=3, or_channels=True)
 
 
 def read_labels(path: str | os.PathLike[str], classes: int = 10) -> IdxFile:
@@ -69,7 +69,9 @@ def read_labels(path: str | os.PathLike[str], classes: int = 10) -> IdxFile:
     return labels
 
 
-def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> IdxFile:
+def read_idx(
+    path: str | os.PathLike[str], *, dimensions: int, or_channels: bool = False
+) -> IdxFile:
     """Reads an IDX file of uint8; its first two bytes, not its name, say whether it is gzipped.
 
     A header is believed only as far as bytes back it: the memory taken grows with the bytes that
@@ -78,6 +80,7 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> IdxFile:
     Args:
       path: the file.
       dimensions: how many dimensions it must have, 1 for labels and 3 for images.
+      or_channels: whether it may have one more, the channels of each pixel.
 
     Returns:
       The array, a view of the one buffer that was read, and the checksum.
@@ -88,11 +91,14 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> IdxFile:
         dimension of zero, or declares more or fewer bytes than follow.
     """
     path = os.fspath(path)
-    header_size = 4 + 4 * dimensions
     digest = hashlib.sha256()
     held = bytearray()
     try:
         with _decompressed(path) as (stream, file_size):
+            _read_up_to(4, stream, held, digest)
+            if or_channels and held == struct.pack(">I", _UINT8_MAGIC | dimensions + 1):
+                dimensions += 1
+            header_size = 4 + 4 * dimensions
             _read_up_to(header_size, stream, held, digest)
             shape = _parse_header(path, bytes(held), dimensions)
             declared = header_size + math.prod(shape)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.system import System
+from vanilla_gan.runfolder.record import config_of_data
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import file_entry
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
@@ -27,7 +28,7 @@ class Origin(NamedTuple):
       config: the settings of the run.
       iteration: how many iterations they were trained for.
       run_id: the run's id.
-      dataset: the data that they were trained on: `name`, `checksum`, `train_examples`.
+      dataset: the data that they were trained on: as its `run.json` has them.
     """
 
     config: RunConfig
@@ -73,7 +74,7 @@ def read_origin(folder: pathlib.Path) -> Origin:
         content = read_sealed(folder / EXPORT_JSON)
         if content.get("format") != FORMAT:
             raise ValueError(f"it is not of format {FORMAT}")
-        config = RunConfig.from_json(content["settings"])
+        config = config_of_data(RunConfig.from_json(content["settings"]), content["dataset"])
         origin = Origin(config, content["iteration"], content["run_id"], content["dataset"])
         found = _files(folder)
         for name, entry in content["files"].items():

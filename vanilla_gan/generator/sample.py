@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.drawing.shown import shown
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
@@ -24,6 +24,8 @@ from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.systems import noise
 
 FRAME_MS = 100
+# How long the longer side of a frame is, about.
+_GIF_PX = 280
 
 
 def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.Path]:
@@ -82,7 +84,7 @@ def _classes(config: SampleConfig, generator: Generator, n: int) -> npt.NDArray[
         return None
     if config.sample_class in (None, "all"):
         # Each leg of a walk shows one class: its points are steps of one change.
-        return np.arange(n) // max(config.interpolate, 1) % NUM_CLASSES
+        return np.arange(n) // max(config.interpolate, 1) % generator.config.num_classes
     return np.full(n, int(config.sample_class or 0))
 
 
@@ -104,14 +106,15 @@ def _write(
         return _write_idx(path, generator, Z, classes)
     if config.separate:
         return _write_separate(path, generator, Z, classes)
-    images = generator(Z, classes)
+    images, shape = generator(Z, classes), generator.config.image_shape
     if config.interpolate:
         rows = len(Z) // config.interpolate
-        GridRenderer(rows, config.interpolate).save(path, images)
-        return [path, _write_gif(path.with_suffix(".gif"), generator.to_grey(images))]
+        GridRenderer(rows, config.interpolate, shape).save(path, images)
+        frames = shown(generator.to_grey(images), shape)
+        return [path, _write_gif(path.with_suffix(".gif"), frames)]
     rows, cols = _layout(config, len(images))
-    empty = np.full((rows * cols - len(images), 28, 28), images.min(), np.float32)
-    GridRenderer(rows, cols).save(path, np.concatenate([images, empty]))
+    empty = np.full((rows * cols - len(images), *shape.array), images.min(), np.float32)
+    GridRenderer(rows, cols, shape).save(path, np.concatenate([images, empty]))
     return [path]
 
 
@@ -138,7 +141,11 @@ def _write_npy(
     Z: npt.NDArray[np.float32],
     classes: npt.NDArray[np.intp] | None,
 ) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(Z), 28, 28)}
+    header = {
+        "descr": "<f4",
+        "fortran_order": False,
+        "shape": (len(Z), *generator.config.image_shape.array),
+    }
     with whole_file(path) as stream:
         np.lib.format.write_array_header_1_0(stream, header)
         for images in _blocks(generator, Z, classes):
@@ -151,7 +158,7 @@ def _write_idx(
     Z: npt.NDArray[np.float32],
     classes: npt.NDArray[np.intp] | None,
 ) -> list[pathlib.Path]:
-    grey = np.empty((len(Z), 28, 28), np.uint8)
+    grey = np.empty((len(Z), *generator.config.image_shape.array), np.uint8)
     for number, images in enumerate(_blocks(generator, Z, classes)):
         grey[number * BLOCK : number * BLOCK + len(images)] = generator.to_grey(images)
     write_idx(path, grey)
@@ -176,7 +183,7 @@ def _write_separate(
     digits = max(3, len(str(len(Z) - 1)))
     number = 0
     for images in _blocks(generator, Z, classes):
-        for grey in generator.to_grey(images):
+        for grey in shown(generator.to_grey(images), generator.config.image_shape):
             with whole_file(folder / f"{number:0{digits}d}.png") as stream:
                 PIL.Image.fromarray(grey).save(stream, "png")
             number += 1
@@ -184,7 +191,10 @@ def _write_separate(
 
 
 def _write_gif(path: pathlib.Path, grey: npt.NDArray[np.uint8]) -> pathlib.Path:
-    frames = [PIL.Image.fromarray(image).resize((280, 280)) for image in grey]
+    height, width = grey.shape[1:3]
+    enlarged = max(1, _GIF_PX // max(height, width))
+    size = (width * enlarged, height * enlarged)
+    frames = [PIL.Image.fromarray(image).resize(size) for image in grey]
     with whole_file(path) as stream:
         frames[0].save(
             stream, "gif", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0

@@ -23,7 +23,6 @@ from vanilla_gan.runfolder.quality_json import (
     read_evaluations,
 )
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.systems import SYSTEMS
 
 SEED = 0
 
@@ -59,6 +58,7 @@ class Evaluator:
             config.data_dir,
             unread(),
             allow_unverified=config.allow_unverified_data,
+            num_classes=config.num_classes,
         )
         n = min(SAMPLES, largest_n(source.splits))
         with contextlib.ExitStack() as opened:
@@ -87,13 +87,7 @@ class Evaluator:
         # A run that is continued right there has the same figures already.
         if any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
             return
-        samples = draw_samples(
-            self._model.sample,
-            SYSTEMS[self._config.system],
-            self._config.resolved_int("z_dim"),
-            n,
-            SEED,
-        )
+        samples = draw_samples(self._model.sample, self._config, n, SEED)
         quality = self._judge.measure(samples)
         add_evaluation(out_dir, Evaluation(it, n, quality.figures._asdict()))
 

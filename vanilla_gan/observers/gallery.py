@@ -45,6 +45,7 @@ class Gallery:
         config = record.config
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
+        self._colour = config.image_shape.channels == 3
         self._frames, self._stride = config.gif_frames, config.gif_stride
         self._published = published_runs(config.system, record.dataset["name"])
         self._title = f"{config.system} on {record.dataset['name']}, seed {config.seed}"
@@ -86,7 +87,7 @@ class Gallery:
     def _write_gif(self) -> None:
         pictures = frame_paths(self._out_dir, self._frames, self._stride)
         if pictures:
-            write_animation(self._out_dir / TRAINING_GIF, pictures)
+            write_animation(self._out_dir / TRAINING_GIF, pictures, colour=self._colour)
 
     def _write_losses_png(self) -> None:
         path = self._out_dir / LOSSES_PNG

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.errors import CheckpointError, DataError, UsageError, VanillaGanError
@@ -56,7 +57,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         data_dir = config.data_dir or _data_dir(origin.config)
         source = _read_data(origin, data_dir, inform)
         n = _checked_n(config.n, source)
-        samples = draw_samples(generator, generator.system, generator.z_dim, n, config.seed)
+        samples = draw_samples(generator, generator.config, n, config.seed)
     if not np.isfinite(samples).all():
         raise CheckpointError(
             f"{config.source}: its generator draws numbers that are not finite, so there is "
@@ -89,7 +90,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         write_whole(config.out, as_text(found).encode())
         inform(f"wrote {config.out}")
     if config.neighbours is not None:
-        _draw_neighbours(config.neighbours, shown, train.images[memorised.row])
+        _draw_neighbours(config.neighbours, shown, train.images[memorised.row], train.shape)
         inform(f"wrote {config.neighbours}")
     figures = quality.figures._asdict()
     _add_to_run(pathlib.Path(config.source), Evaluation(origin.iteration, n, figures), inform)
@@ -117,6 +118,7 @@ def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
         data_dir,
         unread(),
         allow_unverified=origin.config.allow_unverified_data,
+        num_classes=origin.config.num_classes,
         inform=inform,
     )
     if source.checksum != origin.dataset["checksum"]:
@@ -159,13 +161,16 @@ def _shown_as_json(
 
 
 def _draw_neighbours(
-    path: str, shown: npt.NDArray[np.float32], nearest: npt.NDArray[np.uint8]
+    path: str,
+    shown: npt.NDArray[np.float32],
+    nearest: npt.NDArray[np.uint8],
+    shape: ImageShape,
 ) -> None:
     """Draws four samples a row, each with its nearest training image to the right of it."""
-    pairs = np.stack([shown, nearest.astype(np.float32)], axis=1).reshape(-1, 784)
+    pairs = np.stack([shown, nearest.astype(np.float32)], axis=1).reshape(-1, shape.size)
     rows = -(-len(shown) // PAIRS_A_ROW)
-    empty = np.zeros((rows * 2 * PAIRS_A_ROW - len(pairs), 784), np.float32)
-    GridRenderer(rows, 2 * PAIRS_A_ROW).save(path, np.concatenate([pairs, empty]))
+    empty = np.zeros((rows * 2 * PAIRS_A_ROW - len(pairs), shape.size), np.float32)
+    GridRenderer(rows, 2 * PAIRS_A_ROW, shape).save(path, np.concatenate([pairs, empty]))
 
 
 def _add_to_run(source: pathlib.Path, evaluation: Evaluation, inform: Inform) -> None:

@@ -46,7 +46,7 @@ class TrainedClassifier:
         self._session = session
 
     def __call__(self, images: npt.NDArray[np.float32]) -> Seen:
-        """Returns the features and classes of images, float32 [n, 784] in [0, 1]."""
+        """Returns the features and classes of images, float32 [n, size] in [0, 1]."""
         return _look(self._graph, self._session, images)
 
 
@@ -67,7 +67,8 @@ def open_classifier(
     Side effects: writes two files; see `classifier_store`.
     """
     with without_chatter(), tf.Graph().as_default() as graph, tf.device(CPU.name):
-        classifier = build_classifier()
+        train = source.splits.train
+        classifier = build_classifier(train.shape, train.num_classes)
     graph.finalize()
     session = open_session(graph, RunConfig(), CPU)
     try:
@@ -92,7 +93,9 @@ def open_classifier(
 
 def _trained(classifier: Classifier, session: Any, source: DataSource) -> KeptClassifier:
     train, test = source.splits.train, source.splits.test
-    weights = train_classifier(train.images, train.labels)
+    weights = train_classifier(
+        train.images, train.labels, shape=train.shape, num_classes=train.num_classes
+    )
     assign_weights(session, classifier.theta, weights)
     seen = _look(classifier, session, unit_scale(test.images.astype(np.float32)))
     return KeptClassifier(weights, float((seen.classes == test.labels).mean()))

@@ -27,7 +27,7 @@ def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib
     record = record_from(config.source)
     frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
     facts = facts_of(record)
-    report = gather(out_dir, facts, Shelf(*facts.rows_cols), frames=frames)
+    report = gather(out_dir, facts, Shelf(*facts.rows_cols, facts.image_shape), frames=frames)
     for line in report.warnings:
         inform(f"warning: {line}")
     if config.path.is_dir():

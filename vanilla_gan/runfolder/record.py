@@ -9,9 +9,11 @@ import os
 import pathlib
 import platform
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan import __version__
+from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.declare import table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
@@ -40,7 +42,8 @@ class RunRecord:
     Attributes:
       run_id: ties the run's checkpoints to it.
       config: every setting, the system's own and the seed filled in.
-      dataset: of the data that it is trained on, `name`, `checksum` and `train_examples`.
+      dataset: of the data that it is trained on, `name`, `checksum`, `train_examples`,
+        `image_shape` and `num_classes`; the last two are missing in records of earlier versions.
       device: where the graph was placed.
       versions: of what the numbers may depend on.
       started: UTC time of the first start.
@@ -98,7 +101,8 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
             raise ValueError(f"it is not of format {FORMAT}")
         if {name: type(value) for name, value in content.items()} != _KINDS:
             raise ValueError("it does not hold the entries of a run")
-        content["config"] = RunConfig.from_json(content["config"])
+        config = RunConfig.from_json(content["config"])
+        content["config"] = config_of_data(config, content["dataset"])
         return RunRecord(**content)
     except FileNotFoundError:
         return None
@@ -107,6 +111,25 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
             f"{path} cannot be used: {error}; put the original back, choose another --out, or "
             "start anew with --overwrite, which keeps this folder aside"
         ) from error
+
+
+def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
+    """Returns the settings of a run with the shape and classes that it has recorded of its data.
+
+    Earlier versions had data of the published shape and classes alone, and did not record them.
+
+    Raises:
+      ValueError: they are not what they can be.
+    """
+    shape = dataset.get("image_shape", PUBLISHED_SHAPE)
+    num_classes = dataset.get("num_classes", PUBLISHED_CLASSES)
+    sizes = [*shape, num_classes] if isinstance(shape, (list, tuple)) else []
+    if len(sizes) != 4 or not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError("the shape of its images, or the number of classes, cannot be")
+    try:
+        return config.of_data(ImageShape(*shape), num_classes)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def record_from(source: str) -> RunRecord:
@@ -134,7 +157,7 @@ def continued_config(record: RunRecord, config: RunConfig) -> RunConfig:
     """
     # Whatever `auto` was then, it is what it means for this run.
     then = {**record.config.to_json(), "dataset": record.dataset["name"]}
-    now = {name: getattr(config, name) for name in config.given}
+    now = {name: getattr(config, name) for name in config.given if name in table_of(RunConfig)}
     if now.get("dataset") in ("auto", then["dataset"]):
         del now["dataset"]
     different = [

@@ -129,13 +129,16 @@ def _train_locked(
             load_tensorflow()
             device = choose_device(config.device)
             check_precision(config.precision, device)
+    train = source.splits.train
     if record is None:
         dataset = {
             "name": source.name,
             "checksum": source.checksum,
-            "train_examples": source.splits.train.num_examples,
+            "train_examples": train.num_examples,
+            "image_shape": list(train.shape),
+            "num_classes": train.num_classes,
         }
-        config = config.counted(source.splits.train.num_examples)
+        config = config.of_data(train.shape, train.num_classes).counted(train.num_examples)
         if config.tune:
             with stop.at_once():
                 config = tuned(config, inform)
@@ -147,7 +150,6 @@ def _train_locked(
     record.config = config
     checkpoints = _checkpoints(config, record)
     begins = is_new or checkpoints.newest() is None
-    train = source.splits.train
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(memory_errors_told(device))
@@ -228,6 +230,7 @@ def _read_data(
         random_stream,
         pixels=SYSTEMS[config.system].pixels(),
         allow_unverified=config.allow_unverified_data,
+        num_classes=None if record is None else record.config.num_classes,
         inform=inform,
     )
     if record is not None and source.checksum != record.dataset["checksum"]:
