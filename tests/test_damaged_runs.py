@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import shutil
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from offline import Run, train
 from one_line import failure
 from small_run import make_run
 
 from vanilla_gan.cli import main as cli
+from vanilla_gan.observers.event_files import event_files
 
 JUNK = {
     "empty": b"",
@@ -83,3 +88,67 @@ def test_losses_that_are_no_numbers(tmp_path, capsys):
         (folder / "losses.csv").write_text("iteration,d_loss,g_loss\n" + "".join(rows) + "\n")
         status, line = failure(capsys, "report", f"--from={folder}")
         assert (status, f"{folder / 'losses.csv'}" in line) == (1, True), rows
+
+
+def flip(path: pathlib.Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def garble(path: pathlib.Path) -> None:
+    path.write_bytes(JUNK["no text"])
+
+
+def other_line_ends(path: pathlib.Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory, offline_data_dir: pathlib.Path) -> Run:
+    """Returns a run that has three more iterations to go, with every result that a run can have."""
+    out = tmp_path_factory.mktemp("half") / "out"
+    kinds = {"tensorboard": True, "report": True, "sample_every": 4, "log_every": 1}
+    sizes = {"system": "layers", "epochs": 2, "batch_size": 250, "z_dim": 3, "seed": 1}
+    return train(out, offline_data_dir, **kinds, **sizes, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def whole(half: Run, offline_data_dir: pathlib.Path) -> Run:
+    out = shutil.copytree(half.out, half.out.with_name("whole"))
+    return train(out, offline_data_dir, iters=11)
+
+
+@pytest.mark.parametrize("damage", [os.unlink, garble, flip, other_line_ends])
+def test_no_result_decides_whether_training_can_go_on(
+    tmp_path: pathlib.Path,
+    half: Run,
+    whole: Run,
+    offline_data_dir: pathlib.Path,
+    damage: Callable[[pathlib.Path], None],
+):
+    out = shutil.copytree(half.out, tmp_path / "out")
+    (events,) = event_files(out / "tensorboard")
+    kept_of = {
+        out / "losses.csv": out / "losses.csv.1",
+        out / "samples.npz": out / "samples.npz.1",
+        out / "000.png": out / "000.png.1",
+        events: out / "tensorboard" / "damaged.1",
+    }
+    # What is made anew each time is nobody's loss.
+    for path in (*kept_of, out / "report.html", out / "losses.png", out / "latest.png"):
+        damage(path)
+    damaged = {path: path.read_bytes() for path in kept_of if path.exists()}
+    run = train(out, offline_data_dir, iters=11)
+    ours, theirs = run.variables(11), whole.variables(11)
+    assert {name: value.tobytes() for name, value in ours.items()} == {
+        name: value.tobytes() for name, value in theirs.items()
+    }
+    warned = [line for line in run.lines if line.startswith("warning: ")]
+    noticed = {path for path in kept_of if any(str(path) in line for line in warned)}
+    assert len(warned) == len(noticed)
+    if damage is os.unlink:
+        assert noticed == {out / "losses.csv", out / "samples.npz"}
+    else:
+        assert noticed == set(kept_of)
+    assert {path: kept_of[path].read_bytes() for path in damaged} == damaged

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import resource
+import signal
 import stat
 
 import pytest
 from forked import forked
 
-from vanilla_gan.errors import OutputError
-from vanilla_gan.storage.files import (
-    file_entry,
-    remove_leftovers,
-    temporary_path,
-    unwritable,
-    whole_file,
-    write_whole,
-)
+from vanilla_gan.errors import OutputError, UsageError
+from vanilla_gan.storage.files import file_entry, unwritable
+from vanilla_gan.storage.whole import remove_leftovers, whole_file, whole_path, write_whole
 
 
 def test_content_stands_under_the_name_only_when_the_block_is_over(tmp_path):
@@ -94,29 +90,106 @@ def test_the_entry_of_a_file(tmp_path, size):
     assert file_entry(tmp_path / "a") == {"bytes": size, "sha256": expected}
 
 
+def make_beside(final, steps: int) -> None:
+    """Replaces a folder by a new one, and is killed before rename number `steps` (from 0)."""
+    left = itertools.count(steps, -1)
+
+    def stepwise(rename):
+        def step(*paths) -> None:
+            if next(left) == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            rename(*paths)
+
+        return step
+
+    os.rename, os.replace = stepwise(os.rename), stepwise(os.replace)
+    with whole_path(final) as new:
+        new.mkdir()
+        (new / "new").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_a_folder_is_replaced_or_stays_whenever_the_process_is_killed(tmp_path, steps):
+    final = tmp_path / "model"
+    final.mkdir()
+    (final / "old").touch()
+    assert forked(lambda: make_beside(final, steps)) == -signal.SIGKILL
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == ["model"]
+    assert os.listdir(final) == ["old" if steps < 2 else "new"]
+
+
+def test_what_took_the_place_meanwhile_costs_neither(tmp_path):
+    final = tmp_path / "model"
+    final.mkdir()
+    (final / "old").touch()
+    assert forked(lambda: make_beside(final, 1)) == -signal.SIGKILL
+    final.mkdir()
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*")} > {"old", "new"}
+
+
+@pytest.mark.parametrize("fails", ["rename", "replace"])
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch, fails):
+    final = tmp_path / "model"
+    final.mkdir()
+    (final / "old").touch()
+
+    def broken(*paths) -> None:
+        monkeypatch.undo()
+        raise OSError(errno.EIO, "broken")
+
+    with (  # noqa: PT012
+        pytest.raises(OutputError, match=r"cannot write .*/model: broken"),
+        whole_path(final) as new,
+    ):
+        new.mkdir()
+        monkeypatch.setattr(os, fails, broken)
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "old"]
+
+
 def test_leftovers_are_removed_and_nothing_else(tmp_path):
-    leftover = temporary_path(tmp_path / "003.png")
-    leftover.write_bytes(b"half")
-    folder = temporary_path(tmp_path / "0000000040")
-    folder.mkdir()
-    (folder / "model.ckpt.index").touch()
+    half = tmp_path / ".0000000040.4711.1.tmp"
+    half.mkdir()
+    (half / "model.ckpt.index").touch()
+    (tmp_path / ".003.png.4711.2.tmp").write_bytes(b"half")
+    os.mkfifo(tmp_path / ".pipe.4711.3.tmp")
     outside = tmp_path.parent / f"{tmp_path.name}_outside"
     outside.mkdir()
     (outside / "kept").touch()
-    temporary_path(tmp_path / "link").symlink_to(outside)
-    for kept in ("003.png", ".gitkeep", ".hidden.tmp", "a.1.2.tmp", ".a.1.2.tmp.png"):
-        (tmp_path / kept).touch()
-    (tmp_path / "below").mkdir()
-    below = temporary_path(tmp_path / "below" / "a")
-    below.touch()
+    (tmp_path / ".vanilla_gan.4711.4.tmp").symlink_to(outside)
+    kept = ["003.png", ".gitkeep", ".hidden.tmp", "a.1.2.tmp", ".a.1.2.tmp.png"]
+    for name in kept:
+        (tmp_path / name).touch()
+    below = tmp_path / "below" / ".a.4711.5.tmp"
+    below.mkdir(parents=True)
 
     remove_leftovers(tmp_path)
 
-    assert sorted(os.listdir(tmp_path)) == sorted(
-        ["003.png", ".gitkeep", ".hidden.tmp", "a.1.2.tmp", ".a.1.2.tmp.png", "below"]
-    )
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, "below"])
     assert below.exists()
     assert (outside / "kept").exists()
+
+
+def test_what_a_living_process_makes_is_no_leftover(tmp_path):
+    def look() -> None:
+        remove_leftovers(tmp_path)
+
+    with whole_path(tmp_path / "model") as folder:
+        folder.mkdir()
+        (folder / "variables").write_bytes(b"half")
+        look()
+        assert forked(look) == 0
+    assert (tmp_path / "model" / "variables").read_bytes() == b"half"
+
+
+def test_a_write_finds_leftovers_wherever_it_is(tmp_path):
+    """But not those with names that other programs may give, too."""
+    assert forked(lambda: make_beside(tmp_path / "model", 0)) == -signal.SIGKILL
+    (tmp_path / ".paper.1.2.tmp").touch()
+    write_whole(tmp_path / "a", b"")
+    assert sorted(os.listdir(tmp_path)) == [".paper.1.2.tmp", "a"]
 
 
 def test_leftovers_of_no_folder(tmp_path):
@@ -124,8 +197,11 @@ def test_leftovers_of_no_folder(tmp_path):
     assert not (tmp_path / "gone").exists()
 
 
-def test_temporary_names_are_never_the_same(tmp_path):
-    assert len({temporary_path(tmp_path / "a") for _ in range(100)}) == 100
+@pytest.mark.parametrize("path", [".", "/", "..", "a/.."])
+def test_a_path_without_a_name(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="it is a folder; expected a name in one"):
+        write_whole(path, b"")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vanilla_gan.graph.losses import LOSSES
+from vanilla_gan.errors import UsageError
+from vanilla_gan.graph.losses import LABELLED, LOSSES
+from vanilla_gan.settings import RunConfig
 
 tf1 = tf.compat.v1
 
@@ -22,6 +24,23 @@ def sigmoid(logits):
 
 def by_hand(name, real, fake, label=1.0):
     """Returns D_loss, G_loss as the papers write them, in float64."""
+    real, fake = np.float64(real), np.float64(fake)
+    if name in ("lsgan", "hinge", "wgan", "relativistic"):
+        return {
+            "lsgan": (
+                ((real - label) ** 2).mean() / 2 + (fake**2).mean() / 2,
+                ((fake - 1) ** 2).mean() / 2,
+            ),
+            "hinge": (
+                np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean(),
+                -fake.mean(),
+            ),
+            "wgan": (fake.mean() - real.mean(), -fake.mean()),
+            "relativistic": (
+                -np.log(sigmoid(real - fake)).mean(),
+                -np.log(sigmoid(fake - real)).mean(),
+            ),
+        }[name]
     D_real, D_fake = sigmoid(real), sigmoid(fake)
     D_loss = -np.mean(label * np.log(D_real) + (1 - label) * np.log1p(-D_real)) - np.mean(
         np.log1p(-D_fake)
@@ -37,6 +56,15 @@ def by_hand(name, real, fake, label=1.0):
 def gradients_by_hand(name, real, fake, label=1.0):
     """Returns dD_loss/dreal, dD_loss/dfake, dG_loss/dfake: the derivatives of log sigmoid."""
     n = len(real)
+    pull = sigmoid(fake - real) / n
+    others = {
+        "lsgan": ((real - label) / n, fake / n, (fake - 1) / n),
+        "hinge": ((real < 1.0) / -n, (fake > -1.0) / n, np.full((n, 1), -1 / n)),
+        "wgan": tuple(np.full((n, 1), sign / n) for sign in (-1, 1, -1)),
+        "relativistic": (-pull, pull, -sigmoid(real - fake) / n),
+    }
+    if name in others:
+        return others[name]
     D_real, D_fake = sigmoid(real), sigmoid(fake)
     of_G = -D_fake / n if name == "minimax" else (D_fake - 1) / n
     return (D_real - label) / n, D_fake / n, of_G
@@ -70,7 +98,7 @@ def test_gradients(name):
         np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=3e-8)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LABELLED)
 def test_smoothed_labels(name):
     got, gradients, _ = run(name, REAL, FAKE, 0.9)
     rtol = 1e-5 if name == "log" else 1e-6
@@ -79,7 +107,16 @@ def test_smoothed_labels(name):
         np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=6e-8)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+def test_no_label_is_smoothed_where_there_is_none():
+    for name in LOSSES.keys() - {*LABELLED}:
+        assert run(name, REAL, FAKE, 0.5)[0] == run(name, REAL, FAKE)[0]
+        # What a system smooths by default is left out; what somebody asks for is refused.
+        assert RunConfig(system="layers", loss=name).resolved().label_smoothing == 0.0
+        with pytest.raises(UsageError, match=f"label_smoothing does not apply to --loss {name}"):
+            RunConfig(loss=name, label_smoothing=0.1).resolved()
+
+
+@pytest.mark.parametrize("name", ["sigmoid_cross_entropy", "log", "minimax"])
 def test_an_undecided_discriminator(name):
     (D_loss, G_loss), _, _ = run(name, np.zeros((3, 1)), np.zeros((3, 1)))
     # D = 1/2 everywhere: the theoretical optimum, log 4 and log 2.

@@ -8,8 +8,8 @@ import zlib
 import numpy as np
 import pytest
 
-from vanilla_gan.errors import CheckpointError, OutputError, RunConflictError
-from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark, begin_losses, check_mark, read_losses
+from vanilla_gan.errors import OutputError, RunConflictError
+from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark, begin_losses, read_losses
 
 HEADER = b"iteration,d_loss,g_loss\n"
 
@@ -29,7 +29,7 @@ def test_begins_with_its_header(path):
 
 
 def test_rows_have_nine_digits(path):
-    losses = LossesCsv(path, 1, begin_losses(path))
+    losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     losses.append(7, [1 / 3, 1e-30], [12345.678912, 2.0])
     losses.close()
     assert rows(path) == ["7,0.333333333,12345.6789", "8,1e-30,2"]
@@ -38,7 +38,7 @@ def test_rows_have_nine_digits(path):
 def test_nine_digits_are_enough_for_any_float32(path):
     values = np.random.RandomState(3).randint(0, 0x7F800000, 2000).astype(np.uint32)
     values = values.view(np.float32)
-    losses = LossesCsv(path, 1, begin_losses(path))
+    losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     losses.append(0, values.tolist(), values.tolist())
     losses.close()
     read = np.loadtxt(path, delimiter=",", skiprows=1)[:, 1].astype(np.float32)
@@ -48,7 +48,7 @@ def test_nine_digits_are_enough_for_any_float32(path):
 @pytest.mark.parametrize("block", [1, 3, 7, 40])
 @pytest.mark.parametrize("log_every", [1, 3, 10, 50])
 def test_rows_are_the_multiples_whatever_the_blocks(path, log_every, block):
-    losses = LossesCsv(path, log_every, begin_losses(path))
+    losses = LossesCsv(path, log_every, begin_losses(path), pytest.fail)
     for first in range(5, 120, block):
         numbers = list(range(first, min(first + block, 120)))
         losses.append(first, [n + 0.25 for n in numbers], [n + 0.5 for n in numbers])
@@ -58,7 +58,7 @@ def test_rows_are_the_multiples_whatever_the_blocks(path, log_every, block):
 
 
 def test_mark_is_size_and_sum_of_what_is_on_the_disk(path):
-    losses = LossesCsv(path, 1, begin_losses(path))
+    losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     losses.append(0, [1.0], [2.0])
     mark = losses.mark()
     assert path.read_bytes() == HEADER + b"0,1,2\n"
@@ -70,14 +70,14 @@ def test_mark_is_size_and_sum_of_what_is_on_the_disk(path):
 
 @pytest.mark.parametrize("behind", [b"", b"1,9,9\n", b"1,9", b"\xff" * 10_000])
 def test_what_follows_the_mark_is_cut_off(path, behind):
-    losses = LossesCsv(path, 1, begin_losses(path))
+    losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     losses.append(0, [1.0], [2.0])
     mark = losses.mark()
     losses.close()
     with path.open("ab") as stream:
         stream.write(behind)
 
-    losses = LossesCsv(path, 1, mark)
+    losses = LossesCsv(path, 1, mark, pytest.fail)
     losses.append(1, [3.0], [4.0])
     again = losses.mark()
     losses.close()
@@ -86,36 +86,69 @@ def test_what_follows_the_mark_is_cut_off(path, behind):
     assert again == Mark(path.stat().st_size, zlib.crc32(path.read_bytes()))
 
 
-def test_file_that_is_not_the_one_that_was_written(path):
-    mark = begin_losses(path)
-    path.write_bytes(HEADER.upper() + b"0,1,2\n")
-    with pytest.raises(CheckpointError, match=r"losses\.csv was changed"):
-        LossesCsv(path, 1, mark)
-    assert path.read_bytes() == HEADER.upper() + b"0,1,2\n"
+def link(path) -> None:
+    path.rename(path.with_name("victim"))
+    path.symlink_to("victim")
 
 
-def test_file_that_was_cut(path):
-    mark = begin_losses(path)
-    os.truncate(path, 5)
-    with pytest.raises(CheckpointError, match="holds 5 bytes, expected at least 24"):
-        check_mark(path, mark)
+DAMAGES = {
+    "other line ends": lambda path: path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n")),
+    "no text": lambda path: path.write_bytes(os.urandom((1 << 20) + 4321)),
+    "cut off": lambda path: os.truncate(path, 5),
+    "a link": link,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+}
 
 
-def test_large_file_is_summed_up_to_the_mark(path):
-    content = os.urandom((1 << 20) + 4321)
-    path.write_bytes(content + b"more")
-    check_mark(path, Mark(len(content), zlib.crc32(content)))
-    with pytest.raises(CheckpointError, match="was changed"):
-        check_mark(path, Mark(len(content) + 1, zlib.crc32(content)))
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_that_is_not_the_one_that_was_written_is_set_aside(path, damage):
+    losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
+    losses.append(0, [1.0], [2.0])
+    mark = losses.mark()
+    losses.close()
+    DAMAGES[damage](path)
+    before = path.lstat(), path.is_file() and path.read_bytes()
+    lines = []
+    losses = LossesCsv(path, 1, mark, lines.append)
+    losses.append(1, [3.0], [4.0])
+    again = losses.mark()
+    losses.close()
+    aside = path.with_name("losses.csv.1")
+    assert (aside.lstat().st_ino, aside.is_file() and aside.read_bytes()) == (
+        before[0].st_ino,
+        before[1],
+    )
+    assert path.read_bytes() == HEADER + b"1,3,4\n"
+    assert again == Mark(path.stat().st_size, zlib.crc32(path.read_bytes()))
+    assert [str(aside) in line for line in lines] == [True]
 
 
-def test_file_that_is_missing(path):
-    with pytest.raises(CheckpointError, match="No such file"):
-        check_mark(path, Mark(1, 0))
+def test_a_file_that_is_missing_is_begun_anew(path):
+    lines = []
+    LossesCsv(path, 1, Mark(100, 0), lines.append).close()
+    assert path.read_bytes() == HEADER
+    assert ["losses.csv is missing" in line for line in lines] == [True]
+
+
+def test_the_other_names_of_a_file_keep_what_they_have(path):
+    """As a backup made by `cp --link`."""
+    losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
+    losses.append(0, [1.0], [2.0])
+    mark = losses.mark()
+    losses.append(1, [3.0], [4.0])
+    losses.close()
+    backup = path.with_name("backup")
+    os.link(path, backup)
+    losses = LossesCsv(path, 1, mark, pytest.fail)
+    losses.append(1, [5.0], [6.0])
+    losses.close()
+    assert backup.read_bytes() == HEADER + b"0,1,2\n1,3,4\n"
+    assert path.read_bytes() == HEADER + b"0,1,2\n1,5,6\n"
 
 
 def test_file_that_was_removed_while_it_is_written(path):
-    losses = LossesCsv(path, 1, begin_losses(path))
+    losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     path.unlink()
     losses.append(0, [1.0], [2.0])
     with pytest.raises(OutputError, match=r"cannot write .*losses\.csv: it was removed"):
@@ -124,7 +157,7 @@ def test_file_that_was_removed_while_it_is_written(path):
 
 
 def test_full_disk(path):
-    losses = LossesCsv(path, 1, begin_losses(path))
+    losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     os.dup2(os.open("/dev/full", os.O_WRONLY), losses._file.fileno())
     losses.append(0, [1.0], [2.0])
     for write in (losses.flush, losses.mark, losses.close):

@@ -46,7 +46,7 @@ def test_the_file(tmp_path):
 
 def test_none_yet(tmp_path):
     assert read_evaluations(tmp_path) == []
-    go_back_to(tmp_path, 5)
+    go_back_to(tmp_path, 5, pytest.fail)
     assert not (tmp_path / QUALITY).exists()
 
 
@@ -62,7 +62,7 @@ def test_an_iteration_has_one_evaluation(tmp_path):
 def test_going_back(tmp_path, back_to, left):
     for iteration in (0, 7, 9):
         add_evaluation(tmp_path, evaluation(iteration))
-    go_back_to(tmp_path, back_to)
+    go_back_to(tmp_path, back_to, pytest.fail)
     assert iterations(tmp_path) == left
 
 
@@ -130,3 +130,12 @@ def test_another_file(tmp_path, content):
 def test_a_folder_that_is_gone(tmp_path):
     with pytest.raises(OutputError, match=r"quality\.json: No such file or directory"):
         add_evaluation(tmp_path / "gone", evaluation(1))
+
+
+def test_a_damaged_file_is_set_aside_by_a_run(tmp_path):
+    (tmp_path / "quality.json").write_bytes(b"mine")
+    lines = []
+    go_back_to(tmp_path, 5, lines.append)
+    assert (tmp_path / "quality.json.1").read_bytes() == b"mine"
+    assert read_evaluations(tmp_path) == []
+    assert ["quality.json.1" in line for line in lines] == [True]

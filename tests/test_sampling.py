@@ -281,8 +281,8 @@ def test_an_out_that_cannot_be_written(fails, elsewhere, words):
     assert status == 1
     pathlib.Path("folder").mkdir()
     status, line = fails("--n=3", "--out=folder", *words)
-    assert line.startswith("cannot write folder: ")
-    assert status == 1
+    assert line.startswith("--out=folder: ")
+    assert status == 2
     # Nothing half-written stays behind.
     assert [path.name for path in elsewhere.rglob("*")] == ["folder"]
 
@@ -290,7 +290,10 @@ def test_an_out_that_cannot_be_written(fails, elsewhere, words):
 def test_a_folder_that_cannot_be_made(fails):
     pathlib.Path("file").write_text("")
     status, line = fails("--separate", "--n=3", "--out=file")
-    assert line.startswith("cannot write file: ")
+    assert line.startswith("--out=file: it exists already")
+    assert status == 2
+    status, line = fails("--separate", "--n=3", "--out=file/below")
+    assert line.startswith("cannot write file/below: ")
     assert status == 1
 
 

@@ -252,8 +252,43 @@ class TestEventFiles:
         write(tmp_path, 0, range(1))
         assert other.read_bytes() == b"mine"
 
+    def test_every_flipped_bit_is_noticed(self, tmp_path) -> None:
+        """And sets the file aside, under a name that TensorBoard does not read."""
+        path = write(tmp_path / "a", 0, range(2))
+        content = path.read_bytes()
+        for place in range(len(content)):
+            folder = tmp_path / str(place)
+            folder.mkdir()
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << place % 8
+            (folder / path.name).write_bytes(flipped)
+            lines = []
+            EventFile(folder, 5, warn=lines.append).close()
+            (kept,) = event_files(folder)
+            assert kept.name != path.name
+            assert (folder / "damaged.1").read_bytes() == flipped
+            assert [path.name in line for line in lines] == [True]
+
+    @pytest.mark.parametrize("what", ["link", "second name", "folder link", "file"])
+    def test_nothing_is_written_through_a_link(self, tmp_path, what) -> None:
+        folder, outside = tmp_path / "tensorboard", tmp_path / "outside"
+        victim = write(outside, 0, range(5))
+        before = victim.read_bytes()
+        if what == "file":
+            folder.write_bytes(b"mine")
+        elif what == "folder link":
+            folder.symlink_to(outside)
+        else:
+            folder.mkdir()
+            (os.symlink if what == "link" else os.link)(victim, folder / victim.name)
+        lines = []
+        EventFile(folder, 2, warn=lines.append).close()
+        assert victim.read_bytes() == before
+        assert os.listdir(outside) == [victim.name]
+        assert len(lines) == (what != "second name")
+        assert what != "file" or (tmp_path / "tensorboard.1").read_bytes() == b"mine"
+
     def test_unwritable(self, tmp_path) -> None:
-        (tmp_path / "file").touch()
-        for folder in (tmp_path / "file", tmp_path / "gone" / "deeper"):
-            with pytest.raises(OutputError, match=f"cannot write {folder}: .*; .* same command"):
-                EventFile(folder, 0)
+        folder = tmp_path / "gone" / "deeper"
+        with pytest.raises(OutputError, match=f"cannot write {folder}: .*; .* same command"):
+            EventFile(folder, 0)

@@ -15,9 +15,9 @@ from vanilla_gan.engines.feed import FeedEngine
 from vanilla_gan.engines.in_graph import LoopEngine
 from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.graph import losses
+from vanilla_gan.graph.averages import begin
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
-from vanilla_gan.graph.losses import Objective
 from vanilla_gan.graph.system import Alternating, Draws, Simultaneous, System
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.variables import statistic_var, weight_var
@@ -68,12 +68,6 @@ UPDATES = {
 }
 
 
-def relativistic(D_logit_real, D_logit_fake, real_label=1.0):
-    """Returns a loss whose both parts need both logits (Jolicoeur-Martineau 2018, section 3.3)."""
-    D_loss = tf1.reduce_mean(tf1.nn.softplus(D_logit_fake - D_logit_real))
-    return Objective(D_loss, tf1.reduce_mean(tf1.nn.softplus(D_logit_real - D_logit_fake)))
-
-
 def of_cross_entropy(real, fake):
     """Returns D_loss and G_loss, and the derivatives dD/dreal, dD/dfake and dG/dfake."""
     D_loss = np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
@@ -102,16 +96,18 @@ def watched(D_logit_real, D_logit_fake, real_label=1.0):
     return goal._replace(D_watched={"fooled": fooled}, G_watched={"difference": difference})
 
 
-LOSSES_HERE = {"relativistic": relativistic, "watched": watched}
+LOSSES_HERE = {"watched": watched}
 BY_HAND = {"sigmoid_cross_entropy": of_cross_entropy, "relativistic": of_relativistic}
 
 
 class Toy:
     """The toy system in a session, with both engines and random data."""
 
-    def __init__(self, system=SIMULTANEOUS, loss="sigmoid_cross_entropy"):
+    def __init__(self, system=SIMULTANEOUS, loss="sigmoid_cross_entropy", **cures):
         settings = {"learning_rate": RATE, "adam_epsilon": EPSILON, "label_smoothing": 0.0}
-        config = RunConfig(z_dim=Z_DIM, batch_size=B, seed=0, **settings)
+        if loss not in LOSSES_HERE:
+            settings["loss"] = loss
+        config = RunConfig(z_dim=Z_DIM, batch_size=B, seed=0, **settings, **cures)
         stream = np.random.RandomState(1)
         images = stream.randint(0, 256, (N, 784)).astype(np.uint8)
         self.weights = {
@@ -129,11 +125,13 @@ class Toy:
                 patch.setitem(losses.LOSSES, config.loss, LOSSES_HERE[loss])
             self.gan = build_gan(system, config, 0)
             loop = build_loop(system, config, self.gan, images.shape)
+            begin_averages = begin(self.gan.averages)
             self.variables = {v.op.name: v for v in tf1.global_variables()}
         self.session = tf1.Session(graph=graph)
         self.session.run(self.gan.init)
         variables = [self.variables[name] for name in self.weights]
         assign_weights(self.session, variables, self.weights)
+        self.session.run(begin_averages)
         data = DataSet(images, np.zeros(N, np.uint8), None)
         self.engines = {
             "feed": FeedEngine(self.session, self.gan, data),
@@ -157,8 +155,8 @@ def opened():
     """Returns a function that makes a Toy, closed behind the test."""
     with contextlib.ExitStack() as stack:
 
-        def make(*of):
-            made = Toy(*of)
+        def make(*of, **cures):
+            made = Toy(*of, **cures)
             stack.enter_context(contextlib.closing(made.session))
             return made
 
@@ -170,13 +168,20 @@ def toy(opened):
     return opened()
 
 
-def numpy_steps(toy, first, by_hand):
-    """Returns losses and weights of three iterations in float64, gradients derived by hand."""
+def numpy_steps(toy, first, by_hand, penalty=0.0, step=None, behind=lambda weights: None):
+    """Returns losses and weights of three iterations in float64, gradients derived by hand.
+
+    `penalty` is the weight of a penalty on D's gradient by an image, which is `D_W` for all of
+    them; `step` an optimizer in place of Adam; `behind` is called with the weights after each.
+    """
     weights = {name: np.float64(value) for name, value in toy.weights.items()}
     m = dict.fromkeys(weights, 0.0)
     v = dict.fromkeys(weights, 0.0)
 
     def adam(name, gradient, t):
+        if step is not None:
+            weights[name] = step(name, weights[name], gradient, m, v)
+            return
         m[name] = BETA1 * m[name] + (1 - BETA1) * gradient
         v[name] = BETA2 * v[name] + (1 - BETA2) * gradient**2
         alpha = RATE * np.sqrt(1 - BETA2**t) / (1 - BETA1**t)
@@ -189,12 +194,15 @@ def numpy_steps(toy, first, by_hand):
         G_W, D_W = weights["G_W"], weights["D_W"]
         G = Z @ G_W
         D_loss, G_loss, d_real, d_fake, g_fake = by_hand(X @ D_W + shift, G @ D_W + shift)
-        adam("D_W", X.T @ d_real + G.T @ d_fake, t)
+        D_loss += penalty / 2 * (D_W**2).sum()
+        adam("D_W", X.T @ d_real + G.T @ d_fake + penalty * D_W, t)
+        behind(weights)
         if alternating:
             # All that G's step sees of the discriminator is updated, its logits of real images too.
             D_W = weights["D_W"]
             _, G_loss, _, _, g_fake = by_hand(X @ D_W, Z_G @ G_W @ D_W)
         adam("G_W", Z_G.T @ (g_fake @ D_W.T), t)
+        behind(weights)
         losses.append([D_loss, G_loss])
     return np.array(losses), weights
 
@@ -212,6 +220,74 @@ def test_updates_are_what_numpy_computes(opened, engine, update, loss):
     for name, expected in weights.items():
         # Three iterations move a weight by up to 3e-2.
         np.testing.assert_allclose(values[name], expected, rtol=0, atol=2e-5, err_msg=name)
+
+
+def rmsprop(name, weight, gradient, m, v):
+    """TensorFlow's, whose mean square begins at 1, with a momentum of 0.5 and a decay of 0.75."""
+    v[name] = 0.75 * (v[name] if np.ndim(v[name]) else np.ones_like(weight)) + 0.25 * gradient**2
+    m[name] = 0.5 * m[name] + (RATE if name == "D_W" else RATE / 4) * gradient / np.sqrt(
+        v[name] + EPSILON
+    )
+    return weight - m[name]
+
+
+def sgd(name, weight, gradient, m, v):
+    """Returns a weight after a step with a momentum of 0.5."""
+    m[name] = 0.5 * m[name] + gradient
+    return weight - (RATE if name == "D_W" else RATE / 4) * m[name]
+
+
+CURES = {
+    "R1": ({"r1": 0.3}, {"penalty": 0.3}),
+    "R1 and R2": ({"r1": 0.3, "r2": 0.2}, {"penalty": 0.5}),
+    "rmsprop": (
+        {"optimizer": "rmsprop", "beta1": 0.5, "beta2": 0.75, "G_learning_rate": RATE / 4},
+        {"step": rmsprop},
+    ),
+    "sgd": ({"optimizer": "sgd", "beta1": 0.5, "G_learning_rate": RATE / 4}, {"step": sgd}),
+    "clipping": (
+        {"clip_weights": 0.05},
+        {"behind": lambda weights: np.clip(weights["D_W"], -0.05, 0.05, out=weights["D_W"])},
+    ),
+}
+
+
+@pytest.mark.parametrize("cure", CURES)
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_cures_are_what_numpy_computes(opened, engine, update, cure):
+    settings, by_hand = CURES[cure]
+    toy = opened(UPDATES[update], "relativistic", **settings)
+    losses, weights = numpy_steps(toy, 3, of_relativistic, **by_hand)
+    block = toy.engines[engine].train(toy.draw(3))
+    np.testing.assert_allclose(block.D_loss, losses[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-4)
+    values = toy.values()
+    for name, expected in weights.items():
+        np.testing.assert_allclose(values[name], expected, rtol=0, atol=2e-5, err_msg=name)
+    assert set(block.scalars) == {"D_loss", "G_loss"} | {"r1", "r2"} & settings.keys()
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_samples_are_made_of_the_moving_average(opened, engine, update):
+    toy = opened(UPDATES[update], ema=0.75)
+    averages = []
+
+    def behind(weights):
+        averages.append(weights["G_W"])
+
+    numpy_steps(toy, 0, of_cross_entropy, behind=behind)
+    expected = np.float64(toy.weights["G_W"])
+    # Twice an iteration, of which the second is behind G's step.
+    for weight in averages[1::2]:
+        expected = 0.75 * expected + 0.25 * weight
+    toy.engines[engine].train(toy.draw(0))
+    values = toy.values()
+    np.testing.assert_allclose(values["G_W/average"], expected, rtol=0, atol=2e-5)
+    samples = toy.session.run(toy.gan.G_sample, {toy.gan.Z: toy.Z[0]})
+    np.testing.assert_allclose(samples, toy.Z[0] @ values["G_W/average"], rtol=1e-4, atol=1e-6)
+    assert np.abs(values["G_W"] - values["G_W/average"]).max() > 1e-3
 
 
 @pytest.mark.parametrize("update", UPDATES)

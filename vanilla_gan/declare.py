@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 import types
 import typing
@@ -26,9 +27,23 @@ KINDS: Mapping[type, str] = {
     str: "a text",
 }
 
-# What depends on a setting: the run's numbers; how far it goes; where its data are looked for; what
-# happens when it diverges; what is kept and shown, and where; the time and memory that it takes.
-Effect = Literal["numbers", "length", "data", "rescue", "keeping", "speed"]
+# What depends on a setting: the run's numbers; which variables it has; what these begin with; how
+# far it goes; where its data are looked for; what happens when it diverges; which of its numbers
+# are written; what is kept and shown, and where; the time and memory that it takes; which parts of
+# the machine compute it, and with that at most the last digits.
+Effect = Literal[
+    "numbers",
+    "variables",
+    "beginning",
+    "length",
+    "data",
+    "rescue",
+    "rows",
+    "keeping",
+    "speed",
+    "machine",
+]
+_FIXED: tuple[Effect, ...] = ("numbers", "variables", "beginning")
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Settings")
@@ -116,7 +131,7 @@ class Setting:
     @property
     def is_free(self) -> bool:
         """Whether a run may be continued with another value, because no number depends on it."""
-        return self.effect != "numbers"
+        return self.effect not in _FIXED
 
     def check(self, value: object) -> None:
         """Checks a value.
@@ -166,6 +181,14 @@ def table_of(config: type[Settings]) -> Mapping[str, Setting]:
     """Returns the settings of a class by name, in their order."""
     key: Any = config  # mypy takes the hash of the class for that of its instances.
     return _table_of(key)
+
+
+def group_of(config: type[Settings], heading: str) -> list[Setting]:
+    """Returns the settings of a class under a heading, in their order."""
+    entries = list(table_of(config).values())
+    first = next(number for number, entry in enumerate(entries) if entry.group == heading)
+    behind = itertools.takewhile(lambda entry: not entry.group, entries[first + 1 :])
+    return [entries[first], *behind]
 
 
 @functools.cache

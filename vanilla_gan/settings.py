@@ -25,6 +25,7 @@ from vanilla_gan.declare import (
 )
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
+from vanilla_gan.graph.optimizers import OPTIMIZERS
 from vanilla_gan.systems import SYSTEMS
 
 DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
@@ -33,6 +34,7 @@ LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
+CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
 
@@ -40,6 +42,7 @@ _COMMON = ("iters", "epochs", "sample_every")
 SIZE = (at_least(1), at_most(2**20))
 _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
+_WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
 CLASS = Rule(
     "a class, such as 0, or all",
@@ -90,17 +93,20 @@ class RunConfig(Settings):
     epochs: int | None = setting(
         None, "the same, in passes through the training images", at_least(1), effect="length"
     )
-    system: str = setting("vanilla", "which published program to run", choices=tuple(SYSTEMS))
+    system: str = setting(
+        "vanilla", "which published program to run", choices=tuple(SYSTEMS), effect="variables"
+    )
     loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
     init: str = setting(
         "xavier",
         "form of the xavier initialisation: uniform, or normal as in the repository",
         choices=INITS,
+        effect="beginning",
     )
     batch_size: int | None = setting(None, "images per update", *SIZE)
-    z_dim: int | None = setting(None, "length of a noise vector", *SIZE)
-    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE)
-    learning_rate: float | None = setting(None, "of both Adam optimizers", ABOVE_0)
+    z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
+    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE, effect="variables")
+    learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0)
     adam_epsilon: float | None = setting(
         None, "added by both to the root of the second moment", ABOVE_0
     )
@@ -114,7 +120,37 @@ class RunConfig(Settings):
         None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
     )
     init_weights: str | None = setting(
-        None, "npz file with an array for each variable, by name, to start from", PATH
+        None,
+        "npz file with an array for each variable, by name, to start from",
+        PATH,
+        effect="beginning",
+    )
+
+    optimizer: str = setting(
+        "adam", "of both networks", choices=tuple(OPTIMIZERS), effect="variables", group=CURES
+    )
+    D_learning_rate: float | None = setting(
+        None, "of the discriminator's alone, in place of --learning_rate", ABOVE_0
+    )
+    G_learning_rate: float | None = setting(None, "of the generator's alone", ABOVE_0)
+    beta1: float | None = setting(
+        None, "decay of the mean gradient: adam 0.9; of the others the momentum, 0", _SHARE
+    )
+    beta2: float | None = setting(
+        None, "decay of the mean square: adam 0.999, rmsprop 0.9; sgd has none", _SHARE
+    )
+    r1: float = setting(
+        0.0, "weight of R1: D's gradients at real images are kept small; 0: none", _WEIGHT
+    )
+    r2: float = setting(0.0, "weight of R2: the same at samples", _WEIGHT)
+    clip_weights: float | None = setting(
+        None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
+    )
+    ema: float | None = setting(
+        None,
+        "decay of the moving average of G's weights that samples are made of",
+        _SHARE,
+        effect="variables",
     )
 
     dataset: str = setting(
@@ -149,7 +185,9 @@ class RunConfig(Settings):
     sample_class: str | None = setting(
         None, "class that the pictures show, such as 0, or all: a row for each", CLASS
     )
-    log_every: int = setting(100, "iterations between two rows of losses.csv", at_least(1))
+    log_every: int = setting(
+        100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
+    )
     gif_frames: int = setting(
         11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
     )
@@ -186,6 +224,7 @@ class RunConfig(Settings):
         "loop",
         "many iterations per session.run, or the published loop of two",
         choices=ENGINES,
+        effect="machine",
         group="How it is computed",
     )
     precision: str = setting(
@@ -193,14 +232,16 @@ class RunConfig(Settings):
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
-    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE)
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine")
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
     )
     gpu_memory_fraction: float | None = setting(
         None, "share of the GPU's memory to use, in (0, 1]", _MEMORY, effect="speed"
     )
-    allow_soft_placement: bool = setting(True, "run operations that a GPU lacks on the CPU")
+    allow_soft_placement: bool = setting(
+        True, "run operations that a GPU lacks on the CPU", effect="machine"
+    )
     log_device_placement: bool = setting(
         False, "log the device of each operation", effect="keeping"
     )
@@ -210,10 +251,10 @@ class RunConfig(Settings):
         effect="speed",
     )
     intra_op_threads: int = setting(
-        0, "threads within one operation; 0: from the number of cores", *THREADS
+        0, "threads within one operation; 0: from the number of cores", *THREADS, effect="machine"
     )
     inter_op_threads: int = setting(
-        0, "operations at the same time; 0: TensorFlow's choice", *THREADS
+        0, "operations at the same time; 0: TensorFlow's choice", *THREADS, effect="machine"
     )
 
     def resolved(self) -> RunConfig:
@@ -239,6 +280,15 @@ class RunConfig(Settings):
             # However the system counts, the user has counted.
             filled.pop("iters", None)
             filled.pop("epochs", None)
+        if self.loss not in losses.LABELLED:
+            if self.label_smoothing:
+                raise UsageError(
+                    f"--label_smoothing does not apply to --loss {self.loss}, which has no labels; "
+                    "leave it out"
+                )
+            filled["label_smoothing"] = 0.0
+        if self.optimizer == "sgd" and self.beta2 is not None:
+            raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
         if self.seed is None:
             filled["seed"] = fresh_seed()
         return self.filled(filled)

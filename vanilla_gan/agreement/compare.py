@@ -26,6 +26,7 @@ from vanilla_gan.agreement.verdicts import (
     judge_recorded,
     loss_means,
 )
+from vanilla_gan.declare import group_of
 from vanilla_gan.drawing.grid import grid_layout
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
@@ -38,8 +39,8 @@ from vanilla_gan.errors import (
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
-from vanilla_gan.runfolder.record import RunRecord, record_from
-from vanilla_gan.settings import RunConfig
+from vanilla_gan.runfolder.record import RunRecord, data_dir_of, record_from
+from vanilla_gan.settings import CURES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 MEAN_LOSSES = ("D loss", "G loss")
@@ -102,8 +103,9 @@ def different_settings(config: RunConfig) -> list[str]:
     published: dict[str, Any] = {**SYSTEMS[config.system].defaults, "loss": _LOSS}
     if config.init_weights is None:
         published["init"] = _INITS.get(config.system, "xavier")
+    published |= {entry.name: entry.default for entry in group_of(RunConfig, CURES)}
     return [
-        f"--{name} {getattr(config, name)} (published: {value})"
+        f"--{name} {getattr(config, name)} (published: {'left out' if value is None else value})"
         for name, value in published.items()
         if name not in ("iters", "epochs") and getattr(config, name) != value
     ]
@@ -171,10 +173,9 @@ def _recorded_losses(
     if all(verdict.passed for verdict in verdicts):
         return verdicts
     inform("measuring what rounding does on this processor: up to 17 short runs")
+    data_dir = config.data_dir or data_dir_of(record, pathlib.Path(config.source))
     try:
-        verdicts = within_rounding(
-            verdicts, functools.partial(drifts_of_run, record, config.data_dir)
-        )
+        verdicts = within_rounding(verdicts, functools.partial(drifts_of_run, record, data_dir))
     except (DataError, DownloadError, DeviceError, WeightsError) as error:
         notes.append(f"what rounding does on this processor could not be measured: {error}")
     else:

@@ -16,14 +16,14 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import DataError
-from vanilla_gan.storage.files import whole_file
+from vanilla_gan.storage.whole import whole_file
 
 # Measured on MNIST's training images: 64 KiB reads take no longer than 1 MiB ones.
 CHUNK_SIZE = 1 << 16
@@ -142,16 +142,34 @@ def write_idx(path: str | os.PathLike[str], array: npt.NDArray[np.uint8]) -> Non
     """
     if array.dtype != np.uint8 or array.ndim == 0 or array.size == 0:
         raise ValueError(f"not an array of uint8 with values: {array.dtype} {list(array.shape)}")
-    header = struct.pack(f">I{array.ndim}I", _UINT8_MAGIC | array.ndim, *array.shape)
-    values = np.ascontiguousarray(array).reshape(-1).data
-    with whole_file(path) as stream:
+    write_idx_blocks(path, array.shape, [array])
+
+
+def write_idx_blocks(
+    path: str | os.PathLike[str],
+    shape: tuple[int, ...],
+    blocks: Iterable[npt.NDArray[np.uint8]],
+) -> None:
+    """Writes an IDX file as `write_idx` does, of rows that come in blocks, uint8.
+
+    Args:
+      path: where the file shall stand; its folder must exist.
+      shape: of all the rows.
+      blocks: the rows, in their order.
+
+    Raises:
+      OutputError: the file could not be written.
+    """
+    header = struct.pack(f">I{len(shape)}I", _UINT8_MAGIC | len(shape), *shape)
+    with contextlib.ExitStack() as stack:
+        stream: Any = stack.enter_context(whole_file(path))
         if os.fspath(path).endswith(".gz"):
-            with gzip.GzipFile("", "wb", _COMPRESSION_LEVEL, stream, mtime=0) as compressed:
-                compressed.write(header)
-                compressed.write(values)
-        else:
-            stream.write(header)
-            stream.write(values)
+            stream = stack.enter_context(
+                gzip.GzipFile("", "wb", _COMPRESSION_LEVEL, stream, mtime=0)
+            )
+        stream.write(header)
+        for block in blocks:
+            stream.write(np.ascontiguousarray(block).reshape(-1).data)
 
 
 @contextlib.contextmanager

@@ -8,14 +8,27 @@ from collections.abc import Iterator, Sequence
 import PIL.Image
 
 from vanilla_gan.drawing.picture_file import open_png
-from vanilla_gan.errors import OutputError
+from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import TRAINING_GIF
 from vanilla_gan.runfolder.pictures import numbered_pictures
-from vanilla_gan.storage.files import whole_file
+from vanilla_gan.storage.whole import whole_file
 
 FRAME_MS = 750
 # Each frame is a whole picture, as in the published file, and needs none of those before it.
 _FRAME_IS_REMOVED = 2
+
+
+class DamagedPictureError(DamagedRunError):
+    """A picture of a run cannot be read.
+
+    Attributes:
+      path: the picture.
+    """
+
+    def __init__(self, path: pathlib.Path, message: str) -> None:
+        """Makes the error for a picture; `message` is the whole line."""
+        super().__init__(message)
+        self.path = path
 
 
 def is_frame(number: int, frames: int, stride: int) -> bool:
@@ -56,7 +69,8 @@ def write_animation(
       colour: whether they have colours, of which 256 are kept; otherwise they are grey.
 
     Raises:
-      OutputError: a picture cannot be read, or the file could not be written.
+      DamagedPictureError: a picture cannot be read.
+      OutputError: the file could not be written.
     """
     frames = _frames(pictures, "RGB" if colour else "L")
     with whole_file(path) as stream:
@@ -78,7 +92,6 @@ def _frames(pictures: Sequence[pathlib.Path], mode: str) -> Iterator[PIL.Image.I
                 yield picture.convert(mode)
         except (OSError, SyntaxError, ValueError) as error:
             # Pillow tells of some damages by other errors than its own.
-            raise OutputError(
-                f"{path} cannot be shown in {TRAINING_GIF}: {error}; expected a picture of this "
-                "run; remove it, then give the same command again"
+            raise DamagedPictureError(
+                path, f"{path} cannot be shown in {TRAINING_GIF}: {error}"
             ) from error

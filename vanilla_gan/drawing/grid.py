@@ -35,7 +35,7 @@ from matplotlib.figure import Figure
 
 from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.drawing.shown import shown, shown_shape
-from vanilla_gan.storage.files import write_whole
+from vanilla_gan.storage.whole import write_whole
 
 _DPI = 100  # dots per inch at which the published figures are saved
 _INCH_PX = 100.0  # px of figure for each row and column: figsize=(cols, rows)

@@ -17,6 +17,7 @@ from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.engines.threads import threads_within_operation, usable_cores
 from vanilla_gan.errors import CheckpointError
+from vanilla_gan.graph.averages import begin
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.loop import LoopGraph, build_loop
 from vanilla_gan.graph.summaries import Summaries, build_summaries
@@ -44,6 +45,7 @@ class Model:
         session: Any,
         saver: Any,
         summaries: Summaries | None = None,
+        begin_averages: Any = None,
     ) -> None:
         """Holds what `open_model` has made."""
         self.gan = gan
@@ -51,6 +53,7 @@ class Model:
         self.session = session
         self.summaries = summaries
         self._saver = saver
+        self._begin_averages = begin_averages
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -62,6 +65,8 @@ class Model:
         self.session.run(self.gan.init)
         if weights is not None:
             assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
+        if self._begin_averages is not None:
+            self.session.run(self._begin_averages)
 
     def sample(
         self, Z: npt.NDArray[np.float32], classes: npt.NDArray[np.intp] | None = None
@@ -139,13 +144,14 @@ def open_model(
         with tf.device("/CPU:0"):
             saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
         summaries = build_summaries(gan) if config.tensorboard else None
+        begin_averages = begin(gan.averages) if gan.averages else None
     # From now on whatever would add a node, and so eat memory while it trains, raises.
     graph.finalize()
     if device.name.startswith("/CPU"):
         threads = threads_within_operation(config, usable_cores())
         config = dataclasses.replace(config, intra_op_threads=threads)
     with open_session(graph, config, device) as session:
-        yield Model(gan, loop, session, saver, summaries)
+        yield Model(gan, loop, session, saver, summaries, begin_averages)
 
 
 def _reason(error: Exception) -> str:

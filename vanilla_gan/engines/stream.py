@@ -181,12 +181,12 @@ class Stream:
         # float64 until here, as in the published program, which casts where it feeds.
         return self._system.sample_Z(self._random_stream, m, self._z_dim).astype(np.float32)
 
-    def reseed(self, seed: int, rewinds: int) -> None:
+    def reseed(self, seed: int, use: int) -> None:
         """Starts a new stream of random numbers that depends on both arguments alone.
 
         The data order and the position in it stay.
         """
-        begin_again(self._random_stream, seed, use=rewinds)
+        begin_again(self._random_stream, seed, use)
 
     def state(self) -> State:
         """Returns everything that the next draws depend on, as arrays for a checkpoint."""

@@ -28,8 +28,8 @@ from vanilla_gan.generator.written_graph import open_written_graph
 from vanilla_gan.graph.inference import SIGNATURES, inference_shapes
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import read_weights
+from vanilla_gan.runfolder.place import Place
 from vanilla_gan.storage.npz import write_npz
-from vanilla_gan.storage.placing import placed
 
 CPU = Device("/CPU:0", "exports are made there")
 
@@ -62,8 +62,10 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
         )
     if config.format == "onnx":
         check_onnx_installed()
+    place = Place(config.path, config.overwrite, is_export)
+    place.check()
     with open_trained(config.source, inform=inform) as trained:
-        with placed(config.path, overwrite=config.overwrite, is_ours=is_export) as temporary:
+        with place.whole() as temporary:
             if config.format == "saved_model":
                 write_saved_model(temporary, trained)
                 verdict = _check_saved_model(temporary, trained)

@@ -95,7 +95,12 @@ class Generator:
 
     def sample_Z(self, n: int, seed: int | None = None) -> npt.NDArray[np.float32]:
         """Draws noise from the system's prior, float32 [n, Z_dim]; afresh if `seed` is None."""
-        return self.system.sample_Z(seeded(seed), n, self.z_dim).astype(np.float32)
+        stream, noise = seeded(seed), np.empty((n, self.z_dim), np.float32)
+        # In blocks, the same numbers: the stream's own are twice as large.
+        for start in range(0, n, BLOCK):
+            rows = noise[start : start + BLOCK]
+            rows[:] = self.system.sample_Z(stream, len(rows), self.z_dim)
+        return noise
 
     def __call__(
         self, Z: npt.ArrayLike, classes: npt.ArrayLike | None = None
@@ -162,7 +167,7 @@ class Generator:
         if noise.dtype.kind not in "fiu":
             raise UsageError(f"the noise is {noise.dtype}, expected numbers")
         with np.errstate(over="ignore"):
-            converted = noise.astype(np.float32)
+            converted = noise.astype(np.float32, copy=False)
         if not np.isfinite(converted).all():
             raise UsageError("the noise is not finite everywhere in float32")
         return converted

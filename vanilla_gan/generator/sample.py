@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
 import pathlib
+import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from vanilla_gan.data.idx import write_idx
+from vanilla_gan.data.idx import write_idx, write_idx_blocks
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.drawing.shown import shown
@@ -19,8 +22,10 @@ from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
 from vanilla_gan.generator.settings import SampleConfig
-from vanilla_gan.storage.files import unwritable, whole_file
-from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.runfolder.place import Place
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.npz import ArrayBlocks, write_npz
 from vanilla_gan.systems import noise
 
 FRAME_MS = 100
@@ -32,8 +37,13 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
     """Samples what `config` asks for, and returns the files that were written.
 
     Raises:
-      VanillaGanError: nothing to load, noise or classes that do not fit, or an unwritable file.
+      VanillaGanError: nothing to load, noise or classes that do not fit, or an unwritable or
+        occupied place.
     """
+    place, beside = _places(config)
+    for each in (place, beside):
+        if each is not None:
+            each.check()
     with Generator.load(config.source, inform=inform) as generator:
         Z = generator.checked_noise(_noise(config, generator, inform))
         if config.interpolate:
@@ -44,10 +54,46 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
             spherical = generator.system.sample_Z is noise.normal
             Z = walk(Z, config.interpolate, spherical=spherical).reshape(-1, generator.z_dim)
         classes = _classes(config, generator, len(Z))
-        written = _write(config, generator, Z, classes)
+        written = _write(config, place, beside, Blocks(generator, Z, classes))
     for path in written:
         inform(f"wrote {path}")
     return written
+
+
+def _places(config: SampleConfig) -> tuple[Place, Place | None]:
+    """Returns where the result goes, and where what comes beside it."""
+    if config.separate:
+        try:
+            config.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(config.path, error) from error
+        is_given_up = config.overwrite or _is_empty(config.path)
+        return Place(config.path, is_given_up, _holds_pictures_alone), None
+    beside = None
+    if config.format == "idx":
+        beside = Place(config.labels_path, config.overwrite)
+    elif config.interpolate and config.format == "png":
+        beside = Place(config.gif_path, config.overwrite)
+    return Place(config.path, config.overwrite), beside
+
+
+def _is_empty(folder: pathlib.Path) -> bool:
+    try:
+        return not os.listdir(folder)
+    except OSError:
+        return False
+
+
+def _holds_pictures_alone(folder: pathlib.Path) -> bool:
+    """Returns whether a folder holds nothing but what `--separate` writes."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return False
+    return all(
+        entry.is_file(follow_symlinks=False) and re.fullmatch(r"\d{3,}\.png", entry.name)
+        for entry in entries
+    )
 
 
 def _noise(
@@ -88,34 +134,74 @@ def _classes(config: SampleConfig, generator: Generator, n: int) -> npt.NDArray[
     return np.full(n, int(config.sample_class or 0))
 
 
+class Blocks(NamedTuple):
+    """Images that are drawn block by block: however many there are, few are in memory.
+
+    Attributes:
+      generator: draws them.
+      Z: the noise, float32 [n, z_dim].
+      classes: for conditional systems, intp [n].
+    """
+
+    generator: Generator
+    Z: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.intp] | None
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings of the run."""
+        return self.generator.config
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of all of them, [n, H, W] or [n, H, W, C]."""
+        return (len(self.Z), *self.config.image_shape.array)
+
+    def images(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yields the images, float32 [rows, ...], in the generator's range."""
+        for start in range(0, len(self.Z), BLOCK):
+            rows = slice(start, start + BLOCK)
+            yield self.generator(self.Z[rows], None if self.classes is None else self.classes[rows])
+
+    def grey(self) -> Iterator[npt.NDArray[np.uint8]]:
+        """Yields them as uint8 [rows, ...]."""
+        return map(self.generator.to_grey, self.images())
+
+
 def _write(
-    config: SampleConfig,
-    generator: Generator,
-    Z: npt.NDArray[np.float32],
-    classes: npt.NDArray[np.intp] | None,
+    config: SampleConfig, place: Place, beside: Place | None, drawn: Blocks
 ) -> list[pathlib.Path]:
-    path = config.path
-    if config.format == "npy":
-        _write_npy(path, generator, Z, classes)
-        return [path]
-    if config.format == "npz":
-        arrays = {"images": generator(Z, classes), "Z": Z}
-        write_npz(path, arrays if classes is None else {**arrays, "classes": classes})
-        return [path]
-    if config.format == "idx":
-        return _write_idx(path, generator, Z, classes)
-    if config.separate:
-        return _write_separate(path, generator, Z, classes)
-    images, shape = generator(Z, classes), generator.config.image_shape
-    if config.interpolate:
-        rows = len(Z) // config.interpolate
-        GridRenderer(rows, config.interpolate, shape).save(path, images)
-        frames = shown(generator.to_grey(images), shape)
-        return [path, _write_gif(path.with_suffix(".gif"), frames)]
-    rows, cols = _layout(config, len(images))
-    empty = np.full((rows * cols - len(images), *shape.array), images.min(), np.float32)
-    GridRenderer(rows, cols, shape).save(path, np.concatenate([images, empty]))
-    return [path]
+    """Writes what was asked for, and returns its paths."""
+    n, classes = len(drawn.Z), drawn.classes
+    if config.format != "png" or config.separate:
+        with place.whole() as path:
+            if config.separate:
+                _write_separate(path, drawn)
+            elif config.format == "idx":
+                write_idx_blocks(path, drawn.shape, drawn.grey())
+            elif config.format == "npy":
+                _write_npy(path, drawn)
+            else:
+                blocks = ArrayBlocks(drawn.shape, np.dtype(np.float32), drawn.images())
+                arrays: dict[str, Any] = {"images": blocks, "Z": drawn.Z}
+                write_npz(path, arrays if classes is None else {**arrays, "classes": classes})
+        if beside is None or classes is None:
+            return [place.path]
+        with beside.whole() as path:
+            write_idx(path, classes.astype(np.uint8))
+        return [place.path, beside.path]
+    images, shape = np.concatenate(list(drawn.images())), drawn.config.image_shape
+    if beside is not None:
+        with place.whole() as path:
+            GridRenderer(n // config.interpolate, config.interpolate, shape).save(path, images)
+        with beside.whole() as path:
+            _write_gif(path, shown(drawn.generator.to_grey(images), shape))
+        return [place.path, beside.path]
+    rows, cols = _layout(config, n)
+    empty = np.full((rows * cols - n, *shape.array), images.min(), np.float32)
+    with place.whole() as path:
+        GridRenderer(rows, cols, shape).save(path, np.concatenate([images, empty]))
+    return [place.path]
 
 
 def _layout(config: SampleConfig, n: int) -> tuple[int, int]:
@@ -127,76 +213,25 @@ def _layout(config: SampleConfig, n: int) -> tuple[int, int]:
     return math.ceil(n / cols), cols
 
 
-def _blocks(
-    generator: Generator, Z: npt.NDArray[np.float32], classes: npt.NDArray[np.intp] | None
-) -> Iterator[npt.NDArray[np.float32]]:
-    for start in range(0, len(Z), BLOCK):
-        block = slice(start, start + BLOCK)
-        yield generator(Z[block], None if classes is None else classes[block])
-
-
-def _write_npy(
-    path: pathlib.Path,
-    generator: Generator,
-    Z: npt.NDArray[np.float32],
-    classes: npt.NDArray[np.intp] | None,
-) -> None:
-    header = {
-        "descr": "<f4",
-        "fortran_order": False,
-        "shape": (len(Z), *generator.config.image_shape.array),
-    }
-    with whole_file(path) as stream:
+def _write_npy(path: pathlib.Path, drawn: Blocks) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": drawn.shape}
+    with open(path, "xb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
-        for images in _blocks(generator, Z, classes):
+        for images in drawn.images():
             stream.write(images.astype("<f4").tobytes())
 
 
-def _write_idx(
-    path: pathlib.Path,
-    generator: Generator,
-    Z: npt.NDArray[np.float32],
-    classes: npt.NDArray[np.intp] | None,
-) -> list[pathlib.Path]:
-    grey = np.empty((len(Z), *generator.config.image_shape.array), np.uint8)
-    for number, images in enumerate(_blocks(generator, Z, classes)):
-        grey[number * BLOCK : number * BLOCK + len(images)] = generator.to_grey(images)
-    write_idx(path, grey)
-    if classes is None:
-        return [path]
-    name = path.name.replace("images-idx3", "labels-idx1")
-    labels = path.with_name(name if name != path.name else f"{path.name}.labels-idx1-ubyte.gz")
-    write_idx(labels, classes.astype(np.uint8))
-    return [path, labels]
+def _write_separate(folder: pathlib.Path, drawn: Blocks) -> None:
+    folder.mkdir()
+    digits = max(3, len(str(len(drawn.Z) - 1)))
+    pictures = (shown(grey, drawn.config.image_shape) for grey in drawn.grey())
+    for number, grey in enumerate(itertools.chain.from_iterable(pictures)):
+        PIL.Image.fromarray(grey).save(folder / f"{number:0{digits}d}.png", "png")
 
 
-def _write_separate(
-    folder: pathlib.Path,
-    generator: Generator,
-    Z: npt.NDArray[np.float32],
-    classes: npt.NDArray[np.intp] | None,
-) -> list[pathlib.Path]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    digits = max(3, len(str(len(Z) - 1)))
-    number = 0
-    for images in _blocks(generator, Z, classes):
-        for grey in shown(generator.to_grey(images), generator.config.image_shape):
-            with whole_file(folder / f"{number:0{digits}d}.png") as stream:
-                PIL.Image.fromarray(grey).save(stream, "png")
-            number += 1
-    return [folder]
-
-
-def _write_gif(path: pathlib.Path, grey: npt.NDArray[np.uint8]) -> pathlib.Path:
+def _write_gif(path: pathlib.Path, grey: npt.NDArray[np.uint8]) -> None:
     height, width = grey.shape[1:3]
     enlarged = max(1, _GIF_PX // max(height, width))
     size = (width * enlarged, height * enlarged)
     frames = [PIL.Image.fromarray(image).resize(size) for image in grey]
-    with whole_file(path) as stream:
-        frames[0].save(
-            stream, "gif", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0
-        )
-    return path
+    frames[0].save(path, "gif", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)

@@ -50,6 +50,7 @@ class SampleConfig(Settings):
     inputs: str | None = setting(
         None, "npy file with noise, [n, z_dim], to use instead of drawing it"
     )
+    overwrite: bool = setting(False, "replace what stands at --out, and the file beside it")
 
     def __post_init__(self) -> None:
         """Checks the settings.
@@ -65,7 +66,7 @@ class SampleConfig(Settings):
                 "--interpolate lays out its strip by itself; leave out --rows, "
                 "--cols and --separate"
             )
-        if self.interpolate and self.format == "png" and self.path.suffix == ".gif":
+        if self.interpolate and self.format == "png" and self.gif_path == self.path:
             raise UsageError(
                 f"--out={self.out}: --interpolate writes the strip there, and the GIF beside it; "
                 "name the strip, such as walk.png"
@@ -87,6 +88,19 @@ class SampleConfig(Settings):
             return pathlib.Path("samples")
         ending = {"idx": "-images-idx3-ubyte.gz"}.get(self.format, f".{self.format}")
         return pathlib.Path(f"samples{ending}")
+
+    @property
+    def gif_path(self) -> pathlib.Path:
+        """Where the walk goes, beside the strip."""
+        return self.path.parent / f"{self.path.stem}.gif"
+
+    @property
+    def labels_path(self) -> pathlib.Path:
+        """Where the labels go, beside images in MNIST's format."""
+        name = self.path.name.replace("images-idx3", "labels-idx1")
+        if name == self.path.name:
+            name = f"{name}.labels-idx1-ubyte.gz"
+        return self.path.parent / name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,12 @@ import numpy.typing as npt
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.generator.export_record import Origin, read_origin
+from vanilla_gan.graph.averages import average_name
 from vanilla_gan.graph.inference import Inference, build_inference
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
 from vanilla_gan.runfolder.checkpoint import Checkpoint
-from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.runfolder.record import RunRecord, data_dir_of
 from vanilla_gan.storage.plain_path import plain_path
 
 Array = npt.NDArray[np.float32]
@@ -71,8 +72,12 @@ def open_checkpoint(record: RunRecord, checkpoint: Checkpoint, device: Device) -
     Raises:
       CheckpointError: the checkpoint does not hold the variables of these networks.
     """
-    origin = Origin(record.config, checkpoint.iteration, record.run_id, record.dataset)
-    with _opened(origin, checkpoint.prefix, checkpoint.folder, device) as trained:
+    # OUT/checkpoints/N
+    out_dir = checkpoint.folder.parents[1]
+    config = record.config.filled({"data_dir": data_dir_of(record, out_dir)})
+    origin = Origin(config, checkpoint.iteration, record.run_id, record.dataset)
+    averaged = record.config.ema is not None
+    with _opened(origin, checkpoint.prefix, checkpoint.folder, device, averaged) as trained:
         yield trained
 
 
@@ -92,15 +97,24 @@ def open_export(folder: pathlib.Path, device: Device) -> Iterator[Trained]:
 
 
 @contextlib.contextmanager
-def _opened(origin: Origin, prefix: str, folder: pathlib.Path, device: Device) -> Iterator[Trained]:
+def _opened(
+    origin: Origin, prefix: str, folder: pathlib.Path, device: Device, averaged: bool = False
+) -> Iterator[Trained]:
     """Builds the networks, and reads their variables from files with a path prefix.
+
+    With `averaged` the generator's are read from their moving averages. An export has only one set,
+    under the plain names.
 
     Raises:
       CheckpointError: these are not the variables of these networks.
     """
     with tf.Graph().as_default() as graph, _placement(device):
         tensors, trained = build_inference(origin.system, origin.config)
-        saver = tf.train.Saver(tf.global_variables())
+        of_G = origin.system.theta_G if averaged else ()
+        names = {v.op.name: v for v in tf.global_variables()}
+        saver = tf.train.Saver(
+            {average_name(name) if name in of_G else name: v for name, v in names.items()}
+        )
     with _session(graph, origin, device) as session:
         try:
             with graph.as_default(), plain_path(prefix) as plain:

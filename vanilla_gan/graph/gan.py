@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from vanilla_gan.graph.averages import Average, averaged, averages
+from vanilla_gan.graph.optimizers import optimizer
 from vanilla_gan.graph.passes import Batch, forward, network
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -16,14 +18,16 @@ class Gan(NamedTuple):
 
     Tensors are float32: `X` [B, X_dim], `Z` [B, Z_dim] and, in a conditional system, `y`
     [B, num_classes] placeholders (`y` is None in the others), `G_sample` [B, X_dim], `D_*` [B, 1],
-    losses scalars. `theta_*` are lists of variables, `*_optimizer` the two Adams and `*_solver` the
-    operations that run them. `finite` says for every variable, by name, whether all of its values
-    are: bool scalars. X_dim is the size of an image, 784 in the published data.
+    losses scalars. `theta_*` are lists of variables, `*_optimizer` the two optimizers and
+    `*_solver` the operations that run them. `finite` says for every variable, by name, whether all
+    of its values are: bool scalars. X_dim is the size of an image, 784 in the published data.
 
     With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
     into the losses from training, and `iteration` is a placeholder, an int64 scalar: training draws
     random numbers that depend on it. With the alternating one there is one mode, `D_prob` is
     `D_real`, `D_logit` is `D_logit_real`, and `iteration` is None.
+
+    `averages` are G's moving averages, none without `ema`; with them `G_sample` is made of these.
 
     `steps` are the runs of an iteration, in their order: the solvers and losses of a step have to
     be run at once.
@@ -46,6 +50,7 @@ class Gan(NamedTuple):
     theta_G: list[Any]
     D_optimizer: Any
     G_optimizer: Any
+    averages: list[Average]
     D_solver: Any
     G_solver: Any
     init: Any
@@ -58,8 +63,8 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
     Args:
       system: the published program.
-      config: its settings; `loss`, `init`, `learning_rate`, `adam_epsilon`, `seed`, the system's
-        own, and the shape and classes of the data are read.
+      config: its settings; those that numbers depend on, and the shape and classes of the data,
+        are read.
       seed: decides the initial weights, as the graph's random seed.
 
     Returns:
@@ -92,9 +97,12 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
     theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
 
-    D_optimizer = adam(config, "D_solver")
-    G_optimizer = adam(config, "G_solver")
-    players = Players(theta_D, theta_G, D_optimizer, G_optimizer)
+    D_optimizer, G_optimizer = optimizer(config, "D"), optimizer(config, "G")
+    pairs = averages(config, theta_G)
+    if pairs:
+        with network("generator_averaged", reuse=True, weights=averaged(pairs)):
+            G_sample = system.generator(Z, config, y, None)
+    players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs)
     steps = update(system, config, batch, passes, players)
     solvers = {name: solver for step in steps for name, solver in step.solvers.items()}
     scalars = {name: scalar for step in steps for name, scalar in step.scalars.items()}
@@ -117,6 +125,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         theta_G=theta_G,
         D_optimizer=D_optimizer,
         G_optimizer=G_optimizer,
+        averages=pairs,
         D_solver=solvers["D_solver"],
         G_solver=solvers["G_solver"],
         init=tf.global_variables_initializer(),
@@ -126,15 +135,6 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         },
         steps=steps,
     )
-
-
-def adam(config: Any, name: str) -> Any:
-    """Returns an Adam of the settings, with the listings' other constants, which are the defaults.
-
-    `alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t)`, `theta -= alpha * m / (sqrt(v) + epsilon)`:
-    epsilon stands where Keras has it too, who takes 1e-7 where TensorFlow takes 1e-8.
-    """
-    return tf.train.AdamOptimizer(config.learning_rate, epsilon=config.adam_epsilon, name=name)
 
 
 def owned_variables(names_D: Sequence[str], names_G: Sequence[str]) -> tuple[list[Any], list[Any]]:

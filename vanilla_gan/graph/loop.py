@@ -71,7 +71,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     first = tf.placeholder(tf.int64, [], name="first") if two_modes else None
     steps = tf.shape(rows)[0]
 
-    players = Players(gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer)
+    players = Players(gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages)
     names = [name for step in gan.steps for name in step.scalars]
 
     def iterate(k: Any, *written: Any) -> tuple[Any, ...]:

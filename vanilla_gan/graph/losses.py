@@ -1,9 +1,10 @@
-"""The published losses: each a pair of scalars made from the discriminator's logits.
+"""The losses: each a pair of scalars made from the discriminator's logits.
 
-All of them take `D_logit_real` and `D_logit_fake`, float32 [B, 1], and return an `Objective`, each
-scalar of which may be made of both: each solver's step sees what its own scalars need, of the
-discriminator as it is then. `real_label` is what the discriminator shall say of real images: 1, or
-less where labels are smoothed (Salimans et al. 2016, https://arxiv.org/abs/1606.03498, 3.4).
+The first three are published in the programs of this package, the others are cures. All take
+`D_logit_real` and `D_logit_fake`, float32 [B, 1], and return an `Objective`, each scalar of which
+may be made of both: each solver's step sees what its own scalars need, of the discriminator as it
+is then. `real_label` is the target for real images: 1, or less where labels are smoothed
+(Salimans et al. 2016, https://arxiv.org/abs/1606.03498, 3.4).
 """
 
 from __future__ import annotations
@@ -74,6 +75,49 @@ def minimax(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Ob
     return Objective(D_loss, G_loss)
 
 
+def lsgan(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
+    """Returns the least squares losses: logits of 1 for real images and 0 for samples.
+
+    Source: Mao et al. 2017 (https://arxiv.org/abs/1611.04076), equation 9.
+    """
+    off_real = tf.reduce_mean(tf.square(D_logit_real - real_label))
+    off_fake = tf.reduce_mean(tf.square(D_logit_fake))
+    D_loss = tf.multiply(0.5, off_real + off_fake, name="D_loss")
+    G_loss = tf.multiply(0.5, tf.reduce_mean(tf.square(D_logit_fake - 1.0)), name="G_loss")
+    return Objective(D_loss, G_loss)
+
+
+def hinge(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
+    """Returns the hinge losses: D gains nothing beyond logits of 1 and -1. No labels.
+
+    Source: Miyato et al. 2018 (https://arxiv.org/abs/1802.05957), equations 16 and 17.
+    """
+    short_real = tf.reduce_mean(tf.nn.relu(1.0 - D_logit_real))
+    short_fake = tf.reduce_mean(tf.nn.relu(1.0 + D_logit_fake))
+    D_loss = tf.add(short_real, short_fake, name="D_loss")
+    return Objective(D_loss, tf.negative(tf.reduce_mean(D_logit_fake), name="G_loss"))
+
+
+def wgan(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
+    """Returns the losses of a Wasserstein GAN, whose critic needs `clip_weights`. No labels.
+
+    Source: Arjovsky et al. 2017 (https://arxiv.org/abs/1701.07875), algorithm 1.
+    """
+    fake = tf.reduce_mean(D_logit_fake)
+    D_loss = tf.subtract(fake, tf.reduce_mean(D_logit_real), name="D_loss")
+    return Objective(D_loss, tf.negative(fake, name="G_loss"))
+
+
+def relativistic(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
+    """Returns the pairing losses: how much more real an image is than a sample. No labels.
+
+    Source: Jolicoeur-Martineau 2018 (https://arxiv.org/abs/1807.00734), section 3.3.
+    """
+    more = D_logit_real - D_logit_fake
+    D_loss = tf.reduce_mean(tf.nn.softplus(-more), name="D_loss")
+    return Objective(D_loss, tf.reduce_mean(tf.nn.softplus(more), name="G_loss"))
+
+
 def _discriminator_cross_entropy(D_logit_real: Any, D_logit_fake: Any, real_label: float) -> Any:
     D_loss_real = _mean_cross_entropy(D_logit_real, tf.ones_like(D_logit_real) * real_label)
     D_loss_fake = _mean_cross_entropy(D_logit_fake, tf.zeros_like(D_logit_fake))
@@ -89,4 +133,10 @@ LOSSES = {
     "sigmoid_cross_entropy": sigmoid_cross_entropy,
     "log": log,
     "minimax": minimax,
+    "lsgan": lsgan,
+    "hinge": hinge,
+    "wgan": wgan,
+    "relativistic": relativistic,
 }
+# Those that say of real images what `real_label` asks for.
+LABELLED = ("sigmoid_cross_entropy", "log", "minimax", "lsgan")

@@ -6,6 +6,7 @@ from typing import Any
 
 from vanilla_gan.graph.losses import LOSSES, Objective
 from vanilla_gan.graph.passes import Passes
+from vanilla_gan.graph.penalties import penalties
 from vanilla_gan.graph.tf1 import tf
 
 
@@ -20,3 +21,13 @@ def objective(config: Any, passes: Passes) -> Objective:
         return LOSSES[config.loss](
             passes.D_logit_real, passes.D_logit_fake, 1.0 - config.label_smoothing
         )
+
+
+def with_penalties(config: Any, passes: Passes, goal: Objective) -> Objective:
+    """Returns `goal` with the settings' penalties added to D_loss, and watched by their names."""
+    with tf.name_scope("penalties"):
+        found = penalties(config, passes)
+        if not found:
+            return goal
+        D_loss = tf.add_n([goal.D_loss, *found.values()])
+    return goal._replace(D_loss=D_loss, D_watched={**goal.D_watched, **found})

@@ -34,11 +34,12 @@ class Batch(NamedTuple):
 class Passes(NamedTuple):
     """One pass of both networks, in training mode in a simultaneous update.
 
-    Tensors are float32: `G_sample` [B, X_dim], `D_*` [B, 1]. `updates` are the operations that must
-    run with the step, `fake` the pass of the discriminator on samples; None in an
-    alternating update.
+    Tensors are float32: images `X` and samples `G_sample` [B, X_dim], `D_*` [B, 1]. `updates` are
+    the operations that must run with the step, `fake` the pass of the discriminator on samples;
+    None in an alternating update.
     """
 
+    X: Any
     G_sample: Any
     D_real: Any
     D_logit_real: Any
@@ -78,6 +79,7 @@ def forward(
         D_fake, D_logit_fake = system.discriminator(G_sample, config, y, training.get("fake"))
 
     return Passes(
+        X=X,
         G_sample=G_sample,
         D_real=D_real,
         D_logit_real=D_logit_real,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vanilla_gan.graph.objective import objective
+from vanilla_gan.graph.averages import Average, follow
+from vanilla_gan.graph.objective import objective, with_penalties
 from vanilla_gan.graph.passes import Batch, Passes, Weights, network, read
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.system import Simultaneous, System
@@ -17,12 +18,13 @@ from vanilla_gan.graph.tf1 import tf
 
 
 class Players(NamedTuple):
-    """The variables of both networks, and the optimizers that train them."""
+    """The variables of both networks, the optimizers that train them, G's moving averages."""
 
     theta_D: list[Any]
     theta_G: list[Any]
     D_optimizer: Any
     G_optimizer: Any
+    averages: Sequence[Average] = ()
 
 
 class Step(NamedTuple):
@@ -74,9 +76,10 @@ def _alternating(
 ) -> tuple[Step, ...]:
     """Returns D's step, and then G's, which sees the updated discriminator."""
     goal = objective(config, passes)
-    D_scalars = {"D_loss": goal.D_loss, **goal.D_watched}
-    pairs = players.D_optimizer.compute_gradients(goal.D_loss, players.theta_D)
-    D_solver = _apply(players.D_optimizer, pairs)
+    D_goal = with_penalties(config, passes, goal)
+    D_scalars = {"D_loss": D_goal.D_loss, **D_goal.D_watched}
+    pairs = players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D)
+    D_solver = _clipped(config, players, _apply(players.D_optimizer, pairs))
 
     gate = tf.train.Optimizer.GATE_OP
     if weights is not None:
@@ -87,7 +90,7 @@ def _alternating(
         gate = tf.train.Optimizer.GATE_GRAPH
     G_scalars = {"G_loss": goal.G_loss, **goal.G_watched}
     pairs = players.G_optimizer.compute_gradients(goal.G_loss, players.theta_G, gate)
-    G_solver = _apply(players.G_optimizer, pairs)
+    G_solver = follow(config, players.averages, _apply(players.G_optimizer, pairs))
     return (
         Step({"D_solver": D_solver}, D_scalars, "Z_D"),
         Step({"G_solver": G_solver}, G_scalars, "Z_G"),
@@ -162,14 +165,19 @@ def _simultaneous(system: System, config: Any, passes: Passes, players: Players)
       ValueError: `separate_images` is said of a system that it is not true of.
     """
     goal = objective(config, passes)
+    plain = goal
+    goal = with_penalties(config, passes, plain)
     theta_D, theta_G = players.theta_D, players.theta_G
-    if system.separate_images:
+    # A penalty sees the discriminator's weights not only through its logits.
+    if system.separate_images and goal is plain:
         by_D, by_G = gradients_of_separate_images(passes, goal, theta_D, theta_G)
     else:
         by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
     with tf.control_dependencies(by_D + by_G):
         D_solver = _apply(players.D_optimizer, zip(by_D, theta_D, strict=True))
+        D_solver = _clipped(config, players, D_solver)
         G_solver = _apply(players.G_optimizer, zip(by_G, theta_G, strict=True))
+        G_solver = follow(config, players.averages, G_solver)
     scalars = {"D_loss": goal.D_loss, "G_loss": goal.G_loss, **goal.D_watched, **goal.G_watched}
     # The moving averages that the passes keep up.
     solvers = {"D_solver": D_solver, "G_solver": tf.group(G_solver, *passes.updates)}
@@ -182,6 +190,16 @@ def _apply(optimizer: Any, gradients_of_variables: Iterable[tuple[Any, Any]]) ->
     With one machine there is nothing to aggregate before.
     """
     return optimizer.apply_gradients(gradients_of_variables)
+
+
+def _clipped(config: Any, players: Players, D_solver: Any) -> Any:
+    """Returns D's solver, and behind it what keeps its weights within +-`clip_weights`, if set."""
+    most = config.clip_weights
+    if most is None:
+        return D_solver
+    with tf.control_dependencies([D_solver]):
+        within = [(v, tf.clip_by_value(v.read_value(), -most, most)) for v in players.theta_D]
+        return tf.group(*(variable.assign(value) for variable, value in within))
 
 
 def uses(fetches: Iterable[Any], source: Any) -> bool:

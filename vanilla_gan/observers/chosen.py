@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.observers.evaluator import Evaluator
 from vanilla_gan.observers.gallery import Gallery
@@ -11,21 +13,24 @@ from vanilla_gan.observers.tensorboard import TensorBoard
 from vanilla_gan.runfolder.record import RunRecord
 
 
-def observers_of(record: RunRecord, worker: Worker, start: int) -> list[Observer]:
+def observers_of(
+    record: RunRecord, worker: Worker, start: int, warn: Callable[[str], None]
+) -> list[Observer]:
     """Returns the observers that the settings ask for, in the order in which they are told.
 
     Args:
       record: what `run.json` says, the settings among it, complete.
       worker: trains the run; it is as it is before iteration `start`.
       start: the iteration that comes next.
+      warn: called with one line for each result that is damaged, and so set aside.
     """
     config = record.config
-    observers: list[Observer] = [Gallery(record, start)]
+    observers: list[Observer] = [Gallery(record, start, warn)]
     if config.evaluate_every:
-        observers.append(Evaluator(record, worker, start))
+        observers.append(Evaluator(record, worker, start, warn))
     if config.tensorboard:
-        observers.append(TensorBoard(worker, start))
+        observers.append(TensorBoard(worker, start, warn))
     if config.report:
         # The last one, so that its last page has what the others leave at the end.
-        observers.append(ReportObserver(record, start))
+        observers.append(ReportObserver(record, start, warn))
     return observers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -35,24 +36,27 @@ class Evaluator:
     half as many as training images.
     """
 
-    def __init__(self, record: RunRecord, worker: Worker, start: int) -> None:
+    def __init__(
+        self, record: RunRecord, worker: Worker, start: int, warn: Callable[[str], None]
+    ) -> None:
         """Prepares the real images, and trains the classifier if none is kept.
 
         Args:
           record: what `run.json` says, the settings among it, complete.
           worker: trains the run; samples come from its session.
           start: the iteration that comes next; later evaluations are dropped.
+          warn: called with one line where `quality.json` is damaged, and so set aside.
 
         Raises:
           DataError: there are too few images.
-          DamagedRunError, OutputError: `quality.json` is damaged, or cannot be written.
+          OutputError: `quality.json` cannot be written.
         """
         config = record.config
         self._config = config
         self._model = worker.model
         self._every = config.evaluate_every
         self._behind = start
-        go_back_to(config.out_dir, start)
+        go_back_to(config.out_dir, start, warn)
         source = read_data_sets(
             record.dataset["name"],
             config.data_dir,

@@ -11,50 +11,72 @@ disk is full; here the caller hears of that.
 
 from __future__ import annotations
 
+import inspect
+import os
 import pathlib
-import struct
 import time
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from vanilla_gan.errors import OutputError
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_cut, open_own, set_aside
 
 _PREFIX = "events.out.tfevents."
 _VERSION = "brain.Event:2"
-# A record: its length, a checksum of that, the content, a checksum of that.
-_LENGTH, _CHECKSUM_BYTES = struct.Struct("<Q"), 4
+# Of a record, beside its content: its length, and checksums of that and of the content.
+_AROUND = 8 + 4 + 4
 
 
 class EventFile:
     """The event file of one start of a run."""
 
-    def __init__(self, folder: pathlib.Path, start: int, graph: Any = None) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        start: int,
+        graph: Any = None,
+        warn: Callable[[str], None] = lambda line: None,
+    ) -> None:
         """Cuts the files in a folder back and begins a new one.
 
         Args:
-          folder: is made if it is missing.
+          folder: is made if it is missing; a link or a file in its place is renamed.
           start: the iteration that comes next.
           graph: a `tf.Graph` that goes into the first file of a folder; None for none.
+          warn: called with one line for what is damaged, and so renamed; nothing depends on it.
 
         Raises:
-          OutputError: a file cannot be cut or made.
+          OutputError: a file cannot be renamed, cut or made.
         """
+        if os.path.lexists(folder) and (folder.is_symlink() or not os.path.isdir(folder)):
+            warn(f"warning: {folder} is no folder of this run; it is {set_aside(folder)} now")
         try:
             folder.mkdir(exist_ok=True)
-            older = event_files(folder)
-            for path in older:
-                cut_back(path, start)
-            stamps = [int(path.name.removeprefix(_PREFIX)) for path in older]
+            found = event_files(folder)
+            stamps = [int(path.name.removeprefix(_PREFIX)) for path in found]
+            older = []
+            for path in found:
+                flaw = cut_back(path, start)
+                if flaw is None:
+                    older.append(path)
+                else:
+                    # TensorBoard would read whatever has the name of an event file in its own.
+                    aside = set_aside(path, called="damaged")
+                    warn(f"warning: {path} {flaw}; it is {aside} now, and is not shown any more")
         except OSError as error:
             raise unwritable(folder, error) from error
         # TensorBoard reads the files in the order of their names, which have the time in them.
         stamp = max([int(time.time()), *(stamp + 1 for stamp in stamps)])
         self._path = folder / f"{_PREFIX}{stamp:010d}"
         try:
+            os.close(open_own(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
             self._writer = tf.io.TFRecordWriter(str(self._path))
+        except OSError as error:
+            raise unwritable(self._path, error) from error
         except tf.errors.OpError as error:
             raise self._unwritable(error) from error
         self._write(tf.summary.Event(file_version=_VERSION))
@@ -113,34 +135,58 @@ def event_files(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(path for path in found if path.name.removeprefix(_PREFIX).isdecimal())
 
 
-def cut_back(path: pathlib.Path, start: int) -> None:
+def cut_back(path: pathlib.Path, start: int) -> str | None:
     """Cuts off an event file what is of iteration `start` or later, and what is half-written.
 
+    Returns:
+      What is wrong with a file that is not as it was written, which stays as it is; else None.
+
     Raises:
-      OSError: the file cannot be read or cut.
+      OSError: the file cannot be cut.
+      OutputError: it has other names, and the copy in its place cannot be written.
     """
-    with open(path, "r+b") as stream:
-        end = 0
-        while (content := _next_record(stream)) is not None:
-            try:
-                event = tf.summary.Event.FromString(content)
-            except DecodeError:
-                break
+    try:
+        with open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream:
+            end = _end_of_whole(path, start)
+            stream.seek(end)
+            rest = stream.read(_AROUND)
+    except OSError as error:
+        return f"cannot be used: {error.strerror or error}"
+    except _Damage:
+        return "is damaged: a checksum does not hold"
+    if rest:
+        open_cut(path, end).close()
+    return None
+
+
+class _Damage(Exception):
+    """A record is not as it was written."""
+
+
+def _end_of_whole(path: pathlib.Path, start: int) -> int:
+    """Returns where the whole records before iteration `start` end.
+
+    Raises:
+      _Damage: what follows them was not written so.
+    """
+    end = 0
+    try:
+        # Unwrapped, because all that wraps it is the advice to use something else for training.
+        for content in inspect.unwrap(tf.io.tf_record_iterator)(str(path)):
+            event = tf.summary.Event.FromString(content)
             if event.step >= start and not (event.file_version or event.graph_def):
                 break
-            end = stream.tell()
-        stream.truncate(end)
+            end += len(content) + _AROUND
+    except DecodeError:
+        pass
+    except tf.errors.DataLossError as error:
+        # A killed process leaves a torn record at the end, and a power failure zeros.
+        if "truncated record" not in error.message and not _only_zeros_from(path, end):
+            raise _Damage from error
+    return end
 
 
-def _next_record(stream: BinaryIO) -> bytes | None:
-    """Reads a record's content; None where there is no whole one.
-
-    A power failure may leave zeros at the end of a file: no record of ours is empty.
-    """
-    header = stream.read(_LENGTH.size + _CHECKSUM_BYTES)
-    if len(header) < _LENGTH.size + _CHECKSUM_BYTES:
-        return None
-    (length,) = _LENGTH.unpack(header[: _LENGTH.size])
-    content = stream.read(length)
-    whole = len(content) == length and len(stream.read(_CHECKSUM_BYTES)) == _CHECKSUM_BYTES
-    return content if whole and length else None
+def _only_zeros_from(path: pathlib.Path, place: int) -> bool:
+    with open(path, "rb") as stream:
+        stream.seek(place)
+        return not any(any(block) for block in iter(lambda: stream.read(1 << 16), b""))

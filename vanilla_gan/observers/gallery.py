@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import gc
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.published import published_runs
-from vanilla_gan.drawing.animation import frame_paths, is_frame, write_animation
+from vanilla_gan.drawing.animation import (
+    DamagedPictureError,
+    frame_paths,
+    is_frame,
+    write_animation,
+)
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DamagedRunError, OutputError
 from vanilla_gan.observers.refresh import Refresher
@@ -19,6 +25,7 @@ from vanilla_gan.runfolder.names import LATEST, LOSSES, LOSSES_PNG, TRAINING_GIF
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path, set_latest
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import set_aside
 
 # Of the time of a run, for each of the two files that take a while.
 SHARE = 0.005
@@ -32,17 +39,19 @@ class Gallery:
     at once, the others by the clock, and all of them are up to date when the run ends.
     """
 
-    def __init__(self, record: RunRecord, start: int) -> None:
+    def __init__(self, record: RunRecord, start: int, warn: Callable[[str], None]) -> None:
         """Begins a gallery that shows nothing from iteration `start` on, which is still to come.
 
         Args:
           record: what `run.json` says, the settings among it, complete.
           start: the iteration that comes next.
+          warn: called with one line for each picture that is damaged, and so renamed.
 
         Raises:
           OutputError: a file of an earlier start cannot be removed or replaced.
         """
         config = record.config
+        self._warn = warn
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
         self._colour = config.image_shape.channels == 3
@@ -85,9 +94,12 @@ class Gallery:
             set_latest(self._out_dir, before[-1])
 
     def _write_gif(self) -> None:
-        pictures = frame_paths(self._out_dir, self._frames, self._stride)
-        if pictures:
-            write_animation(self._out_dir / TRAINING_GIF, pictures, colour=self._colour)
+        while pictures := frame_paths(self._out_dir, self._frames, self._stride):
+            try:
+                write_animation(self._out_dir / TRAINING_GIF, pictures, colour=self._colour)
+                return
+            except DamagedPictureError as error:
+                self._warn(f"warning: {error}; it is {set_aside(error.path)} now")
 
     def _write_losses_png(self) -> None:
         path = self._out_dir / LOSSES_PNG

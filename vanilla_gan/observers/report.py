@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.contents import gather
 from vanilla_gan.report.facts import facts_of
@@ -14,7 +17,7 @@ from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.runfolder.names import REPORT
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.storage.files import write_whole
+from vanilla_gan.storage.whole import write_whole
 
 # Of the time that a run takes, the share that goes into its report.
 SHARE = 0.02
@@ -23,8 +26,12 @@ SHARE = 0.02
 class ReportObserver:
     """Writes the report now and then, and at the end."""
 
-    def __init__(self, record: RunRecord, start: int) -> None:
-        """Writes nothing yet; iteration `start` comes next."""
+    def __init__(self, record: RunRecord, start: int, warn: Callable[[str], None]) -> None:
+        """Writes nothing yet; iteration `start` comes next.
+
+        `warn` is called with one line where the files of the run make no report.
+        """
+        self._warn = warn
         self._out_dir = record.config.out_dir
         self._record = record
         self._reached = start
@@ -52,5 +59,9 @@ class ReportObserver:
         # A run that fails before its first picture has nothing to show.
         if numbered_pictures(self._out_dir):
             facts = facts_of(self._record)
-            report = gather(self._out_dir, facts, self._shelf, reached=self._reached)
+            try:
+                report = gather(self._out_dir, facts, self._shelf, reached=self._reached)
+            except DamagedRunError as error:
+                self._warn(f"warning: {REPORT} is left as it is: {error}")
+                return
             write_whole(self._out_dir / REPORT, page(report))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,13 @@ class TensorBoard:
     stream are touched; the noise comes from a stream apart that `seed` decides.
     """
 
-    def __init__(self, worker: Worker, start: int) -> None:
+    def __init__(self, worker: Worker, start: int, warn: Callable[[str], None]) -> None:
         """Begins an event file; see `EventFile`.
 
         Args:
           worker: trains the run; its settings have `tensorboard`.
           start: the iteration that comes next.
+          warn: called with one line for each older event file that is damaged, and so renamed.
 
         Raises:
           OutputError: it could not be written.
@@ -57,7 +59,7 @@ class TensorBoard:
         z_dim = config.resolved_int("z_dim")
         Z = SYSTEMS[config.system].sample_Z(apart, len(rows), z_dim)
         self._Z = Z.astype(np.float32)
-        self._events = EventFile(self._out_dir / TENSORBOARD, start, model.session.graph)
+        self._events = EventFile(self._out_dir / TENSORBOARD, start, model.session.graph, warn)
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Adds the picture of iteration `it` and the histograms."""

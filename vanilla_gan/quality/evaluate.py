@@ -24,9 +24,9 @@ from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.checkpoint import FOLDER
 from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
+from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.settings import RunConfig, default_data_dir
-from vanilla_gan.storage.files import write_whole
 
 FORMAT = 1
 SHOWN = 16
@@ -52,6 +52,13 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
 
     Side effects: writes files; see also `open_classifier`.
     """
+    places = {
+        name: Place(pathlib.Path(path), config.overwrite, name=name)
+        for name, path in (("out", config.out), ("neighbours", config.neighbours))
+        if path is not None
+    }
+    for place in places.values():
+        place.check()
     with Generator.load(config.source, inform=inform) as generator:
         origin = generator.origin
         data_dir = config.data_dir or _data_dir(origin.config)
@@ -86,12 +93,13 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         "shown": _shown_as_json(memorised, classes, train.labels),
         "test_image_distance": {"1%": memorised.limit, "50%": memorised.typical},
     }
-    if config.out is not None:
-        write_whole(config.out, as_text(found).encode())
-        inform(f"wrote {config.out}")
-    if config.neighbours is not None:
-        _draw_neighbours(config.neighbours, shown, train.images[memorised.row], train.shape)
-        inform(f"wrote {config.neighbours}")
+    for name, place in places.items():
+        with place.whole() as path:
+            if name == "out":
+                path.write_bytes(as_text(found).encode())
+            else:
+                _draw_neighbours(path, shown, train.images[memorised.row], train.shape)
+        inform(f"wrote {place.path}")
     figures = quality.figures._asdict()
     _add_to_run(pathlib.Path(config.source), Evaluation(origin.iteration, n, figures), inform)
     return found
@@ -161,7 +169,7 @@ def _shown_as_json(
 
 
 def _draw_neighbours(
-    path: str,
+    path: pathlib.Path,
     shown: npt.NDArray[np.float32],
     nearest: npt.NDArray[np.uint8],
     shape: ImageShape,

@@ -27,3 +27,4 @@ class EvaluateConfig(Settings):
     neighbours: str | None = setting(
         None, "PNG to draw: 16 samples beside their nearest training images", PATH
     )
+    overwrite: bool = setting(False, "replace what stands at --out and --neighbours")

@@ -37,6 +37,7 @@ class RunFacts(NamedTuple):
       started: UTC time of the first start, ISO 8601.
       rewinds: how often it went back after a loss that was not finite.
       command: the line that trains it again, from the first word to the last.
+      parent: where it was forked from, in words; empty where it was not.
     """
 
     system: str
@@ -55,6 +56,7 @@ class RunFacts(NamedTuple):
     started: str
     rewinds: int
     command: str
+    parent: str = ""
 
 
 class Report(NamedTuple):

@@ -17,7 +17,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from vanilla_gan.agreement.published import PublishedRuns
 from vanilla_gan.report.losses import Curve, Curves, curves
 from vanilla_gan.runfolder.losses_csv import LossRows
-from vanilla_gan.storage.files import write_whole
+from vanilla_gan.storage.whole import write_whole
 
 _SIZE_IN = (8.0, 6.0)
 _DPI = 100

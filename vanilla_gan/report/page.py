@@ -12,6 +12,8 @@ import hashlib
 import html
 import io
 import json
+import os
+import pathlib
 import string
 from importlib import resources
 from typing import Any
@@ -24,8 +26,12 @@ from vanilla_gan import __version__
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.data import page_data
 from vanilla_gan.report.text import page_text
+from vanilla_gan.storage.own import open_own
 
 _SCRIPTS = ("uPlot.iife.min.js", "player.js", "charts.js")
+# What every report has said above its title, and how far that is from the beginning at most.
+_SIGN = b'<p class="overline">Training report</p>'
+_HEAD_BYTES = 1 << 16
 _STYLES = ("uPlot.min.css", "report.css")
 
 
@@ -47,6 +53,17 @@ def page(report: Report) -> bytes:
         version=__version__,
     )
     return text.encode()
+
+
+def is_page(path: pathlib.Path) -> bool:
+    """Returns whether a file is a page of this program, by any version of it."""
+    try:
+        with open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream:
+            found = stream.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    head = _asset("report.html").partition("$policy")[0].encode()
+    return found.startswith(head) and _SIGN in found
 
 
 def _policy(scripts: list[str], style: str) -> str:

@@ -6,14 +6,13 @@ import pathlib
 from collections.abc import Callable
 
 from vanilla_gan.agreement.published_gif import read_published_gif
-from vanilla_gan.errors import UsageError
 from vanilla_gan.report.contents import gather
 from vanilla_gan.report.facts import facts_of
-from vanilla_gan.report.page import page
+from vanilla_gan.report.page import is_page, page
 from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.record import record_from
-from vanilla_gan.storage.files import write_whole
 
 
 def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib.Path:
@@ -25,14 +24,16 @@ def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib
     """
     out_dir = pathlib.Path(config.source)
     record = record_from(config.source)
+    is_given_up = config.overwrite or is_page(config.path)
+    place = Place(config.path, is_given_up, report=True)
+    place.check()
     frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
     facts = facts_of(record)
     report = gather(out_dir, facts, Shelf(*facts.rows_cols, facts.image_shape), frames=frames)
     for line in report.warnings:
         inform(f"warning: {line}")
-    if config.path.is_dir():
-        raise UsageError(f"--out={config.path}: it is a folder; expected the name of a file")
     content = page(report)
-    write_whole(config.path, content)
+    with place.whole() as path:
+        path.write_bytes(content)
     inform(f"{config.path}: {len(report.pictures)} pictures, {len(content) / 1e6:.1f} MB")
     return config.path

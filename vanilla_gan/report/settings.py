@@ -18,6 +18,7 @@ class ReportConfig(Settings):
     published_gif: str | None = setting(
         None, "the post's training.gif, a path or an address, to show beside", PATH
     )
+    overwrite: bool = setting(False, "replace what stands at --out also where it is no report")
 
     @property
     def path(self) -> pathlib.Path:

@@ -40,7 +40,7 @@ def page_text(report: Report) -> dict[str, str]:
                 ("SHA-256", facts.checksum),
             )
         ),
-        "times": _facts(_times(report)),
+        "times": _facts((*_forked(report), *_times(report))),
         "versions": _facts((*facts.versions.items(), ("device", facts.device))),
         "settings": _facts(
             ((name, str(value)) for name, value in facts.settings.items()), "facts settings"
@@ -192,6 +192,10 @@ def _repeat_note(report: Report) -> str:
             "checkpoints that stood by the clock; a repeated run may go another way from there."
         )
     return " ".join(parts)
+
+
+def _forked(report: Report) -> list[tuple[str, str]]:
+    return [("Forked from", report.facts.parent)] if report.facts.parent else []
 
 
 def _times(report: Report) -> list[tuple[str, str]]:

@@ -34,17 +34,12 @@ import numpy.typing as npt
 
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.runfolder.losses_csv import Mark
-from vanilla_gan.storage.files import (
-    file_entry,
-    remove,
-    remove_leftovers,
-    sync_folder,
-    temporary_path,
-    unwritable,
-)
+from vanilla_gan.runfolder.names import CHECKPOINTS
+from vanilla_gan.storage.files import file_entry, unwritable
 from vanilla_gan.storage.sealed_json import read_sealed, seal
+from vanilla_gan.storage.whole import remove_leftovers, remove_whole, whole_path
 
-FOLDER = "checkpoints"
+FOLDER = CHECKPOINTS
 FORMAT = 1
 PREFIX = "model.ckpt"
 STATE = "state.npz"
@@ -95,32 +90,24 @@ class Checkpoints:
           OutputError: it could not be written; the earlier checkpoints are untouched.
         """
         final = self._folder / _name(iteration)
-        temporary = temporary_path(final)
         try:
             self._folder.mkdir(exist_ok=True)
-            temporary.mkdir()
-            save_variables(str(temporary / PREFIX))
-            with open(temporary / STATE, "wb") as stream:
-                np.savez(stream, allow_pickle=False, **state)
-            names = sorted(path.name for path in temporary.iterdir())
-            manifest = {
-                "format": FORMAT,
-                "run_id": self._run_id,
-                "iteration": iteration,
-                "files": {name: file_entry(temporary / name) for name in names},
-            }
-            (temporary / MANIFEST).write_bytes(seal(manifest))
-            for name in (*names, MANIFEST):
-                _sync(temporary / name)
-            sync_folder(temporary)
-            self._drop(final)
-            os.rename(temporary, final)
-            sync_folder(self._folder)
+            with whole_path(final) as folder:
+                folder.mkdir()
+                save_variables(str(folder / PREFIX))
+                with open(folder / STATE, "wb") as stream:
+                    np.savez(stream, allow_pickle=False, **state)
+                names = sorted(path.name for path in folder.iterdir())
+                manifest = {
+                    "format": FORMAT,
+                    "run_id": self._run_id,
+                    "iteration": iteration,
+                    "files": {name: file_entry(folder / name) for name in names},
+                }
+                (folder / MANIFEST).write_bytes(seal(manifest))
             self._drop_old()
         except OSError as error:
             raise unwritable(final, error) from error
-        finally:
-            remove(temporary)
 
     def newest(self) -> int | None:
         """Returns the iteration of the newest checkpoint, whole or not; None where there is none.
@@ -174,7 +161,7 @@ class Checkpoints:
             for folder in self._numbered():
                 if int(folder.name) > iteration:
                     aside = folder.with_name(f"{folder.name}.passed_over")
-                    self._drop(aside)
+                    remove_whole(aside)
                     os.rename(folder, aside)
             remove_leftovers(self._folder)
             self._drop_old()
@@ -201,14 +188,7 @@ class Checkpoints:
 
     def _drop_old(self) -> None:
         for old in self._numbered()[self._keep :]:
-            self._drop(old)
-
-    def _drop(self, folder: pathlib.Path) -> None:
-        # Renamed first: no moment in which a half-deleted folder bears a checkpoint's name.
-        if folder.exists():
-            doomed = temporary_path(folder)
-            os.rename(folder, doomed)
-            remove(doomed)
+            remove_whole(old)
 
 
 def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoint:
@@ -239,6 +219,31 @@ def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoi
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{STATE} cannot be read: {error}") from error
     return Checkpoint(manifest["iteration"], folder, state)
+
+
+def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) -> None:
+    """Writes a copy of a checkpoint that belongs to another run, in a folder without checkpoints.
+
+    Raises:
+      CheckpointError: a file of it is not what was written, or was dropped by now.
+      OSError: the copy could not be written.
+    """
+    manifest = _read_manifest(checkpoint.folder / MANIFEST)
+    folder = out_dir / FOLDER / _name(checkpoint.iteration)
+    folder.mkdir(parents=True)
+    for name, entry in manifest["files"].items():
+        try:
+            # A name with a folder in it would lead out of the copy.
+            if os.path.basename(name) != name or file_entry(checkpoint.folder / name) != entry:
+                raise CheckpointError(f"{checkpoint.folder / name} is not what was written")
+            content = (checkpoint.folder / name).read_bytes()
+        except OSError as error:
+            raise CheckpointError(
+                f"{checkpoint.folder / name}: {error.strerror or error}; name a checkpoint that is "
+                "there"
+            ) from error
+        (folder / name).write_bytes(content)
+    (folder / MANIFEST).write_bytes(seal({**manifest, "run_id": run_id}))
 
 
 def run_state(stream: Mapping[str, Any], losses: Mark, rewinds: int) -> State:
@@ -288,11 +293,3 @@ def _name(iteration: int) -> str:
 
 def _none_of(count: int) -> str:
     return f"none of its {count} checkpoints" if count else "there is no checkpoint that"
-
-
-def _sync(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

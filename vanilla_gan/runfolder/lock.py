@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.runfolder.names import LOCK
-from vanilla_gan.storage.files import open_own, unwritable
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_own
 
 # What file systems say that have none: Lustre, FUSE, NFS without its lock service, and others.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL}

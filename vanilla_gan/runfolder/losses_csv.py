@@ -7,13 +7,16 @@ import io
 import os
 import pathlib
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.errors import CheckpointError, DamagedRunError
-from vanilla_gan.storage.files import unwritable, write_whole
+from vanilla_gan.errors import DamagedRunError
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_cut, open_own, set_aside
+from vanilla_gan.storage.whole import write_whole
 
 HEADER = b"iteration,d_loss,g_loss\n"
 
@@ -28,21 +31,39 @@ class Mark(NamedTuple):
 class LossesCsv:
     """Appends rows `iteration,d_loss,g_loss`, losses as `%.9g`: enough digits for any float32."""
 
-    def __init__(self, path: str | os.PathLike[str], log_every: int, mark: Mark) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        log_every: int,
+        mark: Mark,
+        warn: Callable[[str], None],
+    ) -> None:
         """Opens the file behind `mark`, cutting off what follows.
 
+        It is a result, which no iteration depends on: a file that is not the one that was written
+        is renamed, and another one is begun.
+
+        Args:
+          path: the file.
+          log_every: the iterations that are multiples of it have a row.
+          mark: where the file ended when the checkpoint was saved that the run goes on from.
+          warn: called with one line where another file is begun.
+
         Raises:
-          CheckpointError: what the file holds before `mark` is not what was written there.
-          OutputError: the file cannot be opened or cut.
+          OutputError: the file cannot be opened, cut or renamed.
         """
         self._path = pathlib.Path(path)
         self._log_every = log_every
+        flaw = _flaw(self._path, mark)
+        if flaw is not None:
+            kept = ""
+            if os.path.lexists(self._path):
+                kept = f"; what stood there is {set_aside(self._path)} now"
+            warn(f"warning: {self._path} {flaw}{kept}; the rows from here on go into a new one")
+            mark = begin_losses(self._path)
         self._size, self._crc32 = mark
-        check_mark(self._path, mark)
         try:
-            self._file: BinaryIO = open(self._path, "r+b")  # noqa: SIM115 - closed by close()
-            self._file.truncate(mark.size)
-            self._file.seek(mark.size)
+            self._file: BinaryIO = open_cut(self._path, mark.size)
         except OSError as error:
             raise unwritable(self._path, error) from error
 
@@ -159,21 +180,18 @@ def begin_losses(path: pathlib.Path) -> Mark:
     return Mark(len(HEADER), zlib.crc32(HEADER))
 
 
-def check_mark(path: pathlib.Path, mark: Mark) -> None:
-    """Checks that a file begins with the bytes that stood before `mark`.
-
-    Raises:
-      CheckpointError: it is missing, shorter, or different.
-    """
+def _flaw(path: pathlib.Path, mark: Mark) -> str | None:
+    """Returns what is wrong with a file that should begin with the bytes before `mark`, or None."""
     size, crc32 = 0, 0
     try:
-        with open(path, "rb") as stream:
+        with open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream:
             while size < mark.size and (block := stream.read(min(1 << 20, mark.size - size))):
                 size += len(block)
                 crc32 = zlib.crc32(block, crc32)
+    except FileNotFoundError:
+        return "is missing"
     except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}") from error
+        return f"cannot be used: {error.strerror or error}"
     if size < mark.size:
-        raise CheckpointError(f"{path} holds {size} bytes, expected at least {mark.size}")
-    if crc32 != mark.crc32:
-        raise CheckpointError(f"{path} was changed since it was written")
+        return f"holds {size} bytes, expected at least {mark.size}"
+    return None if crc32 == mark.crc32 else "was changed since it was written"

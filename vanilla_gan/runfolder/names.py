@@ -2,6 +2,7 @@
 
 RUN_JSON = "run.json"
 LOCK = "run.lock"
+CHECKPOINTS = "checkpoints"
 LOSSES = "losses.csv"
 QUALITY = "quality.json"
 LATEST = "latest.png"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
+import shutil
 
 from vanilla_gan.runfolder.names import LATEST
-from vanilla_gan.storage.files import temporary_path, unwritable, write_whole
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.whole import whole_path
 
 
 def picture_path(out_dir: pathlib.Path, number: int) -> pathlib.Path:
@@ -48,19 +49,8 @@ def set_latest(out_dir: pathlib.Path, picture: pathlib.Path) -> None:
     Raises:
       OutputError: the picture cannot be read, or the file could not be written.
     """
-    latest = out_dir / LATEST
-    temporary = temporary_path(latest)
-    try:
+    with whole_path(out_dir / LATEST) as latest:
         try:
-            os.link(picture, temporary)
-            os.replace(temporary, latest)
-        finally:
-            # Where both are one file already, the rename leaves them as they are.
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-    except OSError:
-        try:
-            content = picture.read_bytes()
-        except OSError as error:
-            raise unwritable(latest, error) from error
-        write_whole(latest, content)
+            os.link(picture, latest)
+        except OSError:
+            shutil.copyfile(picture, latest)

@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import QUALITY
-from vanilla_gan.storage.files import unwritable, write_whole
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import set_aside
+from vanilla_gan.storage.whole import write_whole
 
 FORMAT = 1
 
@@ -76,15 +78,24 @@ def add_evaluation(out_dir: pathlib.Path, evaluation: Evaluation) -> None:
     _change(out_dir, changed)
 
 
-def go_back_to(out_dir: pathlib.Path, iteration: int) -> None:
+def go_back_to(out_dir: pathlib.Path, iteration: int, warn: Callable[[str], None]) -> None:
     """Drops what a run that is continued at an iteration will find again: all later evaluations.
 
-    A run that begins has none.
+    A run that begins has none. A file that cannot be read is renamed: training needs none of it.
+
+    Args:
+      out_dir: the run's folder.
+      iteration: the one that comes next.
+      warn: called with one line where the file is renamed.
 
     Raises:
-      DamagedRunError: see `read_evaluations`.
-      OutputError: the file could not be written.
+      OutputError: the file could not be written or renamed.
     """
+    try:
+        read_evaluations(out_dir)
+    except DamagedRunError as error:
+        aside = set_aside(out_dir / QUALITY)
+        warn(f"warning: {error}; it is {aside} now, and the next evaluation begins a new one")
 
     def changed(found: list[Evaluation]) -> list[Evaluation]:
         return [each for each in found if iteration > 0 and each.iteration <= iteration]

@@ -1,23 +1,17 @@
-"""Files that land whole or not at all: temporary name, flush to disk, rename; and their sums."""
+"""Small things about files: their sums, their removal, and why one cannot be written."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import hashlib
-import itertools
 import os
 import pathlib
-import re
 import shutil
-import stat
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from vanilla_gan.errors import OutputError
 
-_TEMPORARY_SUFFIX = ".tmp"
-_TEMPORARY_NAME = re.compile(r"\..+\.\d+\.\d+\.tmp")
 _REMEDIES = {
     errno.EACCES: "make it writable",
     errno.EPERM: "make it writable",
@@ -28,72 +22,6 @@ _REMEDIES = {
     errno.EFBIG: "free some space",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
-_counter = itertools.count()
-
-
-@contextlib.contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Opens a temporary file that becomes `path` when the block ends without an error.
-
-    The temporary file stands in the folder of `path` (a rename does not cross file systems), as
-    `.NAME.PID.N.tmp`. It is flushed to the disk before the rename, and the folder after it, so that
-    not even a power failure leaves half a file under the final name. After an error it is removed
-    and `path` is what it was before.
-
-    Args:
-      path: where the file shall stand; its folder must exist.
-
-    Yields:
-      A binary file open for writing and reading.
-
-    Raises:
-      OutputError: the file could not be created, written, flushed or renamed.
-    """
-    final = pathlib.Path(path)
-    temporary = temporary_path(final)
-    try:
-        # O_EXCL: never write through somebody else's link; mode 0666: the user's umask decides.
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        with open(os.open(temporary, flags, 0o666), "w+b") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, final)
-        sync_folder(final.parent)
-    except OSError as error:
-        raise unwritable(final, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes `content` to `path`, whole or not at all; see `whole_file`."""
-    with whole_file(path) as stream:
-        stream.write(content)
-
-
-def open_own(path: str | os.PathLike[str], flags: int) -> int:
-    """Opens a file of a run for writing in place, and returns its descriptor.
-
-    A run's folder may come from somebody else: a link there, or a second name of some file, would
-    lead the writing elsewhere.
-
-    Args:
-      path: the file.
-      flags: as of `os.open`; the new file of `O_CREAT` gets the user's mode.
-
-    Raises:
-      OSError: it is a link, no regular file, or has other names; or it cannot be opened.
-    """
-    # Without waiting: opening a pipe in its place would.
-    extra = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags | extra, 0o666)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-        os.close(descriptor)
-        raise OSError(errno.EMLINK, "it is not a regular file of one name", os.fspath(path))
-    return descriptor
 
 
 def file_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -109,11 +37,6 @@ def file_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
         return {"bytes": stream.tell(), "sha256": digest.hexdigest()}
 
 
-def temporary_path(final: pathlib.Path) -> pathlib.Path:
-    """Returns a name beside `final` that no other process takes and `remove_leftovers` knows."""
-    return final.with_name(f".{final.name}.{os.getpid()}.{next(_counter)}{_TEMPORARY_SUFFIX}")
-
-
 def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Flushes a folder's entries to the disk, where the system can do that."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -123,17 +46,6 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def remove_leftovers(folder: str | os.PathLike[str]) -> None:
-    """Removes what killed processes left half-written or half-removed in `folder`, not below it.
-
-    What cannot be removed stays, without an error: it does no harm but take room.
-    """
-    with contextlib.suppress(OSError):
-        for leftover in pathlib.Path(folder).iterdir():
-            if _TEMPORARY_NAME.fullmatch(leftover.name):
-                remove(leftover)
 
 
 def remove(path: pathlib.Path) -> None:

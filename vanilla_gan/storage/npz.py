@@ -11,13 +11,13 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.storage.files import whole_file
+from vanilla_gan.storage.whole import whole_file
 
 # What zipfile, zlib and numpy raise for a file that is not what it claims to be.
 DAMAGE = (
@@ -37,7 +37,34 @@ DAMAGE = (
 )
 
 
-def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+class ArrayBlocks(NamedTuple):
+    """An array that is written as it is made.
+
+    Attributes:
+      shape: of the whole.
+      dtype: of all blocks.
+      blocks: of its rows, in their order.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    blocks: Iterable[npt.NDArray[Any]]
+
+    def write(self, stream: IO[bytes]) -> None:
+        """Writes the npy file that it is, block by block."""
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": self.shape,
+        }
+        np.lib.format.write_array_header_1_0(stream, header)
+        for block in self.blocks:
+            stream.write(np.ascontiguousarray(block, self.dtype).tobytes())
+
+
+def write_npz(
+    path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any] | ArrayBlocks]
+) -> None:
     """Writes arrays by name, whole or not at all; `numpy.load` reads them.
 
     Raises:
@@ -47,4 +74,7 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any
         for name, array in arrays.items():
             # A ZipInfo without a date has the first that zip files know, 1980.
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                if isinstance(array, ArrayBlocks):
+                    array.write(member)
+                else:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)

@@ -8,7 +8,7 @@ import os
 import pathlib
 from typing import Any
 
-from vanilla_gan.storage.files import write_whole
+from vanilla_gan.storage.whole import write_whole
 
 _SEAL = "sha256"
 

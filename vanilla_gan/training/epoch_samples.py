@@ -2,35 +2,64 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
-import zipfile
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.drawing.grid import save_grid
-from vanilla_gan.errors import CheckpointError
 from vanilla_gan.runfolder.names import FIRST_LAST, SAMPLES
-from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.npz import DAMAGE, write_npz
+from vanilla_gan.storage.own import open_own, set_aside
 
 
 class EpochSamples:
     """Keeps the samples of a run: `iterations`, int64 [n], and `samples`, float32 [n, X_dim]."""
 
-    def __init__(self, out_dir: pathlib.Path, start: int, every: int, shape: ImageShape) -> None:
-        """Reads back the samples that a run had at iteration `start`, one each `every` iterations.
+    def __init__(
+        self,
+        out_dir: pathlib.Path,
+        start: int,
+        every: int,
+        shape: ImageShape,
+        warn: Callable[[str], None],
+    ) -> None:
+        """Reads back the samples that a run had at iteration `start`.
 
-        The one that is due at `start` itself is drawn again, with the same numbers.
+        The one that is due at `start` itself is drawn again, with the same numbers. A file that is
+        damaged is renamed: no iteration depends on it.
+
+        Args:
+          out_dir: the run's folder.
+          start: the iteration that comes next.
+          every: so many iterations are an epoch.
+          shape: of a sample.
+          warn: called with one line where the file is missing or renamed.
 
         Raises:
-          CheckpointError: a sample that must be there is not.
+          OutputError: it could not be renamed.
         """
         self._out_dir = out_dir
         self._shape = shape
-        due = np.arange(every, start, every)
-        self._iterations: list[int] = due.tolist()
-        self._samples = list(_read(out_dir / SAMPLES, due, shape.size)) if len(due) else []
+        self._iterations: list[int] = []
+        self._samples: list[npt.NDArray[np.float32]] = []
+        path = out_dir / SAMPLES
+        try:
+            iterations, samples = _read(path, shape.size)
+        except FileNotFoundError:
+            if start > every:
+                warn(f"warning: {path} is missing; a new one is begun")
+            return
+        except DAMAGE as error:
+            aside = set_aside(path)
+            warn(f"warning: {path} is damaged: {error}; it is {aside} now; a new one is begun")
+            return
+        before = iterations < start
+        self._iterations, self._samples = iterations[before].tolist(), list(samples[before])
 
     def add(self, it: int, sample: npt.NDArray[np.float32]) -> None:
         """Keeps the sample drawn behind `it` iterations, float32 [1, X_dim], on the disk too.
@@ -40,7 +69,7 @@ class EpochSamples:
         """
         self._iterations.append(it)
         self._samples.append(sample[0])
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "iterations": np.array(self._iterations, np.int64),
             "samples": np.stack(self._samples),
         }
@@ -49,13 +78,22 @@ class EpochSamples:
         save_grid(self._out_dir / FIRST_LAST, first_last, 1, 2, self._shape)
 
 
-def _read(path: pathlib.Path, due: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float32]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            iterations, samples = archive["iterations"], archive["samples"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if not np.array_equal(iterations[: len(due)], due) or samples.shape[1:] != (size,):
-        raise CheckpointError(f"{path} does not hold a sample for each epoch up to {due[-1]}")
-    kept: npt.NDArray[np.float32] = samples[: len(due)]
-    return kept
+def _read(path: pathlib.Path, size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Returns the iterations, ascending, and the sample of each.
+
+    Raises:
+      FileNotFoundError: there is no file.
+      One of `DAMAGE`: it is not one of samples.
+    """
+    with (
+        open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream,
+        np.load(stream, allow_pickle=False) as archive,
+    ):
+        iterations, samples = archive["iterations"], archive["samples"]
+    if (iterations.dtype, samples.dtype, samples.shape) != (
+        np.int64,
+        np.float32,
+        (*iterations.shape, size),
+    ) or (np.diff(iterations) <= 0).any():
+        raise ValueError("it does not hold a sample for each of its iterations")
+    return iterations, samples

@@ -40,7 +40,7 @@ class Recorder:
           mark: where `losses.csv` ended at that point.
 
         Raises:
-          OutputError, CheckpointError: see `LossesCsv`.
+          OutputError: see `LossesCsv`.
           VanillaGanError: whatever an observer raises that cannot begin.
         """
         config = chief.config
@@ -48,14 +48,14 @@ class Recorder:
         self._sample_every = config.resolved_int("sample_every")
         self._stdout = chief.stdout
         self._stop = chief.stop
-        self._observers = observers_of(chief.record, chief.worker, start)
+        self._observers = observers_of(chief.record, chief.worker, start, chief.inform)
         self._grid = GridRenderer(*config.picture_tiles, config.image_shape)
-        self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark)
+        self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark, chief.inform)
         remove_pictures_from(self._out_dir, -(-start // self._sample_every))
         self._epoch_samples = None
         if SYSTEMS[config.system].draws.epoch_samples:
             self._epoch_samples = EpochSamples(
-                self._out_dir, start, self._sample_every, config.image_shape
+                self._out_dir, start, self._sample_every, config.image_shape, chief.inform
             )
         self._progress = Progress(start, config.resolved_int("iters"), chief.inform)
 

@@ -17,7 +17,8 @@ from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.data.streams import DIGITS, seeded
-from vanilla_gan.storage.files import file_entry, unwritable, write_whole
+from vanilla_gan.storage.files import file_entry, unwritable
+from vanilla_gan.storage.whole import write_whole
 
 GENERATOR_VERSION = 1
 """Raise it with every change that gives other images: caches of an older one are drawn again."""

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from vanilla_gan.data.download.transfer import Progress, TransferError, receive
 from vanilla_gan.errors import DownloadError, OutputError
-from vanilla_gan.storage.files import whole_file
+from vanilla_gan.storage.whole import whole_file
 
 _CHUNK_SIZE = 1 << 16
 _FIRST_PAUSE_S = 1.0

@@ -10,13 +10,12 @@ On the disk, all of it or nothing:
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import json
 import os
 import pathlib
 import shlex
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +29,8 @@ from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pi
 from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.data.streams import seeded
 from vanilla_gan.errors import DataError, UsageError
-from vanilla_gan.storage.files import remove, sync_folder, temporary_path, unwritable, write_whole
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.whole import whole_path, write_whole
 
 CLASSES_JSON = "classes.json"
 # The largest batch that a system brings; a batch must not be larger than what it is taken from.
@@ -82,7 +82,9 @@ def import_images(
     _check_free(config)
     _check_enough(config, len(found.paths))
     # Made before the work begins: a place that cannot be written to is known at once.
-    with _whole_folder(config.out_dir) as folder:
+    _make_parents(config.out_dir)
+    with whole_path(config.out_dir, lambda: _check_free(config)) as folder:
+        folder.mkdir()
         images, is_good, unreadable = _read_all(config, found, progress)
         bad = found.bad + unreadable
         for line in bad:
@@ -224,18 +226,8 @@ def _write_classes(
     write_whole(folder / CLASSES_JSON, (json.dumps(content, indent=2) + "\n").encode())
 
 
-@contextlib.contextmanager
-def _whole_folder(final: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Makes a temporary folder that becomes `final` when the block ends without an error."""
-    temporary = temporary_path(final)
+def _make_parents(out: pathlib.Path) -> None:
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        yield temporary
-        sync_folder(temporary)
-        os.rename(temporary, final)
-        sync_folder(final.parent)
+        out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise unwritable(final, error) from error
-    finally:
-        remove(temporary)
+        raise unwritable(out, error) from error

@@ -1,0 +1,50 @@
+"""The optimizers of the two solvers: the published Adam, and others that cures ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vanilla_gan.graph.tf1 import tf
+
+
+def adam(rate: float, beta1: float | None, beta2: float | None, epsilon: float, name: str) -> Any:
+    """Returns an Adam, by default with the listings' other constants.
+
+    `alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t)`, `theta -= alpha * m / (sqrt(v) + epsilon)`:
+    epsilon stands where Keras has it too, who takes 1e-7 where TensorFlow takes 1e-8.
+    """
+    beta1 = 0.9 if beta1 is None else beta1
+    beta2 = 0.999 if beta2 is None else beta2
+    return tf.train.AdamOptimizer(rate, beta1, beta2, epsilon, name=name)
+
+
+def rmsprop(
+    rate: float, beta1: float | None, beta2: float | None, epsilon: float, name: str
+) -> Any:
+    """Returns an RMSProp: `beta2` is the decay of its mean square, 0.9 by default.
+
+    `beta1` is its momentum, none by default, as in Wasserstein GANs
+    (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875).
+    """
+    decay = 0.9 if beta2 is None else beta2
+    return tf.train.RMSPropOptimizer(rate, decay, beta1 or 0.0, epsilon, name=name)
+
+
+def sgd(rate: float, beta1: float | None, beta2: float | None, epsilon: float, name: str) -> Any:
+    """Returns gradient descent with the momentum `beta1`, none by default."""
+    return tf.train.MomentumOptimizer(rate, beta1 or 0.0, name=name)
+
+
+OPTIMIZERS = {"adam": adam, "rmsprop": rmsprop, "sgd": sgd}
+
+
+def optimizer(config: Any, player: str) -> Any:
+    """Returns the optimizer of the settings for a player, "D" or "G"; its slots bear its name."""
+    rate = getattr(config, f"{player}_learning_rate")
+    return OPTIMIZERS[config.optimizer](
+        config.learning_rate if rate is None else rate,
+        config.beta1,
+        config.beta2,
+        config.adam_epsilon,
+        f"{player}_solver",
+    )

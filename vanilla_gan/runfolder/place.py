@@ -1,0 +1,103 @@
+"""Where a command puts a result: a free name, or that of a thing which was given up for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import stat
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from vanilla_gan.errors import UsageError
+from vanilla_gan.runfolder import names
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.whole import whole_path
+
+# What a run has, or may have once it goes on; a numbered picture is one of them, too.
+_OF_A_RUN = {
+    *(names.RUN_JSON, names.LOCK, names.LOSSES, names.QUALITY, names.LATEST, names.TRAINING_GIF),
+    *(names.LOSSES_PNG, names.REPORT, names.TENSORBOARD, names.SAMPLES, names.FIRST_LAST),
+    names.CHECKPOINTS,
+}
+
+
+class Place(NamedTuple):
+    """The place of one result; every command puts its results through this.
+
+    Attributes:
+      path: where the result shall stand; its folder must exist.
+      overwrite: whether a file that stands there may be replaced, or a folder that is ours.
+      is_ours: whether a folder that stands there is a result of the same kind, with nothing of
+        anybody else's in it.
+      name: of the setting that says the path.
+      report: whether it may be the report in a run's folder, which is that of the run.
+    """
+
+    path: pathlib.Path
+    overwrite: bool
+    is_ours: Callable[[pathlib.Path], bool] = lambda folder: False
+    name: str = "out"
+    report: bool = False
+
+    def check(self) -> None:
+        """Checks that the result may be put there; asked before the work, and again after it.
+
+        Raises:
+          UsageError: the path has no name, is one of a run's files, or something stands there that
+            may not be replaced.
+          OutputError: its folder does not exist or cannot be read.
+        """
+        path, shown = self.path, f"--{self.name}={self.path}"
+        if path.name in ("", ".."):
+            raise UsageError(f"{shown}: it is a folder; expected a name in one")
+        try:
+            os.stat(path.parent)
+            kind = os.lstat(path).st_mode
+        except FileNotFoundError as error:
+            if not os.path.isdir(path.parent):
+                raise unwritable(path, error) from error
+            kind = 0
+        except OSError as error:
+            raise unwritable(path, error) from error
+        run = _run_of(path)
+        if run is not None and not (self.report and path.name == names.REPORT):
+            raise UsageError(
+                f"{shown}: in {run}, a name of that run's own files; choose another name"
+            )
+        if not kind:
+            return
+        if os.path.isdir(path) and (stat.S_ISLNK(kind) or not self.is_ours(path)):
+            raise UsageError(
+                f"{shown}: it is a folder that holds other things than a result of this command; "
+                "it is not replaced: choose another name, or move it away"
+            )
+        if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind) or stat.S_ISDIR(kind)):
+            raise UsageError(f"{shown}: it is no regular file; choose another name")
+        if not self.overwrite:
+            raise UsageError(
+                f"{shown}: it exists already; choose another name, or give --overwrite"
+            )
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[pathlib.Path]:
+        """Gives a temporary path of what becomes the result behind the block; see `whole_path`.
+
+        Raises:
+          UsageError: see `check`.
+          OutputError: see `check`; or it could not be made.
+        """
+        self.check()
+        with whole_path(self.path, self.check) as new:
+            yield new
+
+
+def _run_of(path: pathlib.Path) -> pathlib.Path | None:
+    """Returns the folder of the run that a path is a file of, by its name alone; else None."""
+    real = pathlib.Path(os.path.realpath(path.parent), path.name)
+    for folder in real.parents:
+        name = real.relative_to(folder).parts[0]
+        is_picture = name.endswith(".png") and name[:-4].isdecimal()
+        if (name in _OF_A_RUN or is_picture) and os.path.lexists(folder / names.RUN_JSON):
+            return folder
+    return None

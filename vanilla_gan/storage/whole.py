@@ -1,0 +1,211 @@
+"""Files and folders that land whole or not at all, and what killed processes left of others.
+
+What is made stands in a hidden folder beside its place, `.vanilla_gan.PID.N.tmp`, under its own
+name, until it is whole, flushed and renamed. The folder is locked as long as its process lives. An
+older result that a rename cannot replace, a folder, waits there meanwhile as `old.NAME`: it goes
+back if the new one does not reach its place, also when the process was killed in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import itertools
+import os
+import pathlib
+import re
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from vanilla_gan.errors import OutputError, UsageError
+from vanilla_gan.storage.files import remove, sync_folder, unwritable
+
+_OURS = re.compile(r"\.vanilla_gan\.\d+\.\d+\.tmp")
+# So they were called before, in the folders of runs: `.NAME.PID.N.tmp`.
+_OURS_BEFORE = re.compile(r"\..+\.\d+\.\d+\.tmp")
+_OLD = "old."
+_counter = itertools.count()
+# Folders in which this process has looked for what others left.
+_tidied: set[str] = set()
+
+
+@contextlib.contextmanager
+def whole_path(
+    path: str | os.PathLike[str], check: Callable[[], object] | None = None
+) -> Iterator[pathlib.Path]:
+    """Gives a temporary path that becomes `path` when the block ends without an error.
+
+    What the block makes there may be a file or a folder. It is flushed to the disk before the
+    rename, and the folder after it, so that not even a power failure leaves half of it under the
+    final name. After an error it is removed, and `path` is what it was before.
+
+    Args:
+      path: where the result shall stand; its folder must exist. What stands there is replaced, but
+        for a folder by a file.
+      check: called before the rename instead; raises an error where what stands there must stay.
+
+    Yields:
+      The temporary path, in a folder beside the final one; nothing stands there yet.
+
+    Raises:
+      UsageError: the path has no name, as `.` and `/`.
+      OutputError: the result could not be made, flushed or renamed.
+    """
+    final = pathlib.Path(path)
+    if final.name in ("", ".."):
+        raise UsageError(f"{os.fspath(path)}: it is a folder; expected a name in one")
+    try:
+        with _workplace(final.parent) as place:
+            new = place / final.name
+            yield new
+            _sync_below(new)
+            if check is not None:
+                check()
+            elif _is_folder(final) and not _is_folder(new):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if os.path.lexists(final) and (_is_folder(new) or _is_folder(final)):
+                # `_settle` puts it back if the next line fails, or is never reached.
+                os.rename(final, place / f"{_OLD}{final.name}")
+            os.replace(new, final)
+            sync_folder(final.parent)
+    except OSError as error:
+        raise unwritable(final, error) from error
+    except OutputError as error:
+        # It names the temporary path, which is nobody's business.
+        if isinstance(error.__cause__, OSError):
+            raise unwritable(final, error.__cause__) from error
+        raise
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Opens a temporary file that becomes `path` when the block ends without an error.
+
+    See `whole_path`.
+
+    Yields:
+      A binary file open for writing and reading.
+    """
+    with whole_path(path) as new:
+        # O_EXCL: never write through somebody else's link; mode 0666: the user's umask decides.
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(os.open(new, flags, 0o666), "w+b") as stream:
+            yield stream
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes `content` to `path`, whole or not at all; see `whole_file`."""
+    with whole_file(path) as stream:
+        stream.write(content)
+
+
+def remove_whole(path: pathlib.Path) -> None:
+    """Removes a file or a folder, if it is there, so that no half of it bears its name.
+
+    Raises:
+      OSError: it could not be renamed.
+    """
+    if os.path.lexists(path):
+        with _workplace(path.parent) as place:
+            os.rename(path, place / "doomed")
+
+
+def check_writable(folder: pathlib.Path) -> None:
+    """Checks that files can be made in a folder.
+
+    Raises:
+      OSError: they cannot.
+    """
+    with _workplace(folder) as place:
+        (place / "writable").touch()
+
+
+def remove_leftovers(folder: str | os.PathLike[str], *, of_a_run: bool = True) -> None:
+    """Removes what killed processes left half-made in `folder`, not below it.
+
+    What they had moved out of the way goes back. What belongs to a process that lives stays, and,
+    without an error, what cannot be removed: it does no harm but take room.
+
+    Args:
+      folder: where to look.
+      of_a_run: the folder is one of a run: what earlier versions of the program left counts, too.
+    """
+    name = _OURS_BEFORE if of_a_run else _OURS
+    with contextlib.suppress(OSError):
+        for leftover in [entry for entry in os.scandir(folder) if name.fullmatch(entry.name)]:
+            if leftover.is_symlink():
+                os.unlink(leftover.path)
+                continue
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with contextlib.suppress(OSError), _closing(os.open(leftover.path, flags)) as lock:
+                # Where the file system has no locks, nobody can say whose it is.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _settle(pathlib.Path(leftover.path))
+
+
+@contextlib.contextmanager
+def _workplace(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Makes a hidden folder in `folder`, locked during the block, and removed behind it."""
+    resolved = os.path.realpath(folder)
+    if resolved not in _tidied:
+        _tidied.add(resolved)
+        remove_leftovers(folder, of_a_run=False)
+    place, lock = _locked_place(folder)
+    with _closing(lock):
+        try:
+            yield place
+        finally:
+            _settle(place)
+
+
+def _locked_place(folder: pathlib.Path) -> tuple[pathlib.Path, int]:
+    while True:
+        place = folder / f".vanilla_gan.{os.getpid()}.{next(_counter)}.tmp"
+        place.mkdir(0o700)
+        try:
+            lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # Taken for a leftover before it was locked; so below.
+        # A file system without locks: its leftovers stay.
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock).st_nlink and os.path.isdir(place):
+            return place, lock
+        os.close(lock)
+
+
+def _settle(place: pathlib.Path) -> None:
+    """Puts back what was moved out of the way for what did not come; then removes the rest."""
+    if place.is_dir():
+        for old in place.glob(f"{_OLD}*"):
+            name = old.name.removeprefix(_OLD)
+            final = place.with_name(name)
+            if not os.path.lexists(final):
+                os.rename(old, final)
+            elif os.path.lexists(place / name):
+                return  # Somebody else's stands there: neither of the two has a place.
+    remove(place)
+
+
+def _is_folder(path: pathlib.Path) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def _sync_below(path: pathlib.Path) -> None:
+    """Flushes a file, or a folder with all that is in it, to the disk."""
+    if not _is_folder(path):
+        with _closing(os.open(path, os.O_RDONLY)) as descriptor:
+            os.fsync(descriptor)
+        return
+    for child in path.iterdir():
+        _sync_below(child)
+    sync_folder(path)
+
+
+@contextlib.contextmanager
+def _closing(descriptor: int) -> Iterator[int]:
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
