@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.engines.threads import threads_within_operation, usable_cores
@@ -75,15 +74,17 @@ class Model:
     def sample(
         self, Z: npt.NDArray[np.float32], classes: npt.NDArray[np.intp] | None = None
     ) -> npt.NDArray[np.float32]:
-        """Returns the generator's images, float32 [B, 784].
+        """Returns the generator's images, float32 [B, X_dim].
 
         Args:
           Z: noise, float32 [B, Z_dim].
-          classes: what the images shall show, ints [B] in 0..9; for conditional systems only.
+          classes: what the images shall show, ints [B] in 0..num_classes-1; for conditional
+            systems only.
         """
         feeds = {self.gan.Z: Z}
         if classes is not None:
-            feeds[self.gan.y] = np.eye(NUM_CLASSES, dtype=np.float32)[classes]
+            num_classes = self.gan.y.shape.as_list()[1]
+            feeds[self.gan.y] = np.eye(num_classes, dtype=np.float32)[classes]
         images: npt.NDArray[np.float32] = self.session.run(self.gan.G_sample, feed_dict=feeds)
         return images
 
@@ -133,7 +134,7 @@ def open_model(
     Args:
       config: the resolved settings.
       device: from `choose_device`.
-      images_shape: (N, 784) of the images that the in-graph loop shall train on; None to build no
+      images_shape: (N, X_dim) of the images that the in-graph loop shall train on; None to build no
         such loop.
 
     Yields:

@@ -53,8 +53,8 @@ class Trained:
     def run(self, signature: str, **inputs: Array) -> dict[str, Array]:
         """Returns the outputs of one of `SIGNATURES` for inputs by name, both as exports name them.
 
-        `generate`: z [B, Z_dim], and y, one-hot [B, 10], in a conditional system, to images
-        [B, 784]; `discriminate`: x [B, 784], and y, to probability and logit, [B, 1].
+        `generate`: z [B, Z_dim], and y, one-hot [B, num_classes], in a conditional system, to
+        images [B, size]; `discriminate`: x [B, size], and y, to probability and logit, [B, 1].
         """
         placeholders = self.tensors.inputs(signature)
         feeds = {placeholders[name]: array for name, array in inputs.items()}
