@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from vanilla_gan.say import printable
+
 _STDERR = 2
 # TensorFlow writes these before any of its log levels applies: that it uses oneDNN, that there are
 # no CUDA libraries, which instructions the processor has.
@@ -52,5 +54,7 @@ def without_chatter() -> Iterator[None]:
         held.seek(0)
         lines = [line for line in held if not _CHATTER.match(line)]
         held.close()
+        # TensorFlow may quote the names in somebody else's file.
+        shown = [printable(line.decode(errors="replace").rstrip("\n")) + "\n" for line in lines]
         with contextlib.suppress(OSError):
-            os.write(_STDERR, b"".join(lines))
+            os.write(_STDERR, "".join(shown).encode(errors="backslashreplace"))

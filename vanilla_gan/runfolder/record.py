@@ -9,30 +9,79 @@ import os
 import pathlib
 import platform
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan import __version__
+from vanilla_gan.data.read import DataSource
+from vanilla_gan.data.shape import (
+    MAX_CLASSES,
+    MAX_SIDE,
+    PUBLISHED_CLASSES,
+    PUBLISHED_SHAPE,
+    ImageShape,
+)
 from vanilla_gan.declare import table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.settings import RunConfig, default_data_dir
+from vanilla_gan.settings import DATASETS, RunConfig, default_data_dir
+from vanilla_gan.storage.fields import (
+    COUNT,
+    MOMENT,
+    PATH,
+    SETTING,
+    SHA256,
+    TEXT,
+    Kind,
+    check_fields,
+    each,
+    fields,
+    kind,
+    list_of,
+    whole,
+)
+from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
 
-# The types of the entries, as JSON has them.
-_KINDS = {
-    "run_id": str,
-    "config": dict,
-    "dataset": dict,
-    "device": str,
-    "versions": dict,
-    "started": str,
-    "trained": int,
-    "rewinds": list,
+DATASET = fields(
+    {
+        "name": kind(f"one of {', '.join(DATASETS[1:])}", lambda name: name in DATASETS[1:]),
+        "checksum": SHA256,
+        "train_examples": whole(1),
+    },
+    # Earlier versions had data of the published shape and classes alone, and did not record them.
+    {"image_shape": list_of(whole(1, MAX_SIDE)), "num_classes": whole(1, MAX_CLASSES)},
+)
+# Of the settings `RunConfig` says what they must be.
+_FIELDS: Mapping[str, Kind] = {
+    "format": whole(FORMAT, FORMAT),
+    "run_id": TEXT,
+    "config": each(TEXT, lambda value, name: None),
+    "dataset": DATASET,
+    "device": TEXT,
+    "versions": each(TEXT, TEXT),
+    "started": MOMENT,
+    "trained": COUNT,
+    "rewinds": list_of(fields({"iteration": COUNT, "to": COUNT})),
 }
+_CHANGE = {"setting": TEXT, "was": SETTING, "is": SETTING}
+_PARENT = fields(
+    {
+        "path": PATH,
+        "run_id": TEXT,
+        "iteration": COUNT,
+        "checkpoint": SHA256,
+        "changes": list_of(fields(_CHANGE)),
+    }
+)
 # Those that came later; runs that were begun before have none.
-_LATER_KINDS = {"data_at": str, "changes": list, "parent": dict}
+_LATER: Mapping[str, Kind] = {
+    "data_at": PATH,
+    "changes": list_of(fields({"iteration": COUNT, **_CHANGE})),
+    "parent": lambda value, name: None if value == {} else _PARENT(value, name),
+}
 # Of one start alone, or told in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
 
@@ -44,7 +93,8 @@ class RunRecord:
     Attributes:
       run_id: ties the run's checkpoints to it.
       config: every setting, the system's own and the seed filled in.
-      dataset: of the data that it is trained on, `name`, `checksum` and `train_examples`.
+      dataset: of the data that it is trained on, `name`, `checksum`, `train_examples`,
+        `image_shape` and `num_classes`; the last two are missing in records of earlier versions.
       device: where the graph was placed.
       versions: of what the numbers may depend on.
       started: UTC time of the first start.
@@ -113,20 +163,50 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
     path = out_dir / RUN_JSON
     try:
         content = read_sealed(path)
-        if content.pop("format", None) != FORMAT:
-            raise ValueError(f"it is not of format {FORMAT}")
-        kinds = {name: type(value) for name, value in content.items()}
-        if kinds.items() - _LATER_KINDS.items() != _KINDS.items():
-            raise ValueError("it does not hold the entries of a run")
-        content["config"] = RunConfig.from_json(content["config"])
+        check_fields(content, _FIELDS, _LATER)
+        del content["format"]
+        config = RunConfig.from_json(content["config"])
+        content["config"] = config_of_data(config, content["dataset"])
+        content["config"].check_complete(content["dataset"]["train_examples"])
         return RunRecord(**content)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DamagedRunError(
-            f"{path} cannot be used: {error}; put the original back, choose another --out, or "
-            "start anew with --overwrite, which keeps this folder aside"
+            f"{path} cannot be used: {reason_of(error)}; put the original back, choose another "
+            "--out, or start anew with --overwrite, which keeps this folder aside"
         ) from error
+
+
+def dataset_entry(source: DataSource) -> dict[str, Any]:
+    """Returns what a record says of the data of a run."""
+    train = source.splits.train
+    return {
+        "name": source.name,
+        "checksum": source.checksum,
+        "train_examples": train.num_examples,
+        "image_shape": list(train.shape),
+        "num_classes": train.num_classes,
+    }
+
+
+def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
+    """Returns the settings of a run with the shape and classes that it has recorded of its data.
+
+    Args:
+      config: the settings.
+      dataset: of the kind `DATASET`.
+
+    Raises:
+      ValueError: they are not what they can be.
+    """
+    shape = dataset.get("image_shape", PUBLISHED_SHAPE)
+    if len(shape) != 3:
+        raise ValueError(f"dataset.image_shape has {len(shape)} numbers, expected 3")
+    try:
+        return config.of_data(ImageShape(*shape), dataset.get("num_classes", PUBLISHED_CLASSES))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def record_from(source: str) -> RunRecord:
@@ -215,7 +295,7 @@ def given_settings(record: RunRecord, config: RunConfig) -> dict[str, Any]:
 
     Whatever `auto` was then, it is what it means for this run.
     """
-    now = {name: getattr(config, name) for name in config.given}
+    now = {name: getattr(config, name) for name in config.given if name in table_of(RunConfig)}
     if now.get("dataset") in ("auto", record.dataset["name"]):
         del now["dataset"]
     return now
@@ -225,7 +305,7 @@ def _with(record: RunRecord, now: dict[str, Any], out: str, folder: pathlib.Path
     """Returns the settings of a run in `folder` with others in their place, complete.
 
     Raises:
-      UsageError: `iters` and `epochs` are both among them.
+      UsageError: `iters` and `epochs` are both among them, or a class that the data lack.
     """
     if "iters" in now and "epochs" in now:
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
@@ -234,6 +314,7 @@ def _with(record: RunRecord, now: dict[str, Any], out: str, folder: pathlib.Path
     if "data_dir" not in now:
         now["data_dir"] = data_dir_of(record, folder)
     continued = dataclasses.replace(record.config, **{**now, "out": out})
+    continued = continued.of_data(continued.image_shape, continued.num_classes)
     return continued.counted(record.dataset["train_examples"])
 
 

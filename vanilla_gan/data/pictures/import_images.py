@@ -193,7 +193,7 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
             return error
 
     total = len(found.paths)
-    blocks = [np.empty((0, SIDE_PX, SIDE_PX), np.uint8)]
+    blocks: list[npt.NDArray[np.uint8]] = [np.empty((0, SIDE_PX, SIDE_PX), np.uint8)]
     frames = np.zeros(total, np.intp)
     unreadable: list[str] = []
     turned = 0

@@ -14,10 +14,12 @@ import PIL.Image
 import PIL.ImageOps
 import PIL.ImageSequence
 
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.errors import DataError
+from vanilla_gan.storage.reading import open_file
 
 FITS = ("contain", "cover", "stretch")
-SIDE_PX = 28
+SIDE_PX = PUBLISHED_SHAPE.height
 
 # A JPEG may be decoded smaller, by a whole factor, as long as both its sides keep this length: a
 # photograph of 12 megapixels takes half the time and 1/64 of the memory. The last step still
@@ -80,11 +82,8 @@ def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
     Raises:
       DataError: it cannot be read as a picture; the line begins with the path.
     """
-    if not os.path.isfile(path):
-        # Asked before opening, because opening a pipe waits for a writer.
-        raise DataError(f"{os.fspath(path)}: not a regular file")
     try:
-        with PIL.Image.open(path, formats=_formats()) as image:
+        with open_file(path) as stream, PIL.Image.open(stream, formats=_formats()) as image:
             image.draft("L", (_DRAFT_PX, _DRAFT_PX))
             images, turned = [], 0
             for frame in _frames(image, fitting.all_frames):
@@ -108,8 +107,8 @@ def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
 def fitted_values(values: npt.NDArray[np.uint8], fitting: Fitting) -> npt.NDArray[np.uint8]:
     """Returns grey values or colours, uint8 [H, W] or [H, W, 3], as uint8 [28, 28]."""
     grey = PIL.Image.fromarray(values).convert("L")
-    images = np.array(_fitted(grey, fitting.fit, fitting.background), np.uint8)
-    return 255 - images if fitting.invert else images
+    image = np.array(_fitted(grey, fitting.fit, fitting.background), np.uint8)
+    return np.subtract(255, image, dtype=np.uint8) if fitting.invert else image
 
 
 def narrowed(
@@ -136,7 +135,8 @@ def narrowed(
             f"its values reach from {least:g} to {largest:g}, expected 0 to {whites[-1]:g}; where "
             "none is negative, --white says which one is white"
         )
-    return np.rint(np.minimum(numbers / white, 1.0) * 255).astype(np.uint8)
+    grey: npt.NDArray[np.uint8] = np.rint(np.minimum(numbers / white, 1.0) * 255).astype(np.uint8)
+    return grey
 
 
 def _frames(image: PIL.Image.Image, every: bool) -> Iterator[PIL.Image.Image]:
@@ -147,7 +147,7 @@ def _frames(image: PIL.Image.Image, every: bool) -> Iterator[PIL.Image.Image]:
 
 
 def _is_heic(path: str | os.PathLike[str]) -> bool:
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         head = stream.read(12)
     return head[4:8] == b"ftyp" and head[8:12] in _HEIC_KINDS
 
@@ -175,7 +175,7 @@ def _grey(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, in
             return PIL.Image.composite(drawn, PIL.Image.new("L", image.size, grey), alpha)
 
         laid = laid_on(background)
-        if fitting.visible and alpha.getextrema()[0] < 255 and not _shows(laid):
+        if fitting.visible and np.asarray(alpha).min() < 255 and not _shows(laid):
             opposite = laid_on(255 - background)
             if _shows(opposite):
                 return opposite, 255 - background
@@ -184,8 +184,8 @@ def _grey(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, in
 
 
 def _shows(grey: PIL.Image.Image) -> bool:
-    darkest, lightest = grey.getextrema()
-    return bool(lightest - darkest >= _CONTRAST)
+    values = np.asarray(grey)
+    return bool(np.ptp(values) >= _CONTRAST)
 
 
 def _fitted(grey: PIL.Image.Image, fit: str, background: int) -> PIL.Image.Image:

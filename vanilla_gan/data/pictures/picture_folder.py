@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.errors import DataError, UsageError
 
 # What systems and file managers leave behind, in lower case; files and folders that begin with a
@@ -100,15 +100,15 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
             f"cannot read {error.filename or source}: {error.strerror or error}; mend that, or "
             "remove it from the pictures"
         ) from error
-    if len(of_classes) > NUM_CLASSES:
+    if len(of_classes) > PUBLISHED_CLASSES:
         raise UsageError(
             f"--from={os.fspath(source)}: it has {len(of_classes)} subfolders, each of them a "
-            f"class; expected at most {NUM_CLASSES}; join some of them"
+            f"class; expected at most {PUBLISHED_CLASSES}; join some of them"
         )
     if empty and not skip_empty:
         raise empty_class(source, empty[0])
     classes = dict(enumerate(of_classes))
-    if set(of_classes) <= {str(label) for label in range(NUM_CLASSES)}:
+    if set(of_classes) <= {str(label) for label in range(PUBLISHED_CLASSES)}:
         classes = {int(name): name for name in of_classes}
     paths = [path for of_class in of_classes.values() for path in of_class]
     labels = [label for label, name in classes.items() for _ in of_classes[name]]

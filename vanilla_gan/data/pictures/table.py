@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.data.pictures.picture import Fitting, fitted_values, narrowed
+from vanilla_gan.data.pictures.picture import SIDE_PX, Fitting, fitted_values, narrowed
+from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.errors import DataError
+from vanilla_gan.storage.reading import open_file
 
 ENDINGS = (".npy", ".npz", ".csv")
 # How archives call images and their labels; the first pair is Keras', in two parts.
@@ -61,8 +63,9 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
     try:
         values, labels = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
         grey = narrowed(_as_pictures(values), fitting.white)
+        images = np.array([fitted_values(each, fitting) for each in grey], np.uint8)
         return Table(
-            np.array([fitted_values(each, fitting) for each in grey], np.uint8).reshape(-1, 28, 28),
+            images.reshape(-1, SIDE_PX, SIDE_PX),
             _checked_labels(labels, len(grey)),
         )
     except OSError as error:
@@ -73,10 +76,11 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
 
 
 def _read_arrays(path: pathlib.Path) -> tuple[Array, Array | None]:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded, None
-    with loaded as archive:
+    with contextlib.ExitStack() as opened:
+        archive = np.load(opened.enter_context(open_file(path)), allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            return archive, None
+        opened.enter_context(archive)
         for images, labels in _PAIRS:
             if images[0] in archive:
                 return _joined(archive, images), (
@@ -94,7 +98,8 @@ def _joined(archive: Any, names: tuple[str, ...]) -> Array:
 
 
 def _read_csv(path: pathlib.Path) -> tuple[Array, Array | None]:
-    text = path.read_text(encoding="utf-8-sig")
+    with open_file(path) as stream:
+        text = stream.read().decode("utf-8-sig")
     first, _, rest = text.partition("\n")
     try:
         [float(cell) for cell in first.split(",")]
@@ -138,7 +143,9 @@ def _checked_labels(labels: Array | None, n: int) -> npt.NDArray[np.intp]:
         labels = labels[:, 0]
     if labels.shape != (n,):
         raise ValueError(f"its labels have the shape {list(labels.shape)}, expected [{n}]")
-    if labels.dtype.kind not in "biuf" or not np.isin(labels, np.arange(NUM_CLASSES)).all():
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, np.arange(PUBLISHED_CLASSES)).all():
         found = ", ".join(str(each) for each in np.unique(labels)[:12])
-        raise ValueError(f"its labels are {found}; expected whole numbers 0 to {NUM_CLASSES - 1}")
+        raise ValueError(
+            f"its labels are {found}; expected whole numbers 0 to {PUBLISHED_CLASSES - 1}"
+        )
     return labels.astype(np.intp)
