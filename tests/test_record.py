@@ -66,12 +66,12 @@ def test_no_record(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "not of format 1"),
-        ({"config": None}, "entries of a run"),
+        ({"format": 2}, "format is 2, expected 1"),
+        ({"config": None}, "config is null, expected an object"),
         ({"config": {"iters": 3, "nonsense": 1}}, "unknown settings: nonsense"),
-        ({"surplus": 1}, "entries of a run"),
-        ({"dataset": 3}, "entries of a run"),
-        ({"trained": True}, "entries of a run"),
+        ({"surplus": 1}, "surplus is unknown"),
+        ({"dataset": 3}, "dataset is 3, expected an object"),
+        ({"trained": True}, "trained is true, expected a whole number in 0, 1, ..."),
     ],
 )
 def test_sealed_file_of_another_kind(tmp_path, change, message):

@@ -347,6 +347,26 @@ class RunConfig(Settings):
             raise bad_value("evaluate_every", self.evaluate_every, expected)
         return counted
 
+    def check_complete(self, num_examples: int) -> None:
+        """Checks that these are the settings of a run that was begun on so many images.
+
+        Raises:
+          ValueError: one is missing, is not of the system, or does not go with another one.
+        """
+        own = [name for name in SYSTEMS[self.system].defaults if name not in _COMMON]
+        for name in (*own, "iters", "sample_every", "seed"):
+            if getattr(self, name) is None:
+                raise ValueError(f"the setting {name} is missing")
+        for name in system_settings():
+            if getattr(self, name) is not None and name not in (*own, *_COMMON):
+                raise ValueError(f"the system {self.system} has no setting {name}")
+        try:
+            counted = self.counted(num_examples)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        if counted.iters != self.iters:
+            raise ValueError(f"{self.epochs} epochs are {counted.iters} iters, not {self.iters}")
+
     def resolved_int(self, name: str) -> int:
         """Returns a whole-number setting that `resolved()` has filled in."""
         value = getattr(self, name)

@@ -84,6 +84,7 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
         )
     notes: list[str] = []
     facts, statistics = _picture_facts(pictures, record.config)
+    facts += _losses_that_are_not_finite(rows)
     verdicts = _recorded_losses(config, record, rows, facts, notes, inform)
     published = _published(record, notes)
     if published is not None:
@@ -143,6 +144,16 @@ def _picture_facts(
         Fact(what, not found, found[0] if found else f"in {len(pictures)} of {len(pictures)}")
         for what, found in faults.items()
     ], statistics
+
+
+def _losses_that_are_not_finite(rows: LossRows) -> list[Fact]:
+    """Returns what fails a run whose losses are no numbers, whatever else is judged of them."""
+    bad = ~(np.isfinite(rows.d_loss) & np.isfinite(rows.g_loss))
+    if not bad.any():
+        return []
+    first = int(bad.argmax())
+    said = f"D loss {rows.d_loss[first]:.4g}, G_loss {rows.g_loss[first]:.4g}"
+    return [Fact("finite losses", False, f"iteration {rows.iteration[first]}: {said}")]
 
 
 def _recorded_losses(

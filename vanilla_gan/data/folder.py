@@ -19,11 +19,8 @@ from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.finding import find, find_elsewhere, owner
 from vanilla_gan.data.idx import IdxFile, read_images, read_labels
-from vanilla_gan.data.shape import ImageShape, shape_of
+from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
-
-# As many as a label of one byte can tell apart.
-MAX_CLASSES = 256
 
 
 class RawData(NamedTuple):
@@ -106,7 +103,7 @@ def load_entry(
                     )
                 except DownloadError as error:
                     raise _with_the_others(error, missing[number + 1 :]) from error
-    return read_files(folder, paths, sha256=sums)
+    return read_files(folder, paths, published=entry.files)
 
 
 @contextlib.contextmanager
@@ -130,27 +127,24 @@ def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -
     return DownloadError(f"{error}; {names} are missing there too")
 
 
-def read_folder(
-    folder: str | os.PathLike[str], *, sha256: Mapping[str, str] | None = None
-) -> RawData:
+def read_folder(folder: str | os.PathLike[str]) -> RawData:
     """Reads the four files of a data set from one folder; see `read_files`."""
     paths = {name: path for name in catalog.FILE_NAMES if (path := find(folder, name)) is not None}
-    return read_files(folder, paths, sha256=sha256)
+    return read_files(folder, paths)
 
 
 def read_files(
     folder: str | os.PathLike[str],
     paths: Mapping[str, pathlib.Path],
     *,
-    sha256: Mapping[str, str] | None = None,
+    published: Sequence[catalog.DataFile] = (),
 ) -> RawData:
     """Reads the four files of a data set, at the same time: gzip and SHA-256 release the GIL.
 
     Args:
       folder: where they should stand.
       paths: where they do, each of them plain or gzipped.
-      sha256: for each file's name the sum that its decompressed bytes must have; None for data
-        that no catalog knows.
+      published: what the files must be; empty for data that no catalog knows.
 
     Raises:
       DataError: a file is missing or damaged or has another sum; the test images have another
@@ -159,18 +153,21 @@ def read_files(
     """
     _check_all_there(folder, paths)
     read_any_labels = functools.partial(read_labels, classes=MAX_CLASSES)
-    readers: dict[str, Callable[[pathlib.Path], IdxFile]] = {
+    readers: dict[str, Callable[..., IdxFile]] = {
         catalog.TRAIN_IMAGES: read_images,
         catalog.TRAIN_LABELS: read_any_labels,
         catalog.TEST_IMAGES: read_images,
         catalog.TEST_LABELS: read_any_labels,
     }
+    sizes = {file.name: file.size for file in published}
     with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:
-        pending = {name: pool.submit(read, paths[name]) for name, read in readers.items()}
+        pending = {
+            name: pool.submit(read, paths[name], max_bytes=sizes.get(name))
+            for name, read in readers.items()
+        }
     files = {name: future.result() for name, future in pending.items()}
-    if sha256 is not None:
-        for name, file in files.items():
-            _check_sum(paths[name], sha256[name], file.sha256)
+    for file in published:
+        _check_sum(paths[file.name], file.sha256, files[file.name].sha256)
     for images, labels in (
         (catalog.TRAIN_IMAGES, catalog.TRAIN_LABELS),
         (catalog.TEST_IMAGES, catalog.TEST_LABELS),

@@ -66,7 +66,8 @@ def read_data_sets(
             raw = folder.load(name, data_dir, allow_unverified=allow_unverified, inform=inform)
         except DownloadError as error:
             name = "digits"
-            inform(_FALLBACK.format(error=error))
+            for line in _FALLBACK.format(error=error).splitlines():
+                inform(line)
             raw = _digits(data_dir, inform)
     elif dataset == "digits":
         raw = _digits(data_dir, inform)

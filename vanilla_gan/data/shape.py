@@ -38,3 +38,6 @@ def shape_of(images: tuple[int, ...]) -> ImageShape:
 # Of MNIST, Fashion-MNIST and the built-in digits; and of runs of versions that had no others.
 PUBLISHED_SHAPE = ImageShape(28, 28, 1)
 PUBLISHED_CLASSES = 10
+# A label is a byte. A side is as long as memory allows, and far from this.
+MAX_CLASSES = 256
+MAX_SIDE = 1 << 16

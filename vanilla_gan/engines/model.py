@@ -20,6 +20,7 @@ from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.averages import begin
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.loop import LoopGraph, build_loop
+from vanilla_gan.graph.restoring import restore_variables
 from vanilla_gan.graph.summaries import Summaries, build_summaries
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
@@ -62,7 +63,9 @@ class Model:
 
     def initialise(self, weights: Weights | None = None) -> None:
         """Initialises all variables, the trained ones from `weights` if these are given."""
-        self.session.run(self.gan.init)
+        # The first thing that a session computes makes TensorFlow speak of its optimisations.
+        with without_chatter():
+            self.session.run(self.gan.init)
         if weights is not None:
             assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
         if self._begin_averages is not None:
@@ -97,7 +100,8 @@ class Model:
           OSError: they could not be written.
         """
         try:
-            self._saver.save(self.session, prefix, write_meta_graph=False, write_state=False)
+            with plain_path(prefix) as plain:
+                self._saver.save(self.session, plain, write_meta_graph=False, write_state=False)
         except (tf.errors.OpError, ValueError) as error:
             # TensorFlow reports a full disk, a missing folder and the like as errors of its own.
             raise OSError(errno.EIO, _reason(error), prefix) from error
@@ -108,12 +112,14 @@ class Model:
         Raises:
           CheckpointError: the file does not hold the variables of this graph.
         """
+        found = self.session.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
+        variables = {variable.op.name: variable for variable in found}
         try:
-            with plain_path(prefix) as plain:
-                self._saver.restore(self.session, plain)
-        except (tf.errors.OpError, ValueError, OSError) as error:
+            with without_chatter():
+                restore_variables(self.session, self._saver, variables, prefix)
+        except ValueError as error:
             raise CheckpointError(
-                f"{os.path.dirname(prefix)} cannot be restored: {_reason(error)}; it was written "
+                f"{os.path.dirname(prefix)} cannot be restored: {error}; it was written "
                 "by another version of this program; continue the run with that one, or choose "
                 "another --out"
             ) from error

@@ -206,12 +206,19 @@ class Stream:
         """Continues where `state()` was taken.
 
         Raises:
-          KeyError, ValueError: the state is not one of this data set.
+          KeyError, ValueError: the state is not one of this data set, or of a generator.
         """
+        key, position = state["mt19937_key"], int(state["mt19937_position"])
+        # numpy would read behind the key; and one of zeros gives zeros for ever, of which no normal
+        # number can be made.
+        if not 0 <= position <= len(key) or not (key[1:].any() or key[0] >> 31):
+            raise ValueError("it is no state of a generator of random numbers")
+        if int(state["has_gauss"]) not in (0, 1) or not np.isfinite(state["gauss"]):
+            raise ValueError("it holds no normal number")
         self._random_stream.set_state(
             {
                 "bit_generator": "MT19937",
-                "state": {"key": state["mt19937_key"], "pos": int(state["mt19937_position"])},
+                "state": {"key": key, "pos": position},
                 "has_gauss": int(state["has_gauss"]),
                 "gauss": float(state["gauss"]),
             }

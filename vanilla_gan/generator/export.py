@@ -6,8 +6,10 @@ only then put in its place.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,6 +32,7 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.plain_path import plain_path
 
 CPU = Device("/CPU:0", "exports are made there")
 
@@ -106,7 +109,9 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
     """
     tensors = trained.tensors
     try:
-        with without_chatter(), trained.session.graph.as_default():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(without_chatter())
+            stack.enter_context(trained.session.graph.as_default())
             signatures = {
                 signature: tf.saved_model.build_signature_def(
                     _described(tensors.inputs(signature)),
@@ -115,7 +120,8 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
                 )
                 for signature in SIGNATURES
             }
-            builder = tf.saved_model.Builder(str(folder))
+            plain = stack.enter_context(plain_path(folder.parent / "saved_model"))
+            builder = tf.saved_model.Builder(plain)
             builder.add_meta_graph_and_variables(
                 trained.session,
                 [tf.saved_model.tag_constants.SERVING],
@@ -124,6 +130,8 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
                 strip_default_attrs=True,
             )
             builder.save()
+        # Made under a plain name, because TensorFlow cannot write to each that a folder may have.
+        os.rename(folder.parent / "saved_model", folder)
     except tf.errors.OpError as error:
         # TensorFlow reports a full disk and the like as errors of its own.
         raise OSError(errno.EIO, one_line(error), str(folder)) from error

@@ -118,6 +118,7 @@ class Generator:
 
         Raises:
           UsageError: shapes, values or classes do not fit.
+          CheckpointError: an image is not finite.
         """
         noise = self.checked_noise(Z)
         labels = self._checked_classes(classes, len(noise))
@@ -129,6 +130,11 @@ class Generator:
             if labels is not None:
                 inputs["y"] = np.eye(self.config.num_classes, dtype=np.float32)[labels[block]]
             images[block] = self._trained.run("generate", **inputs)["images"].reshape(-1, *shape)
+            if not np.isfinite(images[block]).all():
+                raise CheckpointError(
+                    f"the generator after {self.iteration} iterations draws numbers that are not "
+                    "finite; choose an earlier checkpoint"
+                )
         return images
 
     def to_grey(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

@@ -30,6 +30,7 @@ from vanilla_gan.runfolder.place import Place
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.plain_path import plain_path
+from vanilla_gan.storage.reading import MAX_JSON, read_file
 from vanilla_gan.systems import SYSTEMS
 
 # The order in which the published programs make their variables, which they do not name. Source:
@@ -170,7 +171,7 @@ def _prefix_in(source: str) -> str:
     if not os.path.isdir(source):
         return source
     with contextlib.suppress(OSError, ValueError):
-        state = pathlib.Path(source, "checkpoint").read_text(encoding="utf-8")
+        state = read_file(os.path.join(source, "checkpoint"), MAX_JSON).decode()
         named = re.search(r'^model_checkpoint_path: "(.+)"$', state, re.MULTILINE)
         if named is not None:
             # From the root it may be of another machine.
@@ -230,7 +231,7 @@ def _named(
 
 def _read_map(path: str, expected: Shapes, statistics: Shapes) -> dict[str, str]:
     try:
-        found = json.loads(pathlib.Path(path).read_bytes())
+        found = json.loads(read_file(path, MAX_JSON))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--map={path} cannot be read as JSON: {one_line(error)}") from error
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):

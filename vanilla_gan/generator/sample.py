@@ -24,11 +24,14 @@ from vanilla_gan.generator.latent import walk
 from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.arrays import read_npy
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.npz import ArrayBlocks, write_npz
+from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.systems import noise
 
 FRAME_MS = 100
+MAX_INPUTS = 1 << 32  # bytes of the noise in a file
 # How long the longer side of a frame is, about.
 _GIF_PX = 280
 
@@ -101,13 +104,12 @@ def _noise(
 ) -> npt.NDArray[Any]:
     if config.inputs is not None:
         try:
-            loaded = np.load(config.inputs, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            loaded = read_npy(config.inputs, max_bytes=MAX_INPUTS)
+        except (OSError, ValueError) as error:
             raise UsageError(
-                f"--inputs={config.inputs} cannot be read as a npy file: {error}"
+                f"--inputs={config.inputs} cannot be read as a npy file: {reason_of(error)}; "
+                "expected a npy file with one array"
             ) from error
-        if not isinstance(loaded, np.ndarray):
-            raise UsageError(f"--inputs={config.inputs}: expected a npy file with one array")
         if not loaded.size:
             raise UsageError(f"--inputs={config.inputs}: it holds no noise vectors")
         return loaded

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.generator.export_record import Origin, read_origin
 from vanilla_gan.graph.averages import average_name
 from vanilla_gan.graph.inference import Inference, build_inference
+from vanilla_gan.graph.restoring import restore_variables
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
 from vanilla_gan.runfolder.checkpoint import Checkpoint
 from vanilla_gan.runfolder.record import RunRecord, data_dir_of
-from vanilla_gan.storage.plain_path import plain_path
 
 Array = npt.NDArray[np.float32]
 
@@ -112,14 +113,13 @@ def _opened(
         tensors, trained = build_inference(origin.system, origin.config)
         of_G = origin.system.theta_G if averaged else ()
         names = {v.op.name: v for v in tf.global_variables()}
-        saver = tf.train.Saver(
-            {average_name(name) if name in of_G else name: v for name, v in names.items()}
-        )
+        kept = {average_name(name) if name in of_G else name: v for name, v in names.items()}
+        saver = tf.train.Saver(kept)
     with _session(graph, origin, device) as session:
         try:
-            with graph.as_default(), plain_path(prefix) as plain:
-                saver.restore(session, plain)
-        except (tf.errors.OpError, ValueError, OSError) as error:
+            with graph.as_default(), without_chatter():
+                restore_variables(session, saver, kept, prefix)
+        except ValueError as error:
             raise CheckpointError(
                 f"{folder}: it does not hold the variables of system {origin.config.system} with "
                 "the settings of this run; put the original back"

@@ -24,6 +24,7 @@ from vanilla_gan.runfolder.quality_json import (
     read_evaluations,
 )
 from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.say import printable
 
 SEED = 0
 
@@ -66,7 +67,7 @@ class Evaluator:
         )
         n = min(SAMPLES, largest_n(source.splits))
         with contextlib.ExitStack() as opened:
-            look = opened.enter_context(open_classifier(source, config.data_dir, _say))
+            look = opened.enter_context(open_classifier(source, _say))
             self._judge = Judge(source.splits, n, look)
             self._resources = opened.pop_all()
 
@@ -99,4 +100,4 @@ class Evaluator:
 def _say(line: str) -> None:
     # Above the bar of the progress, if there is one; a closed terminal is no reason to stop.
     with contextlib.suppress(OSError):
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(printable(line), file=sys.stderr)

@@ -16,7 +16,7 @@ import os
 import pathlib
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 from google.protobuf.message import DecodeError
 
@@ -24,11 +24,14 @@ from vanilla_gan.errors import OutputError
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.own import open_cut, open_own, set_aside
+from vanilla_gan.storage.plain_path import plain_path
 
 _PREFIX = "events.out.tfevents."
 _VERSION = "brain.Event:2"
 # Of a record, beside its content: its length, and checksums of that and of the content.
 _AROUND = 8 + 4 + 4
+# Bytes. The largest of ours is the graph, of some megabytes.
+_MAX_RECORD, _MAX_FILE = 1 << 26, 1 << 34
 
 
 class EventFile:
@@ -74,7 +77,8 @@ class EventFile:
         self._path = folder / f"{_PREFIX}{stamp:010d}"
         try:
             os.close(open_own(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-            self._writer = tf.io.TFRecordWriter(str(self._path))
+            with plain_path(self._path) as plain:
+                self._writer = tf.io.TFRecordWriter(plain)
         except OSError as error:
             raise unwritable(self._path, error) from error
         except tf.errors.OpError as error:
@@ -147,6 +151,7 @@ def cut_back(path: pathlib.Path, start: int) -> str | None:
     """
     try:
         with open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream:
+            _check_lengths(stream)
             end = _end_of_whole(path, start)
             stream.seek(end)
             rest = stream.read(_AROUND)
@@ -163,6 +168,28 @@ class _Damage(Exception):
     """A record is not as it was written."""
 
 
+def _check_lengths(stream: BinaryIO) -> None:
+    """Checks what the records claim to hold: TensorFlow makes room for that before it reads.
+
+    Raises:
+      _Damage: one claims more than any record of ours has.
+      OSError: the file is larger than any of ours.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    if size > _MAX_FILE:
+        raise OSError(f"it has {size} bytes, expected at most {_MAX_FILE}")
+    place = 0
+    while place < size:
+        stream.seek(place)
+        around = stream.read(_AROUND)
+        if not any(around):
+            break  # Of a power failure.
+        length = int.from_bytes(around[:8], "little")
+        if length > _MAX_RECORD:
+            raise _Damage
+        place += length + _AROUND
+
+
 def _end_of_whole(path: pathlib.Path, start: int) -> int:
     """Returns where the whole records before iteration `start` end.
 
@@ -172,11 +199,12 @@ def _end_of_whole(path: pathlib.Path, start: int) -> int:
     end = 0
     try:
         # Unwrapped, because all that wraps it is the advice to use something else for training.
-        for content in inspect.unwrap(tf.io.tf_record_iterator)(str(path)):
-            event = tf.summary.Event.FromString(content)
-            if event.step >= start and not (event.file_version or event.graph_def):
-                break
-            end += len(content) + _AROUND
+        with plain_path(path) as plain:
+            for content in inspect.unwrap(tf.io.tf_record_iterator)(plain):
+                event = tf.summary.Event.FromString(content)
+                if event.step >= start and not (event.file_version or event.graph_def):
+                    break
+                end += len(content) + _AROUND
     except DecodeError:
         pass
     except tf.errors.DataLossError as error:

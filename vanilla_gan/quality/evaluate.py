@@ -14,7 +14,7 @@ from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.grid import GridRenderer
-from vanilla_gan.errors import CheckpointError, DataError, UsageError, VanillaGanError
+from vanilla_gan.errors import DataError, UsageError, VanillaGanError
 from vanilla_gan.generator.export_record import Origin
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.quality.figures import SAMPLES, Judge, Quality, largest_n
@@ -65,14 +65,9 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         source = _read_data(origin, data_dir, inform)
         n = _checked_n(config.n, source)
         samples = draw_samples(generator, generator.config, n, config.seed)
-    if not np.isfinite(samples).all():
-        raise CheckpointError(
-            f"{config.source}: its generator draws numbers that are not finite, so there is "
-            "nothing to judge; choose an earlier checkpoint"
-        )
     train = source.splits.train
     shown = samples[:SHOWN]
-    with open_classifier(source, data_dir, inform) as look:
+    with open_classifier(source, inform) as look:
         inform(f"judging {n} samples and as many real images")
         judge = Judge(source.splits, n, look)
         quality, real = judge.measure(samples), judge.real

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from vanilla_gan.report.contents import Report, seconds_between_pictures
 from vanilla_gan.report.data import STATISTICS, losses_at
+from vanilla_gan.report.facts import sendable
 from vanilla_gan.report.losses import MAX_POINTS, curves
 from vanilla_gan.report.quality import Row, figure_names, label_of, rows_of
 from vanilla_gan.runfolder.pictures import picture_path
@@ -23,7 +24,9 @@ def page_text(report: Report) -> dict[str, str]:
         "title": html.escape(f"{facts.system} on {facts.dataset}: report"),
         "heading": html.escape(f"{facts.system} on {facts.dataset}"),
         "state": html.escape(_state(report)),
-        "warnings": "".join(f'<p class="note">{html.escape(line)}</p>' for line in report.warnings),
+        "warnings": "".join(
+            f'<p class="note">{html.escape(sendable(line))}</p>' for line in report.warnings
+        ),
         "statistics_note": html.escape(_statistics_note(report)),
         "thinned_pictures": html.escape(_thinned_pictures(report)),
         "losses_note": html.escape(_losses_note(report)),

@@ -14,28 +14,74 @@ from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.data.read import DataSource
-from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
+from vanilla_gan.data.shape import (
+    MAX_CLASSES,
+    MAX_SIDE,
+    PUBLISHED_CLASSES,
+    PUBLISHED_SHAPE,
+    ImageShape,
+)
 from vanilla_gan.declare import table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.settings import RunConfig, default_data_dir
+from vanilla_gan.settings import DATASETS, RunConfig, default_data_dir
+from vanilla_gan.storage.fields import (
+    COUNT,
+    MOMENT,
+    PATH,
+    SETTING,
+    SHA256,
+    TEXT,
+    Kind,
+    check_fields,
+    each,
+    fields,
+    kind,
+    list_of,
+    whole,
+)
+from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
 
-# The types of the entries, as JSON has them.
-_KINDS = {
-    "run_id": str,
-    "config": dict,
-    "dataset": dict,
-    "device": str,
-    "versions": dict,
-    "started": str,
-    "trained": int,
-    "rewinds": list,
+DATASET = fields(
+    {
+        "name": kind(f"one of {', '.join(DATASETS[1:])}", lambda name: name in DATASETS[1:]),
+        "checksum": SHA256,
+        "train_examples": whole(1),
+    },
+    # Earlier versions had data of the published shape and classes alone, and did not record them.
+    {"image_shape": list_of(whole(1, MAX_SIDE)), "num_classes": whole(1, MAX_CLASSES)},
+)
+# Of the settings `RunConfig` says what they must be.
+_FIELDS: Mapping[str, Kind] = {
+    "format": whole(FORMAT, FORMAT),
+    "run_id": TEXT,
+    "config": each(TEXT, lambda value, name: None),
+    "dataset": DATASET,
+    "device": TEXT,
+    "versions": each(TEXT, TEXT),
+    "started": MOMENT,
+    "trained": COUNT,
+    "rewinds": list_of(fields({"iteration": COUNT, "to": COUNT})),
 }
+_CHANGE = {"setting": TEXT, "was": SETTING, "is": SETTING}
+_PARENT = fields(
+    {
+        "path": PATH,
+        "run_id": TEXT,
+        "iteration": COUNT,
+        "checkpoint": SHA256,
+        "changes": list_of(fields(_CHANGE)),
+    }
+)
 # Those that came later; runs that were begun before have none.
-_LATER_KINDS = {"data_at": str, "changes": list, "parent": dict}
+_LATER: Mapping[str, Kind] = {
+    "data_at": PATH,
+    "changes": list_of(fields({"iteration": COUNT, **_CHANGE})),
+    "parent": lambda value, name: None if value == {} else _PARENT(value, name),
+}
 # Of one start alone, or told in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
 
@@ -117,20 +163,18 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
     path = out_dir / RUN_JSON
     try:
         content = read_sealed(path)
-        if content.pop("format", None) != FORMAT:
-            raise ValueError(f"it is not of format {FORMAT}")
-        kinds = {name: type(value) for name, value in content.items()}
-        if kinds.items() - _LATER_KINDS.items() != _KINDS.items():
-            raise ValueError("it does not hold the entries of a run")
+        check_fields(content, _FIELDS, _LATER)
+        del content["format"]
         config = RunConfig.from_json(content["config"])
         content["config"] = config_of_data(config, content["dataset"])
+        content["config"].check_complete(content["dataset"]["train_examples"])
         return RunRecord(**content)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DamagedRunError(
-            f"{path} cannot be used: {error}; put the original back, choose another --out, or "
-            "start anew with --overwrite, which keeps this folder aside"
+            f"{path} cannot be used: {reason_of(error)}; put the original back, choose another "
+            "--out, or start anew with --overwrite, which keeps this folder aside"
         ) from error
 
 
@@ -149,18 +193,18 @@ def dataset_entry(source: DataSource) -> dict[str, Any]:
 def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
     """Returns the settings of a run with the shape and classes that it has recorded of its data.
 
-    Earlier versions had data of the published shape and classes alone, and did not record them.
+    Args:
+      config: the settings.
+      dataset: of the kind `DATASET`.
 
     Raises:
       ValueError: they are not what they can be.
     """
     shape = dataset.get("image_shape", PUBLISHED_SHAPE)
-    num_classes = dataset.get("num_classes", PUBLISHED_CLASSES)
-    sizes = [*shape, num_classes] if isinstance(shape, (list, tuple)) else []
-    if len(sizes) != 4 or not all(type(size) is int and size > 0 for size in sizes):
-        raise ValueError("the shape of its images, or the number of classes, cannot be")
+    if len(shape) != 3:
+        raise ValueError(f"dataset.image_shape has {len(shape)} numbers, expected 3")
     try:
-        return config.of_data(ImageShape(*shape), num_classes)
+        return config.of_data(ImageShape(*shape), dataset.get("num_classes", PUBLISHED_CLASSES))
     except UsageError as error:
         raise ValueError(str(error)) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vanilla_gan.data.streams import FORK
 from vanilla_gan.errors import CheckpointError, DivergedError
 from vanilla_gan.graph.weights import Weights
-from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, mark_of
+from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, check_state, mark_of
 from vanilla_gan.runfolder.losses_csv import Mark, begin_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
@@ -64,9 +64,9 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
 
     def check(checkpoint: Checkpoint) -> None:
         try:
+            check_state(checkpoint.state)
             worker.stream.restore(checkpoint.state)
-            mark_of(checkpoint.state)
-        except (KeyError, ValueError, TypeError) as error:
+        except ValueError as error:
             raise CheckpointError(f"{STATE} is not of this run: {error}") from error
 
     checkpoint = chief.checkpoints.newest_whole(check, chief.inform)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +12,11 @@ import numpy.typing as npt
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.drawing.grid import save_grid
 from vanilla_gan.runfolder.names import FIRST_LAST, SAMPLES
-from vanilla_gan.storage.npz import DAMAGE, write_npz
-from vanilla_gan.storage.own import open_own, set_aside
+from vanilla_gan.storage.arrays import expecting, read_npz
+from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.own import set_aside
+
+_MAX_BYTES = 1 << 30  # some 300,000 samples
 
 
 class EpochSamples:
@@ -54,7 +56,7 @@ class EpochSamples:
             if start > every:
                 warn(f"warning: {path} is missing; a new one is begun")
             return
-        except DAMAGE as error:
+        except ValueError as error:
             aside = set_aside(path)
             warn(f"warning: {path} is damaged: {error}; it is {aside} now; a new one is begun")
             return
@@ -83,17 +85,16 @@ def _read(path: pathlib.Path, size: int) -> tuple[npt.NDArray[np.int64], npt.NDA
 
     Raises:
       FileNotFoundError: there is no file.
-      One of `DAMAGE`: it is not one of samples.
+      ValueError: it is not one of samples.
     """
-    with (
-        open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream,
-        np.load(stream, allow_pickle=False) as archive,
-    ):
-        iterations, samples = archive["iterations"], archive["samples"]
-    if (iterations.dtype, samples.dtype, samples.shape) != (
-        np.int64,
-        np.float32,
-        (*iterations.shape, size),
-    ) or (np.diff(iterations) <= 0).any():
+    if path.is_symlink():
+        raise ValueError("it is a link")
+    table = {"iterations": ("i8", (None,)), "samples": ("f4", (None, size))}
+    arrays = read_npz(path, expecting(table), max_bytes=_MAX_BYTES)
+    if arrays.keys() != table.keys():
+        raise ValueError(f"expected the arrays {', '.join(table)}")
+    iterations, samples = arrays["iterations"], arrays["samples"]
+    ascending = (np.diff(iterations, prepend=0) > 0).all()
+    if len(iterations) != len(samples) or not ascending or not np.isfinite(samples).all():
         raise ValueError("it does not hold a sample for each of its iterations")
     return iterations, samples

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -17,7 +18,9 @@ from vanilla_gan.generator.generator import find_checkpoint
 from vanilla_gan.runfolder.checkpoint import (
     FOLDER,
     MANIFEST,
+    STATE,
     Checkpoint,
+    check_state,
     copy_checkpoint,
     mark_of,
 )
@@ -33,15 +36,18 @@ from vanilla_gan.runfolder.record import (
     given_settings,
     read_record,
 )
+from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import file_entry
+from vanilla_gan.storage.reading import open_file
 from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
-from vanilla_gan.training.run import print_on_stderr, train
+from vanilla_gan.training.run import train
 
 Inform = Callable[[str], None]
 
 _KEPT = ".gitkeep"
+_MAX_LOSSES = 1 << 32  # bytes, of some 100 million rows
 
 
 def fork(
@@ -49,7 +55,7 @@ def fork(
     config: RunConfig,
     *,
     stdout: TextIO | None = None,
-    inform: Inform = print_on_stderr,
+    inform: Inform = say,
 ) -> None:
     """Begins a run in `config.out` with the state of another one, and trains it to its end.
 
@@ -215,10 +221,19 @@ def _copy(
     """Writes the files of the new run: what the parent had at that checkpoint."""
     folder, it = checkpoint.folder.parents[1], checkpoint.iteration
     copy_checkpoint(checkpoint, home, record.run_id)
+    try:
+        check_state(checkpoint.state)
+    except ValueError as error:
+        raise CheckpointError(f"{STATE} is not of this run: {error}") from error
     mark = mark_of(checkpoint.state)
     # Damaged or missing rows do not matter: the run begins a new file, and says so.
-    with contextlib.suppress(OSError), open(folder / LOSSES, "rb") as losses:
-        (home / LOSSES).write_bytes(losses.read(mark.size))
+    with (
+        contextlib.suppress(OSError),
+        open_file(folder / LOSSES, _MAX_LOSSES) as losses,
+        open(home / LOSSES, "wb") as copy,
+    ):
+        shutil.copyfileobj(losses, copy)
+        copy.truncate(min(mark.size, copy.tell()))
     then, now = parent.config, record.config
     if then.sample_class == now.sample_class:
         for number, path in numbered_pictures(folder).items():
@@ -236,7 +251,8 @@ def _copy(
 
 def _copy_file(path: pathlib.Path, copy: pathlib.Path) -> None:
     try:
-        content = path.read_bytes()
+        source = open_file(path)
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}; put it back") from error
-    copy.write_bytes(content)
+    with source, open(copy, "wb") as target:
+        shutil.copyfileobj(source, target)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import signal
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import picture_path, remove_pictures_from
 from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.streams import discard
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.chief import Chief
 from vanilla_gan.training.epoch_samples import EpochSamples
@@ -138,14 +138,7 @@ class Recorder:
             print(f"G_loss: {G_loss_curr:.4}", file=self._stdout)
             print(file=self._stdout, flush=True)
         except OSError as error:
-            _discard(self._stdout)
+            discard(self._stdout)
             if error.errno not in _NOBODY_READS:
                 raise unwritable("standard output", error) from error
             self._stop.ask(signal.SIGPIPE)
-
-
-def _discard(stdout: TextIO) -> None:
-    # What could not be written is still in its buffer. Python would try once again at its exit, and
-    # complain.
-    with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), stdout.fileno())

@@ -32,6 +32,7 @@ from vanilla_gan.runfolder.record import (
     note_changes,
     read_record,
 )
+from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.whole import remove_leftovers
 from vanilla_gan.systems import SYSTEMS
@@ -43,18 +44,11 @@ from vanilla_gan.training.tune import tuned
 Inform = Callable[[str], None]
 
 
-def print_on_stderr(line: str) -> None:
-    """Prints a line for the user."""
-    # A closed terminal is no reason to lose what the line is about.
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
-
-
 def train(
     config: RunConfig,
     *,
     stdout: TextIO | None = None,
-    inform: Inform = print_on_stderr,
+    inform: Inform = say,
 ) -> None:
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
