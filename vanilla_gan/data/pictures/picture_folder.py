@@ -47,7 +47,7 @@ def find_pictures(source: str | os.PathLike[str]) -> Found:
         raise UsageError(f"--from={os.fspath(source)}: expected a folder of pictures")
     try:
         top = _listed(folder)
-        subfolders = [path for path in top if path.is_dir()]
+        subfolders = [path for path in top if os.path.isdir(path)]
         if not subfolders:
             return Found([folder.resolve().name], top, np.zeros(len(top), np.intp), [])
         if len(subfolders) > NUM_CLASSES:
@@ -58,7 +58,7 @@ def find_pictures(source: str | os.PathLike[str]) -> Found:
         bad = [
             f"{path}: stands beside the folders of the classes, in none of them"
             for path in top
-            if not path.is_dir()
+            if not os.path.isdir(path)
         ]
         paths: list[pathlib.Path] = []
         labels: list[int] = []
@@ -99,7 +99,7 @@ def _walked(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path
     files: list[pathlib.Path] = []
     links: list[pathlib.Path] = []
     for path in _listed(folder):
-        if not path.is_dir():
+        if not os.path.isdir(path):
             files.append(path)
         elif path.is_symlink():
             links.append(path)
