@@ -23,6 +23,15 @@ os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
+    """Gives the tests a cache that is not the user's own, and the same one to all of them."""
+    folder = tmp_path_factory.mktemp("users_cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def real_data_dir() -> pathlib.Path:
     """Returns the folder that holds `mnist/` and `fashion_mnist/`; skips the test without it."""

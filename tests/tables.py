@@ -14,6 +14,7 @@ CONFIGS: Mapping[str, type[Settings]] = {
 }
 # What the commands need that have a setting without a default.
 NEEDED: Mapping[str, Mapping[str, str]] = {
+    "fork": {"source": "out", "out": "new"},
     "import_images": {"source": "pictures", "out": "own/mnist"},
     "import_weights": {"source": "model.ckpt"},
 }

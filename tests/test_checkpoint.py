@@ -281,7 +281,9 @@ _operations: list[tuple[str, str]] | None = None
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
     if _operations is not None and event in ("open", "os.mkdir", "os.rename", "os.remove"):
-        _operations.append((event, str(arguments[event == "os.rename"])))
+        path = arguments[event == "os.rename"]
+        if not isinstance(path, int):  # A file that is open already.
+            _operations.append((event, str(path)))
 
 
 sys.addaudithook(_note)

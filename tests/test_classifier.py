@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 
@@ -63,6 +64,10 @@ def source_of(images, labels, checksum=CHECKSUM):
     return DataSource(Datasets(Split, Split, Split), "mnist", checksum)
 
 
+def in_unit(stripes):
+    return (stripes[0] / 255).astype(np.float32)
+
+
 def in_numpy(V, X):
     """The graph from its definition: features and logits."""
     V = {name.removeprefix("classifier/"): np.float64(value) for name, value in V.items()}
@@ -77,11 +82,11 @@ def in_numpy(V, X):
 
 
 def test_the_graph_in_numpy(weights, stripes):
-    X = (stripes[0][:13] / 255).astype(np.float32)
+    X = in_unit(stripes)[:13]
     features, logits = in_numpy(weights, X)
-    store = ClassifierStore(cache_folder(), CHECKSUM)
-    store.write(KeptClassifier(weights, 0.5))
-    with open_classifier(source_of(*stripes), "nowhere", print) as look:
+    right = (in_numpy(weights, in_unit(stripes))[1].argmax(axis=1) == stripes[1]).mean()
+    ClassifierStore(CHECKSUM).write(KeptClassifier(weights, float(right)))
+    with open_classifier(source_of(*stripes), pytest.fail) as look:
         seen = look(X)
     assert (seen.features.shape, seen.features.dtype) == ((13, FEATURES), np.float64)
     np.testing.assert_allclose(seen.features, features, rtol=1e-4, atol=1e-4)
@@ -111,37 +116,34 @@ def test_fewer_images_than_a_batch(stripes):
 # --- Keeping it.
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "mnist").mkdir()
-    return tmp_path / "mnist"
-
-
-def test_it_is_kept_beside_the_data(folder, cache, weights, shapes):
-    store = ClassifierStore(folder, CHECKSUM)
+def test_it_is_kept_in_the_users_cache_and_nowhere_else(cache, weights, shapes):
+    store = ClassifierStore(CHECKSUM)
     said = []
     assert store.read(shapes, said.append) is None
-    assert store.write(KeptClassifier(weights, 0.875)) == folder
-    names = sorted(path.name for path in folder.iterdir())
+    assert store.write(KeptClassifier(weights, 0.875)) == cache
+    names = sorted(path.name for path in cache.iterdir())
     assert names == ["classifier-0123456789abcdef.json", "classifier-0123456789abcdef.npz"]
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
     kept = store.read(shapes, said.append)
     assert kept.test_accuracy == 0.875
     assert {name: value.tobytes() for name, value in kept.weights.items()} == {
         name: value.tobytes() for name, value in weights.items()
     }
     assert said == []
-    assert not cache.exists()
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_in_the_cache_where_the_folder_takes_no_files(folder, cache, weights, shapes, there):
-    # Nobody may write to it; root, who may, keeps to that.
-    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    store = ClassifierStore(folder if there else folder / "missing", CHECKSUM)
-    assert store.write(KeptClassifier(weights, 0.5)) == cache
-    assert list(folder.iterdir()) == []
-    assert store.read(shapes, print).test_accuracy == 0.5
-    folder.chmod(0o700)
+@pytest.mark.parametrize("whose", ["the group's", "another user's"][: 1 if os.geteuid() else 2])
+def test_a_cache_that_others_may_write_to_is_not_read(cache, weights, shapes, whose):
+    store = ClassifierStore(CHECKSUM)
+    store.write(KeptClassifier(weights, 0.5))
+    if whose == "the group's":
+        cache.chmod(0o775)
+    else:
+        os.chown(cache, 65534, 65534)
+    said = []
+    kept = store.read(shapes, said.append)
+    assert (kept is None, len(said)) == (True, 1)
+    assert "others may write to" in said[0]
 
 
 def flip(path):
@@ -162,50 +164,50 @@ def other_data(path):
 @pytest.mark.parametrize(
     ("ending", "damage"), [("npz", flip), ("npz", cut), ("json", flip), ("json", other_data)]
 )
-def test_a_damaged_one_is_passed_over_with_a_word(folder, weights, shapes, ending, damage):
-    store = ClassifierStore(folder, CHECKSUM)
+def test_a_damaged_one_is_passed_over_with_a_word(cache, weights, shapes, ending, damage):
+    store = ClassifierStore(CHECKSUM)
     store.write(KeptClassifier(weights, 0.5))
-    damage(folder / f"classifier-0123456789abcdef.{ending}")
+    damage(cache / f"classifier-0123456789abcdef.{ending}")
     said = []
     assert store.read(shapes, said.append) is None
     (line,) = said
-    assert line.startswith(f"{folder / 'classifier-0123456789abcdef.json'} is passed over: ")
+    assert line.startswith(f"{cache / 'classifier-0123456789abcdef.json'} is passed over: ")
     assert "\n" not in line
 
 
 @pytest.mark.parametrize("ending", ["npz", "json"])
-def test_half_of_one_is_none(folder, weights, shapes, ending):
-    store = ClassifierStore(folder, CHECKSUM)
+def test_half_of_one_is_none(cache, weights, shapes, ending):
+    store = ClassifierStore(CHECKSUM)
     store.write(KeptClassifier(weights, 0.5))
-    (folder / f"classifier-0123456789abcdef.{ending}").unlink()
+    (cache / f"classifier-0123456789abcdef.{ending}").unlink()
     assert store.read(shapes, print) is None
 
 
-def test_whole_weights_that_are_not_those_of_the_record(folder, weights, shapes):
-    store = ClassifierStore(folder, CHECKSUM)
+def test_whole_weights_that_are_not_those_of_the_record(cache, weights, shapes):
+    store = ClassifierStore(CHECKSUM)
     store.write(KeptClassifier(weights, 0.5))
     others = {name: value + 1 for name, value in weights.items()}
-    write_npz(folder / "classifier-0123456789abcdef.npz", others)
+    write_npz(cache / "classifier-0123456789abcdef.npz", others)
     said = []
     assert store.read(shapes, said.append) is None
     assert said[0].endswith("classifier-0123456789abcdef.npz is not what was written beside it")
 
 
-def test_that_of_other_data_or_of_another_version(folder, weights, shapes, monkeypatch):
-    ClassifierStore(folder, CHECKSUM).write(KeptClassifier(weights, 0.5))
+def test_that_of_other_data_or_of_another_version(cache, weights, shapes, monkeypatch):
+    ClassifierStore(CHECKSUM).write(KeptClassifier(weights, 0.5))
     # As many first digits are the same.
-    assert ClassifierStore(folder, CHECKSUM[:32] + "0" * 32).read(shapes, print) is None
+    assert ClassifierStore(CHECKSUM[:32] + "0" * 32).read(shapes, print) is None
     monkeypatch.setattr("vanilla_gan.quality.classifier_store.VERSION", 999)
     said = []
-    assert ClassifierStore(folder, CHECKSUM).read(shapes, said.append) is None
+    assert ClassifierStore(CHECKSUM).read(shapes, said.append) is None
     assert "it is of other data or another version of the classifier" in said[0]
 
 
-def test_it_is_trained_once(folder, stripes, monkeypatch):
+def test_it_is_trained_once(cache, stripes, monkeypatch):
     source = source_of(*stripes)
-    X = (stripes[0] / 255).astype(np.float32)
+    X = in_unit(stripes)
     lines: list[str] = []
-    with open_classifier(source, folder.parent, lines.append) as look:
+    with open_classifier(source, lines.append) as look:
         first = look(X)
         right = (first.classes == stripes[1]).mean()
         assert look.test_accuracy == right
@@ -214,32 +216,44 @@ def test_it_is_trained_once(folder, stripes, monkeypatch):
         f"the classifier names {right:.2%} of the test images right",
     ]
     monkeypatch.setattr(trained_classifier, "train_classifier", None)
-    with open_classifier(source, folder.parent, print) as look:
+    with open_classifier(source, print) as look:
         again = look(X)
         assert look.test_accuracy == right
     assert again.features.tobytes() == first.features.tobytes()
 
 
-def test_a_damaged_one_is_trained_again(folder, stripes):
+def test_a_damaged_one_is_trained_again(cache, stripes):
     source = source_of(*stripes)
-    with open_classifier(source, folder.parent, print):
+    with open_classifier(source, print):
         pass
-    path = folder / "classifier-0123456789abcdef.npz"
+    path = cache / "classifier-0123456789abcdef.npz"
     whole = path.read_bytes()
     flip(path)
     lines = []
-    with open_classifier(source, folder.parent, lines.append):
+    with open_classifier(source, lines.append):
         pass
     assert len(lines) == 3
     assert "is passed over: " in lines[0]
     assert path.read_bytes() == whole
 
 
+def test_one_that_does_not_see_what_it_says_is_trained_again(cache, stripes, weights):
+    """Nothing but zeros makes the distance of any samples to any images 0."""
+    zeros = {name: np.zeros_like(value) for name, value in weights.items()}
+    ClassifierStore(CHECKSUM).write(KeptClassifier(zeros, 0.99))
+    lines = []
+    with open_classifier(source_of(*stripes), lines.append) as look:
+        assert look.test_accuracy == (look(in_unit(stripes)).classes == stripes[1]).mean()
+        assert np.ptp(look(in_unit(stripes)).features) > 0
+    assert "is passed over: it names " in lines[0]
+    assert len(lines) == 3
+
+
 def test_where_it_cannot_be_kept_it_is_used_all_the_same(tmp_path, stripes, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     (tmp_path / "file").write_text("")
     lines = []
-    with open_classifier(source_of(*stripes), tmp_path / "missing", lines.append) as look:
+    with open_classifier(source_of(*stripes), lines.append) as look:
         assert look((stripes[0][:3] / 255).astype(np.float32)).classes.shape == (3,)
     assert "it is not kept: cannot write" in lines[-1]
 
@@ -267,7 +281,7 @@ def linked(real_data_dir, tmp_path, name):
 def test_the_accuracy_on_published_data(real_data_dir, tmp_path, name, least):
     data_dir = linked(real_data_dir, tmp_path, name)
     source = read_data_sets(name, data_dir, np.random.RandomState(0))
-    with open_classifier(source, data_dir, print) as look:
+    with open_classifier(source, print) as look:
         assert look.test_accuracy >= least
 
 
@@ -276,7 +290,7 @@ def test_offline_data_have_a_classifier_too(tmp_path):
     for name, content in data_files().items():
         (tmp_path / "mnist" / name).write_bytes(content)
     source = read_data_sets("mnist", tmp_path, np.random.RandomState(0), allow_unverified=True)
-    with open_classifier(source, tmp_path, print) as look:
+    with open_classifier(source, print) as look:
         # Ten black test images, one of each class: one is named right.
         assert look.test_accuracy == 0.1
     shutil.rmtree(tmp_path / "mnist")

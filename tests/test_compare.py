@@ -226,6 +226,19 @@ def test_an_unreadable_figure(faithful, capsys):
     assert "no.gif: No such file or directory; expected the post's GIF" in err
 
 
+@pytest.mark.parametrize(("d_loss", "g_loss"), [("nan", "1"), ("0.5", "inf"), ("-inf", "nan")])
+def test_losses_that_are_no_numbers_never_agree(faithful, tmp_path, capsys, d_loss, g_loss):
+    run = copy_of(faithful, tmp_path)
+    rows = (run / "losses.csv").read_text().splitlines()
+    (run / "losses.csv").write_text("\n".join([*rows[:-1], f"1000,{d_loss},{g_loss}"]) + "\n")
+    status, text, err = found_by("--from", run, capsys=capsys)
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"finite losses    FAIL  iteration 1000: D loss {d_loss}, G_loss {g_loss}" in text
+    assert "AGREES" not in text
+    status, text, _ = found_by("--from", run, "--format", "json", capsys=capsys)
+    assert (status, json.loads(text)["agrees"]) == (1, False)
+
+
 def test_runs_that_lack_something(faithful, tmp_path, capsys):
     run = copy_of(faithful, tmp_path)
     (run / "001.png").write_bytes(b"no picture")

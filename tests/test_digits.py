@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from vanilla_gan.data.digits import digits
+from vanilla_gan.data.idx import write_idx
 from vanilla_gan.errors import DataError, OutputError
 
 IMAGES = npt.NDArray[np.uint8]
@@ -308,3 +309,31 @@ class TestEnsure:
         assert os.fspath(in_the_way) in str(caught.value)
         assert "\n" not in str(caught.value)
         assert in_the_way.read_bytes() == b"a file"
+
+
+class TestSums:
+    def test_a_cache_whose_sums_were_adjusted_is_not_taken(self, tmp_path: pathlib.Path) -> None:
+        """Black images with a `digits.json` that fits them, in a folder of data that is shared."""
+        sums = {}
+        for name, shape in zip(NAMES, [(60_000, 28, 28), (60_000,)] * 2, strict=True):
+            write_idx(tmp_path / name, np.zeros(shape, np.uint8))
+            sums[name] = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        recipe = {"seed": digits.DIGITS, "count_train": 60_000, "count_test": 10_000}
+        record = {"generator_version": digits.GENERATOR_VERSION, **recipe, "sha256": sums}
+        (tmp_path / "digits.json").write_text(json.dumps(record))
+
+        class Drawn(Exception):
+            pass
+
+        def drawn(done: int, total: int) -> None:
+            raise Drawn
+
+        with pytest.raises(Drawn):
+            digits.ensure(tmp_path, progress=drawn)
+
+    @pytest.mark.slow
+    def test_what_is_drawn_has_the_sums(self, tmp_path: pathlib.Path) -> None:
+        assert digits.ensure(tmp_path)
+        sums = [hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in NAMES]
+        assert tuple(sums) == digits.SUMS[digits.GENERATOR_VERSION]
+        assert not digits.ensure(tmp_path)

@@ -31,7 +31,6 @@ def elsewhere(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +150,13 @@ def test_the_same_again_and_another_seed(evaluate, checkpoint, tmp_path):
     assert other["real"] == json.loads(first)["real"]
 
 
-def test_the_classifier_is_trained_once(evaluate, checkpoint, data_dir, tmp_path):
-    for path in (data_dir / "mnist").glob("classifier-*"):
-        path.unlink()
+def test_the_classifier_is_trained_once(evaluate, checkpoint, data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     export = checkpoint("vanilla", tmp_path / "export")
     _, lines = evaluate(f"--n={N}", source=export)
     assert [line.split(" ")[0] for line in lines[-3:]] == ["training", "the", "judging"]
-    assert lines[-2].endswith(f"kept in {data_dir / 'mnist'}")
+    assert lines[-2].endswith(f"kept in {tmp_path / 'cache' / 'vanilla_gan'}")
+    assert not list((data_dir / "mnist").glob("classifier-*"))
     _, lines = evaluate(f"--n={N}", source=export)
     assert lines == [f"judging {N} samples and as many real images"]
 

@@ -35,13 +35,13 @@ def few_samples():
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    """Returns a data folder with a classifier in it."""
+    """Returns a data folder; its classifier is kept."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "mnist").mkdir()
     for name, content in data_files().items():
         (folder / "mnist" / name).write_bytes(content)
     source = read_data_sets("mnist", folder, np.random.RandomState(0), allow_unverified=True)
-    with open_classifier(source, folder, print):
+    with open_classifier(source, print):
         return folder
 
 

@@ -217,7 +217,7 @@ def test_a_header_is_not_believed_before_the_bytes_are_there(tmp_path, compress,
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert "bytes are missing" in line
+    assert ("is too large" if compress is gzip.compress else "bytes are missing") in line
     assert peak < 8 * CHUNK_SIZE
 
 

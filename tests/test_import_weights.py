@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -132,6 +133,60 @@ def test_with_a_map(checkpoint, capsys):
         assert all(got[name].tobytes() == array.tobytes() for name, array in weights().items())
     assert lines[-2] == "left out, as no weights: Momentum (1), global_step (1)"
     assert lines[-1].startswith("wrote weights.npz: 8 arrays, by map.json; ")
+
+
+OPTIMIZERS = {
+    "named by the user": ["D_W1/D_adam", "D_W1/D_adam_1", "G_b2/my-opt", "beta1_power"],
+    "in a scope": ["train/D_W1/Adam", "a/b/G_b2/Adam_1", "train/beta1_power_1"],
+    "averages": ["D_W1/ExponentialMovingAverage", "ema/G_b2/ExponentialMovingAverage"],
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_what_other_programs_keep_beside_weights(checkpoint, capsys, kind):
+    others = {
+        name: np.float32(0.9)
+        if "power" in name
+        else np.zeros(SHAPES["D_W1" if "D_W1" in name else "G_b2"], np.float32)
+        for name in OPTIMIZERS[kind]
+    }
+    lines = success(
+        capsys, "import_weights", f"--from={checkpoint({**weights(), **others})}", *SIZES
+    )
+    with np.load("weights.npz") as got:
+        assert set(got.files) == set(SHAPES)
+    assert lines[-2].startswith("left out, as no weights: ")
+    assert sum(map(int, re.findall(r"\((\d+)\)", lines[-2]))) == len(others)
+
+
+def test_a_complete_map_gets_past_anything_else(checkpoint, capsys):
+    arrays = {**weights(), "their_lr": np.float32(1), "other/net": np.zeros((3, 3), np.float32)}
+    pathlib.Path("map.json").write_text(json.dumps({name: f"{name}:0" for name in SHAPES}))
+    prefix = checkpoint(arrays)
+    assert "extra: other/net, their_lr" in import_failure(capsys, prefix, *SIZES)[1]
+    lines = success(capsys, "import_weights", f"--from={prefix}", "--map=map.json", *SIZES)
+    assert lines[-2] == "left out, as no weights: net (1), their_lr (1)"
+
+
+def test_a_bias_that_is_a_row(checkpoint, capsys):
+    arrays = {n: a[np.newaxis] if "_b" in n else a for n, a in weights().items()}
+    arrays["D_b1/Adam"] = np.zeros((1, 2), np.float32)
+    success(capsys, "import_weights", f"--from={checkpoint(arrays)}", *SIZES)
+    with np.load("weights.npz") as got:
+        assert {name: got[name].shape for name in got.files} == SHAPES
+        assert all(got[name].tobytes() == array.tobytes() for name, array in weights().items())
+
+
+@pytest.mark.parametrize("state", ["relative", "from another machine", "none"])
+def test_a_folder_says_which_checkpoint_was_taken(checkpoint, capsys, tmp_path, state):
+    prefix = pathlib.Path(checkpoint(weights()))
+    if state != "none":
+        for path in list(tmp_path.glob("m.ckpt.*")):
+            shutil.copy(path, path.with_name(path.name.replace("m.ckpt", "a.ckpt")))
+        where = "" if state == "relative" else "/their/machine/"
+        (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{where}m.ckpt"\n')
+    lines = success(capsys, "import_weights", f"--from={tmp_path}", *SIZES)
+    assert lines[0] == f"{tmp_path} is a folder; taking its checkpoint {prefix}"
 
 
 def test_a_checkpoint_of_keras(capsys, tmp_path):

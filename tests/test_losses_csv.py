@@ -167,11 +167,20 @@ def test_full_disk(path):
 
 def test_rows_are_read_back_as_they_were_written(tmp_path):
     path = tmp_path / "losses.csv"
-    path.write_text("iteration,d_loss,g_loss\n0,1.5,0.25\n100,1e-07,inf\n200,3")
+    path.write_text("iteration,d_loss,g_loss\n0,1.5,0.25\n100,nan,inf\n200,3")
     rows = read_losses(path)
     np.testing.assert_array_equal(rows.iteration, [0, 100])
-    np.testing.assert_array_equal(rows.d_loss, [1.5, 1e-07])
+    np.testing.assert_array_equal(rows.d_loss, [1.5, np.nan])
     np.testing.assert_array_equal(rows.g_loss, [0.25, np.inf])
+
+
+def test_more_rows_than_are_read_at_once(tmp_path):
+    values = np.random.RandomState(3).uniform(size=(200_000, 2))
+    rows = "".join(f"{it},{d:.9g},{g:.9g}\n" for it, (d, g) in enumerate(values))
+    (tmp_path / "losses.csv").write_text(HEADER.decode() + rows)
+    found = read_losses(tmp_path / "losses.csv")
+    np.testing.assert_array_equal(found.iteration, np.arange(200_000))
+    np.testing.assert_allclose(np.stack([found.d_loss, found.g_loss], axis=1), values, rtol=1e-8)
 
 
 def test_a_file_without_rows_has_none(tmp_path):
@@ -189,6 +198,11 @@ def test_a_file_without_rows_has_none(tmp_path):
         "iteration,d_loss,g_loss\n0,1,x\n",
         "iteration,d_loss,g_loss\n5,1,1\n5,1,1\n",
         "iteration,d_loss,g_loss\n1,2,3\n1,2\n\n",
+        *(
+            f"iteration,d_loss,g_loss\n0,1,1\n{it},1,1\n"
+            for it in ("nan", "inf", "1.5", "-1", "1e400", "9007199254740994", "", "\x1b[2J")
+        ),
+        "iteration,d_loss,g_loss\n0,1," + "1" * 3_000_000,
     ],
 )
 def test_other_files_are_refused_in_one_line(tmp_path, content):

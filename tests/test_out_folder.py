@@ -31,6 +31,44 @@ def test_file_in_its_place(tmp_path, name):
         make_out_dir(tmp_path / name)
 
 
+def test_a_link_to_nothing_is_told_as_one(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for name in ("link", "link/below"):
+        with pytest.raises(UsageError, match=r"link is a link to .*gone, which does not exist"):
+            make_out_dir(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_own"),
+    [
+        ("run/checkpoints/0000000200", True),
+        ("run/checkpoints/new", True),
+        ("run/tensorboard", True),
+        ("link/deep/below", True),
+        ("saved/below", True),
+        ("run", False),
+        ("run/another", False),
+        ("checkpoints/mine", False),
+        ("other/checkpoints", False),
+    ],
+)
+def test_the_folders_of_a_run_are_its_own(tmp_path, name, is_own):
+    """A run that is trained inside a checkpoint breaks it."""
+    for folder in ("run/checkpoints/0000000200", "run/tensorboard", "saved", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "run" / "run.json").touch()
+    (tmp_path / "link").symlink_to("run/checkpoints")
+    for file in ("manifest.json", "state.npz"):
+        (tmp_path / "saved" / file).touch()
+    before = sorted(tmp_path.rglob("*"))
+    if not is_own:
+        make_out_dir(tmp_path / name)
+        return
+    with pytest.raises(UsageError, match="belongs to the run in"):
+        make_out_dir(tmp_path / name)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_read_only_folder(tmp_path, monkeypatch, unprivileged):
     monkeypatch.chdir(tmp_path)
     os.mkdir("locked", 0o555)

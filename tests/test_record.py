@@ -11,7 +11,14 @@ import pytest
 
 from vanilla_gan.declare import Setting, table_of
 from vanilla_gan.errors import RunConflictError, UsageError
-from vanilla_gan.runfolder.record import RunRecord, continued_config, new_record, read_record
+from vanilla_gan.runfolder.record import (
+    RunRecord,
+    continued_config,
+    data_dir_of,
+    new_record,
+    note_changes,
+    read_record,
+)
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.sealed_json import write_sealed
 
@@ -39,7 +46,7 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
     written = json.loads((tmp_path / "run.json").read_text())
     assert set(written) == {
         *("format", "run_id", "config", "dataset", "device", "versions"),
-        *("started", "trained", "rewinds", "sha256"),
+        *("started", "trained", "rewinds", "data_at", "changes", "parent", "sha256"),
     }
     assert written["format"] == 1
     assert written["config"].keys() == RunConfig().to_json().keys()
@@ -59,12 +66,12 @@ def test_no_record(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "not of format 1"),
-        ({"config": None}, "entries of a run"),
+        ({"format": 2}, "format is 2, expected 1"),
+        ({"config": None}, "config is null, expected an object"),
         ({"config": {"iters": 3, "nonsense": 1}}, "unknown settings: nonsense"),
-        ({"surplus": 1}, "entries of a run"),
-        ({"dataset": 3}, "entries of a run"),
-        ({"trained": True}, "entries of a run"),
+        ({"surplus": 1}, "surplus is unknown"),
+        ({"dataset": 3}, "dataset is 3, expected an object"),
+        ({"trained": True}, "trained is true, expected a whole number in 0, 1, ..."),
     ],
 )
 def test_sealed_file_of_another_kind(tmp_path, change, message):
@@ -182,12 +189,13 @@ FREE = {
     *("checkpoint_every", "keep_checkpoints", "on_nan", "max_rewinds"),
     *("allow_growth", "gpu_memory_fraction", "log_device_placement"),
     *("gif_frames", "gif_stride", "report", "tensorboard", "evaluate_every", "tune"),
+    *("log_every", "engine", "device", "allow_soft_placement"),
+    *("intra_op_threads", "inter_op_threads"),
 }
 FIXED = {
     *("system", "loss", "init", "batch_size", "z_dim", "h_dim", "learning_rate", "adam_epsilon"),
     *("label_smoothing", "dropout_rate", "seed", "init_weights", "dataset", "sample_every"),
-    *("sample_class", "log_every", "engine", "precision", "device", "allow_soft_placement"),
-    *("intra_op_threads", "inter_op_threads"),
+    *("sample_class", "precision"),
 }
 
 
@@ -216,7 +224,77 @@ def is_other(entry: Setting, was: object, value: object) -> bool:
 
 
 def test_a_value_that_is_the_default_is_refused_like_any_other():
-    record = make_record(log_every=10)
-    with pytest.raises(RunConflictError, match="--log_every was 10, is 100;"):
-        continued(record, log_every=100)
-    assert continued(record).log_every == 10
+    record = make_record(learning_rate=0.5)
+    with pytest.raises(RunConflictError, match=r"--learning_rate was 0\.5, is 0\.001;"):
+        continued(record, learning_rate=0.001)
+    assert continued(record).learning_rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "forks"),
+    [({"seed": 6}, True), ({"h_dim": 18}, False), ({"seed": 6, "init": "xavier_normal"}, False)],
+)
+def test_the_way_out_is_one_that_leads_there(given, forks):
+    """A fork may change numbers, but not the variables, nor what they began with."""
+    with pytest.raises(RunConflictError) as caught:
+        continued(make_record(), out="x", **given)
+    assert ("fork --from x" in str(caught.value)) == forks
+
+
+def test_initial_weights_have_no_part_in_a_run_with_a_checkpoint():
+    record = make_record(init_weights="w.npz")
+    given = RunConfig(init_weights="moved.npz")
+    with pytest.raises(RunConflictError, match=r"--init_weights was w\.npz, is moved\.npz"):
+        continued_config(record, given)
+    assert continued_config(record, given, begun=True).init_weights == "w.npz"
+
+
+def test_changes_are_told_and_recorded(tmp_path):
+    record = make_record(device="gpu")
+    assert note_changes(record, continued(record, iters=900, out="elsewhere"), 40) is None
+    config = continued(record, device="cpu", engine="feed")
+    line = note_changes(record, config, 80)
+    assert "--device cpu (was gpu)" in line
+    assert "--engine feed (was loop)" in line
+    record.save(tmp_path)
+    read = read_record(tmp_path)
+    assert read == record
+    assert (read.config.iters, read.config.engine) == (900, "feed")
+    assert read.changes == [
+        {"iteration": 80, "setting": "engine", "was": "loop", "is": "feed"},
+        {"iteration": 80, "setting": "device", "was": "gpu", "is": "cpu"},
+    ]
+
+
+def test_a_record_of_before_there_were_changes(tmp_path):
+    make_record().save(tmp_path)
+    content = json.loads((tmp_path / "run.json").read_text())
+    for name in ("sha256", "data_at", "changes", "parent"):
+        del content[name]
+    write_sealed(tmp_path / "run.json", content)
+    assert read_record(tmp_path).changes == []
+
+
+@pytest.mark.parametrize("where", ["recorded", "here", "run/beside", "beside", "all", "nowhere"])
+def test_where_the_data_are_now(tmp_path, monkeypatch, where):
+    """A run is continued from another folder than it was begun in, or was moved with its data."""
+    for folder in ("then", "now", "moved/run", "all"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "then")
+    record = make_record(data_dir="the_data")
+    monkeypatch.chdir(tmp_path / "now")
+    monkeypatch.setenv("VANILLA_GAN_DATA", str(tmp_path / "all") if where == "all" else "none")
+    place = {
+        "recorded": tmp_path / "then" / "the_data",
+        "here": tmp_path / "now" / "the_data",
+        "run/beside": tmp_path / "moved" / "run" / "the_data",
+        "beside": tmp_path / "moved" / "the_data",
+        "all": tmp_path / "all",
+    }.get(where)
+    if place is not None:
+        place.mkdir(exist_ok=True)
+    run = tmp_path / "moved" / "run"
+    found = data_dir_of(record, run)
+    expected = "the_data" if where in ("here", "nowhere") else str(place)
+    assert found == expected
+    assert continued(record, out=str(run)).data_dir == found

@@ -251,7 +251,7 @@ def test_wrong_usage(fails, elsewhere, words, said):
         (np.zeros(5), "the noise has shape [5], expected [n, 5]"),
         (np.zeros((0, 5)), "--inputs=z.npy: it holds no noise vectors"),
         (np.full((1, 5), np.nan), "the noise is not finite"),
-        (np.full((1, 5), "x"), "the noise is <U1, expected numbers"),
+        (np.full((1, 5), "x"), "it is <U1 [1, 5], expected numbers"),
         (np.array([[None] * 5]), "--inputs=z.npy cannot be read as a npy file: "),
     ],
 )

@@ -13,6 +13,7 @@ from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.tf1 import load_tensorflow, tf
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training import fork as forks
 from vanilla_gan.training import run
 
 
@@ -46,6 +47,29 @@ def train(config: RunConfig) -> TrainedRun:
     Side effects: those of `training.run.train`.
     """
     run.train(config)
+    return _trained(config)
+
+
+def fork(source: str, config: RunConfig) -> TrainedRun:
+    """Begins a run in `config.out` with the state of another one, and trains it.
+
+    Args:
+      source: that run's folder, for its newest checkpoint; or a checkpoint in it.
+      config: what is not given is that run's.
+
+    Returns:
+      Where the new run stands then.
+
+    Raises:
+      VanillaGanError: every failure that a user can cause; see `training.fork.fork`.
+
+    Side effects: those of `train`.
+    """
+    forks.fork(source, config)
+    return _trained(config)
+
+
+def _trained(config: RunConfig) -> TrainedRun:
     _, checkpoint = find_checkpoint(config.out_dir)
     return TrainedRun(config.out_dir, checkpoint.iteration, checkpoint.folder)
 

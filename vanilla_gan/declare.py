@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import itertools
 import math
+import os
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +28,23 @@ KINDS: Mapping[type, str] = {
     str: "a text",
 }
 
-# What depends on a setting: the run's numbers; how far it goes; where its data are looked for; what
-# happens when it diverges; what is kept and shown, and where; the time and memory that it takes.
-Effect = Literal["numbers", "length", "data", "rescue", "keeping", "speed"]
+# What depends on a setting: the run's numbers; which variables it has; what these begin with; how
+# far it goes; where its data are looked for; what happens when it diverges; which of its numbers
+# are written; what is kept and shown, and where; the time and memory that it takes; which parts of
+# the machine compute it, and with that at most the last digits.
+Effect = Literal[
+    "numbers",
+    "variables",
+    "beginning",
+    "length",
+    "data",
+    "rescue",
+    "rows",
+    "keeping",
+    "speed",
+    "machine",
+]
+_FIXED: tuple[Effect, ...] = ("numbers", "variables", "beginning")
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Settings")
@@ -72,9 +87,20 @@ def one_of(choices: Sequence[str]) -> Rule:
     return Rule(f"one of {', '.join(choices)}", lambda value: value in choices, wrong)
 
 
+_LARGEST = 2**63 - 1  # of what other programs take for a whole number
 _NAN, _INF = math.nan, math.inf
 ABOVE_0 = Rule("a number above 0", lambda value: 0 < value < _INF, (0.0, -1e-3, _INF, _NAN))
-PATH = Rule("a path", bool, ("",))
+
+
+def _is_path(value: str) -> bool:
+    # What a file says may be a text that no path can be.
+    try:
+        return bool(value) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+
+
+PATH = Rule("a path", _is_path, ("",))
 SEED = within(0, 2**32 - 1)
 # More than any machine has cores: all threads of a session start at once, and each takes memory.
 THREADS = (at_least(0), at_most(1024))
@@ -117,7 +143,7 @@ class Setting:
     @property
     def is_free(self) -> bool:
         """Whether a run may be continued with another value, because no number depends on it."""
-        return self.effect != "numbers"
+        return self.effect not in _FIXED
 
     def check(self, value: object) -> None:
         """Checks a value.
@@ -131,6 +157,8 @@ class Setting:
         # A bool is an int to Python.
         if not isinstance(value, kinds) or (isinstance(value, bool) and self.kind is not bool):
             raise bad_value(self.flag, repr(value), KINDS[self.kind])
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise bad_value(self.flag, "a longer number", f"at most {_LARGEST}")
         if self.missing and not value:
             raise UsageError(f"--{self.flag} is missing: {self.missing}")
         for rule in self.rules:

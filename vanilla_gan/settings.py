@@ -8,6 +8,7 @@ import pathlib
 import re
 from typing import Any
 
+from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.declare import (
     ABOVE_0,
@@ -33,7 +34,6 @@ LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
-SAMPLE_CLASSES = (*"0123456789", "all")
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -44,8 +44,10 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
-_CLASS = Rule(
-    "a class, 0 to 9, or all", lambda value: value in SAMPLE_CLASSES, ("10", "-1", "x", "")
+CLASS = Rule(
+    "a class, such as 0, or all",
+    lambda value: value == "all" or re.fullmatch("0|[1-9][0-9]{0,2}", value) is not None,
+    ("1000", "-1", "07", "x", ""),
 )
 DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
@@ -71,8 +73,15 @@ class RunConfig(Settings):
     """The settings of one training run; the flags of `train` have the same names.
 
     Settings that come with the system are None until `resolved()` has filled them in, and what
-    follows from the number of images until `counted()` has.
+    follows from the data until `of_data()` and `counted()` have.
+
+    Attributes:
+      image_shape, num_classes: those of the data, which `run.json` records beside their name; the
+        published ones until `of_data` says otherwise. No flag names them.
     """
+
+    image_shape: ImageShape = PUBLISHED_SHAPE
+    num_classes: int = PUBLISHED_CLASSES
 
     iters: int | None = setting(
         None,
@@ -84,16 +93,19 @@ class RunConfig(Settings):
     epochs: int | None = setting(
         None, "the same, in passes through the training images", at_least(1), effect="length"
     )
-    system: str = setting("vanilla", "which published program to run", choices=tuple(SYSTEMS))
+    system: str = setting(
+        "vanilla", "which published program to run", choices=tuple(SYSTEMS), effect="variables"
+    )
     loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
     init: str = setting(
         "xavier",
         "form of the xavier initialisation: uniform, or normal as in the repository",
         choices=INITS,
+        effect="beginning",
     )
     batch_size: int | None = setting(None, "images per update", *SIZE)
-    z_dim: int | None = setting(None, "length of a noise vector", *SIZE)
-    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE)
+    z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
+    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE, effect="variables")
     learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0)
     adam_epsilon: float | None = setting(
         None, "added by both to the root of the second moment", ABOVE_0
@@ -108,10 +120,15 @@ class RunConfig(Settings):
         None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
     )
     init_weights: str | None = setting(
-        None, "npz file with an array for each variable, by name, to start from", PATH
+        None,
+        "npz file with an array for each variable, by name, to start from",
+        PATH,
+        effect="beginning",
     )
 
-    optimizer: str = setting("adam", "of both networks", choices=tuple(OPTIMIZERS), group=CURES)
+    optimizer: str = setting(
+        "adam", "of both networks", choices=tuple(OPTIMIZERS), effect="variables", group=CURES
+    )
     D_learning_rate: float | None = setting(
         None, "of the discriminator's alone, in place of --learning_rate", ABOVE_0
     )
@@ -130,7 +147,10 @@ class RunConfig(Settings):
         None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
     )
     ema: float | None = setting(
-        None, "decay of the moving average of G's weights that samples are made of", _SHARE
+        None,
+        "decay of the moving average of G's weights that samples are made of",
+        _SHARE,
+        effect="variables",
     )
 
     dataset: str = setting(
@@ -163,9 +183,11 @@ class RunConfig(Settings):
         None, "iterations between two pictures; one epoch where none is named", at_least(1)
     )
     sample_class: str | None = setting(
-        None, "class that the pictures show, 0 to 9, or all: a row for each", _CLASS
+        None, "class that the pictures show, such as 0, or all: a row for each", CLASS
     )
-    log_every: int = setting(100, "iterations between two rows of losses.csv", at_least(1))
+    log_every: int = setting(
+        100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
+    )
     gif_frames: int = setting(
         11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
     )
@@ -202,6 +224,7 @@ class RunConfig(Settings):
         "loop",
         "many iterations per session.run, or the published loop of two",
         choices=ENGINES,
+        effect="machine",
         group="How it is computed",
     )
     precision: str = setting(
@@ -209,14 +232,16 @@ class RunConfig(Settings):
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
-    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE)
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine")
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
     )
     gpu_memory_fraction: float | None = setting(
         None, "share of the GPU's memory to use, in (0, 1]", _MEMORY, effect="speed"
     )
-    allow_soft_placement: bool = setting(True, "run operations that a GPU lacks on the CPU")
+    allow_soft_placement: bool = setting(
+        True, "run operations that a GPU lacks on the CPU", effect="machine"
+    )
     log_device_placement: bool = setting(
         False, "log the device of each operation", effect="keeping"
     )
@@ -226,10 +251,10 @@ class RunConfig(Settings):
         effect="speed",
     )
     intra_op_threads: int = setting(
-        0, "threads within one operation; 0: from the number of cores", *THREADS
+        0, "threads within one operation; 0: from the number of cores", *THREADS, effect="machine"
     )
     inter_op_threads: int = setting(
-        0, "operations at the same time; 0: TensorFlow's choice", *THREADS
+        0, "operations at the same time; 0: TensorFlow's choice", *THREADS, effect="machine"
     )
 
     def resolved(self) -> RunConfig:
@@ -268,6 +293,31 @@ class RunConfig(Settings):
             filled["seed"] = fresh_seed()
         return self.filled(filled)
 
+    def of_data(self, shape: ImageShape, num_classes: int) -> RunConfig:
+        """Returns these settings for data of a shape, with so many classes.
+
+        A class of pictures that the system brings, and that the data lack, becomes their last one.
+
+        Raises:
+          UsageError: the system cannot make images of that shape, or `sample_class` is not there.
+        """
+        multiple = SYSTEMS[self.system].sides_multiple_of
+        if shape.height % multiple or shape.width % multiple:
+            raise UsageError(
+                f"--system={self.system}: it makes images whose height and width are multiples of "
+                f"{multiple}, those of the data are {shape}; scale them, or choose another system"
+            )
+        filled: dict[str, Any] = {"image_shape": shape, "num_classes": num_classes}
+        if self.sample_class not in (None, "all") and int(self.sample_class or 0) >= num_classes:
+            if "sample_class" in self.given:
+                raise bad_value(
+                    "sample_class",
+                    self.sample_class,
+                    f"a class of the data, 0 to {num_classes - 1}",
+                )
+            filled["sample_class"] = str(num_classes - 1)
+        return self.filled(filled)
+
     def counted(self, num_examples: int) -> RunConfig:
         """Returns these settings with `iters` and `sample_every` filled in from the epoch's length.
 
@@ -297,6 +347,26 @@ class RunConfig(Settings):
             raise bad_value("evaluate_every", self.evaluate_every, expected)
         return counted
 
+    def check_complete(self, num_examples: int) -> None:
+        """Checks that these are the settings of a run that was begun on so many images.
+
+        Raises:
+          ValueError: one is missing, is not of the system, or does not go with another one.
+        """
+        own = [name for name in SYSTEMS[self.system].defaults if name not in _COMMON]
+        for name in (*own, "iters", "sample_every", "seed"):
+            if getattr(self, name) is None:
+                raise ValueError(f"the setting {name} is missing")
+        for name in system_settings():
+            if getattr(self, name) is not None and name not in (*own, *_COMMON):
+                raise ValueError(f"the system {self.system} has no setting {name}")
+        try:
+            counted = self.counted(num_examples)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        if counted.iters != self.iters:
+            raise ValueError(f"{self.epochs} epochs are {counted.iters} iters, not {self.iters}")
+
     def resolved_int(self, name: str) -> int:
         """Returns a whole-number setting that `resolved()` has filled in."""
         value = getattr(self, name)
@@ -322,6 +392,11 @@ class RunConfig(Settings):
         # One that is missing came with a later version: it is the system's, or left at its default.
         defaults = SYSTEMS[config.system].defaults
         return config.filled({name: defaults[name] for name in defaults.keys() - settings.keys()})
+
+    @property
+    def picture_tiles(self) -> tuple[int, int]:
+        """How many tiles the pictures have down and across; with all classes, a row for each."""
+        return (self.num_classes, 10) if self.sample_class == "all" else (4, 4)
 
     @property
     def out_dir(self) -> pathlib.Path:

@@ -138,11 +138,44 @@ def test_other_settings_are_listed(interrupted, command, words):
     finished = command(words(seed=8, h_dim=14, log_every=2, engine="feed"))
     assert finished.status == 2
     assert finished.last_line == (
-        "run.sh: out holds a run with other settings: --engine was loop, is feed; "
-        "--h_dim was 13, is 14; --log_every was 1, is 2; --seed was 7, is 8; choose another --out, "
-        "or start anew with --overwrite, which first moves that run aside"
+        "run.sh: out holds a run with other settings: --h_dim was 13, is 14; --seed was 7, is 8; "
+        "choose another --out, or start anew with --overwrite, which first moves that run aside"
     )
     assert {**fingerprint(interrupted), "run.lock": before["run.lock"]}.items() <= before.items()
+
+
+def test_what_no_number_depends_on_may_change(tmp_path, command, words, undisturbed):
+    """Engine and idle threads in the middle of a run, at the published sizes: its bits stay."""
+    sizes = {"batch_size": None, "z_dim": None, "h_dim": None, "iters": 150}
+    assert command(words(**sizes), [KILL]).status == -signal.SIGKILL
+    given = {"engine": "feed", "intra_op_threads": 1, "inter_op_threads": 1}
+    finished = command(["--out=out", *(f"--{name}={value}" for name, value in given.items())])
+    assert finished.status == 0, finished.stderr
+    assert "--engine feed (was loop)" in finished.stderr
+    assert differences(tmp_path / "out", undisturbed(**sizes)) == ["run.json"]
+    changes = record(tmp_path / "out")["changes"]
+    assert {change["setting"]: change["is"] for change in changes} == given
+    assert {change["iteration"] for change in changes} == {80}
+    assert record(tmp_path / "out")["config"].items() >= given.items()
+
+
+def test_fewer_rows_from_here_on(interrupted, command, words, undisturbed):
+    assert command(["--out=out", "--log_every=7"]).status == 0
+    rows, full = (
+        (out / "losses.csv").read_text().splitlines()[1:] for out in (interrupted, undisturbed())
+    )
+    assert rows == full[:80] + full[84::7]
+
+
+def test_a_relative_data_dir_from_another_folder(
+    tmp_path, command, words, undisturbed, offline_data_dir
+):
+    (tmp_path / "data").symlink_to(offline_data_dir)
+    (tmp_path / "elsewhere").mkdir()
+    assert command(words(data_dir="data"), [KILL]).status == -signal.SIGKILL
+    finished = run(["--out=../out"], tmp_path / "elsewhere")
+    assert finished.status == 0, finished.stderr
+    assert differences(tmp_path / "out", undisturbed()) == ["run.json"]
 
 
 def test_other_data_are_told(tmp_path, interrupted, command, words, offline_data_dir):

@@ -27,6 +27,7 @@ from vanilla_gan.agreement.verdicts import (
     loss_means,
 )
 from vanilla_gan.declare import group_of
+from vanilla_gan.drawing.grid import grid_layout
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
     DataError,
@@ -38,7 +39,7 @@ from vanilla_gan.errors import (
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
-from vanilla_gan.runfolder.record import RunRecord, record_from
+from vanilla_gan.runfolder.record import RunRecord, data_dir_of, record_from
 from vanilla_gan.settings import CURES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 
@@ -83,6 +84,7 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
         )
     notes: list[str] = []
     facts, statistics = _picture_facts(pictures, record.config)
+    facts += _losses_that_are_not_finite(rows)
     verdicts = _recorded_losses(config, record, rows, facts, notes, inform)
     published = _published(record, notes)
     if published is not None:
@@ -122,25 +124,36 @@ def _picture_facts(
     pictures: dict[int, pathlib.Path], config: RunConfig
 ) -> tuple[list[Fact], dict[int, Floats]]:
     """Returns what is right with the pictures, and the statistics, [4], of those of right size."""
-    rows, cols = (10, 10) if config.sample_class == "all" else (4, 4)
+    tiles = (*config.picture_tiles, config.image_shape)
+    layout = grid_layout(*tiles)
     faults: dict[str, list[str]] = {"picture size": [], "tile positions": []}
     statistics = {}
     for it, path in pictures.items():
         pixels = open_picture(path)
-        wrong_size = size_fault(pixels, rows, cols)
+        wrong_size = size_fault(pixels, layout)
         if wrong_size is not None:
             faults["picture size"].append(f"{path.name}: {wrong_size}")
             continue
-        misplaced = tiles_fault(pixels, rows, cols)
+        misplaced = tiles_fault(pixels, layout)
         if misplaced is not None:
             faults["tile positions"].append(f"{path.name}: {misplaced}")
-        statistics[it] = picture_statistics(read_tiles(pixels, rows, cols))
+        statistics[it] = picture_statistics(read_tiles(pixels, *tiles), config.image_shape)
     if not pictures:
         return [Fact(what, None, "the run has no pictures") for what in faults], statistics
     return [
         Fact(what, not found, found[0] if found else f"in {len(pictures)} of {len(pictures)}")
         for what, found in faults.items()
     ], statistics
+
+
+def _losses_that_are_not_finite(rows: LossRows) -> list[Fact]:
+    """Returns what fails a run whose losses are no numbers, whatever else is judged of them."""
+    bad = ~(np.isfinite(rows.d_loss) & np.isfinite(rows.g_loss))
+    if not bad.any():
+        return []
+    first = int(bad.argmax())
+    said = f"D loss {rows.d_loss[first]:.4g}, G_loss {rows.g_loss[first]:.4g}"
+    return [Fact("finite losses", False, f"iteration {rows.iteration[first]}: {said}")]
 
 
 def _recorded_losses(
@@ -171,10 +184,9 @@ def _recorded_losses(
     if all(verdict.passed for verdict in verdicts):
         return verdicts
     inform("measuring what rounding does on this processor: up to 17 short runs")
+    data_dir = config.data_dir or data_dir_of(record, pathlib.Path(config.source))
     try:
-        verdicts = within_rounding(
-            verdicts, functools.partial(drifts_of_run, record, config.data_dir)
-        )
+        verdicts = within_rounding(verdicts, functools.partial(drifts_of_run, record, data_dir))
     except (DataError, DownloadError, DeviceError, WeightsError) as error:
         notes.append(f"what rounding does on this processor could not be measured: {error}")
     else:

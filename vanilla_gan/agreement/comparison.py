@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NamedTuple
 
 from vanilla_gan.agreement.verdicts import Verdict
@@ -90,4 +91,9 @@ def as_text(found: Comparison) -> str:
 
 
 def _as_json(verdict: Verdict) -> dict[str, Any]:
-    return {**verdict._asdict(), "passed": verdict.passed}
+    # JSON has neither NaN nor infinity.
+    values = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in verdict._asdict().items()
+    }
+    return {**values, "passed": verdict.passed}

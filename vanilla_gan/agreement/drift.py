@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.agreement.recorded_losses import MAX_WEIGHTS
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.data.read import read_data_sets
@@ -32,6 +33,7 @@ from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.arrays import read_npz
 from vanilla_gan.systems import SYSTEMS
 
 # How many times as far as the farthest twin a recorded run may be.
@@ -116,14 +118,15 @@ def drifts_of_run(record: RunRecord, data_dir: str | None, iters: int) -> Iterat
         unread(),
         pixels=SYSTEMS[run.system].pixels(),
         allow_unverified=run.allow_unverified_data,
+        num_classes=run.num_classes,
     )
     if source.checksum != record.dataset["checksum"]:
         raise DataError(
             f"{data_dir} holds other data than the run was trained on; give their --data_dir"
         )
     assert run.init_weights is not None
-    with np.load(run.init_weights, allow_pickle=False) as archive:
-        weights = {name: np.asarray(values, np.float32) for name, values in archive.items()}
+    found = read_npz(run.init_weights, max_bytes=MAX_WEIGHTS)
+    weights = {name: np.asarray(values, np.float32) for name, values in found.items()}
     yield from drifts(run, source.splits.train, weights, iters)
 
 

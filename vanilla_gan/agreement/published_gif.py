@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import pathlib
 import urllib.parse
 from collections.abc import Callable, Iterator
 
@@ -20,6 +19,7 @@ from vanilla_gan.data.download.transfer import TransferError, receive
 from vanilla_gan.drawing.grid import grid_layout
 from vanilla_gan.drawing.tiles import read_tiles
 from vanilla_gan.errors import DataError, DownloadError
+from vanilla_gan.storage.reading import read_file
 
 FRAME_ITERATIONS = 1000  # iterations between two frames
 MAX_BYTES = 20_000_000
@@ -61,7 +61,7 @@ def read_published_gif(source: str, *, timeout_s: float = _TIMEOUT_S) -> list[Pi
 
 
 def frame_samples(frame: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Returns the samples of a frame, each scaled to its own range: float64 [16, 784] in [0, 1].
+    """Returns the samples of a frame, each scaled to its own range: float64 [16, size] in [0, 1].
 
     matplotlib 1.5 drew each tile 76x76 px, of which its figures show all but the first row. The
     frames of the published GIF have 64 greys.
@@ -75,11 +75,7 @@ def frame_samples(frame: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def _content(source: str, timeout_s: float) -> bytes:
     """Returns the bytes of a file or of what a server sends."""
     if urllib.parse.urlsplit(source).scheme not in ("http", "https"):
-        with open(pathlib.Path(source), "rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"it is longer than {MAX_BYTES} bytes")
-        return content
+        return read_file(source, MAX_BYTES)
     received = io.BytesIO()
     receive(
         source,

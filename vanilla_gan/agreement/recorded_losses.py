@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import pathlib
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, NamedTuple
@@ -19,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.npz import DAMAGE
+from vanilla_gan.storage.arrays import read_npz
 
 Floats = npt.NDArray[np.float64]
 
+MAX_WEIGHTS = 1 << 28  # bytes; those of the recorded runs take some 1,000,000
 _FILE = "recorded_losses.json"
 # What decides which numbers are drawn, beside the seed and the size of the data set.
 _DRAWS = ("sample_every", "batch_size", "z_dim")
@@ -78,9 +78,8 @@ def matching(
     if config.init_weights is None:
         return "the run drew its own initial weights: no --init_weights"
     try:
-        with np.load(pathlib.Path(config.init_weights), allow_pickle=False) as archive:
-            digest = weights_sha256(dict(archive))
-    except DAMAGE:
+        digest = weights_sha256(read_npz(config.init_weights, max_bytes=MAX_WEIGHTS))
+    except (FileNotFoundError, ValueError):
         return f"{config.init_weights}, the run's initial weights, cannot be read"
     candidates = [each for each in recorded_losses() if each.weights_sha256 == digest]
     if not candidates:

@@ -78,5 +78,5 @@ def _range(verdict: dict[str, Any]) -> str:
     return f"{_shown(verdict['low']):>9} to {_shown(verdict['high'])}"
 
 
-def _shown(value: float) -> str:
-    return f"{value:.4g}"
+def _shown(value: float | None) -> str:
+    return "no number" if value is None else f"{value:.4g}"

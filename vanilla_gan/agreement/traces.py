@@ -22,20 +22,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.data.streams import OFFLINE, seeded
 from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
-from vanilla_gan.storage.npz import DAMAGE
+from vanilla_gan.storage.arrays import read_npz
+from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.systems import SYSTEMS
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-X_dim = 784
+X_dim = PUBLISHED_SHAPE.size
 STEPS = 5  # iterations that a trace is fed
 SAMPLES = 4  # samples that it keeps
 SHIPPED = "recorded"
 _OFFLINE_IMAGES = 1000
+_MAX_BYTES = 1 << 27  # those of the published sizes take 17 MB
 
 
 class Recording(NamedTuple):
@@ -116,15 +119,13 @@ def read_traces(recording: Recording, path: pathlib.Path) -> list[Trace]:
       DataError: it cannot be read, or does not hold whole traces of that program.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
+        arrays = read_npz(path, max_bytes=_MAX_BYTES)
         found = re.findall(r"^at(\d+)/rows$", "\n".join(arrays), re.MULTILINE)
         traces = [_trace(recording, arrays, it) for it in sorted(map(int, found))]
-    except DAMAGE as error:
+    except (FileNotFoundError, ValueError, KeyError, IndexError) as error:
         raise DataError(
-            f"{path}: cannot be read as a trace of {recording.system} "
-            f"({' '.join(str(error).split()) or type(error).__name__}); expected an npz file as it "
-            "was recorded; copy it anew"
+            f"{path}: cannot be read as a trace of {recording.system} ({reason_of(error)}); "
+            "expected an npz file as it was recorded; copy it anew"
         ) from error
     if not traces:
         raise DataError(

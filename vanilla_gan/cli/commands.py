@@ -5,6 +5,7 @@ They are loaded by name, so that no command pays for what another one needs.
 
 COMMANDS = {
     "train": "vanilla_gan.cli.train",
+    "fork": "vanilla_gan.cli.fork",
     "sample": "vanilla_gan.cli.sample",
     "evaluate": "vanilla_gan.cli.evaluate",
     "report": "vanilla_gan.cli.report",

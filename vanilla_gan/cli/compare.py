@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.cli.say import say
+from vanilla_gan.say import say, show
 
 SUMMARY = (
     "Says for a run whether it agrees with what was published: picture size and tile positions,\n"
@@ -27,7 +27,7 @@ def run(config: CompareConfig) -> None:
 
     found = compare(config, say)
     text = as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n"
-    print(text, end="", flush=True)
+    show(text)
     if found.failed:
         raise DisagreementError(
             f"{config.source} does not agree with what was published: {found.failed} of "

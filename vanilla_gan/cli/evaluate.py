@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.cli.say import say
 from vanilla_gan.quality.settings import EvaluateConfig
+from vanilla_gan.say import say, show
 
 SUMMARY = (
     "Judges samples of a trained generator beside real images: Parzen log-likelihood, Frechet\n"
@@ -25,4 +25,4 @@ def run(config: EvaluateConfig) -> None:
 
     found = evaluate(config, say)
     text = as_text(found) if config.format == "json" else quality_table(found) + "\n"
-    print(text, end="", flush=True)
+    show(text)

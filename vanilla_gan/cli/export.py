@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.cli.say import say
 from vanilla_gan.generator.settings import ExportConfig
+from vanilla_gan.say import say
 
 SUMMARY = (
     "Exports a trained system: a SavedModel that any TensorFlow 2 loads, its weights by name for\n"

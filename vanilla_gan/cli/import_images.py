@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.cli.say import say
 from vanilla_gan.data.pictures.settings import ImportConfig
+from vanilla_gan.say import say
 
 SUMMARY = (
     "Makes a data set from a folder of pictures: 28x28, grey, in the four files that train reads.\n"

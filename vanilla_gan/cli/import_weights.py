@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.cli.say import say
 from vanilla_gan.generator.settings import ImportConfig
+from vanilla_gan.say import say
 
 SUMMARY = (
     "Takes the weights out of a TensorFlow checkpoint, such as one of the published program under\n"

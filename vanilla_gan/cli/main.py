@@ -9,10 +9,15 @@ from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.cli.commands import COMMANDS
-from vanilla_gan.cli.environment import check_temporary_folder, set_environment
+from vanilla_gan.cli.environment import (
+    accept_every_character,
+    check_names,
+    check_temporary_folder,
+    set_environment,
+)
 from vanilla_gan.cli.flags import nearest
-from vanilla_gan.cli.say import say
 from vanilla_gan.errors import UsageError, VanillaGanError
+from vanilla_gan.say import say
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.streams import discard, flush_or_discard, open_missing_streams
 
@@ -33,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     open_missing_streams()
     set_environment()
+    accept_every_character()
     try:
         return _status(words)
     finally:
@@ -42,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _status(words: list[str]) -> int:
     """Runs one command and returns the exit status; failures are told."""
     try:
+        check_names(words)
         _run(words)
     except VanillaGanError as error:
         say(f"{_PROGRAM}: {error}")

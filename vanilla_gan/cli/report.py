@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.cli.say import say
 from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.say import say
 
 SUMMARY = (
     "Writes one HTML page of a run: its pictures, losses, quality and settings. The page needs\n"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.cli.say import say
 from vanilla_gan.generator.settings import SampleConfig
+from vanilla_gan.say import say
 
 SUMMARY = (
     "Draws images from a trained generator: a grid, single files, arrays, or a walk between them."

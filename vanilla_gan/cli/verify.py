@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vanilla_gan.agreement.settings import VerifyConfig
 from vanilla_gan.cli.flags import Flags
+from vanilla_gan.say import show
 
 SUMMARY = (
     "Says whether this installation computes what the published programs computed: steps recorded\n"
@@ -25,7 +26,7 @@ def run(config: VerifyConfig) -> None:
 
     found = verify(config)
     text = as_text(found) if config.format == "json" else verify_table(as_dict(found)) + "\n"
-    print(text, end="", flush=True)
+    show(text)
     if found.failed:
         raise DisagreementError(
             f"this installation does not compute what was published: {found.failed} of "

@@ -14,6 +14,7 @@ from vanilla_gan.data.download.catalog import CATALOG, DataSetEntry
 from vanilla_gan.data.idx import read_idx
 from vanilla_gan.errors import DataError
 
+_LARGEST = max(file.size for entry in CATALOG.values() for file in entry.files)
 # Beside the folder that `--dataset` names. "": flat, the layout of TensorFlow 1's read_data_sets.
 _FOLDERS = (
     "",
@@ -30,9 +31,11 @@ _FOLDERS = (
 def find(folder: str | os.PathLike[str], name: str) -> pathlib.Path | None:
     """Returns where `name` stands in `folder`, plain before gzipped; None if it does not.
 
-    Unpacked archives have a dot in the name: `train-images.idx3-ubyte`.
+    Unpacked archives have a dot in the name: `train-images.idx3-ubyte`. Images with channels may be
+    called `train-images-idx4-ubyte`.
     """
-    for candidate in (name, f"{name}.gz", name.replace("-idx", ".idx")):
+    four = name.replace("-idx3", "-idx4")
+    for candidate in (name, f"{name}.gz", name.replace("-idx", ".idx"), four, f"{four}.gz"):
         path = pathlib.Path(folder, candidate)
         if os.path.exists(path):
             return path
@@ -74,7 +77,9 @@ def owner(sha256: str | None) -> str | None:
 def sha256_of(path: pathlib.Path) -> str | None:
     """Returns the sum of an IDX file's decompressed bytes; None where it cannot be read as one."""
     try:
-        return read_idx(path, dimensions=1 if "labels" in path.name else 3).sha256
+        return read_idx(
+            path, dimensions=1 if "labels" in path.name else 3, max_bytes=_LARGEST
+        ).sha256
     except DataError:
         return None
 

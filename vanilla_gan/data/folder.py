@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import os
 import pathlib
@@ -18,19 +19,18 @@ from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.finding import find, find_elsewhere, owner
 from vanilla_gan.data.idx import IdxFile, read_images, read_labels
+from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
-
-IMAGE_SHAPE = (28, 28)
 
 
 class RawData(NamedTuple):
     """The arrays of the four files, all read-only.
 
     Attributes:
-      train_images: uint8 [N, 28, 28] in 0..255, N > 5000; 60,000 for MNIST.
-      train_labels: uint8 [N] in 0..9.
-      test_images: uint8 [M, 28, 28] in 0..255; 10,000 for MNIST.
-      test_labels: uint8 [M] in 0..9.
+      train_images: uint8 [N, H, W] or [N, H, W, C] in 0..255, N > 5000; 60,000 for MNIST.
+      train_labels: uint8 [N].
+      test_images: uint8 [M, H, W] or [M, H, W, C] in 0..255; 10,000 for MNIST.
+      test_labels: uint8 [M].
       checksum: SHA-256 over the four sums below, as hex digits, one after the other in the order of
         `catalog.FILE_NAMES`; 64 hex digits that name these data.
       files: for each file's name, without `.gz`, the SHA-256 of its decompressed bytes.
@@ -103,7 +103,7 @@ def load_entry(
                     )
                 except DownloadError as error:
                     raise _with_the_others(error, missing[number + 1 :]) from error
-    return read_files(folder, paths, sha256=sums)
+    return read_files(folder, paths, published=entry.files)
 
 
 @contextlib.contextmanager
@@ -127,51 +127,57 @@ def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -
     return DownloadError(f"{error}; {names} are missing there too")
 
 
-def read_folder(
-    folder: str | os.PathLike[str], *, sha256: Mapping[str, str] | None = None
-) -> RawData:
+def read_folder(folder: str | os.PathLike[str]) -> RawData:
     """Reads the four files of a data set from one folder; see `read_files`."""
     paths = {name: path for name in catalog.FILE_NAMES if (path := find(folder, name)) is not None}
-    return read_files(folder, paths, sha256=sha256)
+    return read_files(folder, paths)
 
 
 def read_files(
     folder: str | os.PathLike[str],
     paths: Mapping[str, pathlib.Path],
     *,
-    sha256: Mapping[str, str] | None = None,
+    published: Sequence[catalog.DataFile] = (),
 ) -> RawData:
     """Reads the four files of a data set, at the same time: gzip and SHA-256 release the GIL.
 
     Args:
       folder: where they should stand.
       paths: where they do, each of them plain or gzipped.
-      sha256: for each file's name the sum that its decompressed bytes must have; None for data
-        that no catalog knows.
+      published: what the files must be; empty for data that no catalog knows.
 
     Raises:
-      DataError: a file is missing or damaged or has another sum; images are not 28x28; there are
-        not as many labels as images; or too few images are left after the validation split.
+      DataError: a file is missing or damaged or has another sum; the test images have another
+        shape than the training images; there are not as many labels as images; or too few images
+        are left after the validation split.
     """
     _check_all_there(folder, paths)
-    readers: dict[str, Callable[[pathlib.Path], IdxFile]] = {
+    read_any_labels = functools.partial(read_labels, classes=MAX_CLASSES)
+    readers: dict[str, Callable[..., IdxFile]] = {
         catalog.TRAIN_IMAGES: read_images,
-        catalog.TRAIN_LABELS: read_labels,
+        catalog.TRAIN_LABELS: read_any_labels,
         catalog.TEST_IMAGES: read_images,
-        catalog.TEST_LABELS: read_labels,
+        catalog.TEST_LABELS: read_any_labels,
     }
+    sizes = {file.name: file.size for file in published}
     with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:
-        pending = {name: pool.submit(read, paths[name]) for name, read in readers.items()}
+        pending = {
+            name: pool.submit(read, paths[name], max_bytes=sizes.get(name))
+            for name, read in readers.items()
+        }
     files = {name: future.result() for name, future in pending.items()}
-    if sha256 is not None:
-        for name, file in files.items():
-            _check_sum(paths[name], sha256[name], file.sha256)
+    for file in published:
+        _check_sum(paths[file.name], file.sha256, files[file.name].sha256)
     for images, labels in (
         (catalog.TRAIN_IMAGES, catalog.TRAIN_LABELS),
         (catalog.TEST_IMAGES, catalog.TEST_LABELS),
     ):
-        _check_images(paths[images], files[images].array)
         _check_counts(paths[images], len(files[images].array), len(files[labels].array))
+    _check_shapes(
+        paths[catalog.TEST_IMAGES],
+        shape_of(files[catalog.TEST_IMAGES].array.shape),
+        shape_of(files[catalog.TRAIN_IMAGES].array.shape),
+    )
     train_size = len(files[catalog.TRAIN_IMAGES].array)
     if train_size <= VALIDATION_SIZE:
         raise DataError(
@@ -213,11 +219,11 @@ def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
         )
 
 
-def _check_images(path: pathlib.Path, images: npt.NDArray[np.uint8]) -> None:
-    if images.shape[1:] != IMAGE_SHAPE:
-        rows, columns = images.shape[1:]
+def _check_shapes(path: pathlib.Path, got: ImageShape, expected: ImageShape) -> None:
+    if got != expected:
         raise DataError(
-            f"{path} holds images of {rows} x {columns} pixels; expected 28 x 28; scale them"
+            f"{path} holds images of {got} pixels; expected {expected}, as the training images "
+            "have; scale them"
         )
 
 

@@ -13,7 +13,6 @@ import hashlib
 import io
 import math
 import os
-import stat
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import DataError
+from vanilla_gan.storage.reading import open_file
 from vanilla_gan.storage.whole import whole_file
 
 # Measured on MNIST's training images: 64 KiB reads take no longer than 1 MiB ones.
@@ -32,6 +32,8 @@ _UINT8_MAGIC = 0x00000800
 _GZIP_MAGIC = b"\x1f\x8b"
 # zlib's default. Level 9 takes several times as long and saves a few per cent.
 _COMPRESSION_LEVEL = 6
+# A gzip stream may unpack to 1000 times its size. Images take far more room; black ones are few.
+_MAX_RATIO, _MAX_UNPACKED = 64, 1 << 28
 _ADVICE = "replace or delete the file, then give the same command again"
 
 
@@ -47,18 +49,20 @@ class IdxFile(NamedTuple):
     sha256: str
 
 
-def read_images(path: str | os.PathLike[str]) -> IdxFile:
-    """Reads images, uint8 [N, rows, columns] in 0..255; see `read_idx`."""
-    return read_idx(path, dimensions=3)
+def read_images(path: str | os.PathLike[str], max_bytes: int | None = None) -> IdxFile:
+    """Reads images, uint8 [N, H, W] or [N, H, W, C] in 0..255; see `read_idx`."""
+    return read_idx(path, dimensions=3, or_channels=True, max_bytes=max_bytes)
 
 
-def read_labels(path: str | os.PathLike[str], classes: int = 10) -> IdxFile:
+def read_labels(
+    path: str | os.PathLike[str], classes: int = 10, max_bytes: int | None = None
+) -> IdxFile:
     """Reads labels, uint8 [N] in 0..classes-1; see `read_idx`.
 
     Raises:
       DataError: also for a label outside the range; the line names the first one.
     """
-    labels = read_idx(path, dimensions=1)
+    labels = read_idx(path, dimensions=1, max_bytes=max_bytes)
     outside = labels.array >= classes
     if outside.any():
         index = int(outside.argmax())
@@ -69,7 +73,13 @@ def read_labels(path: str | os.PathLike[str], classes: int = 10) -> IdxFile:
     return labels
 
 
-def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> IdxFile:
+def read_idx(
+    path: str | os.PathLike[str],
+    *,
+    dimensions: int,
+    or_channels: bool = False,
+    max_bytes: int | None = None,
+) -> IdxFile:
     """Reads an IDX file of uint8; its first two bytes, not its name, say whether it is gzipped.
 
     A header is believed only as far as bytes back it: the memory taken grows with the bytes that
@@ -78,6 +88,9 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> IdxFile:
     Args:
       path: the file.
       dimensions: how many dimensions it must have, 1 for labels and 3 for images.
+      or_channels: whether it may have one more, the channels of each pixel.
+      max_bytes: the most that it may hold when it is not compressed; None for as much as a plain
+        file has, and of a gzipped one 64 times its size, or 256 MiB if that is more.
 
     Returns:
       The array, a view of the one buffer that was read, and the checksum.
@@ -85,19 +98,28 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> IdxFile:
     Raises:
       DataError: the file is missing, unreadable, empty, a folder or another thing that is no file;
         its gzip stream is cut or damaged; its header is cut, has another magic number or a
-        dimension of zero, or declares more or fewer bytes than follow.
+        dimension of zero, declares more or fewer bytes than follow, or more than it may hold.
     """
     path = os.fspath(path)
-    header_size = 4 + 4 * dimensions
     digest = hashlib.sha256()
     held = bytearray()
     try:
-        with _decompressed(path) as (stream, file_size):
+        with _decompressed(path) as (stream, file_size, gzipped):
+            _read_up_to(4, stream, held, digest)
+            if or_channels and held == struct.pack(">I", _UINT8_MAGIC | dimensions + 1):
+                dimensions += 1
+            header_size = 4 + 4 * dimensions
             _read_up_to(header_size, stream, held, digest)
             shape = _parse_header(path, bytes(held), dimensions)
             declared = header_size + math.prod(shape)
-            if file_size is not None and file_size != declared:
+            if not gzipped and file_size != declared:
                 raise _wrong_size(path, shape, file_size - header_size)
+            most = max(_MAX_UNPACKED, _MAX_RATIO * file_size) if max_bytes is None else max_bytes
+            if declared > most and (gzipped or max_bytes is not None):
+                raise DataError(
+                    f"{path} is too large: its header declares {_product(shape)} = {declared} "
+                    f"bytes, expected at most {most}; {_ADVICE}"
+                )
             _read_up_to(declared, stream, held, digest)
             # Reads to the end of a gzip stream, too, where its checksum is.
             surplus = len(stream.read1(1))
@@ -113,6 +135,10 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> IdxFile:
         raise DataError(
             f"{path} is a damaged gzip file: {error}, after {len(held)} decompressed bytes; "
             f"{_ADVICE}"
+        ) from error
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path} does not exist; expected an IDX file, gzipped or not; put it there"
         ) from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}; {_ADVICE}") from error
@@ -167,28 +193,19 @@ def write_idx_blocks(
 
 
 @contextlib.contextmanager
-def _decompressed(path: str) -> Iterator[tuple[io.BufferedIOBase, int | None]]:
+def _decompressed(path: str) -> Iterator[tuple[io.BufferedIOBase, int, bool]]:
     """Opens a file for its decompressed bytes.
 
     Yields:
-      The stream, and how many bytes it will give: the size of a plain file, None for a gzipped one.
+      The stream, how many bytes the file has, and whether it is gzipped.
     """
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{path} does not exist; expected an IDX file, gzipped or not; put it there"
-        ) from error
-    # Asked before opening, because opening a pipe waits for a writer.
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-        raise DataError(f"{path} is {kind}; expected an IDX file, gzipped or not; put it there")
-    with open(path, "rb") as raw:
+    with open_file(path) as raw:
+        size = os.fstat(raw.fileno()).st_size
         if raw.peek(2)[:2] == _GZIP_MAGIC:
             with gzip.GzipFile(fileobj=raw) as stream:
-                yield stream, None
+                yield stream, size, True
         else:
-            yield raw, os.fstat(raw.fileno()).st_size
+            yield raw, size, False
 
 
 def _read_up_to(

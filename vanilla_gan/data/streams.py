@@ -4,6 +4,7 @@
 |---|---|---|
 | a run: the order of its images, its noise | the run's | `PLAIN` |
 | the same behind its n-th rewind | the run's | n = 1, 2, ... |
+| a fork whose seed is not its parent's, from its first iteration on | its own | `FORK` |
 | pictures that show the same noise each time | the run's | `PICTURES` |
 | samples that are judged | `evaluate`'s, 0 during a run | `EVALUATION` |
 | TensorBoard's histograms of logits | the run's | `LOGITS` |
@@ -33,6 +34,7 @@ PICTURES = 1 << 20
 EVALUATION = 2 << 20
 LOGITS = 3 << 20
 MOVED = 4 << 20
+FORK = 5 << 20
 
 DIGITS = CLASSIFIER = SPLIT = OFFLINE = 20160917
 

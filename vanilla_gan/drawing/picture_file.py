@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pathlib
-import stat
 import struct
 from collections.abc import Iterator
 
 import PIL.Image
 
-# A run folder may come from somebody else. A picture of 100 tiles has some 700,000.
-MAX_PIXELS = 1 << 24
+from vanilla_gan.storage.reading import open_file
+
+# A run folder may come from somebody else. A picture of 100 tiles has some 700,000; one of ten for
+# each of 256 classes 18 million.
+MAX_PIXELS = 1 << 25
 
 
 @contextlib.contextmanager
@@ -25,11 +26,7 @@ def open_png(path: str | os.PathLike[str]) -> Iterator[PIL.Image.Image]:
       OSError: the file is missing, no regular file, not a PNG, or too large.
       SyntaxError, ValueError: Pillow's words for some damages, also within the block.
     """
-    # Without waiting: a pipe in the place of a file has no end.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{pathlib.Path(path).name} is not a regular file")
+    with open_file(path) as stream:
         # Signature, length and name of the first chunk; Pillow itself would warn, or take it.
         width, height = struct.unpack(">16xII", stream.read(24).ljust(24, b"\0"))
         if width * height > MAX_PIXELS:

@@ -181,12 +181,12 @@ class Stream:
         # float64 until here, as in the published program, which casts where it feeds.
         return self._system.sample_Z(self._random_stream, m, self._z_dim).astype(np.float32)
 
-    def reseed(self, seed: int, rewinds: int) -> None:
+    def reseed(self, seed: int, use: int) -> None:
         """Starts a new stream of random numbers that depends on both arguments alone.
 
         The data order and the position in it stay.
         """
-        begin_again(self._random_stream, seed, use=rewinds)
+        begin_again(self._random_stream, seed, use)
 
     def state(self) -> State:
         """Returns everything that the next draws depend on, as arrays for a checkpoint."""
@@ -206,12 +206,19 @@ class Stream:
         """Continues where `state()` was taken.
 
         Raises:
-          KeyError, ValueError: the state is not one of this data set.
+          KeyError, ValueError: the state is not one of this data set, or of a generator.
         """
+        key, position = state["mt19937_key"], int(state["mt19937_position"])
+        # numpy would read behind the key; and one of zeros gives zeros for ever, of which no normal
+        # number can be made.
+        if not 0 <= position <= len(key) or not (key[1:].any() or key[0] >> 31):
+            raise ValueError("it is no state of a generator of random numbers")
+        if int(state["has_gauss"]) not in (0, 1) or not np.isfinite(state["gauss"]):
+            raise ValueError("it holds no normal number")
         self._random_stream.set_state(
             {
                 "bit_generator": "MT19937",
-                "state": {"key": state["mt19937_key"], "pos": int(state["mt19937_position"])},
+                "state": {"key": key, "pos": position},
                 "has_gauss": int(state["has_gauss"]),
                 "gauss": float(state["gauss"]),
             }

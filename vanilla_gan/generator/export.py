@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.streams import MOVED, seeded
 from vanilla_gan.engines.model import told_reason
 from vanilla_gan.engines.quiet import without_chatter
@@ -98,8 +97,8 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
     """Writes both networks as a SavedModel with a signature each, and `vanilla_gan.json` beside.
 
     Signatures, everything float32, with any number of rows B:
-      generate: z [B, Z_dim] (and y, one-hot [B, 10]) to images [B, 784];
-      discriminate: x [B, 784] (and y) to probability and logit [B, 1].
+      generate: z [B, Z_dim] (and y, one-hot [B, num_classes]) to images [B, size];
+      discriminate: x [B, size] (and y) to probability and logit [B, 1].
 
     Args:
       folder: where it shall stand; nothing may stand there.
@@ -145,11 +144,12 @@ def trial_inputs(trained: Trained, signature: str) -> dict[str, Array]:
 
     The discriminator's images are those that the generator draws from the noise.
     """
-    system, z_dim = trained.origin.system, trained.origin.config.resolved_int("z_dim")
+    system, config = trained.origin.system, trained.origin.config
+    z_dim, num_classes = config.resolved_int("z_dim"), config.num_classes
     noise = system.sample_Z(seeded(0), TRIALS, z_dim).astype(np.float32)
     labels: dict[str, Array] = {}
     if system.conditional:
-        labels["y"] = np.eye(NUM_CLASSES, dtype=np.float32)[np.arange(TRIALS) % NUM_CLASSES]
+        labels["y"] = np.eye(num_classes, dtype=np.float32)[np.arange(TRIALS) % num_classes]
     if signature == "generate":
         return {"z": noise, **labels}
     return {"x": trained.run("generate", z=noise, **labels)["images"], **labels}

@@ -7,17 +7,40 @@ the settings, the iteration, the run's id and its data set, and size and SHA-256
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.system import System
+from vanilla_gan.runfolder.record import DATASET, config_of_data
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.fields import (
+    COUNT,
+    FILE_ENTRY,
+    PATH_BELOW,
+    TEXT,
+    Kind,
+    check_fields,
+    each,
+    kind,
+    whole,
+)
 from vanilla_gan.storage.files import file_entry
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 from vanilla_gan.systems import SYSTEMS
 
 EXPORT_JSON = "vanilla_gan.json"
 FORMAT = 1
+
+_FIELDS: Mapping[str, Kind] = {
+    "format": whole(FORMAT, FORMAT),
+    "system": kind(f"one of {', '.join(SYSTEMS)}", lambda name: name in tuple(SYSTEMS)),
+    "iteration": COUNT,
+    "run_id": TEXT,
+    "dataset": DATASET,
+    "settings": each(TEXT, lambda value, name: None),
+    "files": each(PATH_BELOW, FILE_ENTRY),
+}
 
 
 class Origin(NamedTuple):
@@ -27,7 +50,7 @@ class Origin(NamedTuple):
       config: the settings of the run.
       iteration: how many iterations they were trained for.
       run_id: the run's id.
-      dataset: the data that they were trained on: `name`, `checksum`, `train_examples`.
+      dataset: the data that they were trained on: as its `run.json` has them.
     """
 
     config: RunConfig
@@ -71,20 +94,32 @@ def read_origin(folder: pathlib.Path) -> Origin:
     """
     try:
         content = read_sealed(folder / EXPORT_JSON)
-        if content.get("format") != FORMAT:
-            raise ValueError(f"it is not of format {FORMAT}")
-        config = RunConfig.from_json(content["settings"])
+        check_fields(content, _FIELDS)
+        config = config_of_data(RunConfig.from_json(content["settings"]), content["dataset"])
+        config.check_complete(content["dataset"]["train_examples"])
+        if config.system != content["system"]:
+            raise ValueError(f"its settings are those of system {config.system}")
         origin = Origin(config, content["iteration"], content["run_id"], content["dataset"])
-        found = _files(folder)
         for name, entry in content["files"].items():
-            if found.get(name) != entry:
-                kind = "not what was exported" if name in found else "missing"
-                raise ValueError(f"{name} is {kind}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if not (folder / name).is_file():
+                raise ValueError(f"{name} is missing, or no regular file")
+            if not _is_as_recorded(folder / name, entry):
+                raise ValueError(f"{name} is not what was exported")
+    except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{folder} is not a whole export ({EXPORT_JSON}): {one_line(error)}; export it again"
         ) from error
     return origin
+
+
+def _is_as_recorded(path: pathlib.Path, entry: dict[str, Any]) -> bool:
+    """Returns whether a file has the size and the sum that the record says.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    # Size first: a file with holes may claim any.
+    return path.stat().st_size == entry["bytes"] and file_entry(path) == entry
 
 
 def is_export(folder: pathlib.Path) -> bool:

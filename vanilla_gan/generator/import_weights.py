@@ -30,6 +30,7 @@ from vanilla_gan.runfolder.place import Place
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.plain_path import plain_path
+from vanilla_gan.storage.reading import MAX_JSON, read_file
 from vanilla_gan.systems import SYSTEMS
 
 # The order in which the published programs make their variables, which they do not name. Source:
@@ -37,9 +38,10 @@ from vanilla_gan.systems import SYSTEMS
 _LISTED = ("D_W1", "D_b1", "D_W2", "D_b2", "G_W1", "G_b1", "G_W2", "G_b2")
 CREATED = {"vanilla": _LISTED, "conditional": _LISTED}
 
-# What is in a checkpoint besides weights. An optimizer's slot has the name of the variable before
-# its own, and the variable's shape.
-_SLOT = re.compile(r"(.+)/(?:Adam|RMSProp|Momentum|Adagrad|[DG]_solver)(?:_\d+)?")
+# What is in a checkpoint besides weights. An optimizer's slot, and a moving average, has the name
+# of the variable before its own, which anybody may choose, and the variable's shape; the scope that
+# the optimizer was made in may stand before both.
+_SLOT = re.compile(r"(.+)/[^/]+")
 _SLOT_OF_KERAS = re.compile(r"(.+)/\.OPTIMIZER_SLOT/.+")
 _BOOKKEEPING = re.compile(
     r"(?:.*/)?(?:beta[12]_power(?:_\d+)?|global_step|iteration)"
@@ -69,13 +71,27 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     with without_chatter():
         load_tensorflow()
     expected, statistics = inference_shapes(SYSTEMS[config.system], run)
-    with _opened(config.prefix) as (reader, found):
+    prefix = _prefix_in(config.prefix)
+    if prefix != config.prefix:
+        inform(f"{config.prefix} is a folder; taking its checkpoint {prefix}")
+    with _opened(prefix) as (reader, found):
         if config.map is not None:
             names, how = _read_map(config.map, expected, statistics), f"by {config.map}"
+            # As tensors are called: D_W1:0 is what the variable D_W1 holds.
+            names = {
+                ours: theirs if theirs in found else theirs.removesuffix(":0")
+                for ours, theirs in names.items()
+            }
         else:
-            names, how = _named(config, expected, statistics, found)
-        left_out = check_variables(config.prefix, names, {**expected, **statistics}, found)
-        weights = {name: _value(config.prefix, reader, names[name]) for name in expected}
+            names, how = _named(prefix, config.system, expected, statistics, found)
+        everything = {**expected, **statistics}
+        left_out = check_variables(
+            prefix, names, everything, found, names_are_all=config.map is not None
+        )
+        weights = {
+            name: _value(prefix, reader, names[name]).reshape(shape)
+            for name, shape in expected.items()
+        }
     with place.whole() as temporary:
         write_npz(temporary, weights)
         _check_written(temporary, weights, expected)
@@ -88,7 +104,11 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
 
 
 def check_variables(
-    where: str, names: Mapping[str, str], expected: Shapes, found: Shapes
+    where: str,
+    names: Mapping[str, str],
+    expected: Shapes,
+    found: Shapes,
+    names_are_all: bool = False,
 ) -> list[str]:
     """Checks that each variable of a checkpoint is accounted for, and has the shape it should have.
 
@@ -96,7 +116,8 @@ def check_variables(
       where: the checkpoint, for messages.
       names: for each name of the system the checkpoint's.
       expected: the shapes by the system's names; those that `names` lacks are not looked for.
-      found: the shapes by the checkpoint's names.
+      found: the shapes by the checkpoint's names; a bias may be one row.
+      names_are_all: whether somebody said of `names` that there are no other weights.
 
     Returns:
       The names in the checkpoint that are known not to be weights: optimizers' slots and the like.
@@ -109,10 +130,12 @@ def check_variables(
     misshapen = [
         f"{_pair(ours, theirs)} has shape {list(found[theirs])}, expected {list(expected[ours])}"
         for ours, theirs in names.items()
-        if theirs in found and found[theirs] != expected[ours]
+        if theirs in found and found[theirs] not in _forms_of(expected[ours])
     ]
     left_out = [name for name in sorted(set(found) - taken) if _is_no_weight(name, taken, found)]
     extra = sorted(set(found) - taken - set(left_out))
+    if names_are_all and not missing and not misshapen:
+        left_out, extra = sorted([*left_out, *extra]), []
     problems = [
         f"{problem}: {', '.join(which)}"
         for problem, which in (("missing", missing), ("extra", extra), ("misshapen", misshapen))
@@ -138,6 +161,29 @@ def _opened(prefix: str) -> Iterator[tuple[Any, Shapes]]:
         yield reader, {name: tuple(shape) for name, shape in shapes.items()}
 
 
+def _prefix_in(source: str) -> str:
+    """Returns the prefix of the newest checkpoint in a folder; what is no folder is a prefix.
+
+    The newest is the one that the folder's `checkpoint` file names, which TensorFlow writes, or the
+    only one.
+    """
+    if not os.path.isdir(source):
+        return source
+    with contextlib.suppress(OSError, ValueError):
+        state = read_file(os.path.join(source, "checkpoint"), MAX_JSON).decode()
+        named = re.search(r'^model_checkpoint_path: "(.+)"$', state, re.MULTILINE)
+        if named is not None:
+            # From the root it may be of another machine.
+            for path in (named[1], os.path.basename(named[1])):
+                if os.path.exists(os.path.join(source, f"{path}.index")):
+                    return os.path.join(source, path)
+    with contextlib.suppress(OSError):
+        indices = [path.stem for path in pathlib.Path(source).iterdir() if path.suffix == ".index"]
+        if len(indices) == 1:
+            return os.path.join(source, indices[0])
+    return source
+
+
 def _unreadable(prefix: str, error: Exception) -> WeightsError:
     """Returns the error for a checkpoint that cannot be opened."""
     folder = os.path.dirname(prefix) or "."
@@ -158,7 +204,7 @@ def _unreadable(prefix: str, error: Exception) -> WeightsError:
 
 
 def _named(
-    config: ImportConfig, expected: Shapes, statistics: Shapes, found: Shapes
+    prefix: str, system: str, expected: Shapes, statistics: Shapes, found: Shapes
 ) -> tuple[dict[str, str], str]:
     """Returns the names in the checkpoint by the system's, and how they were found."""
     numbered = sorted(
@@ -169,22 +215,22 @@ def _named(
         # Statistics need not be there.
         names = [*expected, *(name for name in statistics if name in found)]
         return {name: name for name in names}, "by name"
-    if config.system not in CREATED:
+    if system not in CREATED:
         raise UsageError(
-            f"{config.prefix}: its variables have no names of their own ({numbered[0]}, ...), and "
-            f"system {config.system} has no published order for them; give a --map from the "
+            f"{prefix}: its variables have no names of their own ({numbered[0]}, ...), and "
+            f"system {system} has no published order for them; give a --map from the "
             "system's names to the checkpoint's"
         )
     # Numbered by place and not by rank: a hole in the numbers is a missing variable.
     names_by_place = [f"Variable_{place}" if place else "Variable" for place in range(len(_LISTED))]
-    return dict(zip(CREATED[config.system], names_by_place, strict=True)), (
+    return dict(zip(CREATED[system], names_by_place, strict=True)), (
         "by the order in which the published program makes them"
     )
 
 
 def _read_map(path: str, expected: Shapes, statistics: Shapes) -> dict[str, str]:
     try:
-        found = json.loads(pathlib.Path(path).read_bytes())
+        found = json.loads(read_file(path, MAX_JSON))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--map={path} cannot be read as JSON: {one_line(error)}") from error
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
@@ -207,13 +253,19 @@ def _read_map(path: str, expected: Shapes, statistics: Shapes) -> dict[str, str]
     return found
 
 
+def _forms_of(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Returns the shapes in which a variable may come: a bias is also added as one row."""
+    return [shape, (1, *shape)] if len(shape) == 1 else [shape]
+
+
 def _is_no_weight(name: str, weights: set[str], found: Shapes) -> bool:
     for pattern in (_SLOT, _SLOT_OF_KERAS):
         slot = pattern.fullmatch(name)
         if slot is None:
             continue
         of = {slot[1], f"{slot[1]}/.ATTRIBUTES/VARIABLE_VALUE"} & weights
-        if of and found[of.pop()] == found[name]:
+        of |= {weight for weight in weights if slot[1].endswith(f"/{weight}")}
+        if any(weight in found and found[weight] == found[name] for weight in of):
             return True
     return _BOOKKEEPING.fullmatch(name) is not None and found[name] == ()
 

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.generator.export_record import Origin, read_origin
 from vanilla_gan.graph.averages import average_name
 from vanilla_gan.graph.inference import Inference, build_inference
+from vanilla_gan.graph.restoring import restore_variables
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
 from vanilla_gan.runfolder.checkpoint import Checkpoint
-from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.storage.plain_path import plain_path
+from vanilla_gan.runfolder.record import RunRecord, data_dir_of
 
 Array = npt.NDArray[np.float32]
 
@@ -52,8 +53,8 @@ class Trained:
     def run(self, signature: str, **inputs: Array) -> dict[str, Array]:
         """Returns the outputs of one of `SIGNATURES` for inputs by name, both as exports name them.
 
-        `generate`: z [B, Z_dim], and y, one-hot [B, 10], in a conditional system, to images
-        [B, 784]; `discriminate`: x [B, 784], and y, to probability and logit, [B, 1].
+        `generate`: z [B, Z_dim], and y, one-hot [B, num_classes], in a conditional system, to
+        images [B, size]; `discriminate`: x [B, size], and y, to probability and logit, [B, 1].
         """
         placeholders = self.tensors.inputs(signature)
         feeds = {placeholders[name]: array for name, array in inputs.items()}
@@ -72,7 +73,10 @@ def open_checkpoint(record: RunRecord, checkpoint: Checkpoint, device: Device) -
     Raises:
       CheckpointError: the checkpoint does not hold the variables of these networks.
     """
-    origin = Origin(record.config, checkpoint.iteration, record.run_id, record.dataset)
+    # OUT/checkpoints/N
+    out_dir = checkpoint.folder.parents[1]
+    config = record.config.filled({"data_dir": data_dir_of(record, out_dir)})
+    origin = Origin(config, checkpoint.iteration, record.run_id, record.dataset)
     averaged = record.config.ema is not None
     with _opened(origin, checkpoint.prefix, checkpoint.folder, device, averaged) as trained:
         yield trained
@@ -109,14 +113,13 @@ def _opened(
         tensors, trained = build_inference(origin.system, origin.config)
         of_G = origin.system.theta_G if averaged else ()
         names = {v.op.name: v for v in tf.global_variables()}
-        saver = tf.train.Saver(
-            {average_name(name) if name in of_G else name: v for name, v in names.items()}
-        )
+        kept = {average_name(name) if name in of_G else name: v for name, v in names.items()}
+        saver = tf.train.Saver(kept)
     with _session(graph, origin, device) as session:
         try:
-            with graph.as_default(), plain_path(prefix) as plain:
-                saver.restore(session, plain)
-        except (tf.errors.OpError, ValueError, OSError) as error:
+            with graph.as_default(), without_chatter():
+                restore_variables(session, saver, kept, prefix)
+        except ValueError as error:
             raise CheckpointError(
                 f"{folder}: it does not hold the variables of system {origin.config.system} with "
                 "the settings of this run; put the original back"

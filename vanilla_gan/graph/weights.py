@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import WeightsError
-from vanilla_gan.storage.npz import DAMAGE
+from vanilla_gan.say import shown
+from vanilla_gan.storage.arrays import read_npz
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
-_SHOWN = 200  # characters of a file's own text in a message
+_MAX_ITEM = 16  # bytes of the longest number there is
+_HEADERS = 1 << 20  # bytes of all that is not numbers
 
 
 def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) -> Weights:
@@ -36,19 +38,30 @@ def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, .
         holds no real numbers, or has values that are not finite in float32.
     """
     where = os.fspath(path)
+
+    def check(name: str, shape: tuple[int, ...], dtype: Any) -> None:
+        if shape != shapes[name]:
+            raise WeightsError(
+                f"{where}: {name} has shape {list(shape)}, expected {list(shapes[name])}"
+            )
+        if dtype.kind not in "fiu":
+            raise WeightsError(f"{where}: {name} holds {dtype}, expected float32 numbers")
+
     try:
-        with zipfile.ZipFile(where) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-            _check_names(where, names, set(shapes))
-            return {name: _read(where, archive, name, shape) for name, shape in shapes.items()}
+        arrays = read_npz(
+            where,
+            check,
+            max_bytes=sum(_MAX_ITEM * math.prod(shape) for shape in shapes.values()) + _HEADERS,
+            check_names=lambda names: _check_names(where, names, set(shapes)),
+        )
     except FileNotFoundError as error:
         raise WeightsError(f"{where}: no such file; --init_weights takes an npz file") from error
-    except DAMAGE as error:
-        reason = _shown(" ".join(str(error).split())) or type(error).__name__
+    except ValueError as error:
         raise WeightsError(
-            f"{where}: cannot be read as an npz file ({reason}); expected what numpy.savez writes, "
+            f"{where}: cannot be read as an npz file ({error}); expected what numpy.savez writes, "
             f"with the arrays {', '.join(sorted(shapes))}"
         ) from error
+    return {name: _finite(where, name, arrays[name]) for name in shapes}
 
 
 def _check_names(where: str, found: set[str], expected: set[str]) -> None:
@@ -56,40 +69,14 @@ def _check_names(where: str, found: set[str], expected: set[str]) -> None:
     if expected - found:
         parts.append(f"missing {', '.join(sorted(expected - found))}")
     if found - expected:
-        parts.append(f"unknown {_shown(', '.join(sorted(found - expected)))}")
+        parts.append(f"unknown {shown(', '.join(sorted(found - expected)))}")
     if parts:
         raise WeightsError(
             f"{where}: {'; '.join(parts)}; expected exactly {', '.join(sorted(expected))}"
         )
 
 
-def _shown(text: str) -> str:
-    """Returns text out of a file as it can stand in a message: one line, and no longer than that.
-
-    The names in a damaged archive are any bytes.
-    """
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}..."
-
-
-def _read(
-    where: str, archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    with archive.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        # Later versions are for headers of up to 4 GB, which no array of numbers needs.
-        if version != (1, 0):
-            raise ValueError(f"{name} has npy format version {version}")
-        found, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
-        if found != shape:
-            raise WeightsError(f"{where}: {name} has shape {list(found)}, expected {list(shape)}")
-        if dtype.kind not in "fiu":
-            raise WeightsError(f"{where}: {name} holds {dtype}, expected float32 numbers")
-        size = int(np.prod(shape)) * dtype.itemsize
-        content = member.read(size)
-        if len(content) != size or member.read(1):
-            raise ValueError(f"{name} does not hold the {size} bytes that its shape needs")
-    array = np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C")
+def _finite(where: str, name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         weights = array.astype(np.float32)
     if not np.isfinite(weights).all():

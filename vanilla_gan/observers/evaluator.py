@@ -24,7 +24,7 @@ from vanilla_gan.runfolder.quality_json import (
     read_evaluations,
 )
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.say import printable
 
 SEED = 0
 
@@ -63,10 +63,11 @@ class Evaluator:
             config.data_dir,
             unread(),
             allow_unverified=config.allow_unverified_data,
+            num_classes=config.num_classes,
         )
         n = min(SAMPLES, largest_n(source.splits))
         with contextlib.ExitStack() as opened:
-            look = opened.enter_context(open_classifier(source, config.data_dir, _say))
+            look = opened.enter_context(open_classifier(source, _say))
             self._judge = Judge(source.splits, n, look)
             self._resources = opened.pop_all()
 
@@ -91,13 +92,7 @@ class Evaluator:
         # A run that is continued right there has the same figures already.
         if any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
             return
-        samples = draw_samples(
-            self._model.sample,
-            SYSTEMS[self._config.system],
-            self._config.resolved_int("z_dim"),
-            n,
-            SEED,
-        )
+        samples = draw_samples(self._model.sample, self._config, n, SEED)
         quality = self._judge.measure(samples)
         add_evaluation(out_dir, Evaluation(it, n, quality.figures._asdict()))
 
@@ -105,4 +100,4 @@ class Evaluator:
 def _say(line: str) -> None:
     # Above the bar of the progress, if there is one; a closed terminal is no reason to stop.
     with contextlib.suppress(OSError):
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(printable(line), file=sys.stderr)

@@ -16,7 +16,7 @@ import os
 import pathlib
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 from google.protobuf.message import DecodeError
 
@@ -30,6 +30,8 @@ _PREFIX = "events.out.tfevents."
 _VERSION = "brain.Event:2"
 # Of a record, beside its content: its length, and checksums of that and of the content.
 _AROUND = 8 + 4 + 4
+# Bytes. The largest of ours is the graph, of some megabytes.
+_MAX_RECORD, _MAX_FILE = 1 << 26, 1 << 34
 
 
 class EventFile:
@@ -149,6 +151,7 @@ def cut_back(path: pathlib.Path, start: int) -> str | None:
     """
     try:
         with open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream:
+            _check_lengths(stream)
             end = _end_of_whole(path, start)
             stream.seek(end)
             rest = stream.read(_AROUND)
@@ -163,6 +166,28 @@ def cut_back(path: pathlib.Path, start: int) -> str | None:
 
 class _Damage(Exception):
     """A record is not as it was written."""
+
+
+def _check_lengths(stream: BinaryIO) -> None:
+    """Checks what the records claim to hold: TensorFlow makes room for that before it reads.
+
+    Raises:
+      _Damage: one claims more than any record of ours has.
+      OSError: the file is larger than any of ours.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    if size > _MAX_FILE:
+        raise OSError(f"it has {size} bytes, expected at most {_MAX_FILE}")
+    place = 0
+    while place < size:
+        stream.seek(place)
+        around = stream.read(_AROUND)
+        if not any(around):
+            break  # Of a power failure.
+        length = int.from_bytes(around[:8], "little")
+        if length > _MAX_RECORD:
+            raise _Damage
+        place += length + _AROUND
 
 
 def _end_of_whole(path: pathlib.Path, start: int) -> int:

@@ -1,4 +1,4 @@
-"""Keeps a trained classifier: two files whose checksums hold, beside the data or in a cache.
+"""Keeps a trained classifier: two files whose checksums hold, in the user's own cache.
 
     classifier-0123456789abcdef.npz    the weights, by variable name
     classifier-0123456789abcdef.json   sealed: of which data, by which classifier, the weights' sum
@@ -16,11 +16,21 @@ from typing import NamedTuple
 from vanilla_gan.errors import OutputError, WeightsError
 from vanilla_gan.graph.weights import Weights, read_weights
 from vanilla_gan.quality.classifier import VERSION
+from vanilla_gan.storage.fields import COUNT, SHA256, Kind, check_fields, kind
 from vanilla_gan.storage.files import file_entry, unwritable
 from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
+_MAX_WEIGHTS = 1 << 22  # bytes; they take some 900,000
+_FIELDS: Mapping[str, Kind] = {
+    "format": COUNT,
+    "classifier": COUNT,
+    "data": SHA256,
+    "test_accuracy": kind("a share", lambda value: type(value) is float and 0 <= value <= 1),
+    "weights_sha256": SHA256,
+}
 
 Inform = Callable[[str], None]
 
@@ -30,7 +40,7 @@ class KeptClassifier(NamedTuple):
 
     Attributes:
       weights: by variable name.
-      test_accuracy: share of the data set's test images that it names right.
+      test_accuracy: share of the data set's test images that it named right when it was trained.
     """
 
     weights: Weights
@@ -38,66 +48,46 @@ class KeptClassifier(NamedTuple):
 
 
 class ClassifierStore:
-    """Where the classifier of one data set is kept."""
+    """Where the classifier of one data set is kept: in the user's own cache, see `cache_folder`."""
 
-    def __init__(self, data_folder: pathlib.Path, checksum: str) -> None:
-        """Makes the store; reads and writes nothing.
-
-        Args:
-          data_folder: the folder of the data set's files, the first choice.
-          checksum: of the data, 64 hex digits.
-        """
+    def __init__(self, checksum: str) -> None:
+        """Makes the store of the data with a checksum, 64 hex digits; reads and writes nothing."""
         self._checksum = checksum
-        self._folders = (data_folder, cache_folder())
+        self.folder = cache_folder()
 
     def read(self, shapes: Mapping[str, tuple[int, ...]], inform: Inform) -> KeptClassifier | None:
         """Returns the classifier that is kept, or None where none is, or none that is whole.
 
         Args:
           shapes: of the weights, by name.
-          inform: called with a line for each that is damaged.
+          inform: called with a line for one that is damaged, or that others may have written.
         """
-        for folder in self._folders:
-            try:
-                return self._read(folder, shapes)
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError, KeyError, TypeError, WeightsError) as error:
-                inform(f"{self._path(folder, 'json')} is passed over: {error}")
-        return None
+        try:
+            return self._read(shapes)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, WeightsError) as error:
+            self.pass_over(reason_of(error), inform)
+            return None
+
+    def pass_over(self, reason: str, inform: Inform) -> None:
+        """Says why the classifier that is kept is not used."""
+        inform(f"{self._path('json')} is passed over: {reason}")
 
     def write(self, kept: KeptClassifier) -> pathlib.Path:
-        """Keeps a classifier, and returns the folder: the first one that can be written to.
+        """Keeps a classifier, and returns the folder.
 
         Raises:
-          OutputError: none can.
+          OutputError: it cannot be kept there.
         """
-        data_folder, cache = self._folders
-        if _takes_files(data_folder):
-            self._write(data_folder, kept)
-            return data_folder
         try:
-            cache.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # An older version, and a careless umask, let the user's group write there.
+            self.folder.chmod(0o700)
+            self._check_private(self.folder)
         except OSError as error:
-            raise unwritable(cache, error) from error
-        self._write(cache, kept)
-        return cache
-
-    def _path(self, folder: pathlib.Path, ending: str) -> pathlib.Path:
-        return folder / f"classifier-{self._checksum[:16]}.{ending}"
-
-    def _read(self, folder: pathlib.Path, shapes: Mapping[str, tuple[int, ...]]) -> KeptClassifier:
-        record = read_sealed(self._path(folder, "json"))
-        then = {name: record[name] for name in ("format", "classifier", "data")}
-        if then != self._identity():
-            raise ValueError("it is of other data or another version of the classifier")
-        path = self._path(folder, "npz")
-        if file_entry(path)["sha256"] != record["weights_sha256"]:
-            raise ValueError(f"{path.name} is not what was written beside it")
-        return KeptClassifier(read_weights(path, shapes), float(record["test_accuracy"]))
-
-    def _write(self, folder: pathlib.Path, kept: KeptClassifier) -> None:
-        path = self._path(folder, "npz")
+            raise unwritable(self.folder, error) from error
+        path = self._path("npz")
         write_npz(path, kept.weights)
         try:
             weights_sha256 = file_entry(path)["sha256"]
@@ -108,24 +98,44 @@ class ClassifierStore:
             "test_accuracy": kept.test_accuracy,
             "weights_sha256": weights_sha256,
         }
-        write_sealed(self._path(folder, "json"), record)
+        write_sealed(self._path("json"), record)
+        return self.folder
+
+    def _path(self, ending: str) -> pathlib.Path:
+        return self.folder / f"classifier-{self._checksum[:16]}.{ending}"
+
+    def _read(self, shapes: Mapping[str, tuple[int, ...]]) -> KeptClassifier:
+        path = self._path("npz")
+        self._path("json").stat()
+        # Each of the files could be replaced by whoever may write to the folder.
+        self._check_private(self.folder)
+        record = read_sealed(self._path("json"))
+        check_fields(record, _FIELDS)
+        if {name: record[name] for name in self._identity()} != self._identity():
+            raise ValueError("it is of other data or another version of the classifier")
+        if file_entry(path, _MAX_WEIGHTS)["sha256"] != record["weights_sha256"]:
+            raise ValueError(f"{path.name} is not what was written beside it")
+        return KeptClassifier(read_weights(path, shapes), float(record["test_accuracy"]))
+
+    def _check_private(self, path: pathlib.Path) -> None:
+        """Checks that a folder is the user's, and that nobody else can change what is in it.
+
+        Raises:
+          OSError: it is not, or cannot be asked.
+        """
+        status = path.stat()
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise OSError(f"others may write to {path}; expected a folder of your own, chmod 700")
 
     def _identity(self) -> dict[str, object]:
         return {"format": FORMAT, "classifier": VERSION, "data": self._checksum}
 
 
 def cache_folder() -> pathlib.Path:
-    """Returns where it is kept when the data's folder takes no files: the user's cache."""
+    """Returns the user's own cache of this program.
+
+    A data folder may be shared with others, or come from them; and whoever chooses the features in
+    which samples are compared chooses the result.
+    """
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return pathlib.Path(home, "vanilla_gan")
-
-
-def _takes_files(folder: pathlib.Path) -> bool:
-    """Returns whether files may be made in a folder.
-
-    Root may make them anywhere; a folder that is marked as nobody's to write to is left alone.
-    """
-    try:
-        return bool(folder.stat().st_mode & 0o222) and os.access(folder, os.W_OK | os.X_OK)
-    except OSError:
-        return False

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.report.pictures import Shelf, SmallPicture
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
@@ -30,12 +31,14 @@ class RunFacts(NamedTuple):
       trained: how many it had when it last reached its end; 0 before.
       sample_every: iterations between two pictures.
       rows_cols: how many tiles a picture has down and across.
+      image_shape, num_classes: of the data.
       settings: every setting that applies to the system, by name.
       versions: of what the numbers may depend on.
       device: where the graph was placed.
       started: UTC time of the first start, ISO 8601.
       rewinds: how often it went back after a loss that was not finite.
       command: the line that trains it again, from the first word to the last.
+      parent: where it was forked from, in words; empty where it was not.
     """
 
     system: str
@@ -46,12 +49,15 @@ class RunFacts(NamedTuple):
     trained: int
     sample_every: int
     rows_cols: tuple[int, int]
+    image_shape: ImageShape
+    num_classes: int
     settings: dict[str, Any]
     versions: dict[str, str]
     device: str
     started: str
     rewinds: int
     command: str
+    parent: str = ""
 
 
 class Report(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 
 from vanilla_gan.declare import table_of
 from vanilla_gan.report.contents import RunFacts
+from vanilla_gan.runfolder.checkpoint import FOLDER
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -34,13 +35,28 @@ def facts_of(record: RunRecord) -> RunFacts:
         iters=config.resolved_int("iters"),
         trained=record.trained,
         sample_every=config.resolved_int("sample_every"),
-        rows_cols=(10, 10) if config.sample_class == "all" else (4, 4),
+        rows_cols=config.picture_tiles,
+        image_shape=config.image_shape,
+        num_classes=config.num_classes,
         settings=settings,
         versions=record.versions,
         device=record.device,
         started=record.started,
         rewinds=len(record.rewinds),
         command=command_line(record),
+        parent=_parent(record),
+    )
+
+
+def _parent(record: RunRecord) -> str:
+    """Returns where a fork began, and with what changed; nothing for another run."""
+    parent = record.parent
+    if not parent:
+        return ""
+    changes = [f"{each['setting']} {each['is']} (was {each['was']})" for each in parent["changes"]]
+    return (
+        f"{parent['path']}, run {parent['run_id']}, at iteration {parent['iteration']:,}, with "
+        + (", ".join(changes) or "the same settings")
     )
 
 
@@ -50,6 +66,8 @@ def command_line(record: RunRecord) -> str:
     It names every setting that is not what it would be by itself, except those on which no number
     of the run depends.
     """
+    if record.parent:
+        return _fork_line(record.parent)
     config = dataclasses.replace(record.config, dataset=record.dataset["name"])
     defaults = RunConfig(system=config.system).to_json() | dict(SYSTEMS[config.system].defaults)
     words = ["./run.sh"]
@@ -59,6 +77,15 @@ def command_line(record: RunRecord) -> str:
         left_out = name == "epochs" or entry.effect in ("keeping", "speed")
         if name in _ALWAYS or (not left_out and value not in (None, defaults[name])):
             words += _flag(name, value)
+    return shlex.join([*words, "--out", "again"])
+
+
+def _fork_line(parent: dict[str, Any]) -> str:
+    source = f"{parent['path']}/{FOLDER}/{parent['iteration']:010d}"
+    words = ["./run.sh", "fork", "--from", source]
+    for change in parent["changes"]:
+        # What is None now follows from the others.
+        words += [] if change["is"] is None else _flag(change["setting"], change["is"])
     return shlex.join([*words, "--out", "again"])
 
 

@@ -43,7 +43,7 @@ def page_text(report: Report) -> dict[str, str]:
                 ("SHA-256", facts.checksum),
             )
         ),
-        "times": _facts(_times(report)),
+        "times": _facts((*_forked(report), *_times(report))),
         "versions": _facts((*facts.versions.items(), ("device", facts.device))),
         "settings": _facts(
             ((name, str(value)) for name, value in facts.settings.items()), "facts settings"
@@ -116,8 +116,10 @@ def _quality(report: Report) -> str:
     """Returns the section of the quality figures, or nothing where there are none."""
     if not report.quality:
         return ""
-    newest = report.quality[-1]
-    rows = [(row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest)]
+    newest, classes = report.quality[-1], report.facts.num_classes
+    rows = [
+        (row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest, classes)
+    ]
     newest_table = _table(("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,))
     parts = [
         '<section aria-labelledby="quality-title">',
@@ -130,7 +132,7 @@ def _quality(report: Report) -> str:
         names = figure_names(report.quality)
         parts.append('<div class="small-charts">')
         for name in names:
-            label = html.escape(label_of(name))
+            label = html.escape(label_of(name, classes))
             parts.append(
                 f'<div><h3>{label}</h3><div class="chart" role="img" data-figure='
                 f'"{html.escape(name)}" aria-label="{label} over iterations; its values stand in '
@@ -138,7 +140,7 @@ def _quality(report: Report) -> str:
             )
         parts.append("</div>")
         table = _table(
-            ("Iteration", *(label_of(name) for name in names)),
+            ("Iteration", *(label_of(name, classes) for name in names)),
             [
                 (f"{each.iteration:,}", *(_figure(each.figures.get(name)) for name in names))
                 for each in report.quality
@@ -193,6 +195,10 @@ def _repeat_note(report: Report) -> str:
             "checkpoints that stood by the clock; a repeated run may go another way from there."
         )
     return " ".join(parts)
+
+
+def _forked(report: Report) -> list[tuple[str, str]]:
+    return [("Forked from", report.facts.parent)] if report.facts.parent else []
 
 
 def _times(report: Report) -> list[tuple[str, str]]:

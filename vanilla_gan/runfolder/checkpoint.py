@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -35,7 +34,19 @@ import numpy.typing as npt
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.runfolder.losses_csv import Mark
 from vanilla_gan.runfolder.names import CHECKPOINTS
+from vanilla_gan.storage.arrays import expecting, read_npz
+from vanilla_gan.storage.fields import (
+    COUNT,
+    FILE_ENTRY,
+    FILE_NAME,
+    TEXT,
+    Kind,
+    check_fields,
+    each,
+    whole,
+)
 from vanilla_gan.storage.files import file_entry, unwritable
+from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, seal
 from vanilla_gan.storage.whole import remove_leftovers, remove_whole, whole_path
 
@@ -44,6 +55,25 @@ FORMAT = 1
 PREFIX = "model.ckpt"
 STATE = "state.npz"
 MANIFEST = "manifest.json"
+# Bytes. Nearly all of them are the order of the training images, 8 for each.
+MAX_STATE = 1 << 28
+_FIELDS: Mapping[str, Kind] = {
+    "format": COUNT,
+    "run_id": TEXT,
+    "iteration": whole(0, 10**10 - 1),
+    "files": each(FILE_NAME, FILE_ENTRY),
+}
+_STATE_ARRAYS: Mapping[str, tuple[str, tuple[int | None, ...]]] = {
+    "mt19937_key": ("u4", (624,)),
+    "gauss": ("f8", ()),
+    "order": ("i8", (None,)),
+} | dict.fromkeys(
+    (
+        *("mt19937_position", "has_gauss", "index_in_epoch", "epochs_completed"),
+        *("losses_size", "losses_crc32", "rewinds"),
+    ),
+    ("i8", ()),
+)
 
 State = dict[str, npt.NDArray[Any]]
 
@@ -206,19 +236,45 @@ def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoi
         raise CheckpointError(f"it belongs to another run ({manifest['run_id']}, not {run_id})")
     for name, entry in manifest["files"].items():
         try:
+            # Before it is read: a file with holes may claim any size.
+            size = (folder / name).stat().st_size
+            if size != entry["bytes"]:
+                raise CheckpointError(f"{name} has {size} bytes, expected {entry['bytes']}")
             found = file_entry(folder / name)
         except OSError as error:
             raise CheckpointError(f"{name}: {error.strerror or error}") from error
-        if found["bytes"] != entry["bytes"]:
-            raise CheckpointError(f"{name} has {found['bytes']} bytes, expected {entry['bytes']}")
         if found != entry:
             raise CheckpointError(f"{name} is damaged: its SHA-256 is not the recorded one")
     try:
-        with np.load(folder / STATE, allow_pickle=False) as archive:
-            state = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{STATE} cannot be read: {error}") from error
+        state = read_npz(folder / STATE, max_bytes=MAX_STATE)
+    except (FileNotFoundError, ValueError) as error:
+        raise CheckpointError(f"{STATE} cannot be read: {reason_of(error)}") from error
     return Checkpoint(manifest["iteration"], folder, state)
+
+
+def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) -> None:
+    """Writes a copy of a checkpoint that belongs to another run, in a folder without checkpoints.
+
+    Raises:
+      CheckpointError: a file of it is not what was written, or was dropped by now.
+      OSError: the copy could not be written.
+    """
+    manifest = _read_manifest(checkpoint.folder / MANIFEST)
+    folder = out_dir / FOLDER / _name(checkpoint.iteration)
+    folder.mkdir(parents=True)
+    for name, entry in manifest["files"].items():
+        try:
+            # A name with a folder in it would lead out of the copy.
+            if os.path.basename(name) != name or file_entry(checkpoint.folder / name) != entry:
+                raise CheckpointError(f"{checkpoint.folder / name} is not what was written")
+            content = (checkpoint.folder / name).read_bytes()
+        except OSError as error:
+            raise CheckpointError(
+                f"{checkpoint.folder / name}: {error.strerror or error}; name a checkpoint that is "
+                "there"
+            ) from error
+        (folder / name).write_bytes(content)
+    (folder / MANIFEST).write_bytes(seal({**manifest, "run_id": run_id}))
 
 
 def run_state(stream: Mapping[str, Any], losses: Mark, rewinds: int) -> State:
@@ -237,12 +293,24 @@ def run_state(stream: Mapping[str, Any], losses: Mark, rewinds: int) -> State:
     }
 
 
-def mark_of(state: State) -> Mark:
-    """Returns where `losses.csv` ended, by the arrays of `state.npz`.
+def check_state(state: State) -> None:
+    """Checks that these are the arrays of a run's `state.npz`, before anything is made of them.
 
     Raises:
-      KeyError: they do not say.
+      ValueError: one is missing, unknown, of another type or shape, or out of range.
     """
+    check = expecting(_STATE_ARRAYS)
+    for name, array in state.items():
+        check(name, array.shape, array.dtype)
+    if missing := sorted(_STATE_ARRAYS.keys() - state.keys()):
+        raise ValueError(f"{', '.join(missing)} missing")
+    for name in ("epochs_completed", "losses_size", "losses_crc32", "rewinds"):
+        if not 0 <= state[name] < 1 << 62:
+            raise ValueError(f"{name} is {state[name]}")
+
+
+def mark_of(state: State) -> Mark:
+    """Returns where `losses.csv` ended, by the arrays of `state.npz`."""
     return Mark(int(state["losses_size"]), int(state["losses_crc32"]))
 
 
@@ -252,11 +320,14 @@ def _read_manifest(path: pathlib.Path) -> dict[str, Any]:
     except OSError as error:
         raise CheckpointError(f"{path.name}: {error.strerror or error}") from error
     except ValueError as error:
-        raise CheckpointError(f"{path.name} is damaged: {error}") from error
+        raise CheckpointError(f"{path.name} is damaged: {reason_of(error)}") from error
     # Its seal holds, so it is as some version of this program wrote it; but maybe as another file.
-    kinds = {name: type(value) for name, value in manifest.items()}
-    if kinds != {"format": int, "run_id": str, "iteration": int, "files": dict}:
-        raise CheckpointError(f"{path.name} is not the manifest of a checkpoint")
+    try:
+        check_fields(manifest, _FIELDS)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path.name} is not the manifest of a checkpoint: {error}"
+        ) from error
     if manifest["format"] != FORMAT:
         raise CheckpointError(f"{path.name} has format {manifest['format']}, expected {FORMAT}")
     return manifest

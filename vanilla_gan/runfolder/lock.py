@@ -10,13 +10,16 @@ import json
 import os
 import pathlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from vanilla_gan.errors import RunConflictError
 from vanilla_gan.runfolder.names import LOCK
+from vanilla_gan.storage.fields import COUNT, TEXT, Kind, check_fields
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.own import open_own
+from vanilla_gan.storage.reading import MAX_JSON, read_file
 
+_OWNER: Mapping[str, Kind] = {"host": TEXT, "pid": COUNT, "started": TEXT}
 # What file systems say that have none: Lustre, FUSE, NFS without its lock service, and others.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL}
 
@@ -99,7 +102,8 @@ def _same_file(descriptor: int, path: pathlib.Path) -> bool:
 
 def _holder(path: pathlib.Path) -> str:
     try:
-        owner = json.loads(path.read_bytes())
+        owner = json.loads(read_file(path, MAX_JSON))
+        check_fields(owner, _OWNER)
         return f"process {owner['pid']} on {owner['host']}, started {owner['started']},"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError):
         return "another process"

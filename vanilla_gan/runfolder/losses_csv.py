@@ -16,8 +16,11 @@ import numpy.typing as npt
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.own import open_cut, open_own, set_aside
+from vanilla_gan.storage.reading import open_file, reason_of
 from vanilla_gan.storage.whole import write_whole
 
+_BLOCK = 1 << 20
+_LONGEST_ROW = 1000
 HEADER = b"iteration,d_loss,g_loss\n"
 
 
@@ -143,31 +146,52 @@ class LossRows(NamedTuple):
 def read_losses(path: pathlib.Path) -> LossRows:
     """Reads the rows there are; a last one that is still being written is left out.
 
+    A loss may be NaN or infinite, as Python and C write them. An iteration is a whole number.
+
     Raises:
       DamagedRunError: the file is missing, or not one of losses.
     """
+    tables: list[npt.NDArray[np.float64]] = [np.empty((0, 3))]
     try:
-        content = path.read_bytes()
+        with open_file(path) as stream:
+            if stream.read(len(HEADER)) != HEADER:
+                raise ValueError("it does not begin with " + HEADER.decode().strip())
+            rest = b""
+            while block := stream.read(_BLOCK):
+                rows, _, rest = (rest + block).rpartition(b"\n")
+                if len(rest) > _LONGEST_ROW:
+                    raise ValueError(f"it has a row of more than {_LONGEST_ROW} bytes")
+                if rows.strip():
+                    tables.append(_table(rows))
+        table = np.concatenate(tables)
+        if (np.diff(table[:, 0]) <= 0).any():
+            raise ValueError("its iterations do not ascend")
+    except ValueError as error:
+        raise DamagedRunError(f"{path} is not a file of losses: {reason_of(error)}") from error
     except OSError as error:
         raise DamagedRunError(
             f"{path}: {error.strerror or error}; expected the folder of a run"
         ) from error
-    whole = content[: content.rfind(b"\n") + 1]
-    rows = whole.removeprefix(HEADER).decode("ascii", "replace")
-    try:
-        if not whole.startswith(HEADER):
-            raise ValueError("it does not begin with " + HEADER.decode().strip())
-        table: npt.NDArray[np.float64] = np.empty((0, 3))
-        if rows:  # of an empty text loadtxt would only warn
-            table = np.loadtxt(io.StringIO(rows), delimiter=",", comments=None, ndmin=2)
-        if table.shape[1:] != (3,):
-            raise ValueError(f"it has rows of {table.shape[1]} numbers, expected 3")
-        iteration, d_loss, g_loss = table.T
-        if (np.diff(iteration) <= 0).any():
-            raise ValueError("its iterations do not ascend")
-    except ValueError as error:
-        raise DamagedRunError(f"{path} is not a file of losses: {error}") from error
+    iteration, d_loss, g_loss = table.T
     return LossRows(iteration.astype(np.int64), d_loss, g_loss)
+
+
+def _table(rows: bytes) -> npt.NDArray[np.float64]:
+    """Returns the numbers of rows, float64 [n, 3].
+
+    Raises:
+      ValueError: they are no rows of losses.
+    """
+    text = io.StringIO(rows.decode("ascii", "replace"))
+    table: npt.NDArray[np.float64] = np.loadtxt(text, delimiter=",", comments=None, ndmin=2)
+    if table.shape[1:] != (3,):
+        raise ValueError(f"it has rows of {table.shape[1]} numbers, expected 3")
+    iteration = table[:, 0]
+    # Up to there every whole number has a float64 of its own.
+    whole = (iteration >= 0) & (iteration <= 2**53) & (iteration == np.floor(iteration))
+    if not whole.all():
+        raise ValueError(f"{iteration[~whole][0]:g} is no iteration, expected a whole number")
+    return table
 
 
 def begin_losses(path: pathlib.Path) -> Mark:

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 
 from vanilla_gan.errors import OutputError, RunConflictError, UsageError
+from vanilla_gan.runfolder.checkpoint import FOLDER, MANIFEST, STATE
 from vanilla_gan.runfolder.losses_csv import HEADER
 from vanilla_gan.runfolder.names import (
     LATEST,
@@ -24,21 +25,27 @@ from vanilla_gan.storage.whole import check_writable
 _KEPT = ".gitkeep"
 # What a run shows of itself. The next run there would put its own in their place, or beside them.
 _SHOWN = (LATEST, TRAINING_GIF, LOSSES_PNG, TENSORBOARD)
+# The folders in a run's folder.
+_OWN = (FOLDER, TENSORBOARD)
 
 
 def make_out_dir(out_dir: pathlib.Path) -> None:
     """Makes the folder with its parents and checks that files can be made in it.
 
     Raises:
-      UsageError: the path, or a part of it, is something else than a folder.
+      UsageError: the path, or a part of it, is something else than a folder, or belongs to a run.
       OutputError: the folder cannot be made or written to.
     """
+    check_no_part_of_a_run(out_dir)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
+        what = "it, or a part of its path, is a file"
+        for path in (out_dir, *out_dir.parents):
+            if path.is_symlink() and not path.exists():
+                what = f"{path} is a link to {os.readlink(path)}, which does not exist"
         raise UsageError(
-            f"--out={out_dir}: it, or a part of its path, is a file; expected a folder, or a name "
-            "that is still free"
+            f"--out={out_dir}: {what}; expected a folder, or a name that is still free"
         ) from error
     except OSError as error:
         raise unwritable(out_dir, error) from error
@@ -46,6 +53,22 @@ def make_out_dir(out_dir: pathlib.Path) -> None:
         check_writable(out_dir)
     except OSError as error:
         raise unwritable(out_dir, error) from error
+
+
+def check_no_part_of_a_run(out_dir: pathlib.Path) -> None:
+    """Checks that a path does not lead into what a run keeps in folders of its own.
+
+    Raises:
+      UsageError: it does.
+    """
+    for path in (real := out_dir.resolve(), *real.parents):
+        is_checkpoint = all(os.path.exists(path / name) for name in (MANIFEST, STATE))
+        if is_checkpoint or (path.name in _OWN and os.path.exists(path.parent / RUN_JSON)):
+            run = path.parents[1] if is_checkpoint else path.parent
+            raise UsageError(
+                f"--out={out_dir}: {path} belongs to the run in {run}; expected a folder outside "
+                f"of it; --out {run} continues that run"
+            )
 
 
 def check_no_results(out_dir: pathlib.Path, lacking: str) -> None:

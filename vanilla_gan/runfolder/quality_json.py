@@ -12,22 +12,43 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
-import math
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import QUALITY
+from vanilla_gan.storage.fields import (
+    COUNT,
+    NUMBER,
+    TEXT,
+    Kind,
+    check_fields,
+    each,
+    fields,
+    list_of,
+    optional,
+    whole,
+)
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.own import set_aside
+from vanilla_gan.storage.reading import read_file, reason_of
 from vanilla_gan.storage.whole import write_whole
 
 FORMAT = 1
+MAX_BYTES = 1 << 24  # some 30,000 evaluations
 
 Figure = float | int | None
+
+_FIELDS: Mapping[str, Kind] = {
+    "format": whole(FORMAT, FORMAT),
+    "evaluations": list_of(
+        fields({"iteration": COUNT, "n": COUNT, "figures": each(TEXT, optional(NUMBER))})
+    ),
+}
 
 
 class Evaluation(NamedTuple):
@@ -52,14 +73,18 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
     """
     path = out_dir / QUALITY
     try:
-        content = json.loads(path.read_bytes())
-        return _evaluations(content)
+        content = json.loads(read_file(path, MAX_BYTES))
+        check_fields(content, _FIELDS)
+        found = [Evaluation(**entry) for entry in content["evaluations"]]
+        if any(one.iteration >= next_.iteration for one, next_ in itertools.pairwise(found)):
+            raise ValueError("its iterations do not ascend")
+        return found
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedRunError(
-            f"{path} is not a file of evaluations: {str(error) or type(error).__name__}; put the "
-            "original back, or remove it: ./run.sh evaluate makes its figures again"
+            f"{path} is not a file of evaluations: {reason_of(error)}; put the original back, "
+            "or remove it: ./run.sh evaluate makes its figures again"
         ) from error
 
 
@@ -144,26 +169,3 @@ def _locked(out_dir: pathlib.Path, inform: Callable[[str], None]) -> Iterator[No
         yield
     finally:
         os.close(descriptor)
-
-
-def _evaluations(content: Any) -> list[Evaluation]:
-    """Checks what was read.
-
-    Raises:
-      ValueError, KeyError, TypeError: it is something else.
-    """
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"it is not of format {FORMAT}")
-    found = [Evaluation(**entry) for entry in content["evaluations"]]
-    for each in found:
-        if not (type(each.iteration) is int and type(each.n) is int):
-            raise ValueError(f"an iteration is {each.iteration!r}, with {each.n!r} samples")
-        if not isinstance(each.figures, dict):
-            raise ValueError(f"the figures of iteration {each.iteration} are not an object")
-        for name, value in each.figures.items():
-            if value is not None and not (type(value) in (int, float) and math.isfinite(value)):
-                raise ValueError(f"{name} is {value!r}")
-    iterations = [each.iteration for each in found]
-    if iterations != sorted(set(iterations)):
-        raise ValueError("its iterations do not ascend")
-    return found

@@ -9,28 +9,81 @@ import os
 import pathlib
 import platform
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan import __version__
+from vanilla_gan.data.read import DataSource
+from vanilla_gan.data.shape import (
+    MAX_CLASSES,
+    MAX_SIDE,
+    PUBLISHED_CLASSES,
+    PUBLISHED_SHAPE,
+    ImageShape,
+)
 from vanilla_gan.declare import table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.settings import RunConfig
+from vanilla_gan.settings import DATASETS, RunConfig, default_data_dir
+from vanilla_gan.storage.fields import (
+    COUNT,
+    MOMENT,
+    PATH,
+    SETTING,
+    SHA256,
+    TEXT,
+    Kind,
+    check_fields,
+    each,
+    fields,
+    kind,
+    list_of,
+    whole,
+)
+from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
 
-# The types of the entries, as JSON has them.
-_KINDS = {
-    "run_id": str,
-    "config": dict,
-    "dataset": dict,
-    "device": str,
-    "versions": dict,
-    "started": str,
-    "trained": int,
-    "rewinds": list,
+DATASET = fields(
+    {
+        "name": kind(f"one of {', '.join(DATASETS[1:])}", lambda name: name in DATASETS[1:]),
+        "checksum": SHA256,
+        "train_examples": whole(1),
+    },
+    # Earlier versions had data of the published shape and classes alone, and did not record them.
+    {"image_shape": list_of(whole(1, MAX_SIDE)), "num_classes": whole(1, MAX_CLASSES)},
+)
+# Of the settings `RunConfig` says what they must be.
+_FIELDS: Mapping[str, Kind] = {
+    "format": whole(FORMAT, FORMAT),
+    "run_id": TEXT,
+    "config": each(TEXT, lambda value, name: None),
+    "dataset": DATASET,
+    "device": TEXT,
+    "versions": each(TEXT, TEXT),
+    "started": MOMENT,
+    "trained": COUNT,
+    "rewinds": list_of(fields({"iteration": COUNT, "to": COUNT})),
 }
+_CHANGE = {"setting": TEXT, "was": SETTING, "is": SETTING}
+_PARENT = fields(
+    {
+        "path": PATH,
+        "run_id": TEXT,
+        "iteration": COUNT,
+        "checkpoint": SHA256,
+        "changes": list_of(fields(_CHANGE)),
+    }
+)
+# Those that came later; runs that were begun before have none.
+_LATER: Mapping[str, Kind] = {
+    "data_at": PATH,
+    "changes": list_of(fields({"iteration": COUNT, **_CHANGE})),
+    "parent": lambda value, name: None if value == {} else _PARENT(value, name),
+}
+# Of one start alone, or told in another way.
+_NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
 
 
 @dataclasses.dataclass
@@ -40,13 +93,20 @@ class RunRecord:
     Attributes:
       run_id: ties the run's checkpoints to it.
       config: every setting, the system's own and the seed filled in.
-      dataset: of the data that it is trained on, `name`, `checksum` and `train_examples`.
+      dataset: of the data that it is trained on, `name`, `checksum`, `train_examples`,
+        `image_shape` and `num_classes`; the last two are missing in records of earlier versions.
       device: where the graph was placed.
       versions: of what the numbers may depend on.
       started: UTC time of the first start.
       trained: how many iterations it had when it last reached its end; 0 before.
       rewinds: for each time that the run diverged and went back: `iteration`, where it was found,
         and `to`, the iteration it went back to.
+      data_at: where `config.data_dir` was, a path from the root.
+      changes: of settings on which no number depends, each with `iteration`, where the run went on
+        with another value, `setting`, `was` and `is`.
+      parent: of a fork, the `path` and `run_id` of the run that it began as, the `iteration`, the
+        SHA-256 of that `checkpoint`'s manifest, and `changes`, each with `setting`, `was` and
+        `is`; empty for other runs.
     """
 
     run_id: str
@@ -57,6 +117,14 @@ class RunRecord:
     started: str
     trained: int = 0
     rewinds: list[dict[str, int]] = dataclasses.field(default_factory=list)
+    data_at: str = ""
+    changes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    parent: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def begins_with_another_seed(self, iteration: int) -> bool:
+        """Returns whether this is a fork that begins at `iteration`, with a seed of its own."""
+        names = [change["setting"] for change in self.parent.get("changes", [])]
+        return self.parent.get("iteration") == iteration and "seed" in names
 
     def save(self, out_dir: pathlib.Path) -> None:
         """Writes `run.json`, whole or not at all.
@@ -82,6 +150,7 @@ def new_record(config: RunConfig, dataset: dict[str, Any], device: str) -> RunRe
         device=device,
         versions=versions(),
         started=now.isoformat(timespec="seconds"),
+        data_at=os.path.abspath(config.data_dir),
     )
 
 
@@ -94,19 +163,50 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
     path = out_dir / RUN_JSON
     try:
         content = read_sealed(path)
-        if content.pop("format", None) != FORMAT:
-            raise ValueError(f"it is not of format {FORMAT}")
-        if {name: type(value) for name, value in content.items()} != _KINDS:
-            raise ValueError("it does not hold the entries of a run")
-        content["config"] = RunConfig.from_json(content["config"])
+        check_fields(content, _FIELDS, _LATER)
+        del content["format"]
+        config = RunConfig.from_json(content["config"])
+        content["config"] = config_of_data(config, content["dataset"])
+        content["config"].check_complete(content["dataset"]["train_examples"])
         return RunRecord(**content)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DamagedRunError(
-            f"{path} cannot be used: {error}; put the original back, choose another --out, or "
-            "start anew with --overwrite, which keeps this folder aside"
+            f"{path} cannot be used: {reason_of(error)}; put the original back, choose another "
+            "--out, or start anew with --overwrite, which keeps this folder aside"
         ) from error
+
+
+def dataset_entry(source: DataSource) -> dict[str, Any]:
+    """Returns what a record says of the data of a run."""
+    train = source.splits.train
+    return {
+        "name": source.name,
+        "checksum": source.checksum,
+        "train_examples": train.num_examples,
+        "image_shape": list(train.shape),
+        "num_classes": train.num_classes,
+    }
+
+
+def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
+    """Returns the settings of a run with the shape and classes that it has recorded of its data.
+
+    Args:
+      config: the settings.
+      dataset: of the kind `DATASET`.
+
+    Raises:
+      ValueError: they are not what they can be.
+    """
+    shape = dataset.get("image_shape", PUBLISHED_SHAPE)
+    if len(shape) != 3:
+        raise ValueError(f"dataset.image_shape has {len(shape)} numbers, expected 3")
+    try:
+        return config.of_data(ImageShape(*shape), dataset.get("num_classes", PUBLISHED_CLASSES))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def record_from(source: str) -> RunRecord:
@@ -125,34 +225,142 @@ def record_from(source: str) -> RunRecord:
     return record
 
 
-def continued_config(record: RunRecord, config: RunConfig) -> RunConfig:
+def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = False) -> RunConfig:
     """Returns the settings to continue a run with: of `config` what was given, else the run's own.
+
+    Args:
+      record: of the run.
+      config: the settings, of which those count that were given.
+      begun: whether the run has a checkpoint. `init_weights` is the run's own then, whatever is
+        given: no number depends on it any more.
 
     Raises:
       RunConflictError: a given setting, on which the run's numbers depend, is not the run's.
       UsageError: `iters` and `epochs` are both given.
     """
-    # Whatever `auto` was then, it is what it means for this run.
     then = {**record.config.to_json(), "dataset": record.dataset["name"]}
-    now = {name: getattr(config, name) for name in config.given}
-    if now.get("dataset") in ("auto", then["dataset"]):
-        del now["dataset"]
+    now = given_settings(record, config)
+    if begun:
+        now.pop("init_weights", None)
+    table = table_of(RunConfig)
     different = [
-        f"--{name} was {then[name]}, is {value}"
-        for name, value in sorted(now.items())
-        if value != then[name] and not table_of(RunConfig)[name].is_free
+        name for name in sorted(now) if now[name] != then[name] and not table[name].is_free
     ]
     if different:
+        listed = "; ".join(f"--{name} was {then[name]}, is {now[name]}" for name in different)
+        fork = ""
+        if all(table[name].effect == "numbers" for name in different):
+            fork = f"go on with them in a new folder by fork --from {config.out}, "
         raise RunConflictError(
-            f"{config.out} holds a run with other settings: {'; '.join(different)}; choose another "
-            "--out, or start anew with --overwrite, which first moves that run aside"
+            f"{config.out} holds a run with other settings: {listed}; {fork}choose another --out, "
+            "or start anew with --overwrite, which first moves that run aside"
         )
+    return _with(record, now, config.out, config.out_dir)
+
+
+def forked_record(
+    parent: RunRecord, config: RunConfig, folder: pathlib.Path, dataset: dict[str, Any]
+) -> RunRecord:
+    """Returns the record of a run that begins as another one, but for the checkpoint in `parent`.
+
+    Args:
+      parent: of that one; what it depends on and how often it was rewound are those of the new one.
+      config: the settings, of which those count that were given.
+      folder: of the parent.
+      dataset: of the data that the new run is trained on.
+
+    Raises:
+      UsageError: `iters` and `epochs` are both given, or a batch is too large.
+    """
+    now = {**given_settings(parent, config), "overwrite": False, "tune": False}
+    new = _with(parent, now, config.out, folder)
+    was, becomes = parent.config.to_json(), new.to_json()
+    changes = [
+        {"setting": name, "was": was[name], "is": becomes[name]}
+        for name in becomes
+        if becomes[name] != was[name] and name not in ("out", "overwrite", "tune", "data_dir")
+    ]
+    path = os.path.abspath(folder)
+    fresh = new_record(new, dataset, parent.device)
+    return dataclasses.replace(
+        fresh,
+        versions=parent.versions,
+        rewinds=parent.rewinds,
+        parent={"path": path, "run_id": parent.run_id, "changes": changes},
+    )
+
+
+def given_settings(record: RunRecord, config: RunConfig) -> dict[str, Any]:
+    """Returns the settings that were given for a run that is there, but for its own data set.
+
+    Whatever `auto` was then, it is what it means for this run.
+    """
+    now = {name: getattr(config, name) for name in config.given if name in table_of(RunConfig)}
+    if now.get("dataset") in ("auto", record.dataset["name"]):
+        del now["dataset"]
+    return now
+
+
+def _with(record: RunRecord, now: dict[str, Any], out: str, folder: pathlib.Path) -> RunConfig:
+    """Returns the settings of a run in `folder` with others in their place, complete.
+
+    Raises:
+      UsageError: `iters` and `epochs` are both among them, or a class that the data lack.
+    """
     if "iters" in now and "epochs" in now:
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
     if "iters" in now:
         now["epochs"] = None
-    continued = dataclasses.replace(record.config, **{**now, "out": config.out})
+    if "data_dir" not in now:
+        now["data_dir"] = data_dir_of(record, folder)
+    continued = dataclasses.replace(record.config, **{**now, "out": out})
+    continued = continued.of_data(continued.image_shape, continued.num_classes)
     return continued.counted(record.dataset["train_examples"])
+
+
+def data_dir_of(record: RunRecord, out_dir: pathlib.Path) -> str:
+    """Returns where the data of a run are likely to be now, seen from the working folder.
+
+    A relative path is looked for where it was when the run went on last, from here, and beside the
+    run; at last there is the folder of all data sets. Whoever reads them compares the checksum.
+
+    Args:
+      record: of the run.
+      out_dir: the folder of the run.
+    """
+    named = record.config.data_dir
+    places = (record.data_at, named, out_dir / named, out_dir.parent / named, default_data_dir())
+    found = next((os.fspath(place) for place in places if os.path.isdir(place)), named)
+    return named if os.path.abspath(named) == os.path.abspath(found) else found
+
+
+def note_changes(record: RunRecord, config: RunConfig, iteration: int) -> str | None:
+    """Makes `config` the settings of a run that goes on, and notes what changed with that.
+
+    Args:
+      record: of the run; its settings are complete.
+      config: from `continued_config`.
+      iteration: that of the checkpoint that the run goes on from.
+
+    Returns:
+      A line for the user, where something changed.
+    """
+    then, now = record.config.to_json(), config.to_json()
+    names = [name for name in now if now[name] != then[name] and name not in _NO_CHANGE]
+    record.config = config
+    record.data_at = os.path.abspath(config.data_dir)
+    record.changes += [
+        {"iteration": iteration, "setting": name, "was": then[name], "is": now[name]}
+        for name in names
+    ]
+    if not names:
+        return None
+    listed = ", ".join(f"--{name} {now[name]} (was {then[name]})" for name in names)
+    rounding = ""
+    # Both engines compute the same bits.
+    if any(table_of(RunConfig)[name].effect == "machine" for name in names if name != "engine"):
+        rounding = "; the last digits of its numbers may differ from here on"
+    return f"this run goes on with {listed}{rounding}"
 
 
 def changed_surroundings(record: RunRecord, device: str) -> list[str]:

@@ -11,6 +11,7 @@ import shutil
 from typing import Any
 
 from vanilla_gan.errors import OutputError
+from vanilla_gan.storage.reading import open_file
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REMEDIES = {
@@ -25,14 +26,14 @@ _REMEDIES = {
 }
 
 
-def file_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
+def file_entry(path: str | os.PathLike[str], max_bytes: int | None = None) -> dict[str, Any]:
     """Returns what a record says of a file: `bytes`, its size, and `sha256`, in hex digits.
 
     Raises:
-      OSError: it cannot be read.
+      OSError: it cannot be read, or is larger than `max_bytes`.
     """
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with open_file(path, max_bytes) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
         return {"bytes": stream.tell(), "sha256": digest.hexdigest()}

@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-import lzma
 import os
-import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, NamedTuple
 
@@ -18,23 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.storage.whole import whole_file
-
-# What zipfile, zlib and numpy raise for a file that is not what it claims to be.
-DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    OverflowError,
-    SyntaxError,  # numpy parses a header as a Python expression, and where that fails, tokens
-    tokenize.TokenError,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-)
 
 
 class ArrayBlocks(NamedTuple):

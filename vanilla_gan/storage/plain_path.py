@@ -16,10 +16,18 @@ def plain_path(path: str | os.PathLike[str]) -> Iterator[str]:
 
     That is one without the special characters of patterns, and in UTF-8.
 
+    Args:
+      path: where the names of the checkpoint's files begin.
+
     Raises:
-      OSError: the folder cannot be opened.
+      OSError: the folder cannot be opened, or has a file of the checkpoint that is no regular one:
+        TensorFlow waits for a pipe.
     """
     folder, name = os.path.split(os.fspath(path))
+    with os.scandir(folder or ".") as entries:
+        for entry in entries:
+            if entry.name.startswith(name) and not (entry.is_file() or entry.is_dir()):
+                raise OSError(f"{entry.name} is not a regular file")
     if not _SPECIAL.intersection(folder) and folder.isprintable():
         yield os.fspath(path)
         return

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pathlib
 from typing import Any
 
+from vanilla_gan.storage.reading import MAX_JSON, read_file
 from vanilla_gan.storage.whole import write_whole
 
 _SEAL = "sha256"
@@ -34,7 +34,7 @@ def read_sealed(path: str | os.PathLike[str]) -> dict[str, Any]:
       OSError: the file cannot be read.
       ValueError: it is not a JSON object, or its seal does not hold; the message says which.
     """
-    found = pathlib.Path(path).read_bytes()
+    found = read_file(path, MAX_JSON)
     try:
         content = json.loads(found)
         if not isinstance(content, dict) or content.pop(_SEAL, None) is None:

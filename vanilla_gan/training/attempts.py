@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from vanilla_gan.data.streams import FORK
 from vanilla_gan.errors import CheckpointError, DivergedError
 from vanilla_gan.graph.weights import Weights
-from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, mark_of
+from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, check_state, mark_of
 from vanilla_gan.runfolder.losses_csv import Mark, begin_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
@@ -63,9 +64,9 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
 
     def check(checkpoint: Checkpoint) -> None:
         try:
+            check_state(checkpoint.state)
             worker.stream.restore(checkpoint.state)
-            mark_of(checkpoint.state)
-        except (KeyError, ValueError, TypeError) as error:
+        except ValueError as error:
             raise CheckpointError(f"{STATE} is not of this run: {error}") from error
 
     checkpoint = chief.checkpoints.newest_whole(check, chief.inform)
@@ -75,10 +76,15 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
     if start > 0:
         chief.inform(f"continuing at iteration {start} of {config.iters}")
     chief.checkpoints.go_back_to(start)
+    # What changed behind this iteration holds from here on.
+    for change in record.changes:
+        change["iteration"] = min(change["iteration"], start)
     # Rewinds to later iterations than this one are still to come, and will come again.
     record.rewinds = [rewind for rewind in record.rewinds if rewind["to"] <= start]
     if len(record.rewinds) > int(state["rewinds"]):
         worker.stream.reseed(config.resolved_int("seed"), len(record.rewinds))
+    elif record.begins_with_another_seed(start):
+        worker.stream.reseed(config.resolved_int("seed"), FORK)
     return start, mark_of(state)
 
 

@@ -49,24 +49,24 @@ class Recorder:
         self._stdout = chief.stdout
         self._stop = chief.stop
         self._observers = observers_of(chief.record, chief.worker, start, chief.inform)
-        self._grid = GridRenderer(*((10, 10) if config.sample_class == "all" else (4, 4)))
+        self._grid = GridRenderer(*config.picture_tiles, config.image_shape)
         self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark, chief.inform)
         remove_pictures_from(self._out_dir, -(-start // self._sample_every))
         self._epoch_samples = None
         if SYSTEMS[config.system].draws.epoch_samples:
             self._epoch_samples = EpochSamples(
-                self._out_dir, start, self._sample_every, chief.inform
+                self._out_dir, start, self._sample_every, config.image_shape, chief.inform
             )
         self._progress = Progress(start, config.resolved_int("iters"), chief.inform)
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
-        """Writes the picture of iteration `it`; samples: float32 [rows * cols, 784]."""
+        """Writes the picture of iteration `it`; samples: float32 [rows * cols, X_dim]."""
         self._grid.save(picture_path(self._out_dir, it // self._sample_every), samples)
         for observer in self._observers:
             observer.picture(it, samples)
 
     def epoch_sample(self, it: int, sample: npt.NDArray[np.float32]) -> None:
-        """Keeps the sample drawn behind `it` iterations, float32 [1, 784]."""
+        """Keeps the sample drawn behind `it` iterations, float32 [1, X_dim]."""
         assert self._epoch_samples is not None
         self._epoch_samples.add(it, sample)
 

@@ -27,9 +27,12 @@ from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
     continued_config,
+    dataset_entry,
     new_record,
+    note_changes,
     read_record,
 )
+from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.whole import remove_leftovers
 from vanilla_gan.systems import SYSTEMS
@@ -41,17 +44,11 @@ from vanilla_gan.training.tune import tuned
 Inform = Callable[[str], None]
 
 
-def _to_stderr(line: str) -> None:
-    # A closed terminal is no reason to lose what the line is about.
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
-
-
 def train(
     config: RunConfig,
     *,
     stdout: TextIO | None = None,
-    inform: Inform = _to_stderr,
+    inform: Inform = say,
 ) -> None:
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
@@ -81,12 +78,24 @@ def train(
             if record is None:
                 config = config.resolved()
             else:
-                config = continued_config(record, config)
+                config = _continued(record, config, inform)
                 if _is_finished(config, record, inform):
                     # One that goes on does this when it goes back to its checkpoint.
                     remove_leftovers(out_dir / FOLDER)
                     return
             _train_locked(config, record, stop, stdout or sys.stdout, inform)
+
+
+def _continued(record: RunRecord, config: RunConfig, inform: Inform) -> RunConfig:
+    """Returns the settings to continue a run with; see `continued_config`."""
+    begun = Checkpoints(config.out_dir, record.run_id, record.config.keep_checkpoints).newest()
+    continued = continued_config(record, config, begun=begun is not None)
+    if "init_weights" in config.given and config.init_weights != continued.init_weights:
+        inform(
+            f"--init_weights {config.init_weights} has no part in this run, which goes on from its "
+            f"checkpoint; it began with {continued.init_weights or 'weights of its own'}"
+        )
+    return continued
 
 
 def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
@@ -129,13 +138,10 @@ def _train_locked(
             load_tensorflow()
             device = choose_device(config.device)
             check_precision(config.precision, device)
+    train = source.splits.train
     if record is None:
-        dataset = {
-            "name": source.name,
-            "checksum": source.checksum,
-            "train_examples": source.splits.train.num_examples,
-        }
-        config = config.counted(source.splits.train.num_examples)
+        dataset = dataset_entry(source)
+        config = config.of_data(train.shape, train.num_classes).counted(train.num_examples)
         if config.tune:
             with stop.at_once():
                 config = tuned(config, inform)
@@ -144,10 +150,12 @@ def _train_locked(
         inform("--tune is for a new run; this one keeps the numbers of threads it was begun with")
     for line in changed_surroundings(record, device.name):
         inform(line)
-    record.config = config
     checkpoints = _checkpoints(config, record)
-    begins = is_new or checkpoints.newest() is None
-    train = source.splits.train
+    newest = checkpoints.newest()
+    begins = is_new or newest is None
+    changes = note_changes(record, config, newest or 0)
+    if changes is not None:
+        inform(changes)
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(memory_errors_told(device))
@@ -228,6 +236,7 @@ def _read_data(
         random_stream,
         pixels=SYSTEMS[config.system].pixels(),
         allow_unverified=config.allow_unverified_data,
+        num_classes=None if record is None else record.config.num_classes,
         inform=inform,
     )
     if record is not None and source.checksum != record.dataset["checksum"]:

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from vanilla_gan.data.download.transfer import Progress, TransferError, receive
 from vanilla_gan.errors import DownloadError, OutputError
+from vanilla_gan.say import say
 from vanilla_gan.storage.whole import whole_file
 
 _CHUNK_SIZE = 1 << 16
@@ -48,7 +49,7 @@ def stderr_progress(url: str, total_bytes: int | None) -> Iterator[Callable[[int
             yield bar.update
     else:
         size = "size unknown" if total_bytes is None else f"{total_bytes / 1e6:.1f} MB"
-        print(f"downloading {name} from {address.netloc} ({size})", file=sys.stderr, flush=True)
+        say(f"downloading {name} from {address.netloc} ({size})")
         yield lambda _: None
 
 

@@ -9,10 +9,12 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageOps
 
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.errors import DataError
+from vanilla_gan.storage.reading import open_file
 
 FITS = ("contain", "cover", "stretch")
-SIDE_PX = 28
+SIDE_PX = PUBLISHED_SHAPE.height
 
 # A JPEG may be decoded smaller, by a whole factor, as long as both its sides keep this length: a
 # photograph of 12 megapixels takes half the time and 1/64 of the memory. The last step still
@@ -45,11 +47,8 @@ def read_picture(
     Raises:
       DataError: it cannot be read as a picture; the line begins with the path.
     """
-    if not os.path.isfile(path):
-        # Asked before opening, because opening a pipe waits for a writer.
-        raise DataError(f"{os.fspath(path)}: not a regular file")
     try:
-        with PIL.Image.open(path, formats=_formats()) as image:
+        with open_file(path) as stream, PIL.Image.open(stream, formats=_formats()) as image:
             image.draft("L", (_DRAFT_PX, _DRAFT_PX))
             PIL.ImageOps.exif_transpose(image, in_place=True)
             grey = _fitted(_grey(image, background), fit, background)

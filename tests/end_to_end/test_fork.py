@@ -1,0 +1,202 @@
+"""`./run.sh fork`: bit for bit the parent without a change, and what a change may be."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from commands import small_run
+from mishaps import kill
+from offline import idx, read_losses
+from results import differences, fingerprint, record
+from runner import Mishap, run
+
+ITERS = 160
+AT_80 = "out/checkpoints/0000000080"
+
+
+@pytest.fixture(scope="module")
+def parent(offline_data_dir, tmp_path_factory) -> pathlib.Path:
+    """Returns a folder with a finished run, out, that has checkpoints of 80, 120 and 160."""
+    folder = tmp_path_factory.mktemp("parent")
+    (folder / "data").symlink_to(offline_data_dir)
+    finished = run([*small_run("data", iters=ITERS), "--out=out"], folder)
+    assert finished.status == 0, finished.stderr
+    return folder
+
+
+@pytest.fixture
+def there(parent, tmp_path) -> pathlib.Path:
+    """Returns a folder with a copy of it, in which a test may do what it likes."""
+    shutil.copytree(parent, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return tmp_path
+
+
+def changes(out: pathlib.Path) -> dict[str, list[object]]:
+    listed = record(out)["parent"]["changes"]
+    return {change["setting"]: [change["was"], change["is"]] for change in listed}
+
+
+def test_without_a_change_it_is_the_parent_bit_for_bit(there, command):
+    before = fingerprint(there / "out")
+    finished = command(["fork", f"--from={AT_80}", "--out=new/child"])
+    assert finished.status == 0, finished.stderr
+    assert "continuing at iteration 80 of 160" in finished.stderr
+    child = there / "new" / "child"
+    # The record and the manifests have the run's id.
+    assert set(differences(child, there / "out")) == {"run.json"}
+    assert fingerprint(there / "out") == before
+    ours, theirs = record(child), record(there / "out")
+    assert ours["run_id"] != theirs["run_id"]
+    manifest = (there / AT_80 / "manifest.json").read_bytes()
+    assert ours["parent"].pop("checkpoint") == hashlib.sha256(manifest).hexdigest()
+    assert ours["parent"] == {
+        "path": str(there / "out"),
+        "run_id": theirs["run_id"],
+        "iteration": 80,
+        "changes": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("system", "given"), [("layers", {}), ("conv", {"h_dim": None}), ("conditional", {})]
+)
+def test_other_systems(there, command, system, given):
+    settings = {**given, "system": system, "iters": 12, "checkpoint_every": 3, "sample_every": 5}
+    words = small_run("data", **settings)
+    assert command([*words, "--out=other", "--keep_checkpoints=9"]).status == 0
+    finished = command(["fork", "--from=other/checkpoints/0000000006", "--out=child"])
+    assert finished.status == 0, finished.stderr
+    different = differences(there / "child", there / "other")
+    assert {name for name in different if "checkpoints/000000000" not in name} == {"run.json"}
+
+
+def test_what_is_changed_holds_from_there_on(there, command):
+    flags = ["--learning_rate=0.01", "--sample_every=25", "--iters=140", "--out=child"]
+    finished = command(["fork", f"--from={AT_80}", *flags])
+    assert finished.status == 0, finished.stderr
+    ours, theirs = read_losses(there / "child"), read_losses(there / "out")
+    assert len(ours) == 140
+    # The loss of iteration 80 is that before its update.
+    np.testing.assert_array_equal(ours[:80], theirs[:80])
+    assert (ours[82:, 1] != theirs[82:140, 1]).all()
+    assert changes(there / "child") == {
+        "iters": [160, 140],
+        "learning_rate": [0.001, 0.01],
+        "sample_every": [50, 25],
+    }
+    # Pictures of the parent's, at iterations 0 and 50, and its own from 100 on.
+    pictures = sorted(path.name for path in (there / "child").glob("0*.png"))
+    assert pictures == ["000.png", "002.png", "004.png", "005.png"]
+    for ours_, theirs_ in (("000", "000"), ("002", "001")):
+        assert (there / "child" / f"{ours_}.png").read_bytes() == (
+            there / "out" / f"{theirs_}.png"
+        ).read_bytes()
+    page = command(["report", "--from=child", "--out=report.html"])
+    assert page.status == 0, page.stderr
+    text = (there / "report.html").read_text()
+    assert f"{there / 'out'}, run {record(there / 'out')['run_id']}, at iteration 80" in text
+    assert "fork --from" in text
+    assert "--learning_rate 0.01" in text
+
+
+def test_another_seed_draws_other_numbers_from_there_on(there, command):
+    for seed, out in ((8, "one"), (8, "two"), (9, "three")):
+        finished = command(["fork", f"--from={AT_80}", f"--seed={seed}", f"--out={out}"])
+        assert finished.status == 0, finished.stderr
+    rows = {out: read_losses(there / out) for out in ("out", "one", "two", "three")}
+    for out in ("one", "two", "three"):
+        np.testing.assert_array_equal(rows[out][:80], rows["out"][:80])
+    np.testing.assert_array_equal(rows["one"], rows["two"])
+    assert (rows["one"][81:, 1] != rows["out"][81:, 1]).all()
+    assert (rows["one"][81:, 1] != rows["three"][81:, 1]).all()
+
+
+def test_other_data_of_as_many_images(there, command, offline_data_dir):
+    other = there / "others" / "mnist"
+    shutil.copytree(offline_data_dir / "mnist", other)
+    (other / "t10k-images-idx3-ubyte").write_bytes(idx(np.ones((10, 28, 28))))
+    finished = command(["fork", f"--from={AT_80}", "--data_dir=others", "--out=child"])
+    assert finished.status == 0, finished.stderr
+    data = [record(there / out)["dataset"]["checksum"] for out in ("child", "out")]
+    assert data[0] != data[1]
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (other / name).write_bytes(idx(np.zeros((5999, 28, 28) if "images" in name else 5999)))
+    finished = command(["fork", f"--from={AT_80}", "--data_dir=others", "--out=child2"])
+    assert finished.status == 2
+    assert "has 999 images to train on, the parent's data had 1000" in finished.last_line
+    assert not (there / "child2").exists()
+
+
+def test_the_same_command_continues_it(there, command):
+    words = ["fork", "--from=out/checkpoints/0000000120", "--iters=240", "--out=child"]
+    killed = Mishap(kill, operation="os.rename", path="checkpoints/0000000200")
+    assert command(words, [killed]).status == -signal.SIGKILL
+    finished = command(words)
+    assert finished.status == 0, finished.stderr
+    assert "continuing at iteration 160 of 240" in finished.stderr
+    assert command(["--out=out", "--iters=240"]).status == 0
+    assert set(differences(there / "child", there / "out")) == {"run.json"}
+
+
+@pytest.mark.parametrize("count", [4, 10, 16])
+def test_killed_while_it_is_made(there, command, count):
+    """There is all of it or nothing, whatever it was doing."""
+    words = ["fork", f"--from={AT_80}", "--out=child", "--iters=81"]
+    command(words, [Mishap(kill, path="child", count=count)])
+    child = there / "child"
+    assert (child / "run.json").exists() or not any(child.glob("[!.]*"))
+    finished = command(words)
+    assert finished.status == 0, finished.stderr
+    assert len(read_losses(there / "child")) == 81
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "said"),
+    [
+        (["--from=out", "--out=out"], 2, "a run stands there, which is no fork of this one"),
+        (["--from=out", "--out=out", "--overwrite"], 2, "the parent is there"),
+        (["--from=out", "--out=.", "--overwrite"], 2, "the parent is there"),
+        (["--from=out", "--out=out/checkpoints/new"], 2, "belongs to the run in"),
+        (["--from=out", "--out=data"], 2, "there are other things in it, mnist among them"),
+        (["--from=out", "--out=new", "--h_dim=14"], 2, "--h_dim was 13, is 14: a fork goes on"),
+        (["--from=out", "--out=new", "--system=conv"], 2, "--system was vanilla, is conv: a fork"),
+        (["--from=out", "--out=new", "--init_weights=w.npz"], 2, "a fork goes on from where"),
+        (["--from=out", "--out=new", "--batch_size=1001"], 2, "at most the number of training"),
+        (["--from=out"], 2, "--out is missing: expected a folder for the new run"),
+        (["--out=new"], 2, "--from is missing: expected the folder of a run"),
+        (["--from=none", "--out=new"], 1, "none does not exist; expected"),
+        (["--from=out/checkpoints/0000000040", "--out=new"], 1, "0000000040 does not exist"),
+    ],
+)
+def test_what_cannot_be(there, command, flags, status, said):
+    before = fingerprint(there)
+    finished = command(["fork", *flags])
+    assert (finished.status, said in finished.last_line) == (status, True), finished.stderr
+    assert "Traceback" not in finished.stderr
+    after = {name: s for name, s in fingerprint(there).items() if not name.startswith("std")}
+    assert after.items() <= before.items()
+    assert not (there / "new").exists()
+
+
+def test_rows_of_the_parent_that_are_damaged_do_not_matter(there, command):
+    rows = there / "out" / "losses.csv"
+    rows.write_text("iteration,d_loss,g_loss\n0,1,2\n")
+    finished = command(["fork", f"--from={AT_80}", "--out=new", "--iters=90"])
+    assert finished.status == 0, finished.stderr
+    assert finished.stderr.count("warning: ") == 1
+    assert rows.read_text().endswith("0,1,2\n")
+    assert [int(row[0]) for row in read_losses(there / "new")] == [*range(80, 90)]
+
+
+def test_an_earlier_run_is_moved_aside(there, command):
+    assert command([*small_run("data", iters=3), "--out=child"]).status == 0
+    first = fingerprint(there / "child")
+    finished = command(["fork", f"--from={AT_80}", "--out=child", "--iters=90", "--overwrite"])
+    assert finished.status == 0, finished.stderr
+    assert fingerprint(there / "child.1") == first
+    assert len(read_losses(there / "child")) == 90

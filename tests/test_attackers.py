@@ -1,0 +1,474 @@
+"""Files that somebody else wrote, with seals that hold: each is read, or ends in one clear line.
+
+`./run.sh test tests/test_attackers.py -s` prints a table: how many were read, how many refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+import inspect
+import json
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import mutants
+import numpy as np
+import pytest
+from small_run import make_run
+
+from vanilla_gan.agreement.compare import compare, different_settings
+from vanilla_gan.agreement.comparison import as_dict, as_text
+from vanilla_gan.agreement.recorded_losses import matching
+from vanilla_gan.agreement.settings import CompareConfig
+from vanilla_gan.agreement.table import agreement_table
+from vanilla_gan.agreement.traces import RECORDINGS, read_traces
+from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.engines.stream import stream_of
+from vanilla_gan.errors import VanillaGanError
+from vanilla_gan.generator.export import CPU
+from vanilla_gan.generator.export_record import read_origin
+from vanilla_gan.generator.generator import Generator
+from vanilla_gan.generator.sample import _noise
+from vanilla_gan.generator.settings import SampleConfig
+from vanilla_gan.generator.trained import open_export
+from vanilla_gan.graph.weights import read_weights
+from vanilla_gan.observers.event_files import cut_back
+from vanilla_gan.report.facts import facts_of
+from vanilla_gan.report.report import write_report
+from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.checkpoint import Checkpoints, check_state, read_checkpoint
+from vanilla_gan.runfolder.lock import _holder
+from vanilla_gan.runfolder.losses_csv import read_losses
+from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
+from vanilla_gan.runfolder.record import changed_surroundings, continued_config, read_record
+from vanilla_gan.say import printable
+from vanilla_gan.settings import RunConfig
+
+SECONDS = 20  # for one file, on a machine that does much else
+
+Mutate = Callable[[random.Random], None]
+Read = Callable[[], object]
+
+
+class Subject(NamedTuple):
+    """One kind of file.
+
+    Attributes:
+      mutate: writes another one in its place.
+      read: what reads it.
+      count: how many are tried.
+    """
+
+    mutate: Mutate
+    read: Read
+    count: int
+
+
+class Tally(NamedTuple):
+    """What came of the files of one kind."""
+
+    name: str
+    read: int
+    refused: int
+    slowest_s: float
+
+
+TALLIES: list[Tally] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table() -> Iterator[None]:
+    """Prints what came of all files."""
+    yield
+    print(f"\n{'file':24}{'tried':>8}{'read':>8}{'refused':>9}{'tracebacks':>12}{'slowest':>10}")
+    for each in TALLIES:
+        tried = each.read + each.refused
+        print(f"{each.name:24}{tried:8}{each.read:8}{each.refused:9}{0:12}{each.slowest_s:8.2f} s")
+
+
+def attack(name: str, subject: Subject, times: int = 1) -> Tally:
+    """Reads mutants of one kind of file; whatever is raised but one clear line fails the test."""
+    read, refused, slowest_s = 0, 0, 0.0
+    for seed in range(times * subject.count):
+        subject.mutate(random.Random(f"{name} {seed}"))
+        began_s = time.monotonic()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                subject.read()
+            read += 1
+        except VanillaGanError as error:
+            refused += 1
+            line = str(error)
+            assert 10 < len(line) < 2500, (seed, line)
+            assert "Traceback" not in line, (seed, line)
+            assert printable(line).isprintable()
+        except Exception as error:
+            raise AssertionError(f"{name}, seed {seed}: {type(error).__name__}: {error}") from error
+        took_s = time.monotonic() - began_s
+        assert took_s < SECONDS, (name, seed)
+        slowest_s = max(slowest_s, took_s)
+    TALLIES.append(Tally(name, read, refused, slowest_s))
+    return TALLIES[-1]
+
+
+def json_mutator(path: pathlib.Path, seal: Callable[[dict[str, Any]], bytes]) -> Mutate:
+    """Returns what writes mutants of a JSON file in its place, sealed as the original."""
+    original = json.loads(path.read_bytes())
+
+    def mutate(rng: random.Random) -> None:
+        content = mutants.changed(original, rng)
+        path.write_bytes(seal(content) if isinstance(content, dict) else b"[]")
+
+    return mutate
+
+
+def plain(content: dict[str, Any]) -> bytes:
+    return json.dumps(content).encode()
+
+
+def run_json(tmp_path: pathlib.Path) -> Subject:
+    out = make_run(tmp_path / "run", rewinds=2)
+
+    def read() -> None:
+        record = read_record(out)
+        assert record is not None
+        printable(facts_of(record).command)
+        different_settings(record.config)
+        changed_surroundings(record, "/CPU:0")
+        continued_config(record, RunConfig(out=str(out)))
+        matching(record.config, record.dataset["checksum"])
+
+    return Subject(json_mutator(out / "run.json", mutants.sealed), read, 400)
+
+
+def report(tmp_path: pathlib.Path) -> Subject:
+    out = make_run(tmp_path / "run", pictures=2, rewinds=2)
+    for iteration in (1000, 2000):
+        add_evaluation(out, Evaluation(iteration, 10, {"frechet": 1.5, "recall": None}))
+    of_run = json_mutator(out / "run.json", mutants.sealed)
+    of_quality = json_mutator(out / "quality.json", plain)
+    run, quality = (out / "run.json").read_bytes(), (out / "quality.json").read_bytes()
+
+    def mutate(rng: random.Random) -> None:
+        (out / "run.json").write_bytes(run)
+        (out / "quality.json").write_bytes(quality)
+        rng.choice([of_run, of_quality])(rng)
+
+    def read() -> None:
+        write_report(ReportConfig(source=str(out), out=str(tmp_path / "x.html")), printable)
+
+    return Subject(mutate, read, 30)
+
+
+def compared(tmp_path: pathlib.Path) -> Subject:
+    out = make_run(tmp_path / "run", pictures=1)
+    mutate = json_mutator(out / "run.json", mutants.sealed)
+
+    def read() -> None:
+        found = compare(CompareConfig(source=str(out)))
+        as_text(found)
+        agreement_table(as_dict(found))
+
+    return Subject(mutate, read, 30)
+
+
+def quality_json(tmp_path: pathlib.Path) -> Subject:
+    for iteration in (0, 10, 20):
+        add_evaluation(tmp_path, Evaluation(iteration, 9, {"frechet": 1.5, "recall": None}))
+    return Subject(
+        json_mutator(tmp_path / "quality.json", plain), lambda: read_evaluations(tmp_path), 400
+    )
+
+
+def run_lock(tmp_path: pathlib.Path) -> Subject:
+    path = tmp_path / "run.lock"
+    path.write_text('{"host": "a", "pid": 7, "started": "2026-02-03T04:05:06+00:00"}')
+    return Subject(json_mutator(path, plain), lambda: _holder(path), 300)
+
+
+def losses_csv(tmp_path: pathlib.Path) -> Subject:
+    out = make_run(tmp_path / "run")
+    path = out / "losses.csv"
+    original = path.read_bytes()
+
+    def mutate(rng: random.Random) -> None:
+        lines = original.splitlines(keepends=True)
+        number = rng.randrange(len(lines))
+        cells = lines[number].split(b",")
+        values = [b"nan", b"-inf", b"1.5", b"1e400", b"-3", b"", b"\x1b[2J", b"9" * 400, b"0x1"]
+        cells[rng.randrange(3)] = rng.choice(values)
+        lines[number] = b",".join(cells)
+        content = b"".join(lines)
+        path.write_bytes(content if rng.random() < 0.6 else mutants.changed_bytes(content, rng))
+
+    return Subject(mutate, lambda: read_losses(path), 400)
+
+
+def checkpoint(tmp_path: pathlib.Path) -> tuple[RunConfig, Checkpoints, pathlib.Path, DataSet]:
+    config = RunConfig(iters=9, sample_every=9, z_dim=3, batch_size=4, seed=1, out=str(tmp_path))
+    random_stream = np.random.RandomState(1)
+    train = DataSet(np.zeros((20, 784), np.uint8), np.zeros(20, np.uint8), random_stream)
+    stream = stream_of(config.resolved(), train, random_stream)
+    checkpoints = Checkpoints(tmp_path, "abc", 3)
+    whole = {name: np.array(5) for name in ("losses_size", "losses_crc32", "rewinds")}
+    checkpoints.save(
+        7, lambda prefix: pathlib.Path(prefix).write_bytes(b"x" * 99), {**stream.state(), **whole}
+    )
+    return config, checkpoints, tmp_path / "checkpoints" / "0000000007", train
+
+
+def manifest(tmp_path: pathlib.Path) -> Subject:
+    _, checkpoints, folder, _ = checkpoint(tmp_path)
+
+    def read() -> None:
+        read_checkpoint(folder)
+        checkpoints.newest_whole(lambda found: None, printable)
+
+    return Subject(json_mutator(folder / "manifest.json", mutants.sealed), read, 400)
+
+
+def state_npz(tmp_path: pathlib.Path) -> Subject:
+    config, checkpoints, folder, train = checkpoint(tmp_path)
+    with np.load(folder / "state.npz") as archive:
+        original = dict(archive)
+    described = json.loads((folder / "manifest.json").read_bytes())
+    random_stream = np.random.RandomState(1)
+
+    def mutate(rng: random.Random) -> None:
+        content = mutants.changed_npz(original, rng)
+        (folder / "state.npz").write_bytes(content)
+        described["files"]["state.npz"] = mutants.entry(content)
+        (folder / "manifest.json").write_bytes(mutants.sealed(described))
+
+    def read() -> None:
+        state = checkpoints.newest_whole(lambda found: None, printable).state
+        try:
+            check_state(state)
+            stream = stream_of(config.resolved(), train.anew(random_stream), random_stream)
+            stream.restore(state)
+            random_stream.normal(size=100)
+        except ValueError as error:
+            raise VanillaGanError(f"state.npz is not of this run: {error}") from error
+
+    return Subject(mutate, read, 400)
+
+
+def export_record(tmp_path: pathlib.Path, exported: pathlib.Path) -> Subject:
+    mutate = json_mutator(exported / "vanilla_gan.json", mutants.sealed)
+    return Subject(mutate, lambda: read_origin(exported), 400)
+
+
+def opened_export(tmp_path: pathlib.Path, exported: pathlib.Path) -> Subject:
+    mutate = json_mutator(exported / "vanilla_gan.json", mutants.sealed)
+
+    def read() -> None:
+        with open_export(exported, CPU):
+            pass
+
+    return Subject(mutate, read, 20)
+
+
+def inputs_npy(tmp_path: pathlib.Path, exported: pathlib.Path) -> Subject:
+    path = tmp_path / "z.npy"
+    generator = Generator.load(exported)
+
+    def mutate(rng: random.Random) -> None:
+        noise = np.random.RandomState(1).uniform(size=(7, generator.z_dim)).astype(np.float32)
+        array = mutants.changed_array(noise, rng) if rng.random() < 0.5 else noise
+        content = mutants.npy(array, rng)
+        path.write_bytes(content if rng.random() < 0.7 else mutants.changed_bytes(content, rng))
+
+    def read() -> None:
+        config = SampleConfig(source=str(exported), inputs=str(path))
+        generator(generator.checked_noise(_noise(config, generator, printable)))
+
+    return Subject(mutate, read, 400)
+
+
+def weights_npz(tmp_path: pathlib.Path) -> Subject:
+    path = tmp_path / "w.npz"
+    arrays = {"D_W1": np.ones((5, 3), np.float32), "D_b1": np.ones(3, np.float32)}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    return Subject(
+        lambda rng: void(path.write_bytes(mutants.changed_npz(arrays, rng))),
+        lambda: read_weights(path, shapes),
+        400,
+    )
+
+
+def traces_npz(tmp_path: pathlib.Path) -> Subject:
+    path = tmp_path / "t.npz"
+    shipped = pathlib.Path(read_traces.__code__.co_filename).with_name("recorded")
+    with np.load(shipped / f"{RECORDINGS[0].name}.npz") as archive:
+        original = dict(archive)
+
+    def mutate(rng: random.Random) -> None:
+        path.write_bytes(mutants.changed_npz(original, rng))
+
+    return Subject(mutate, lambda: read_traces(RECORDINGS[0], path), 30)
+
+
+def events(tmp_path: pathlib.Path) -> Subject:
+    import tensorflow as tf
+
+    path = tmp_path / "events.out.tfevents.0000000001"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for step in range(5):
+            writer.write(tf.compat.v1.summary.Event(step=step).SerializeToString())
+    original = path.read_bytes()
+
+    def mutate(rng: random.Random) -> None:
+        content = mutants.changed_bytes(original, rng)
+        path.write_bytes(mutants.changed_record(content, rng) if rng.random() < 0.5 else content)
+
+    def read() -> None:
+        cut_back(path, 3)
+
+    return Subject(mutate, read, 400)
+
+
+def void(value: object) -> None:
+    del value
+
+
+SUBJECTS = {
+    each.__name__: each
+    for each in (
+        *(run_json, report, compared, quality_json, run_lock, losses_csv, manifest, state_npz),
+        *(export_record, opened_export, inputs_npy, weights_npz, traces_npz, events),
+    )
+}
+
+
+@pytest.fixture
+def subject(request, tmp_path, trained_run):
+    """Returns the subject of a name; those of exports need one of a short run."""
+    from vanilla_gan.cli import main as cli
+
+    make = SUBJECTS[request.param]
+    if "exported" not in inspect.signature(make).parameters:
+        return request.param, make(tmp_path)
+    exported = tmp_path / "exported"
+    assert cli.main(["export", f"--from={trained_run('vanilla')}", f"--out={exported}"]) == 0
+    return request.param, make(tmp_path, exported)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, indirect=True)
+def test_each_file_is_read_or_ends_in_one_line(subject):
+    tally = attack(*subject)
+    # The attack is one: most are refused. And not all of them: what changes nothing is read.
+    assert tally.refused + tally.read == subject[1].count
+    assert subject[0] in ("run_lock", "events") or tally.refused > tally.read / 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subject", SUBJECTS, indirect=True)
+def test_ten_times_as_many(subject):
+    name, of = subject
+    attack(f"{name}, more", of, times=10)
+
+
+# --- Folders full of pipes, links, devices and bombs.
+
+CHECKPOINT = "checkpoints/0000000003/"
+THINGS = ("pipe", "device", "sparse", "secret", "loop", "dangling", "folder", "socket")
+SAMPLE, REPORT, COMPARE, TRAIN, EVALUATE, EXPORT, OF_EXPORT, BEGIN = (
+    ["sample", "--from={run}", "--out=x.png", "--seed=1"],
+    ["report", "--from={run}", "--out=x.html"],
+    ["compare", "--from={run}"],
+    ["train", "--out={run}", "--iters=4", "--data_dir={data}"],
+    ["evaluate", "--from={run}", "--data_dir={data}", "--n=20"],
+    ["export", "--from={run}", "--format=npz", "--out=case/x.npz"],
+    ["sample", "--from={export}", "--out=x.png", "--seed=1"],
+    ["train", "--out=case/new", "--iters=1", "--data_dir={data}", "--allow_unverified_data"],
+)
+IMAGES = "mnist/train-images-idx3-ubyte.gz"
+# For each file what reads it, the fastest first; and whether there are bombs of its kind.
+READ_BY: dict[tuple[str, str], tuple[bool, list[list[str]]]] = {
+    ("run", "run.json"): (True, [REPORT, COMPARE, SAMPLE, EXPORT, EVALUATE, TRAIN]),
+    ("run", "losses.csv"): (True, [REPORT, COMPARE, TRAIN]),
+    ("run", "quality.json"): (True, [REPORT, EVALUATE]),
+    ("run", "000.png"): (True, [REPORT, COMPARE]),
+    ("run", f"{CHECKPOINT}manifest.json"): (True, [SAMPLE, EXPORT, TRAIN]),
+    ("run", f"{CHECKPOINT}state.npz"): (True, [SAMPLE, TRAIN]),
+    ("run", f"{CHECKPOINT}model.ckpt.index"): (False, [SAMPLE, TRAIN]),
+    ("run", f"{CHECKPOINT}model.ckpt.data-00000-of-00001"): (False, [SAMPLE, TRAIN]),
+    ("run", "checkpoints"): (False, [SAMPLE]),
+    ("run", "run.lock"): (False, [TRAIN]),
+    ("export", "vanilla_gan.json"): (True, [OF_EXPORT]),
+    ("export", "saved_model.pb"): (False, [OF_EXPORT]),
+    ("export", "variables/variables.index"): (False, [OF_EXPORT]),
+    ("data", IMAGES): (True, [BEGIN, EVALUATE]),
+}
+
+
+def hostile(tmp_path, trained_run, offline_data_dir, cases) -> list[dict[str, Any]]:
+    """Runs the cases of `hostile_folders` in one other process, and returns what came of them."""
+    from vanilla_gan.cli import main as cli
+
+    run, exported, data = trained_run("vanilla"), tmp_path / "exported", tmp_path / "data"
+    assert cli.main(["export", f"--from={run}", f"--out={exported}"]) == 0
+    shutil.copytree(offline_data_dir, data)
+    plain_images = data / "mnist" / "train-images-idx3-ubyte"
+    with gzip.open(data / IMAGES, "wb", compresslevel=1) as stream:
+        stream.write(plain_images.read_bytes())
+    plain_images.unlink()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    script = pathlib.Path(__file__).with_name("hostile_folders.py")
+    places = (run, exported, data, tmp_path / "work", tmp_path / "cases.json")
+    finished = subprocess.run(
+        [sys.executable, script, *places], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return [json.loads(line) for line in finished.stdout.splitlines()]
+
+
+def judge(found: list[dict[str, Any]], cases: list[Any]) -> None:
+    """Checks that each case was read or ended in one line; prints the table."""
+    assert [each["case"] for each in found] == cases
+    print(
+        f"\n{'thing':10}{'tried':>7}{'read':>6}{'refused':>9}{'hangs':>7}{'slowest':>10}{'MB':>6}"
+    )
+    for thing in dict.fromkeys(case[2] for case in cases):
+        of = [each for each in found if each["case"][2] == thing]
+        print(
+            f"{thing:10}{len(of):7}{sum(each['status'] == 0 for each in of):6}"
+            f"{sum(each['status'] in (1, 2) for each in of):9}"
+            f"{sum(each['status'] == 'hang' for each in of):7}"
+            f"{max(each['seconds'] for each in of):8.1f} s{max(each['MB'] for each in of):6}"
+        )
+    for each in found:
+        assert each["status"] in (0, 1, 2), each
+        assert "Traceback" not in each["stderr"], each
+        assert (each["secret"], each["kept"]) == (False, True), each
+        errors = [line for line in each["stderr"].splitlines() if line.startswith("run.sh: ")]
+        assert len(errors) == (each["status"] != 0), each
+
+
+def cases_of(things: tuple[str, ...], most: int) -> list[Any]:
+    return [
+        [place, name, thing, words]
+        for (place, name), (bombs, commands) in READ_BY.items()
+        for thing in (*things, *["bomb"] * bombs)
+        for words in commands[:most]
+    ]
+
+
+def test_a_folder_of_pipes_devices_and_bombs(tmp_path, trained_run, offline_data_dir):
+    cases = [each for each in cases_of(THINGS[:3], 1) if each[3][0] != "train"]
+    judge(hostile(tmp_path, trained_run, offline_data_dir, cases), cases)
+
+
+@pytest.mark.slow
+def test_a_folder_of_anything_by_every_command(tmp_path, trained_run, offline_data_dir):
+    cases = cases_of(THINGS, 9)
+    judge(hostile(tmp_path, trained_run, offline_data_dir, cases), cases)

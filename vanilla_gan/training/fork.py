@@ -1,0 +1,258 @@
+"""A fork: a new run that begins with the state of another one, and what is not the same in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
+from vanilla_gan.declare import table_of
+from vanilla_gan.errors import CheckpointError, RunConflictError, UsageError
+from vanilla_gan.generator.generator import find_checkpoint
+from vanilla_gan.runfolder.checkpoint import (
+    FOLDER,
+    MANIFEST,
+    STATE,
+    Checkpoint,
+    check_state,
+    copy_checkpoint,
+    mark_of,
+)
+from vanilla_gan.runfolder.lock import run_lock
+from vanilla_gan.runfolder.names import LOSSES, QUALITY, SAMPLES
+from vanilla_gan.runfolder.out_folder import make_out_dir, move_aside
+from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path
+from vanilla_gan.runfolder.quality_json import go_back_to
+from vanilla_gan.runfolder.record import (
+    RunRecord,
+    dataset_entry,
+    forked_record,
+    given_settings,
+    read_record,
+)
+from vanilla_gan.say import say
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import file_entry
+from vanilla_gan.storage.reading import open_file
+from vanilla_gan.storage.whole import remove_leftovers, whole_path
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.run import train
+
+Inform = Callable[[str], None]
+
+_KEPT = ".gitkeep"
+_MAX_LOSSES = 1 << 32  # bytes, of some 100 million rows
+
+
+def fork(
+    source: str,
+    config: RunConfig,
+    *,
+    stdout: TextIO | None = None,
+    inform: Inform = say,
+) -> None:
+    """Begins a run in `config.out` with the state of another one, and trains it to its end.
+
+    The new run has a copy of the checkpoint, and of what led to it: rows of losses, pictures,
+    figures of quality. Where nothing is changed, it is from there on the parent, bit for bit. The
+    same call again continues the new run.
+
+    Args:
+      source: the parent's folder, for its newest whole checkpoint; or a checkpoint in it.
+      config: what is not given is the parent's.
+      stdout: where the published lines go; standard output unless given.
+      inform: called with each line for the user; prints to stderr.
+
+    Raises:
+      VanillaGanError: every failure that a user can cause; the parent is never touched.
+
+    Side effects: those of `training.run.train`, in the new folder.
+    """
+    path = pathlib.Path(source)
+    parent, checkpoint = find_checkpoint(path, inform)
+    out = config.out_dir
+    if not _goes_on(parent, checkpoint if path.parent.name == FOLDER else None, config):
+        folder = checkpoint.folder.parents[1]
+        _check_changes(parent, config)
+        record = forked_record(parent, config, folder, _dataset(parent, config, inform))
+        manifest = file_entry(checkpoint.folder / MANIFEST)
+        record.parent |= {"iteration": checkpoint.iteration, "checkpoint": manifest["sha256"]}
+        _place(record, parent, checkpoint, config, inform)
+        changes = [f"--{c['setting']} {c['is']} (was {c['was']})" for c in record.parent["changes"]]
+        inform(
+            f"forked {folder} at iteration {checkpoint.iteration} into {out}, with "
+            + (", ".join(changes) or "the same settings")
+        )
+    train(config.filled({"overwrite": False}), stdout=stdout or sys.stdout, inform=inform)
+
+
+def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> bool:
+    """Returns whether the folder holds this fork already.
+
+    Raises:
+      RunConflictError: it holds another run.
+    """
+    record = None if config.overwrite else read_record(config.out_dir)
+    if record is None:
+        return False
+    begun = record.parent
+    if begun.get("run_id") == parent.run_id and named in (None, *_begun_at(named, begun)):
+        return True
+    raise RunConflictError(
+        f"--out={config.out}: a run stands there, which is no fork of this one; choose another "
+        "--out, or give --overwrite, which first moves that run aside"
+    )
+
+
+def _begun_at(named: Checkpoint | None, begun: dict[str, Any]) -> list[Checkpoint]:
+    return [named] if named is not None and named.iteration == begun["iteration"] else []
+
+
+def _check_changes(parent: RunRecord, config: RunConfig) -> None:
+    """Checks that a run can go on from the parent's state with other settings.
+
+    Raises:
+      UsageError: it cannot.
+    """
+    now = given_settings(parent, config)
+    then, table = parent.config.to_json(), table_of(RunConfig)
+    fixed = {"variables": "its state would not fit", "beginning": "that is behind it"}
+    for name in sorted(now):
+        why = fixed.get(table[name].effect)
+        if name == "sample_every" and SYSTEMS[parent.config.system].draws.epoch_samples:
+            why = f"{SAMPLES} keeps a sample at each of these"
+        if why is not None and now[name] != then[name]:
+            raise UsageError(
+                f"--{name} was {then[name]}, is {now[name]}: a fork goes on from where its parent "
+                f"was, and {why}; leave it out, or train a new run"
+            )
+
+
+def _dataset(parent: RunRecord, config: RunConfig, inform: Inform) -> dict[str, Any]:
+    """Returns what the record says of the data: the parent's, or those that were given.
+
+    Raises:
+      UsageError: there are more or fewer of them, so that their order could not go on; or they
+        have another shape, or classes that the networks do not have.
+      DataError, DownloadError: they are not to be had.
+    """
+    now = given_settings(parent, config)
+    if "dataset" not in now and "data_dir" not in now:
+        return parent.dataset
+    source = read_data_sets(
+        now.get("dataset", parent.dataset["name"]),
+        now.get("data_dir", parent.config.data_dir),
+        unread(),
+        allow_unverified=now.get("allow_unverified_data", parent.config.allow_unverified_data),
+        inform=inform,
+    )
+    train, then = source.splits.train, parent.config
+    classes_fit = train.num_classes <= then.num_classes or not SYSTEMS[then.system].conditional
+    if train.shape != then.image_shape or not classes_fit:
+        raise UsageError(
+            f"{source.name} has images of {train.shape} in {train.num_classes} classes, the "
+            f"parent's data were {then.image_shape} in {then.num_classes}: its state would not "
+            "fit; train a new run"
+        )
+    n, before = train.num_examples, parent.dataset["train_examples"]
+    if n != before:
+        raise UsageError(
+            f"{source.name} has {n} images to train on, the parent's data had {before}: a fork "
+            "goes on in their order, and needs as many; train a new run"
+        )
+    classes = max(train.num_classes, then.num_classes)
+    return {**dataset_entry(source), "num_classes": classes}
+
+
+def _place(
+    record: RunRecord,
+    parent: RunRecord,
+    checkpoint: Checkpoint,
+    config: RunConfig,
+    inform: Inform,
+) -> None:
+    """Makes the folder of the new run, whole or not at all.
+
+    Raises:
+      UsageError: something else is in its place.
+      CheckpointError: the parent's files are damaged, or gone by now.
+      OutputError: it could not be written.
+    """
+    folder, out = checkpoint.folder.parents[1].resolve(), config.out_dir.resolve()
+    if folder.is_relative_to(out):
+        raise UsageError(f"--out={config.out}: the parent is there; choose another folder")
+    make_out_dir(config.out_dir)
+    if config.overwrite:
+        with run_lock(out, inform):
+            aside = move_aside(out)
+        if aside is not None:
+            inform(f"moved what was in {config.out} to {aside}")
+    remove_leftovers(out)
+    kept = os.listdir(out)
+    if set(kept) - {_KEPT}:
+        raise UsageError(
+            f"--out={config.out}: there are other things in it, {sorted(kept)[0]} among them; "
+            "expected a name that is free, or an empty folder"
+        )
+    # A whole folder is renamed to that name in one step.
+    for name in kept:
+        (out / name).unlink()
+    out.rmdir()
+    with whole_path(out) as home:
+        home.mkdir()
+        for name in kept:
+            (home / name).touch()
+        _copy(record, parent, checkpoint, home, inform)
+
+
+def _copy(
+    record: RunRecord,
+    parent: RunRecord,
+    checkpoint: Checkpoint,
+    home: pathlib.Path,
+    inform: Inform,
+) -> None:
+    """Writes the files of the new run: what the parent had at that checkpoint."""
+    folder, it = checkpoint.folder.parents[1], checkpoint.iteration
+    copy_checkpoint(checkpoint, home, record.run_id)
+    try:
+        check_state(checkpoint.state)
+    except ValueError as error:
+        raise CheckpointError(f"{STATE} is not of this run: {error}") from error
+    mark = mark_of(checkpoint.state)
+    # Damaged or missing rows do not matter: the run begins a new file, and says so.
+    with (
+        contextlib.suppress(OSError),
+        open_file(folder / LOSSES, _MAX_LOSSES) as losses,
+        open(home / LOSSES, "wb") as copy,
+    ):
+        shutil.copyfileobj(losses, copy)
+        copy.truncate(min(mark.size, copy.tell()))
+    then, now = parent.config, record.config
+    if then.sample_class == now.sample_class:
+        for number, path in numbered_pictures(folder).items():
+            at = number * then.resolved_int("sample_every")
+            if at < it and at % now.resolved_int("sample_every") == 0:
+                picture = picture_path(home, at // now.resolved_int("sample_every"))
+                _copy_file(path, picture)
+    for name in (SAMPLES, QUALITY):
+        if (folder / name).exists():
+            _copy_file(folder / name, home / name)
+    if (home / QUALITY).exists():
+        go_back_to(home, it, inform)
+    record.save(home)
+
+
+def _copy_file(path: pathlib.Path, copy: pathlib.Path) -> None:
+    try:
+        source = open_file(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}; put it back") from error
+    with source, open(copy, "wb") as target:
+        shutil.copyfileobj(source, target)
