@@ -212,8 +212,9 @@ main() {
     (($#)) || set -- -n auto --maxprocesses 4 --dist worksteal
     exec "$venv/bin/python" -m pytest "$@"
   fi
-  # Nor must the caller's folder lend its files as modules.
-  exec "$venv/bin/python" -I -m vanilla_gan "$@"
+  # Nor must the caller's folder lend its files as modules. TensorFlow takes names of files in UTF-8,
+  # whatever the locale says.
+  exec "$venv/bin/python" -I -X utf8 -m vanilla_gan "$@"
 }
 
 # As a function: an update of this file while it runs does not reach a start under way.

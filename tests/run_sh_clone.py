@@ -50,9 +50,9 @@ case " $* " in
     [ -z "$PIP_FAILS" ] || {{ printf "%s\\n" "$PIP_FAILS"; exit 3; }}
     ;;
 *" -c import pip ") [ -e "${{0%/*}}/pip" ] ;;
-" -I -m vanilla_gan "* | " -m pytest "*)
+" -I -X utf8 -m vanilla_gan "* | " -m pytest "*)
     isolated=
-    if [ "$1" = -I ]; then isolated=yes; shift; fi
+    if [ "$1" = -I ]; then isolated=yes; shift 3; fi
     echo "$2" >>"$calls"
     shift 2
     echo "cwd $PWD"

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -535,3 +536,41 @@ def test_a_run_that_diverges(capsys, elsewhere, on_offline_data, offline_weights
     assert len(pictures) == iteration // 10 + 1
     assert iteration > 10
     assert not list((elsewhere / "out").rglob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("--help >/dev/full", 1),
+        ("--help >&-", 0),
+        ("--nonsense 2>/dev/full", 2),
+        ("--nonsense 2>&- >said", 2),
+        ("sample --from nowhere <&- >&- 2>&-", 1),
+    ],
+)
+def test_standard_streams_that_are_closed_or_full(tmp_path, words, status):
+    """No message lands in what is not its stream, and no stream changes the exit status."""
+    program = f"{shlex.quote(sys.executable)} -m vanilla_gan"
+    done = subprocess.run(
+        ["sh", "-c", f"{program} {words}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    said = done.stderr.splitlines()
+    assert len(said) == (1 if words == "--help >/dev/full" else 0)
+    assert all(line.startswith("run.sh: cannot write standard output: ") for line in said)
+    assert not (tmp_path / "said").exists() or (tmp_path / "said").read_bytes() == b""
+
+
+def test_no_file_of_a_run_becomes_a_standard_stream(tmp_path, offline_data_dir):
+    words = f"--iters=2 --h_dim=5 --z_dim=3 --dataset=mnist --data_dir={offline_data_dir} --seed=1"
+    program = f"{shlex.quote(sys.executable)} -m vanilla_gan {words} --allow_unverified_data"
+    for out, streams in (("open", ">stdout 2>stderr"), ("closed", "<&- >&- 2>&-")):
+        command = ["sh", "-c", f"{program} --device=cpu --out={out} {streams}"]
+        assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+    for name in ("losses.csv", "000.png"):
+        expected = (tmp_path / "open" / name).read_bytes()
+        assert (tmp_path / "closed" / name).read_bytes() == expected

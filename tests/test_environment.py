@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -22,10 +23,10 @@ def compare(trained_run, tmp_path):
     """Returns a function that runs the command in an environment, in a folder of its own."""
     run = trained_run("vanilla")
 
-    def start(**environment: str | None) -> subprocess.CompletedProcess[str]:
+    def start(*words: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
         changed = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
         return subprocess.run(
-            [sys.executable, "-m", "vanilla_gan", "compare", f"--from={run}"],
+            [sys.executable, "-m", "vanilla_gan", "compare", f"--from={run}", *words],
             cwd=tmp_path,
             env={name: value for name, value in changed.items() if value is not None},
             capture_output=True,
@@ -59,6 +60,22 @@ def test_settings_of_other_programs(compare, tmp_path):
 @pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all", "/proc/1"])
 def test_homes_that_take_no_files(compare, home):
     assert_agrees(compare(HOME=home, XDG_CONFIG_HOME=None, XDG_CACHE_HOME=None))
+
+
+def test_a_stdout_that_knows_ascii_only(compare, trained_run, tmp_path):
+    shutil.copytree(trained_run("vanilla"), tmp_path / "\u00fcn\u00ef")
+    done = compare(f"--from={tmp_path}/\u00fcn\u00ef", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert_agrees(done)
+    assert f"{tmp_path}/\\xfcn\\xef: vanilla on mnist" in done.stdout
+
+
+def test_names_that_python_and_tensorflow_spell_differently(compare):
+    """Python would make a folder that TensorFlow does not find, and blame the disk."""
+    ascii_only = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    assert_agrees(compare(**ascii_only))
+    done = compare("--from=\u00fcn\u00ef", **ascii_only)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "names of files in ascii, TensorFlow in UTF-8: set PYTHONUTF8=1" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without an entry")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -40,6 +41,48 @@ def trained(offline_data_dir, tmp_path_factory):
     """Returns what a run of three iterations returned."""
     out = tmp_path_factory.mktemp("interface") / "out"
     return vanilla_gan.train(vanilla_gan.RunConfig(**settings(offline_data_dir, out)))
+
+
+NOTEBOOK = textwrap.dedent("""
+    import io, json, sys
+
+    class Cell(io.StringIO):
+        def fileno(self):
+            raise io.UnsupportedOperation("fileno")
+
+    if sys.argv[2] == "cell":
+        sys.stderr = sys.stdout = Cell()
+    import vanilla_gan
+    run = vanilla_gan.train(vanilla_gan.RunConfig(**json.loads(sys.argv[1])))
+    with vanilla_gan.Generator.load(run.out) as generator:
+        generator(generator.sample_Z(3, seed=1))
+    vanilla_gan.build_graph(vanilla_gan.RunConfig(seed=1))
+    sys.__stdout__.write(sys.stderr.getvalue() if sys.argv[2] == "cell" else "")
+""")
+
+
+@pytest.mark.parametrize(
+    ("stderr", "engine"), [("cell", "loop"), ("cell", "feed"), ("own", "loop")]
+)
+def test_tensorflow_starts_as_quietly_as_on_the_command_line(
+    offline_data_dir, tmp_path, stderr, engine
+):
+    """Its chatter goes to the process's stderr, also where `sys.stderr` is a notebook's cell."""
+    given = json.dumps(settings(offline_data_dir, tmp_path / "out", engine=engine))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK, given, stderr],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stderr.splitlines()
+    if stderr == "own":
+        assert (lines[0][:16], lines[-1][:5], len(lines)) == ("vanilla on mnist", "done:", 2)
+    else:
+        assert (lines, "vanilla on mnist" in done.stdout) == ([], True)
 
 
 class TestImport:

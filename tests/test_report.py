@@ -420,3 +420,16 @@ def test_a_run_keeps_its_report_fresh(tmp_path, capsys, offline_data_dir):
     data = embedded(written.decode(), "report-data")
     assert data["pictures"]["iterations"] == [0, 3, 6]
     assert data["losses"]["iterations"] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_nobody_learns_where_the_home_folder_is(tmp_path, capsys, monkeypatch):
+    """A report is made to be sent; the line that trains it again works in any home."""
+    home = tmp_path / "home" / "jane"
+    monkeypatch.setenv("HOME", str(home))
+    folder = make_run(home / "run", data_dir=f"{home}/data", init_weights=f"{home}/w.npz")
+    (folder / "001.png").write_bytes(b"no picture")
+    (folder / "quality.json").write_bytes(b"mine")
+    success(capsys, "report", f"--from={folder}")
+    page = (folder / "report.html").read_text()
+    assert "jane" not in page
+    assert all(part in page for part in ("~/data", "--init_weights", "~/w.npz", "~/run/001.png"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import signal
 import threading
 
 import pytest
-from forked import forked
+from forked import exit_status, fork, forked
 
 from vanilla_gan.errors import StoppedBySignal
 from vanilla_gan.training.signals import STOP_SIGNALS, StopRequest, stop_on_signals
@@ -55,6 +57,26 @@ def test_second_signal_ends_the_process(signals, status):
                 signal.raise_signal(number)
 
     assert forked(get_signals) == status
+
+
+def test_second_signal_ends_the_process_while_the_main_thread_is_not_in_python():
+    """As when TensorFlow computes; here it waits for a lock in C that it holds itself."""
+    reading, writing = os.pipe()
+
+    def wait_for_signals() -> None:
+        signal.alarm(60)
+        c, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+        with stop_on_signals():
+            c.pthread_mutex_lock(mutex)
+            os.write(writing, b"!")
+            c.pthread_mutex_lock(mutex)
+
+    pid = fork(wait_for_signals)
+    os.read(reading, 1)
+    # Not two of a kind: the second could come before the first was noticed, and be one with it.
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGINT)
+    assert exit_status(pid) in (130, 143)
 
 
 def test_ignored_signals_stay_ignored():

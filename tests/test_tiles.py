@@ -13,10 +13,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vanilla_gan.agreement.statistics import picture_statistics
-from vanilla_gan.drawing.animation import write_animation
+from vanilla_gan.drawing.animation import DamagedPictureError, write_animation
 from vanilla_gan.drawing.grid import GridRenderer, grid_layout, save_grid
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
-from vanilla_gan.errors import OutputError, RunConflictError
+from vanilla_gan.errors import RunConflictError
 
 
 def noise(n, seed=0):
@@ -160,5 +160,5 @@ def test_a_picture_that_somebody_else_made(tmp_path, monkeypatch):
     assert path.stat().st_size < 40_000
     with pytest.raises(RunConflictError, match=r"16000x16000 px"):
         open_picture(path)
-    with pytest.raises(OutputError, match=r"16000x16000 px"):
+    with pytest.raises(DamagedPictureError, match=r"16000x16000 px"):
         write_animation(tmp_path / "training.gif", [path])

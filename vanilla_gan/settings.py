@@ -8,6 +8,7 @@ import pathlib
 import re
 from typing import Any
 
+from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.declare import (
     ABOVE_0,
@@ -33,7 +34,6 @@ LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
-SAMPLE_CLASSES = (*"0123456789", "all")
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -44,8 +44,10 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
-_CLASS = Rule(
-    "a class, 0 to 9, or all", lambda value: value in SAMPLE_CLASSES, ("10", "-1", "x", "")
+CLASS = Rule(
+    "a class, such as 0, or all",
+    lambda value: value == "all" or re.fullmatch("0|[1-9][0-9]{0,2}", value) is not None,
+    ("1000", "-1", "07", "x", ""),
 )
 DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
@@ -71,8 +73,15 @@ class RunConfig(Settings):
     """The settings of one training run; the flags of `train` have the same names.
 
     Settings that come with the system are None until `resolved()` has filled them in, and what
-    follows from the number of images until `counted()` has.
+    follows from the data until `of_data()` and `counted()` have.
+
+    Attributes:
+      image_shape, num_classes: those of the data, which `run.json` records beside their name; the
+        published ones until `of_data` says otherwise. No flag names them.
     """
+
+    image_shape: ImageShape = PUBLISHED_SHAPE
+    num_classes: int = PUBLISHED_CLASSES
 
     iters: int | None = setting(
         None,
@@ -102,7 +111,7 @@ class RunConfig(Settings):
         None, "added by both to the root of the second moment", ABOVE_0
     )
     label_smoothing: float | None = setting(
-        None, "how much less than 1 the discriminator shall say of real images", _SHARE
+        None, "the target for real images is 1 minus this", _SHARE
     )
     dropout_rate: float | None = setting(
         None, "share of a layer's values that training sets to 0, in [0, 1)", _SHARE
@@ -174,7 +183,7 @@ class RunConfig(Settings):
         None, "iterations between two pictures; one epoch where none is named", at_least(1)
     )
     sample_class: str | None = setting(
-        None, "class that the pictures show, 0 to 9, or all: a row for each", _CLASS
+        None, "class that the pictures show, such as 0, or all: a row for each", CLASS
     )
     log_every: int = setting(
         100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
@@ -284,6 +293,31 @@ class RunConfig(Settings):
             filled["seed"] = fresh_seed()
         return self.filled(filled)
 
+    def of_data(self, shape: ImageShape, num_classes: int) -> RunConfig:
+        """Returns these settings for data of a shape, with so many classes.
+
+        A class of pictures that the system brings, and that the data lack, becomes their last one.
+
+        Raises:
+          UsageError: the system cannot make images of that shape, or `sample_class` is not there.
+        """
+        multiple = SYSTEMS[self.system].sides_multiple_of
+        if shape.height % multiple or shape.width % multiple:
+            raise UsageError(
+                f"--system={self.system}: it makes images whose height and width are multiples of "
+                f"{multiple}, those of the data are {shape}; scale them, or choose another system"
+            )
+        filled: dict[str, Any] = {"image_shape": shape, "num_classes": num_classes}
+        if self.sample_class not in (None, "all") and int(self.sample_class or 0) >= num_classes:
+            if "sample_class" in self.given:
+                raise bad_value(
+                    "sample_class",
+                    self.sample_class,
+                    f"a class of the data, 0 to {num_classes - 1}",
+                )
+            filled["sample_class"] = str(num_classes - 1)
+        return self.filled(filled)
+
     def counted(self, num_examples: int) -> RunConfig:
         """Returns these settings with `iters` and `sample_every` filled in from the epoch's length.
 
@@ -358,6 +392,11 @@ class RunConfig(Settings):
         # One that is missing came with a later version: it is the system's, or left at its default.
         defaults = SYSTEMS[config.system].defaults
         return config.filled({name: defaults[name] for name in defaults.keys() - settings.keys()})
+
+    @property
+    def picture_tiles(self) -> tuple[int, int]:
+        """How many tiles the pictures have down and across; with all classes, a row for each."""
+        return (self.num_classes, 10) if self.sample_class == "all" else (4, 4)
 
     @property
     def out_dir(self) -> pathlib.Path:

@@ -176,7 +176,7 @@ def test_moved_away(tmp_path, command, words, undisturbed):
 def test_removed(tmp_path, command, words, undisturbed):
     action = functools.partial(shutil.rmtree, "out")
     stopped = command(
-        words(), [Mishap(action, operation="os.mkdir", path="checkpoints/.", count=3)]
+        words(), [Mishap(action, operation="os.mkdir", path="checkpoints/.", count=5)]
     )
     assert_stopped(stopped, "out/checkpoints/0000000080", "No such file or directory")
     assert not (tmp_path / "out").exists()

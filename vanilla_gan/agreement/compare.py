@@ -27,6 +27,7 @@ from vanilla_gan.agreement.verdicts import (
     loss_means,
 )
 from vanilla_gan.declare import group_of
+from vanilla_gan.drawing.grid import grid_layout
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
     DataError,
@@ -123,19 +124,20 @@ def _picture_facts(
     pictures: dict[int, pathlib.Path], config: RunConfig
 ) -> tuple[list[Fact], dict[int, Floats]]:
     """Returns what is right with the pictures, and the statistics, [4], of those of right size."""
-    rows, cols = (10, 10) if config.sample_class == "all" else (4, 4)
+    tiles = (*config.picture_tiles, config.image_shape)
+    layout = grid_layout(*tiles)
     faults: dict[str, list[str]] = {"picture size": [], "tile positions": []}
     statistics = {}
     for it, path in pictures.items():
         pixels = open_picture(path)
-        wrong_size = size_fault(pixels, rows, cols)
+        wrong_size = size_fault(pixels, layout)
         if wrong_size is not None:
             faults["picture size"].append(f"{path.name}: {wrong_size}")
             continue
-        misplaced = tiles_fault(pixels, rows, cols)
+        misplaced = tiles_fault(pixels, layout)
         if misplaced is not None:
             faults["tile positions"].append(f"{path.name}: {misplaced}")
-        statistics[it] = picture_statistics(read_tiles(pixels, rows, cols))
+        statistics[it] = picture_statistics(read_tiles(pixels, *tiles), config.image_shape)
     if not pictures:
         return [Fact(what, None, "the run has no pictures") for what in faults], statistics
     return [

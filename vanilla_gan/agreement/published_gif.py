@@ -61,7 +61,7 @@ def read_published_gif(source: str, *, timeout_s: float = _TIMEOUT_S) -> list[Pi
 
 
 def frame_samples(frame: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Returns the samples of a frame, each scaled to its own range: float64 [16, 784] in [0, 1].
+    """Returns the samples of a frame, each scaled to its own range: float64 [16, size] in [0, 1].
 
     matplotlib 1.5 drew each tile 76x76 px, of which its figures show all but the first row. The
     frames of the published GIF have 64 greys.

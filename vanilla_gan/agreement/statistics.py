@@ -13,24 +13,25 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-SIDE = 28  # px
+from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
+
 NAMES = ("ink", "share_on", "diversity", "roughness")
 
 Floats = npt.NDArray[np.float64]
 
 
 def ink(samples: npt.ArrayLike) -> Floats:
-    """Returns the mean value of all pixels, [...] for samples [..., n, 784] in [0, 1]."""
+    """Returns the mean value of all pixels, [...] for samples [..., n, size] in [0, 1]."""
     return np.asarray(np.asarray(samples, np.float64).mean(axis=(-2, -1)))
 
 
 def share_on(samples: npt.ArrayLike, threshold: float = 0.5) -> Floats:
-    """Returns the share of pixels above `threshold`, [...] for samples [..., n, 784] in [0, 1]."""
+    """Returns the share of pixels above `threshold`, [...] for samples [..., n, size] in [0, 1]."""
     return np.asarray((np.asarray(samples) > threshold).mean(axis=(-2, -1)))
 
 
 def diversity(samples: npt.ArrayLike) -> Floats:
-    """Returns the mean Euclidean distance of two samples, [...] for samples [..., n, 784].
+    """Returns the mean Euclidean distance of two samples, [...] for samples [..., n, size].
 
     It is 0 for a generator that makes one picture of all noise.
 
@@ -46,29 +47,35 @@ def diversity(samples: npt.ArrayLike) -> Floats:
     return np.asarray(distances.mean(axis=-1))
 
 
-def roughness(samples: npt.ArrayLike) -> Floats:
-    """Returns the mean absolute difference of neighbouring pixels, [...] for [..., n, 784].
+def roughness(samples: npt.ArrayLike, shape: ImageShape = PUBLISHED_SHAPE) -> Floats:
+    """Returns the mean absolute difference of neighbouring pixels, [...] for [..., n, size].
 
     Neighbours across and down count alike. Noise is rough, strokes are smooth.
     """
     values = np.asarray(samples, np.float64)
-    images = values.reshape(*values.shape[:-1], SIDE, SIDE)
-    across = np.abs(np.diff(images, axis=-1)).mean(axis=(-3, -2, -1))
-    down = np.abs(np.diff(images, axis=-2)).mean(axis=(-3, -2, -1))
+    # Channels first: a row of one channel lies in one piece.
+    images = np.moveaxis(values.reshape(*values.shape[:-1], *shape), -1, -3)
+    steps = [np.abs(np.diff(images, axis=axis)) for axis in (-1, -2)]
+    # Images of one row, or one column, have no neighbours there.
+    none = np.zeros(values.shape[:-2])
+    across, down = (step.mean(axis=(-4, -3, -2, -1)) if step.size else none for step in steps)
     return np.asarray((across + down) / 2)
 
 
-def picture_statistics(samples: npt.ArrayLike) -> Floats:
+def picture_statistics(samples: npt.ArrayLike, shape: ImageShape = PUBLISHED_SHAPE) -> Floats:
     """Returns ink, share of pixels on, diversity and roughness, in the order of `NAMES`.
 
     Args:
-      samples: [..., n, 784] in [0, 1], the n tiles of one or more pictures.
+      samples: [..., n, size] in [0, 1], the n tiles of one or more pictures.
+      shape: of a tile.
 
     Returns:
       float64 [..., 4].
     """
     values = np.asarray(samples, np.float64)
-    return np.stack([ink(values), share_on(values), diversity(values), roughness(values)], axis=-1)
+    return np.stack(
+        [ink(values), share_on(values), diversity(values), roughness(values, shape)], axis=-1
+    )
 
 
 class Spread(NamedTuple):

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.data.streams import OFFLINE, seeded
 from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
@@ -32,7 +33,7 @@ from vanilla_gan.systems import SYSTEMS
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-X_dim = 784
+X_dim = PUBLISHED_SHAPE.size
 STEPS = 5  # iterations that a trace is fed
 SAMPLES = 4  # samples that it keeps
 SHIPPED = "recorded"

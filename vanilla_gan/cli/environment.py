@@ -10,12 +10,15 @@ import atexit
 import contextlib
 import importlib
 import importlib.util
+import io
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
+from collections.abc import Sequence
 
-from vanilla_gan.errors import OutputError
+from vanilla_gan.errors import OutputError, UsageError
 
 
 def set_environment() -> None:
@@ -32,6 +35,27 @@ def set_environment() -> None:
     if package is not None and package.origin is not None:
         own = pathlib.Path(package.origin).with_name("mpl-data") / "matplotlibrc"
         os.environ["MATPLOTLIBRC"] = str(own)
+
+
+def accept_every_character() -> None:
+    """Lets stdout escape what its encoding does not have, as stderr does by itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def check_names(words: Sequence[str]) -> None:
+    """Checks that Python and TensorFlow mean the same files by the words of a command.
+
+    Raises:
+      UsageError: Python takes names in another encoding than UTF-8, and one of them has letters in
+        which the two differ.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8" and not all(word.isascii() for word in words):
+        raise UsageError(
+            f"this Python takes names of files in {encoding}, TensorFlow in UTF-8: set "
+            "PYTHONUTF8=1, which run.sh does by itself, or use names in ASCII"
+        )
 
 
 def check_temporary_folder() -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.cli.commands import COMMANDS
-from vanilla_gan.cli.environment import check_temporary_folder, set_environment
+from vanilla_gan.cli.environment import (
+    accept_every_character,
+    check_names,
+    check_temporary_folder,
+    set_environment,
+)
 from vanilla_gan.cli.flags import nearest
 from vanilla_gan.errors import UsageError, VanillaGanError
 from vanilla_gan.say import say
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.streams import discard, flush_or_discard, open_missing_streams
 
 _PROGRAM = "run.sh"
 _DEFAULT_COMMAND = "train"
@@ -30,18 +36,36 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit status: 0 done, 1 failed, 2 wrong usage, 128 + N stopped by signal N.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    open_missing_streams()
     set_environment()
+    accept_every_character()
     try:
+        return _status(words)
+    finally:
+        flush_or_discard(sys.stderr)
+
+
+def _status(words: list[str]) -> int:
+    """Runs one command and returns the exit status; failures are told."""
+    try:
+        check_names(words)
         _run(words)
     except VanillaGanError as error:
         say(f"{_PROGRAM}: {error}")
         return error.exit_status
     except BrokenPipeError:
-        # Whoever read the help or the like has seen enough. Python would complain at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the help or the like has seen enough.
+        discard(sys.stdout)
         return 141
+    except OSError as error:
+        # What has no name is standard output: whatever else fails is an error with a line by now.
+        if error.filename is not None:
+            raise
+        discard(sys.stdout)
+        say(f"{_PROGRAM}: {unwritable('standard output', error)}")
+        return 1
     except KeyboardInterrupt:
-        say(f"{_PROGRAM}: interrupted before the work began; nothing was changed")
+        say(f"{_PROGRAM}: interrupted; no file is half-written: each is as before, or finished")
         return 130
     return 0
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.shape import PUBLISHED_CLASSES, ImageShape, shape_of
+
 VALIDATION_SIZE = 5000
-NUM_CLASSES = 10
 
 
 def unit_scale(grey: Any) -> Any:
@@ -34,6 +35,12 @@ class DataSet:
     128 takes 60 microseconds; the published float32 copy takes 177 MB, 388 MB at the peak, and 68
     microseconds, nearly all of which goes into moving every image at each shuffle
     (`benchmarks/batches.py`).
+
+    Attributes:
+      images: uint8 [N, size], one image a row.
+      labels: uint8 [N] in 0..num_classes-1.
+      shape: of an image.
+      num_classes: how many classes the data have.
     """
 
     def __init__(
@@ -42,20 +49,27 @@ class DataSet:
         labels: npt.NDArray[np.uint8],
         random_stream: np.random.RandomState,
         pixels: npt.NDArray[np.float32] | None = None,
+        *,
+        shape: ImageShape | None = None,
+        num_classes: int = PUBLISHED_CLASSES,
     ) -> None:
         """Makes a data set at the start of its first epoch; draws nothing yet.
 
         Args:
-          images: uint8 [N, ...], one image a row; not copied.
-          labels: uint8 [N] in 0..9.
+          images: uint8 [N, H, W], [N, H, W, C] or [N, size]; not copied.
+          labels: uint8 [N] in 0..num_classes-1.
           random_stream: where the orders are drawn from; shared with the noise, because the
             published program draws both from numpy's one global stream.
           pixels: float32 [256], what each grey value becomes; `unit_scale` of 0..255 unless given.
+          shape: of an image; that of `images` unless given.
+          num_classes: how many classes the data have, whether all occur here or not.
         """
         if len(images) != len(labels):
             raise ValueError(f"{len(images)} images but {len(labels)} labels")
         self.images = images.reshape(len(images), -1)
         self.labels = labels
+        self.shape = shape_of(images.shape) if shape is None else shape
+        self.num_classes = num_classes
         self._pixels = unit_scale(np.arange(256, dtype=np.float32)) if pixels is None else pixels
         self._random_stream = random_stream
         self._order: npt.NDArray[np.intp] = np.arange(len(images))
@@ -64,7 +78,14 @@ class DataSet:
 
     def anew(self, random_stream: np.random.RandomState) -> DataSet:
         """Returns the same images at the start of their first epoch, drawn from another stream."""
-        return DataSet(self.images, self.labels, random_stream, self._pixels)
+        return DataSet(
+            self.images,
+            self.labels,
+            random_stream,
+            self._pixels,
+            shape=self.shape,
+            num_classes=self.num_classes,
+        )
 
     @property
     def num_examples(self) -> int:
@@ -79,20 +100,21 @@ class DataSet:
     def next_batch(
         self, batch_size: int
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-        """Returns the next images, float32 [B, 784], and their one-hot labels, float64 [B, 10].
+        """Returns the next images, float32 [B, size], and their labels, float64 [B, num_classes].
 
-        Draws a new order from the random stream where an epoch begins; see `next_indices`.
+        The labels are one-hot. Draws a new order from the random stream where an epoch begins; see
+        `next_indices`.
         """
         return self.examples(self.next_indices(batch_size))
 
     def examples(
         self, indices: npt.NDArray[np.intp]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-        """Returns the images, float32 [B, 784], and one-hot labels, float64 [B, 10], of rows."""
+        """Returns the images and labels of rows; see `next_batch`."""
         grey = self.images.take(indices, axis=0)
         # A uint8 is never out of the table's range: with "wrap" numpy does not check that first.
         images = self._pixels.take(grey, mode="wrap")
-        return images, np.eye(NUM_CLASSES)[self.labels[indices]]
+        return images, np.eye(self.num_classes)[self.labels[indices]]
 
     def next_indices(self, batch_size: int, *, short: bool = False) -> npt.NDArray[np.intp]:
         """Returns the rows of the next batch, [B], and moves on.
@@ -181,11 +203,13 @@ def split(
     random_stream: np.random.RandomState,
     pixels: npt.NDArray[np.float32] | None = None,
     validation_size: int = VALIDATION_SIZE,
+    num_classes: int | None = None,
 ) -> Datasets:
     """Splits the arrays of the four files as `read_data_sets` does; copies no image.
 
     The first `validation_size` images of the training file are the validation split, the rest
-    the training split: 55,000 / 5,000 / 10,000 for MNIST.
+    the training split: 55,000 / 5,000 / 10,000 for MNIST. There are as many classes as the largest
+    label says, unless `num_classes` does.
 
     Raises:
       ValueError: if nothing would be left to train on.
@@ -193,8 +217,14 @@ def split(
     if not 0 <= validation_size < len(train_images):
         raise ValueError(f"validation_size {validation_size} is not in 0..{len(train_images) - 1}")
     cut = validation_size
+    if num_classes is None:
+        num_classes = 1 + int(max(train_labels.max(), test_labels.max()))
+
+    def part(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> DataSet:
+        return DataSet(images, labels, random_stream, pixels, num_classes=num_classes)
+
     return Datasets(
-        train=DataSet(train_images[cut:], train_labels[cut:], random_stream, pixels),
-        validation=DataSet(train_images[:cut], train_labels[:cut], random_stream, pixels),
-        test=DataSet(test_images, test_labels, random_stream, pixels),
+        train=part(train_images[cut:], train_labels[cut:]),
+        validation=part(train_images[:cut], train_labels[:cut]),
+        test=part(test_images, test_labels),
     )

@@ -31,9 +31,11 @@ _FOLDERS = (
 def find(folder: str | os.PathLike[str], name: str) -> pathlib.Path | None:
     """Returns where `name` stands in `folder`, plain before gzipped; None if it does not.
 
-    Unpacked archives have a dot in the name: `train-images.idx3-ubyte`.
+    Unpacked archives have a dot in the name: `train-images.idx3-ubyte`. Images with channels may be
+    called `train-images-idx4-ubyte`.
     """
-    for candidate in (name, f"{name}.gz", name.replace("-idx", ".idx")):
+    four = name.replace("-idx3", "-idx4")
+    for candidate in (name, f"{name}.gz", name.replace("-idx", ".idx"), four, f"{four}.gz"):
         path = pathlib.Path(folder, candidate)
         if os.path.exists(path):
             return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import os
 import pathlib
@@ -18,19 +19,18 @@ from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.finding import find, find_elsewhere, owner
 from vanilla_gan.data.idx import IdxFile, read_images, read_labels
+from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
-
-IMAGE_SHAPE = (28, 28)
 
 
 class RawData(NamedTuple):
     """The arrays of the four files, all read-only.
 
     Attributes:
-      train_images: uint8 [N, 28, 28] in 0..255, N > 5000; 60,000 for MNIST.
-      train_labels: uint8 [N] in 0..9.
-      test_images: uint8 [M, 28, 28] in 0..255; 10,000 for MNIST.
-      test_labels: uint8 [M] in 0..9.
+      train_images: uint8 [N, H, W] or [N, H, W, C] in 0..255, N > 5000; 60,000 for MNIST.
+      train_labels: uint8 [N].
+      test_images: uint8 [M, H, W] or [M, H, W, C] in 0..255; 10,000 for MNIST.
+      test_labels: uint8 [M].
       checksum: SHA-256 over the four sums below, as hex digits, one after the other in the order of
         `catalog.FILE_NAMES`; 64 hex digits that name these data.
       files: for each file's name, without `.gz`, the SHA-256 of its decompressed bytes.
@@ -147,15 +147,17 @@ def read_files(
       published: what the files must be; empty for data that no catalog knows.
 
     Raises:
-      DataError: a file is missing or damaged or has another sum; images are not 28x28; there are
-        not as many labels as images; or too few images are left after the validation split.
+      DataError: a file is missing or damaged or has another sum; the test images have another
+        shape than the training images; there are not as many labels as images; or too few images
+        are left after the validation split.
     """
     _check_all_there(folder, paths)
+    read_any_labels = functools.partial(read_labels, classes=MAX_CLASSES)
     readers: dict[str, Callable[..., IdxFile]] = {
         catalog.TRAIN_IMAGES: read_images,
-        catalog.TRAIN_LABELS: read_labels,
+        catalog.TRAIN_LABELS: read_any_labels,
         catalog.TEST_IMAGES: read_images,
-        catalog.TEST_LABELS: read_labels,
+        catalog.TEST_LABELS: read_any_labels,
     }
     sizes = {file.name: file.size for file in published}
     with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:
@@ -170,8 +172,12 @@ def read_files(
         (catalog.TRAIN_IMAGES, catalog.TRAIN_LABELS),
         (catalog.TEST_IMAGES, catalog.TEST_LABELS),
     ):
-        _check_images(paths[images], files[images].array)
         _check_counts(paths[images], len(files[images].array), len(files[labels].array))
+    _check_shapes(
+        paths[catalog.TEST_IMAGES],
+        shape_of(files[catalog.TEST_IMAGES].array.shape),
+        shape_of(files[catalog.TRAIN_IMAGES].array.shape),
+    )
     train_size = len(files[catalog.TRAIN_IMAGES].array)
     if train_size <= VALIDATION_SIZE:
         raise DataError(
@@ -213,11 +219,11 @@ def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
         )
 
 
-def _check_images(path: pathlib.Path, images: npt.NDArray[np.uint8]) -> None:
-    if images.shape[1:] != IMAGE_SHAPE:
-        rows, columns = images.shape[1:]
+def _check_shapes(path: pathlib.Path, got: ImageShape, expected: ImageShape) -> None:
+    if got != expected:
         raise DataError(
-            f"{path} holds images of {rows} x {columns} pixels; expected 28 x 28; scale them"
+            f"{path} holds images of {got} pixels; expected {expected}, as the training images "
+            "have; scale them"
         )
 
 

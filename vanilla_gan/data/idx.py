@@ -50,8 +50,8 @@ class IdxFile(NamedTuple):
 
 
 def read_images(path: str | os.PathLike[str], max_bytes: int | None = None) -> IdxFile:
-    """Reads images, uint8 [N, rows, columns] in 0..255; see `read_idx`."""
-    return read_idx(path, dimensions=3, max_bytes=max_bytes)
+    """Reads images, uint8 [N, H, W] or [N, H, W, C] in 0..255; see `read_idx`."""
+    return read_idx(path, dimensions=3, or_channels=True, max_bytes=max_bytes)
 
 
 def read_labels(
@@ -74,7 +74,11 @@ def read_labels(
 
 
 def read_idx(
-    path: str | os.PathLike[str], *, dimensions: int, max_bytes: int | None = None
+    path: str | os.PathLike[str],
+    *,
+    dimensions: int,
+    or_channels: bool = False,
+    max_bytes: int | None = None,
 ) -> IdxFile:
     """Reads an IDX file of uint8; its first two bytes, not its name, say whether it is gzipped.
 
@@ -84,6 +88,7 @@ def read_idx(
     Args:
       path: the file.
       dimensions: how many dimensions it must have, 1 for labels and 3 for images.
+      or_channels: whether it may have one more, the channels of each pixel.
       max_bytes: the most that it may hold when it is not compressed; None for as much as a plain
         file has, and of a gzipped one 64 times its size, or 256 MiB if that is more.
 
@@ -96,11 +101,14 @@ def read_idx(
         dimension of zero, declares more or fewer bytes than follow, or more than it may hold.
     """
     path = os.fspath(path)
-    header_size = 4 + 4 * dimensions
     digest = hashlib.sha256()
     held = bytearray()
     try:
         with _decompressed(path) as (stream, file_size, gzipped):
+            _read_up_to(4, stream, held, digest)
+            if or_channels and held == struct.pack(">I", _UINT8_MAGIC | dimensions + 1):
+                dimensions += 1
+            header_size = 4 + 4 * dimensions
             _read_up_to(header_size, stream, held, digest)
             shape = _parse_header(path, bytes(held), dimensions)
             declared = header_size + math.prod(shape)

@@ -37,6 +37,7 @@ def read_data_sets(
     *,
     pixels: npt.NDArray[np.float32] | None = None,
     allow_unverified: bool = False,
+    num_classes: int | None = None,
     inform: Callable[[str], None] = lambda line: None,
 ) -> DataSource:
     """Reads a data set from `<data_dir>/<dataset>/`, and fetches or makes it first if need be.
@@ -48,6 +49,8 @@ def read_data_sets(
       random_stream: where the splits draw the order of their batches from.
       pixels: float32 [256], what each grey value becomes; see `DataSet`.
       allow_unverified: accept IDX files other than the published ones.
+      num_classes: how many classes the data have, as a run has recorded it; None where the labels
+        decide.
       inform: called with lines for the user: warnings, and what takes a while.
 
     Raises:
@@ -71,7 +74,13 @@ def read_data_sets(
     else:
         raw = folder.load(name, data_dir, allow_unverified=allow_unverified, inform=inform)
     splits = split(
-        raw.train_images, raw.train_labels, raw.test_images, raw.test_labels, random_stream, pixels
+        raw.train_images,
+        raw.train_labels,
+        raw.test_images,
+        raw.test_labels,
+        random_stream,
+        pixels,
+        num_classes=num_classes,
     )
     return DataSource(splits, name, raw.checksum)
 

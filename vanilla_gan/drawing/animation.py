@@ -51,8 +51,10 @@ def frame_paths(out_dir: pathlib.Path, frames: int, stride: int) -> list[pathlib
     ]
 
 
-def write_animation(path: pathlib.Path, pictures: Sequence[pathlib.Path]) -> None:
-    """Writes a GIF of the pictures, whole or not at all: grey, 750 ms each, again and again.
+def write_animation(
+    path: pathlib.Path, pictures: Sequence[pathlib.Path], *, colour: bool = False
+) -> None:
+    """Writes a GIF of the pictures, whole or not at all: 750 ms each, again and again.
 
     Equal pictures give equal bytes. Of pictures that follow each other and are the same the file
     has one frame, which is shown as long as all of them. Takes some 5 ms and 110 kB of memory for a
@@ -63,13 +65,14 @@ def write_animation(path: pathlib.Path, pictures: Sequence[pathlib.Path]) -> Non
 
     Args:
       path: where the GIF shall stand.
-      pictures: at least one PNG file, all grey and of one size.
+      pictures: at least one PNG file, all of one size.
+      colour: whether they have colours, of which 256 are kept; otherwise they are grey.
 
     Raises:
       DamagedPictureError: a picture cannot be read.
       OutputError: the file could not be written.
     """
-    frames = _frames(pictures)
+    frames = _frames(pictures, "RGB" if colour else "L")
     with whole_file(path) as stream:
         next(frames).save(
             stream,
@@ -82,11 +85,11 @@ def write_animation(path: pathlib.Path, pictures: Sequence[pathlib.Path]) -> Non
         )
 
 
-def _frames(pictures: Sequence[pathlib.Path]) -> Iterator[PIL.Image.Image]:
+def _frames(pictures: Sequence[pathlib.Path], mode: str) -> Iterator[PIL.Image.Image]:
     for path in pictures:
         try:
             with open_png(path) as picture:
-                yield picture.convert("L")
+                yield picture.convert(mode)
         except (OSError, SyntaxError, ValueError) as error:
             # Pillow tells of some damages by other errors than its own.
             raise DamagedPictureError(

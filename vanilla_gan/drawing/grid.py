@@ -3,7 +3,7 @@
 The published program lets matplotlib lay out and draw sixteen axes for each picture, which takes
 tenths of a second. Where the tiles stand never changes, so `grid_layout` computes it once, and only
 what depends on the samples is left to matplotlib: scaling a tile to its own range, the grey map and
-the bilinear resampling of 28x28 px, for which one `AxesImage` is kept alive and asked for its
+the bilinear resampling of its pixels, for which one `AxesImage` is kept alive and asked for its
 pixels (`make_image`). Nothing of matplotlib's arithmetic is rewritten here, so the picture has
 exactly the pixels of `draw_reference`, whatever matplotlib is installed (tried: 3.8 to 3.11).
 
@@ -33,12 +33,15 @@ import PIL.Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
+from vanilla_gan.drawing.shown import shown, shown_shape
 from vanilla_gan.storage.whole import write_whole
 
-_SIDE = 28  # px of a sample
 _DPI = 100  # dots per inch at which the published figures are saved
 _INCH_PX = 100.0  # px of figure for each row and column: figsize=(cols, rows)
 _PAD_PX = 10.0  # `savefig.pad_inches` 0.1
+# px of a tile that each pixel of a sample gets at least.
+_ENLARGED = 2
 _SPACE = 0.05  # `wspace` and `hspace`, in cells
 _USED_WIDTH = 0.9 - 0.125  # `figure.subplot.right - left` of matplotlib's classic style
 _USED_HEIGHT = 0.9 - 0.1  # `figure.subplot.top - bottom`
@@ -71,7 +74,7 @@ class Layout:
         return [(top, left) for top in self.tops for left in self.lefts]
 
 
-def grid_layout(rows: int = 4, cols: int = 4) -> Layout:
+def grid_layout(rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAPE) -> Layout:
     """Computes where matplotlib puts the tiles of the published figure.
 
     The figure has one inch for each row and column, at 100 dpi. `GridSpec` shares the part that the
@@ -83,22 +86,32 @@ def grid_layout(rows: int = 4, cols: int = 4) -> Layout:
     The figures are the measure, so the tiles are 76 px wide and 75 px high. In grids of other sizes
     every tile has the same size, too, where matplotlib's rounding makes some a pixel larger.
 
+    Of images that are no squares the longer side is as long as that of the square, and the spaces
+    are as wide. Where a pixel would get less than two, the whole figure is larger.
+
     Args:
       rows, cols: tiles in the grid; 4 and 4 are the published figure's.
+      shape: of a sample.
 
     Raises:
       ValueError: `rows` or `cols` is not positive.
     """
     if rows < 1 or cols < 1:
         raise ValueError(f"a grid has at least one row and one column, got {rows} x {cols}")
+    tile = shown_shape(shape)
+    longest = max(tile.height, tile.width)
     cell_width = _INCH_PX * cols * _USED_WIDTH / (cols + _SPACE * (cols - 1))
     cell_height = _INCH_PX * rows * _USED_HEIGHT / (rows + _SPACE * (rows - 1))
+    scale = max(1.0, _ENLARGED * longest / min(cell_width, cell_height))
+    cell_width, cell_height = scale * cell_width, scale * cell_height
     side = min(cell_width, cell_height)
-    pitch_x = (1 + _SPACE) * cell_width
-    pitch_y = (1 + _SPACE) * cell_height
-    width = _whole_px(2 * _PAD_PX + (cols - 1) * pitch_x + side)
-    height = _whole_px(2 * _PAD_PX + (rows - 1) * pitch_y + side)
-    tile_height = round(side)
+    # What a tile lacks to a square of that side.
+    less_x, less_y = side * (1 - tile.width / longest), side * (1 - tile.height / longest)
+    pitch_x = (1 + _SPACE) * cell_width - less_x
+    pitch_y = (1 + _SPACE) * cell_height - less_y
+    width = _whole_px(2 * _PAD_PX + (cols - 1) * pitch_x + side - less_x)
+    height = _whole_px(2 * _PAD_PX + (rows - 1) * pitch_y + side - less_y)
+    tile_height = round(side - less_y)
     # matplotlib measures from the bottom, where the padding is exact and nothing is cut off.
     bottoms = [round(_PAD_PX + (rows - 1 - row) * pitch_y) for row in range(rows)]
     return Layout(
@@ -107,7 +120,7 @@ def grid_layout(rows: int = 4, cols: int = 4) -> Layout:
         tops=tuple(height - bottom - tile_height for bottom in bottoms),
         lefts=tuple(round(_PAD_PX + col * pitch_x) for col in range(cols)),
         tile_height=tile_height,
-        tile_width=tile_height + 1,
+        tile_width=round(side - less_x) + 1,
     )
 
 
@@ -118,27 +131,30 @@ class GridRenderer:
       layout: where the tiles lie.
     """
 
-    def __init__(self, rows: int = 4, cols: int = 4) -> None:
-        """Lays out `rows` x `cols` tiles.
+    def __init__(self, rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAPE) -> None:
+        """Lays out `rows` x `cols` tiles of samples of a shape.
 
         Raises:
           ValueError: `rows` or `cols` is not positive.
         """
-        self.layout = grid_layout(rows, cols)
+        self.layout = grid_layout(rows, cols, shape)
+        self._shape = shape
         tile_size = (self.layout.tile_height, self.layout.tile_width)
         with matplotlib.style.context("classic"):
             figure = _pixel_figure(*tile_size)
-            self._image = _add_tile(figure, 0, 0, tile_size)
+            self._image = _add_tile(figure, 0, 0, tile_size, shape)
             self._agg = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
 
     def draw(self, samples: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         """Draws the samples row by row, each scaled to its own minimum (black) and maximum (white).
 
         The greys between are those of matplotlib's map `Greys_r`, which is lighter than linear; a
-        sample of a single value is black.
+        sample of a single value is black. The colours of a sample with three channels are linear,
+        and it is scaled as one. Other channels are shown side by side in grey.
 
         Args:
-          samples: float32 [rows * cols, 784] or [rows * cols, 28, 28], any range, finite.
+          samples: float32 [rows * cols, size], or with the dimensions of `ImageShape.array` in
+            place of the size; any range, finite.
 
         Returns:
           uint8 [height, width, 4]: red, green, blue, alpha; white between the tiles, opaque.
@@ -147,7 +163,7 @@ class GridRenderer:
           ValueError: another shape, or a value that is not finite.
         """
         layout = self.layout
-        tiles = _tiles(samples, len(layout.tops) * len(layout.lefts))
+        tiles = _tiles(samples, len(layout.tops) * len(layout.lefts), self._shape)
         picture = np.full((layout.height, layout.width, 4), 255, np.uint8)
         for tile, (top, left) in zip(tiles, layout.corners(), strict=True):
             self._image.set_data(tile)
@@ -173,13 +189,19 @@ class GridRenderer:
 
 
 def save_grid(
-    path: str | os.PathLike[str], samples: npt.ArrayLike, rows: int = 4, cols: int = 4
+    path: str | os.PathLike[str],
+    samples: npt.ArrayLike,
+    rows: int = 4,
+    cols: int = 4,
+    shape: ImageShape = PUBLISHED_SHAPE,
 ) -> None:
     """Draws one picture; `GridRenderer.save` for who draws many of one size."""
-    GridRenderer(rows, cols).save(path, samples)
+    GridRenderer(rows, cols, shape).save(path, samples)
 
 
-def draw_reference(samples: npt.ArrayLike, rows: int = 4, cols: int = 4) -> npt.NDArray[np.uint8]:
+def draw_reference(
+    samples: npt.ArrayLike, rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAPE
+) -> npt.NDArray[np.uint8]:
     """Draws the same picture by matplotlib alone: one figure, one axes for each tile.
 
     The tiles are where the published figure has them; today's matplotlib, left to place the axes
@@ -187,12 +209,14 @@ def draw_reference(samples: npt.ArrayLike, rows: int = 4, cols: int = 4) -> npt.
 
     This is what `GridRenderer.draw` is held against; arguments, result and errors are its own.
     """
-    layout = grid_layout(rows, cols)
+    layout = grid_layout(rows, cols, shape)
+    tile_size = (layout.tile_height, layout.tile_width)
+    tiles = _tiles(samples, rows * cols, shape)
     with matplotlib.style.context("classic"):
         figure = _pixel_figure(layout.height, layout.width)
         canvas = FigureCanvasAgg(figure)
-        for tile, (top, left) in zip(_tiles(samples, rows * cols), layout.corners(), strict=True):
-            image = _add_tile(figure, top, left, (layout.tile_height, layout.tile_width))
+        for tile, (top, left) in zip(tiles, layout.corners(), strict=True):
+            image = _add_tile(figure, top, left, tile_size, shape)
             image.set_data(tile)
             image.autoscale()
         canvas.draw()  # type: ignore[no-untyped-call]
@@ -222,7 +246,7 @@ def _pixel_figure(height: int, width: int) -> Figure:
 
 
 def _add_tile(
-    figure: Figure, top: int, left: int, tile_size: tuple[int, int]
+    figure: Figure, top: int, left: int, tile_size: tuple[int, int], shape: ImageShape
 ) -> matplotlib.image.AxesImage:
     """Adds an image without axes that covers exactly `tile_size` (height, width) pixels."""
     height, width = tile_size
@@ -237,7 +261,7 @@ def _add_tile(
     )
     axes.set_axis_off()
     return axes.imshow(
-        np.zeros((_SIDE, _SIDE), np.float32),
+        np.zeros(shown_shape(shape).array, np.float32),
         cmap="Greys_r",
         aspect="auto",  # the axes are a tile already, to the pixel
         # Greys first, then resampled: what matplotlib 1.5 did and 3.10 does again at this scale.
@@ -245,20 +269,28 @@ def _add_tile(
     )
 
 
-def _tiles(samples: npt.ArrayLike, count: int) -> npt.NDArray[np.float32]:
-    """Checks the samples and returns them as float32 [count, 28, 28]."""
+def _tiles(samples: npt.ArrayLike, count: int, shape: ImageShape) -> npt.NDArray[np.float32]:
+    """Checks the samples and returns what is shown of each: float32 [count, H, W], or with colours.
+
+    Colours are in [0, 1]; matplotlib itself scales what has none.
+    """
     tiles = np.asarray(samples, np.float32)
-    if tiles.shape not in ((count, _SIDE * _SIDE), (count, _SIDE, _SIDE)):
+    if tiles.shape not in ((count, shape.size), (count, *shape.array)):
         raise ValueError(
-            f"samples must have the shape [{count}, {_SIDE * _SIDE}] or "
-            f"[{count}, {_SIDE}, {_SIDE}], got {list(tiles.shape)}"
+            f"samples must have the shape [{count}, {shape.size}] or {[count, *shape.array]}, "
+            f"got {list(tiles.shape)}"
         )
-    tiles = tiles.reshape(count, _SIDE, _SIDE)
+    tiles = tiles.reshape(count, *shape)
     finite = np.isfinite(tiles)
     if not finite.all():
-        index, row, col = (int(place) for place in np.argwhere(~finite)[0])
+        index, row, col, channel = (int(place) for place in np.argwhere(~finite)[0])
         raise ValueError(
-            f"samples must be finite, got {tiles[index, row, col]} in sample {index} "
+            f"samples must be finite, got {tiles[index, row, col, channel]} in sample {index} "
             f"at row {row}, column {col}"
         )
-    return tiles
+    tiles = shown(tiles, shape)
+    if tiles.ndim == 3:
+        return tiles
+    low, high = (of(tiles, axis=(1, 2, 3), keepdims=True) for of in (np.min, np.max))
+    width = np.where(high > low, high - low, 1)
+    return np.asarray(np.clip((tiles - low) / width, 0, 1), np.float32)

@@ -11,8 +11,9 @@ import PIL.Image
 
 from vanilla_gan.storage.reading import open_file
 
-# A run folder may come from somebody else. A picture of 100 tiles has some 700,000.
-MAX_PIXELS = 1 << 24
+# A run folder may come from somebody else. A picture of 100 tiles has some 700,000; one of ten for
+# each of 256 classes 18 million.
+MAX_PIXELS = 1 << 25
 
 
 @contextlib.contextmanager

@@ -19,11 +19,11 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.drawing.grid import grid_layout
 from vanilla_gan.drawing.picture_file import open_png
+from vanilla_gan.drawing.shown import samples_of, shown_shape
 from vanilla_gan.errors import DamagedRunError
-
-_SIDE = 28  # px of a sample
 
 Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
@@ -45,58 +45,75 @@ def open_picture(path: str | os.PathLike[str]) -> Pixels:
         ) from error
 
 
-def read_tiles(image: npt.ArrayLike, rows: int = 4, cols: int = 4, *, rows_cut: int = 0) -> Floats:
+def read_tiles(
+    image: npt.ArrayLike,
+    rows: int = 4,
+    cols: int = 4,
+    shape: ImageShape = PUBLISHED_SHAPE,
+    *,
+    rows_cut: int = 0,
+) -> Floats:
     """Returns the samples of a grid, each scaled to its own range.
 
     Args:
       image: uint8 [height, width], or [height, width, channels] with red, green and blue, of the
         size that `grid_layout` says.
       rows, cols: tiles in the grid.
+      shape: of a sample.
       rows_cut: pixel rows that each tile had above those that are seen; 0 in our own pictures, 1 in
         the published ones (`published_gif.frame_samples`).
 
     Returns:
-      float64 [rows * cols, 784] in [0, 1], row by row. A tile of one grey is 0.
+      float64 [rows * cols, size] in [0, 1], row by row. A tile of one grey, or colour, is 0.
 
     Raises:
       ValueError: the picture has another size.
     """
-    layout = grid_layout(rows, cols)
+    layout = grid_layout(rows, cols, shape)
     pixels = np.asarray(image)
     if pixels.ndim not in (2, 3) or pixels.shape[:2] != (layout.height, layout.width):
         raise ValueError(
             f"a picture of {rows} x {cols} tiles is {layout.width}x{layout.height} px, "
             f"got the shape {list(pixels.shape)}"
         )
-    greys = pixels.astype(np.float64) if pixels.ndim == 2 else pixels[..., :3].mean(axis=-1)
-    down = _least_squares(layout.tile_height, rows_cut)
-    across = _least_squares(layout.tile_width, 0).T
+    tile = shown_shape(shape)
+    if pixels.ndim == 2:
+        planes = [pixels.astype(np.float64)] * tile.channels
+    elif tile.channels == 1:
+        planes = [pixels[..., :3].mean(axis=-1)]
+    else:
+        planes = [pixels[..., channel].astype(np.float64) for channel in range(tile.channels)]
+    down = _least_squares(layout.tile_height, rows_cut, tile.height)
+    across = _least_squares(layout.tile_width, 0, tile.width).T
     tiles = [
-        down @ (greys[top : top + layout.tile_height, left : left + layout.tile_width]) @ across
+        down @ (plane[top : top + layout.tile_height, left : left + layout.tile_width]) @ across
         for top, left in layout.corners()
+        for plane in planes
     ]
-    values = _values(np.stack(tiles).reshape(rows * cols, _SIDE * _SIDE))
-    return _stretched(values)
+    found = np.stack(tiles).reshape(rows * cols, tile.channels, tile.height, tile.width)
+    values = samples_of(np.moveaxis(found, 1, -1).reshape(-1, *tile.array), shape)
+    return _stretched(_values(values) if tile.channels == 1 else values / 255)
 
 
 @functools.cache
-def _least_squares(size: int, cut: int) -> Floats:
-    """Returns how samples come from pixels along one axis, [28, size]."""
-    return np.asarray(np.linalg.pinv(_resampling(size, cut)), np.float64)
+def _least_squares(size: int, cut: int, side: int) -> Floats:
+    """Returns how samples come from pixels along one axis, [side, size]."""
+    return np.asarray(np.linalg.pinv(_resampling(size, cut, side)), np.float64)
 
 
-def _resampling(size: int, cut: int) -> Floats:
-    """Returns how pixels come from samples along one axis, [size, 28], by bilinear weights.
+def _resampling(size: int, cut: int, side: int) -> Floats:
+    """Returns how pixels come from samples along one axis, [size, side], by bilinear weights.
 
     `cut` pixels stood before the first of them.
     """
-    centres = (np.arange(cut, cut + size) + 0.5) * _SIDE / (cut + size) - 0.5
-    places = np.clip(centres, 0, _SIDE - 1)
-    first = np.minimum(places.astype(np.int64), _SIDE - 2)
+    centres = (np.arange(cut, cut + size) + 0.5) * side / (cut + size) - 0.5
+    places = np.clip(centres, 0, side - 1)
+    first = np.minimum(places.astype(np.int64), max(side - 2, 0))
+    second = np.minimum(first + 1, side - 1)
     share = places - first
-    weights = np.zeros((size, _SIDE))
+    weights = np.zeros((size, side))
     weights[np.arange(size), first] = 1 - share
-    weights[np.arange(size), first + 1] += share
+    weights[np.arange(size), second] += share
     return weights
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.graph.loop import LoopGraph
 
@@ -20,7 +21,8 @@ class LoopEngine:
         for variable, data in ((loop.images, train.images), (loop.labels, train.labels)):
             if variable is not None:
                 initializer = variable.initializer
-                session.run(initializer, feed_dict={initializer.inputs[1]: data})
+                with without_chatter():  # a session's first computation
+                    session.run(initializer, feed_dict={initializer.inputs[1]: data})
         self._shared_noise = loop.Z_G is loop.Z_D
         noise = [loop.Z_D] if self._shared_noise else [loop.Z_D, loop.Z_G]
         self._feeds_first = loop.first is not None

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.engines.threads import threads_within_operation, usable_cores
@@ -26,6 +25,7 @@ from vanilla_gan.graph.summaries import Summaries, build_summaries
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.systems import SYSTEMS
 
 
@@ -63,7 +63,9 @@ class Model:
 
     def initialise(self, weights: Weights | None = None) -> None:
         """Initialises all variables, the trained ones from `weights` if these are given."""
-        self.session.run(self.gan.init)
+        # The first thing that a session computes makes TensorFlow speak of its optimisations.
+        with without_chatter():
+            self.session.run(self.gan.init)
         if weights is not None:
             assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
         if self._begin_averages is not None:
@@ -72,15 +74,17 @@ class Model:
     def sample(
         self, Z: npt.NDArray[np.float32], classes: npt.NDArray[np.intp] | None = None
     ) -> npt.NDArray[np.float32]:
-        """Returns the generator's images, float32 [B, 784].
+        """Returns the generator's images, float32 [B, X_dim].
 
         Args:
           Z: noise, float32 [B, Z_dim].
-          classes: what the images shall show, ints [B] in 0..9; for conditional systems only.
+          classes: what the images shall show, ints [B] in 0..num_classes-1; for conditional
+            systems only.
         """
         feeds = {self.gan.Z: Z}
         if classes is not None:
-            feeds[self.gan.y] = np.eye(NUM_CLASSES, dtype=np.float32)[classes]
+            num_classes = self.gan.y.shape.as_list()[1]
+            feeds[self.gan.y] = np.eye(num_classes, dtype=np.float32)[classes]
         images: npt.NDArray[np.float32] = self.session.run(self.gan.G_sample, feed_dict=feeds)
         return images
 
@@ -96,7 +100,8 @@ class Model:
           OSError: they could not be written.
         """
         try:
-            self._saver.save(self.session, prefix, write_meta_graph=False, write_state=False)
+            with plain_path(prefix) as plain:
+                self._saver.save(self.session, plain, write_meta_graph=False, write_state=False)
         except (tf.errors.OpError, ValueError) as error:
             # TensorFlow reports a full disk, a missing folder and the like as errors of its own.
             raise OSError(errno.EIO, _reason(error), prefix) from error
@@ -110,7 +115,8 @@ class Model:
         found = self.session.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
         variables = {variable.op.name: variable for variable in found}
         try:
-            restore_variables(self.session, self._saver, variables, prefix)
+            with without_chatter():
+                restore_variables(self.session, self._saver, variables, prefix)
         except ValueError as error:
             raise CheckpointError(
                 f"{os.path.dirname(prefix)} cannot be restored: {error}; it was written "
@@ -128,7 +134,7 @@ def open_model(
     Args:
       config: the resolved settings.
       device: from `choose_device`.
-      images_shape: (N, 784) of the images that the in-graph loop shall train on; None to build no
+      images_shape: (N, X_dim) of the images that the in-graph loop shall train on; None to build no
         such loop.
 
     Yields:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from vanilla_gan.say import printable
 
+_STDERR = 2
 # TensorFlow writes these before any of its log levels applies: that it uses oneDNN, that there are
 # no CUDA libraries, which instructions the processor has.
 _CHATTER = re.compile(
@@ -25,24 +26,30 @@ _CHATTER = re.compile(
 def without_chatter() -> Iterator[None]:
     """Holds back the process's stderr during the block, then passes on all but known chatter.
 
-    Works on the file descriptor, because the lines come from C++. Where stderr is closed, or no
-    temporary file can be made, nothing is held back.
+    Works on the file descriptor, because the lines come from C++: not on `sys.stderr`, which in a
+    notebook is the cell. Where it is closed, or no temporary file can be made, nothing is held
+    back.
     """
-    try:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
-        stderr = sys.stderr.fileno()
-        kept = os.dup(stderr)
-        held = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-    except (OSError, ValueError, AttributeError):
+    try:
+        kept = os.dup(_STDERR)
+    except OSError:
         yield
         return
     try:
-        os.dup2(held.fileno(), stderr)
+        held = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+    except OSError:
+        os.close(kept)
+        yield
+        return
+    try:
+        os.dup2(held.fileno(), _STDERR)
         yield
     finally:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stderr.flush()
-        os.dup2(kept, stderr)
+        os.dup2(kept, _STDERR)
         os.close(kept)
         held.seek(0)
         lines = [line for line in held if not _CHATTER.match(line)]
@@ -50,4 +57,4 @@ def without_chatter() -> Iterator[None]:
         # TensorFlow may quote the names in somebody else's file.
         shown = [printable(line.decode(errors="replace").rstrip("\n")) + "\n" for line in lines]
         with contextlib.suppress(OSError):
-            os.write(stderr, "".join(shown).encode(errors="backslashreplace"))
+            os.write(_STDERR, "".join(shown).encode(errors="backslashreplace"))

@@ -6,7 +6,6 @@ import os
 
 from vanilla_gan.settings import RunConfig
 
-X_dim = 784
 # A product of so many floating point operations TensorFlow 2.21 gives one thread anyway: of 26
 # million it does, of 51 million it does not.
 ONE_THREAD_FLOP = 32e6
@@ -35,7 +34,7 @@ def threads_within_operation(config: RunConfig, cores: int) -> int:
         return config.intra_op_threads
     if config.h_dim is None:
         return cores
-    largest_product = 2 * config.resolved_int("batch_size") * X_dim * config.h_dim
+    largest_product = 2 * config.resolved_int("batch_size") * config.image_shape.size * config.h_dim
     if largest_product <= ONE_THREAD_FLOP:
         return 1
     return max(1, cores // 2) if config.engine == "loop" else cores

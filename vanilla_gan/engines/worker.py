@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES, DataSet
+from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.engines.engine import engine_of
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.model import Model
@@ -75,7 +75,9 @@ class Worker:
         return prefetched(draws)
 
     def sample(self, draw: PictureDraw | EpochSampleDraw) -> npt.NDArray[np.float32]:
-        """Returns what the generator makes of a draw, float32 [n, 784]: 16, 100 or 1 of them.
+        """Returns what the generator makes of a draw, float32 [n, X_dim].
+
+        It is 16 samples, or ten of each class; one behind an epoch.
 
         Raises:
           DivergedError: a sample is not finite.
@@ -84,7 +86,7 @@ class Worker:
         sample_class = self.config.sample_class
         if sample_class == "all":
             # A row a class, and down each column the same noise.
-            rows, cols = NUM_CLASSES, 10
+            rows, cols = self.config.picture_tiles
             Z, classes = np.tile(Z[:cols], (rows, 1)), np.repeat(np.arange(rows), cols)
         elif sample_class is not None:
             classes = np.full(len(Z), int(sample_class))

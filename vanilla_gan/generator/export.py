@@ -6,8 +6,10 @@ only then put in its place.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.streams import MOVED, seeded
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
@@ -31,6 +32,7 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.storage.npz import write_npz
+from vanilla_gan.storage.plain_path import plain_path
 
 CPU = Device("/CPU:0", "exports are made there")
 
@@ -94,8 +96,8 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
     """Writes both networks as a SavedModel with a signature each, and `vanilla_gan.json` beside.
 
     Signatures, everything float32, with any number of rows B:
-      generate: z [B, Z_dim] (and y, one-hot [B, 10]) to images [B, 784];
-      discriminate: x [B, 784] (and y) to probability and logit [B, 1].
+      generate: z [B, Z_dim] (and y, one-hot [B, num_classes]) to images [B, size];
+      discriminate: x [B, size] (and y) to probability and logit [B, 1].
 
     Args:
       folder: where it shall stand; nothing may stand there.
@@ -107,7 +109,9 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
     """
     tensors = trained.tensors
     try:
-        with without_chatter(), trained.session.graph.as_default():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(without_chatter())
+            stack.enter_context(trained.session.graph.as_default())
             signatures = {
                 signature: tf.saved_model.build_signature_def(
                     _described(tensors.inputs(signature)),
@@ -116,7 +120,8 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
                 )
                 for signature in SIGNATURES
             }
-            builder = tf.saved_model.Builder(str(folder))
+            plain = stack.enter_context(plain_path(folder.parent / "saved_model"))
+            builder = tf.saved_model.Builder(plain)
             builder.add_meta_graph_and_variables(
                 trained.session,
                 [tf.saved_model.tag_constants.SERVING],
@@ -125,6 +130,8 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
                 strip_default_attrs=True,
             )
             builder.save()
+        # Made under a plain name, because TensorFlow cannot write to each that a folder may have.
+        os.rename(folder.parent / "saved_model", folder)
     except tf.errors.OpError as error:
         # TensorFlow reports a full disk and the like as errors of its own.
         raise OSError(errno.EIO, one_line(error), str(folder)) from error
@@ -136,11 +143,12 @@ def trial_inputs(trained: Trained, signature: str) -> dict[str, Array]:
 
     The discriminator's images are those that the generator draws from the noise.
     """
-    system, z_dim = trained.origin.system, trained.origin.config.resolved_int("z_dim")
+    system, config = trained.origin.system, trained.origin.config
+    z_dim, num_classes = config.resolved_int("z_dim"), config.num_classes
     noise = system.sample_Z(seeded(0), TRIALS, z_dim).astype(np.float32)
     labels: dict[str, Array] = {}
     if system.conditional:
-        labels["y"] = np.eye(NUM_CLASSES, dtype=np.float32)[np.arange(TRIALS) % NUM_CLASSES]
+        labels["y"] = np.eye(num_classes, dtype=np.float32)[np.arange(TRIALS) % num_classes]
     if signature == "generate":
         return {"z": noise, **labels}
     return {"x": trained.run("generate", z=noise, **labels)["images"], **labels}

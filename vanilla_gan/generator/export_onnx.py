@@ -86,7 +86,7 @@ def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
 def run_onnx(path: pathlib.Path, inputs: dict[str, Array]) -> dict[str, Array]:
     """Returns the outputs of an ONNX file by name, computed by onnxruntime on the CPU."""
     session = importlib.import_module("onnxruntime").InferenceSession(
-        str(path), providers=["CPUExecutionProvider"]
+        path.read_bytes(), providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, inputs), strict=True))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.system import System
-from vanilla_gan.runfolder.record import DATASET
+from vanilla_gan.runfolder.record import DATASET, config_of_data
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.fields import (
     COUNT,
@@ -50,7 +50,7 @@ class Origin(NamedTuple):
       config: the settings of the run.
       iteration: how many iterations they were trained for.
       run_id: the run's id.
-      dataset: the data that they were trained on: `name`, `checksum`, `train_examples`.
+      dataset: the data that they were trained on: as its `run.json` has them.
     """
 
     config: RunConfig
@@ -95,7 +95,7 @@ def read_origin(folder: pathlib.Path) -> Origin:
     try:
         content = read_sealed(folder / EXPORT_JSON)
         check_fields(content, _FIELDS)
-        config = RunConfig.from_json(content["settings"])
+        config = config_of_data(RunConfig.from_json(content["settings"]), content["dataset"])
         config.check_complete(content["dataset"]["train_examples"])
         if config.system != content["system"]:
             raise ValueError(f"its settings are those of system {config.system}")

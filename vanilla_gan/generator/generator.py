@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, choose_device
@@ -106,14 +105,16 @@ class Generator:
     def __call__(
         self, Z: npt.ArrayLike, classes: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float32]:
-        """Returns images, float32 [n, 28, 28], in the range of the system's own training images.
+        """Returns images, float32 [n, H, W], or [n, H, W, C] where there are several channels.
 
-        Computes them in blocks, so that memory beyond the result does not grow with `n`.
+        They have the sizes and the range of the system's own training images: [n, 28, 28] of the
+        published ones. Computes them in blocks, so that memory beyond the result does not grow
+        with `n`.
 
         Args:
           Z: noise, [n, Z_dim], finite.
-          classes: what each image shall show, ints [n] in 0..9, or one for all of them; needed by
-            a conditional system, and refused by any other.
+          classes: what each image shall show, ints [n] in 0..num_classes-1, or one for all of them;
+            needed by a conditional system, and refused by any other.
 
         Raises:
           UsageError: shapes, values or classes do not fit.
@@ -121,13 +122,14 @@ class Generator:
         """
         noise = self.checked_noise(Z)
         labels = self._checked_classes(classes, len(noise))
-        images = np.empty((len(noise), 28, 28), np.float32)
+        shape = self.config.image_shape.array
+        images = np.empty((len(noise), *shape), np.float32)
         for start in range(0, len(noise), BLOCK):
             block = slice(start, start + BLOCK)
             inputs = {"z": noise[block]}
             if labels is not None:
-                inputs["y"] = np.eye(NUM_CLASSES, dtype=np.float32)[labels[block]]
-            images[block] = self._trained.run("generate", **inputs)["images"].reshape(-1, 28, 28)
+                inputs["y"] = np.eye(self.config.num_classes, dtype=np.float32)[labels[block]]
+            images[block] = self._trained.run("generate", **inputs)["images"].reshape(-1, *shape)
             if not np.isfinite(images[block]).all():
                 raise CheckpointError(
                     f"the generator after {self.iteration} iterations draws numbers that are not "
@@ -184,8 +186,11 @@ class Generator:
                     "leave it out"
                 )
             return None
+        last = self.config.num_classes - 1
         if classes is None:
-            raise UsageError(f"system {self.config.system} is conditional: say which class, 0 to 9")
+            raise UsageError(
+                f"system {self.config.system} is conditional: say which class, 0 to {last}"
+            )
         labels = np.asarray(classes)
         if labels.ndim and labels.shape != (n,):
             raise UsageError(
@@ -193,8 +198,10 @@ class Generator:
                 "vector, or one for all"
             )
         labels = np.broadcast_to(labels, (n,))
-        if labels.dtype.kind not in "iu" or ((labels < 0) | (labels >= NUM_CLASSES)).any():
-            raise UsageError(f"classes {np.unique(labels).tolist()}: expected whole numbers 0 to 9")
+        if labels.dtype.kind not in "iu" or ((labels < 0) | (labels > last)).any():
+            raise UsageError(
+                f"classes {np.unique(labels).tolist()}: expected whole numbers 0 to {last}"
+            )
         return labels.astype(np.intp)
 
 

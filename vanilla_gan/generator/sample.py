@@ -14,15 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.idx import write_idx, write_idx_blocks
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.drawing.shown import shown
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
 from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.runfolder.place import Place
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.arrays import read_npy
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.npz import ArrayBlocks, write_npz
@@ -31,6 +32,8 @@ from vanilla_gan.systems import noise
 
 FRAME_MS = 100
 MAX_INPUTS = 1 << 32  # bytes of the noise in a file
+# How long the longer side of a frame is, about.
+_GIF_PX = 280
 
 
 def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.Path]:
@@ -129,7 +132,7 @@ def _classes(config: SampleConfig, generator: Generator, n: int) -> npt.NDArray[
         return None
     if config.sample_class in (None, "all"):
         # Each leg of a walk shows one class: its points are steps of one change.
-        return np.arange(n) // max(config.interpolate, 1) % NUM_CLASSES
+        return np.arange(n) // max(config.interpolate, 1) % generator.config.num_classes
     return np.full(n, int(config.sample_class or 0))
 
 
@@ -146,14 +149,24 @@ class Blocks(NamedTuple):
     Z: npt.NDArray[np.float32]
     classes: npt.NDArray[np.intp] | None
 
+    @property
+    def config(self) -> RunConfig:
+        """The settings of the run."""
+        return self.generator.config
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of all of them, [n, H, W] or [n, H, W, C]."""
+        return (len(self.Z), *self.config.image_shape.array)
+
     def images(self) -> Iterator[npt.NDArray[np.float32]]:
-        """Yields the images, float32 [rows, 28, 28], in the generator's range."""
+        """Yields the images, float32 [rows, ...], in the generator's range."""
         for start in range(0, len(self.Z), BLOCK):
             rows = slice(start, start + BLOCK)
             yield self.generator(self.Z[rows], None if self.classes is None else self.classes[rows])
 
     def grey(self) -> Iterator[npt.NDArray[np.uint8]]:
-        """Yields them as uint8 [rows, 28, 28]."""
+        """Yields them as uint8 [rows, ...]."""
         return map(self.generator.to_grey, self.images())
 
 
@@ -167,11 +180,11 @@ def _write(
             if config.separate:
                 _write_separate(path, drawn)
             elif config.format == "idx":
-                write_idx_blocks(path, (n, 28, 28), drawn.grey())
+                write_idx_blocks(path, drawn.shape, drawn.grey())
             elif config.format == "npy":
                 _write_npy(path, drawn)
             else:
-                blocks = ArrayBlocks((n, 28, 28), np.dtype(np.float32), drawn.images())
+                blocks = ArrayBlocks(drawn.shape, np.dtype(np.float32), drawn.images())
                 arrays: dict[str, Any] = {"images": blocks, "Z": drawn.Z}
                 write_npz(path, arrays if classes is None else {**arrays, "classes": classes})
         if beside is None or classes is None:
@@ -179,17 +192,17 @@ def _write(
         with beside.whole() as path:
             write_idx(path, classes.astype(np.uint8))
         return [place.path, beside.path]
-    images = np.concatenate(list(drawn.images()))
+    images, shape = np.concatenate(list(drawn.images())), drawn.config.image_shape
     if beside is not None:
         with place.whole() as path:
-            GridRenderer(n // config.interpolate, config.interpolate).save(path, images)
+            GridRenderer(n // config.interpolate, config.interpolate, shape).save(path, images)
         with beside.whole() as path:
-            _write_gif(path, drawn.generator.to_grey(images))
+            _write_gif(path, shown(drawn.generator.to_grey(images), shape))
         return [place.path, beside.path]
     rows, cols = _layout(config, n)
-    empty = np.full((rows * cols - n, 28, 28), images.min(), np.float32)
+    empty = np.full((rows * cols - n, *shape.array), images.min(), np.float32)
     with place.whole() as path:
-        GridRenderer(rows, cols).save(path, np.concatenate([images, empty]))
+        GridRenderer(rows, cols, shape).save(path, np.concatenate([images, empty]))
     return [place.path]
 
 
@@ -203,7 +216,7 @@ def _layout(config: SampleConfig, n: int) -> tuple[int, int]:
 
 
 def _write_npy(path: pathlib.Path, drawn: Blocks) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(drawn.Z), 28, 28)}
+    header = {"descr": "<f4", "fortran_order": False, "shape": drawn.shape}
     with open(path, "xb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
         for images in drawn.images():
@@ -213,10 +226,14 @@ def _write_npy(path: pathlib.Path, drawn: Blocks) -> None:
 def _write_separate(folder: pathlib.Path, drawn: Blocks) -> None:
     folder.mkdir()
     digits = max(3, len(str(len(drawn.Z) - 1)))
-    for number, grey in enumerate(itertools.chain.from_iterable(drawn.grey())):
+    pictures = (shown(grey, drawn.config.image_shape) for grey in drawn.grey())
+    for number, grey in enumerate(itertools.chain.from_iterable(pictures)):
         PIL.Image.fromarray(grey).save(folder / f"{number:0{digits}d}.png", "png")
 
 
 def _write_gif(path: pathlib.Path, grey: npt.NDArray[np.uint8]) -> None:
-    frames = [PIL.Image.fromarray(image).resize((280, 280)) for image in grey]
+    height, width = grey.shape[1:3]
+    enlarged = max(1, _GIF_PX // max(height, width))
+    size = (width * enlarged, height * enlarged)
+    frames = [PIL.Image.fromarray(image).resize(size) for image in grey]
     frames[0].save(path, "gif", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)

@@ -9,14 +9,13 @@ import re
 from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, at_most, setting
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph.inference import SIGNATURES
-from vanilla_gan.settings import SAMPLE_CLASSES, SIZE
+from vanilla_gan.settings import CLASS, SIZE
 from vanilla_gan.systems import SYSTEMS
 
 _SOURCE = "folder of a run, of one checkpoint in it, or a SavedModel"
 # Images of 28x28 as float32 take 3 kB each; a grid is drawn whole, in memory.
 _COUNT = (at_least(1), at_most(10_000_000))
 _SIDE = (at_least(1), at_most(1000))
-_CLASS = Rule("0 to 9, or all", lambda value: value in SAMPLE_CLASSES, ("10", "x", ""))
 _POINTS = Rule("at least 2 points, or 0", lambda value: value == 0 or value >= 2, (1, -3))
 _DEFAULT_OUT = {"saved_model": "saved_model", "npz": "weights.npz", "onnx": "{signature}.onnx"}
 _FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
@@ -38,12 +37,12 @@ class SampleConfig(Settings):
     )
     rows: int | None = setting(None, "rows of the grid", *_SIDE)
     cols: int | None = setting(None, "columns of the grid", *_SIDE)
-    separate: bool = setting(False, "one PNG of 28x28 for each image")
+    separate: bool = setting(False, "one PNG for each image, in its own size")
     seed: int | None = setting(
         None, "of the noise; left out, a fresh one is drawn and printed", SEED
     )
     sample_class: str | None = setting(
-        None, "0 to 9, or all in turn, for conditional systems", _CLASS, flag="class"
+        None, "a class, such as 0, or all in turn, for conditional systems", CLASS, flag="class"
     )
     interpolate: int = setting(
         0, "points of a walk between one image and the next: a strip and a GIF", _POINTS

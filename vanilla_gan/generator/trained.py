@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.generator.export_record import Origin, read_origin
@@ -52,8 +53,8 @@ class Trained:
     def run(self, signature: str, **inputs: Array) -> dict[str, Array]:
         """Returns the outputs of one of `SIGNATURES` for inputs by name, both as exports name them.
 
-        `generate`: z [B, Z_dim], and y, one-hot [B, 10], in a conditional system, to images
-        [B, 784]; `discriminate`: x [B, 784], and y, to probability and logit, [B, 1].
+        `generate`: z [B, Z_dim], and y, one-hot [B, num_classes], in a conditional system, to
+        images [B, size]; `discriminate`: x [B, size], and y, to probability and logit, [B, 1].
         """
         placeholders = self.tensors.inputs(signature)
         feeds = {placeholders[name]: array for name, array in inputs.items()}
@@ -116,7 +117,7 @@ def _opened(
         saver = tf.train.Saver(kept)
     with _session(graph, origin, device) as session:
         try:
-            with graph.as_default():
+            with graph.as_default(), without_chatter():
                 restore_variables(session, saver, kept, prefix)
         except ValueError as error:
             raise CheckpointError(

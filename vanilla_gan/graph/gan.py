@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.averages import Average, averaged, averages
 from vanilla_gan.graph.optimizers import optimizer
 from vanilla_gan.graph.passes import Batch, forward, network
@@ -13,17 +12,15 @@ from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.update import Players, Step, update
 
-X_dim = 784
-
 
 class Gan(NamedTuple):
     """The graph's tensors and operations, under the names of the published listing.
 
-    Tensors are float32: `X` [B, 784], `Z` [B, Z_dim] and, in a conditional system, `y` [B, 10]
-    placeholders (`y` is None in the others), `G_sample` [B, 784], `D_*`
-    [B, 1], losses scalars. `theta_*` are lists of variables, `*_optimizer` the two optimizers and
+    Tensors are float32: `X` [B, X_dim], `Z` [B, Z_dim] and, in a conditional system, `y`
+    [B, num_classes] placeholders (`y` is None in the others), `G_sample` [B, X_dim], `D_*` [B, 1],
+    losses scalars. `theta_*` are lists of variables, `*_optimizer` the two optimizers and
     `*_solver` the operations that run them. `finite` says for every variable, by name, whether all
-    of its values are: bool scalars.
+    of its values are: bool scalars. X_dim is the size of an image, 784 in the published data.
 
     With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
     into the losses from training, and `iteration` is a placeholder, an int64 scalar: training draws
@@ -66,7 +63,8 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
     Args:
       system: the published program.
-      config: its settings; those that numbers depend on are read.
+      config: its settings; those that numbers depend on, and the shape and classes of the data,
+        are read.
       seed: decides the initial weights, as the graph's random seed.
 
     Returns:
@@ -79,11 +77,11 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     """
     tf.set_random_seed(seed)
 
-    X = tf.placeholder(tf.float32, shape=[None, X_dim], name="X")
+    X = tf.placeholder(tf.float32, shape=[None, config.image_shape.size], name="X")
     Z = tf.placeholder(tf.float32, shape=[None, config.z_dim], name="Z")
     y = None
     if system.conditional:
-        y = tf.placeholder(tf.float32, shape=[None, NUM_CLASSES], name="y")
+        y = tf.placeholder(tf.float32, shape=[None, config.num_classes], name="y")
     two_modes = isinstance(system.update, Simultaneous)
     iteration = tf.placeholder(tf.int64, shape=[], name="iteration") if two_modes else None
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from vanilla_gan.data.dataset import NUM_CLASSES
-from vanilla_gan.graph.gan import X_dim, owned_variables
+from vanilla_gan.graph.gan import owned_variables
 from vanilla_gan.graph.passes import network
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
@@ -17,8 +16,9 @@ SIGNATURES = ("generate", "discriminate")
 class Inference(NamedTuple):
     """Tensors of the networks in inference, float32.
 
-    `X` [B, 784], `Z` [B, Z_dim] and, in a conditional system, `y` [B, 10] are placeholders (`y` is
-    None in the others); `G_sample` [B, 784], `D_prob` and `D_logit` [B, 1] what comes out.
+    `X` [B, X_dim], `Z` [B, Z_dim] and, in a conditional system, `y` [B, num_classes] are
+    placeholders (`y` is None in the others); `G_sample` [B, X_dim], `D_prob` and `D_logit` [B, 1]
+    what comes out.
     """
 
     X: Any
@@ -51,11 +51,11 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
       The tensors, and the trained variables, D's before G's. `tf.global_variables()` has besides
       the statistics that the networks keep, and nothing else.
     """
-    X = tf.placeholder(tf.float32, shape=[None, X_dim], name="X")
+    X = tf.placeholder(tf.float32, shape=[None, config.image_shape.size], name="X")
     Z = tf.placeholder(tf.float32, shape=[None, config.z_dim], name="Z")
     y = None
     if system.conditional:
-        y = tf.placeholder(tf.float32, shape=[None, NUM_CLASSES], name="y")
+        y = tf.placeholder(tf.float32, shape=[None, config.num_classes], name="y")
     with network("generator", reuse=False):
         G_sample = system.generator(Z, config, y, None)
     with network("discriminator", reuse=False):

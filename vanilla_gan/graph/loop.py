@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.graph.gan import Gan
 from vanilla_gan.graph.passes import Batch, forward, read
 from vanilla_gan.graph.system import Simultaneous, System
@@ -21,8 +20,8 @@ class LoopGraph(NamedTuple):
     """The handles of the loop.
 
     Attributes:
-      images: variable, uint8 [N, 784], the training split; a local variable, so that no checkpoint
-        carries it.
+      images: variable, uint8 [N, X_dim], the training split; a local variable, so that no
+        checkpoint carries it.
       labels: variable, uint8 [N], of the same kind; None in a system that takes no labels.
       rows: placeholder, int32 [k, B], the batches of `k` iterations as rows of `images`; B is the
         run's batch size, or any in a system with short batches.
@@ -54,7 +53,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
       system: the published program that `gan` was built of.
       config: the settings that it was built with.
       gan: the feed graph, whose variables and optimizers are used.
-      images_shape: (N, 784) of the training split.
+      images_shape: (N, X_dim) of the training split.
 
     Returns:
       The loop's handles. `images` has to be initialised before the loop runs.
@@ -82,7 +81,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         X_mb = system.scale(tf.cast(tf.gather(images, rows[k]), tf.float32))
         y_mb = None
         if labels is not None:
-            y_mb = tf.one_hot(tf.cast(tf.gather(labels, rows[k]), tf.int32), NUM_CLASSES)
+            y_mb = tf.one_hot(tf.cast(tf.gather(labels, rows[k]), tf.int32), config.num_classes)
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]
         batch = Batch(X_mb, Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)

@@ -17,10 +17,10 @@ class Batch(NamedTuple):
     """What an iteration is trained on.
 
     Attributes:
-      X: images, float32 [B, 784].
+      X: images, float32 [B, X_dim].
       Z_D, Z_G: noise of the two solvers' steps, float32 [B, Z_dim]; one and the same tensor in a
         system that shares it.
-      y: one-hot labels, float32 [B, 10], of a conditional system; None of any other.
+      y: one-hot labels, float32 [B, num_classes], of a conditional system; None of any other.
       iteration: int64 scalar, in a simultaneous update; None in any other.
     """
 
@@ -34,9 +34,9 @@ class Batch(NamedTuple):
 class Passes(NamedTuple):
     """One pass of both networks, in training mode in a simultaneous update.
 
-    Tensors are float32: images `X` and samples `G_sample` [B, 784], `D_*` [B, 1]. `updates` are the
-    operations that must run with the step, `fake` the pass of the discriminator on samples; None in
-    an alternating update.
+    Tensors are float32: images `X` and samples `G_sample` [B, X_dim], `D_*` [B, 1]. `updates` are
+    the operations that must run with the step, `fake` the pass of the discriminator on samples;
+    None in an alternating update.
     """
 
     X: Any

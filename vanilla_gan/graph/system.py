@@ -69,17 +69,19 @@ class System:
       defaults: the settings that come with the system (`batch_size`, `z_dim`, ...); each is a flag,
         and a flag that is not among them does not apply to the system.
       generator: `(z, config, y, training) -> G_sample`; creates or reuses its variables in the
-        current scope. `y` are the labels of a conditional system, None in any other, `training` is
-        the pass of an update that has any, or None.
+        current scope. It takes the sizes of images and labels from `config.image_shape` and
+        `config.num_classes`. `y` are the labels of a conditional system, None in any other,
+        `training` is the pass of an update that has any, or None.
       discriminator: `(x, config, y, training) -> (D_prob, D_logit)`; likewise.
       theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
         of the listing's own lists.
       sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
+      sides_multiple_of: what height and width of an image must be multiples of.
       scale: elementwise, what grey values 0..255 become before they are fed to `X`; for a float32
         array or tensor alike.
       update: how an iteration trains.
       draws: what is drawn beside that.
-      conditional: whether the networks see `y`, one-hot labels float32 [B, 10].
+      conditional: whether the networks see `y`, one-hot labels float32 [B, num_classes].
       separate_images: whether the discriminator looks at each image by itself, so that a batch may
         be cut, and one pass back through it may serve both solvers.
     """
@@ -95,6 +97,7 @@ class System:
     update: Alternating | Simultaneous
     draws: Draws = Draws()
     conditional: bool = False
+    sides_multiple_of: int = 1
     separate_images: bool = False
 
     def pixels(self) -> npt.NDArray[np.float32]:

@@ -25,7 +25,6 @@ from vanilla_gan.runfolder.quality_json import (
 )
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.say import printable
-from vanilla_gan.systems import SYSTEMS
 
 SEED = 0
 
@@ -64,6 +63,7 @@ class Evaluator:
             config.data_dir,
             unread(),
             allow_unverified=config.allow_unverified_data,
+            num_classes=config.num_classes,
         )
         n = min(SAMPLES, largest_n(source.splits))
         with contextlib.ExitStack() as opened:
@@ -92,13 +92,7 @@ class Evaluator:
         # A run that is continued right there has the same figures already.
         if any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
             return
-        samples = draw_samples(
-            self._model.sample,
-            SYSTEMS[self._config.system],
-            self._config.resolved_int("z_dim"),
-            n,
-            SEED,
-        )
+        samples = draw_samples(self._model.sample, self._config, n, SEED)
         quality = self._judge.measure(samples)
         add_evaluation(out_dir, Evaluation(it, n, quality.figures._asdict()))
 

@@ -24,6 +24,7 @@ from vanilla_gan.errors import OutputError
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.own import open_cut, open_own, set_aside
+from vanilla_gan.storage.plain_path import plain_path
 
 _PREFIX = "events.out.tfevents."
 _VERSION = "brain.Event:2"
@@ -76,7 +77,8 @@ class EventFile:
         self._path = folder / f"{_PREFIX}{stamp:010d}"
         try:
             os.close(open_own(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-            self._writer = tf.io.TFRecordWriter(str(self._path))
+            with plain_path(self._path) as plain:
+                self._writer = tf.io.TFRecordWriter(plain)
         except OSError as error:
             raise unwritable(self._path, error) from error
         except tf.errors.OpError as error:
@@ -197,11 +199,12 @@ def _end_of_whole(path: pathlib.Path, start: int) -> int:
     end = 0
     try:
         # Unwrapped, because all that wraps it is the advice to use something else for training.
-        for content in inspect.unwrap(tf.io.tf_record_iterator)(str(path)):
-            event = tf.summary.Event.FromString(content)
-            if event.step >= start and not (event.file_version or event.graph_def):
-                break
-            end += len(content) + _AROUND
+        with plain_path(path) as plain:
+            for content in inspect.unwrap(tf.io.tf_record_iterator)(plain):
+                event = tf.summary.Event.FromString(content)
+                if event.step >= start and not (event.file_version or event.graph_def):
+                    break
+                end += len(content) + _AROUND
     except DecodeError:
         pass
     except tf.errors.DataLossError as error:

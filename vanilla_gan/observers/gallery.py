@@ -54,6 +54,7 @@ class Gallery:
         self._warn = warn
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
+        self._colour = config.image_shape.channels == 3
         self._frames, self._stride = config.gif_frames, config.gif_stride
         self._published = published_runs(config.system, record.dataset["name"])
         self._title = f"{config.system} on {record.dataset['name']}, seed {config.seed}"
@@ -95,7 +96,7 @@ class Gallery:
     def _write_gif(self) -> None:
         while pictures := frame_paths(self._out_dir, self._frames, self._stride):
             try:
-                write_animation(self._out_dir / TRAINING_GIF, pictures)
+                write_animation(self._out_dir / TRAINING_GIF, pictures, colour=self._colour)
                 return
             except DamagedPictureError as error:
                 self._warn(f"warning: {error}; it is {set_aside(error.path)} now")

@@ -23,7 +23,7 @@ class Observer(Protocol):
 
         Args:
           it: the iteration.
-          samples: float32 [rows * cols, 784], what the picture shows.
+          samples: float32 [rows * cols, X_dim], what the picture shows.
 
         Raises:
           OutputError: something could not be written; the run ends.

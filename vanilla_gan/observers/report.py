@@ -35,7 +35,8 @@ class ReportObserver:
         self._out_dir = record.config.out_dir
         self._record = record
         self._reached = start
-        self._shelf = Shelf(*facts_of(record).rows_cols)
+        config = record.config
+        self._shelf = Shelf(*config.picture_tiles, config.image_shape)
         self._refresher = Refresher(self._write, SHARE)
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import CLASSIFIER
 from vanilla_gan.graph.layers import conv2d, dense, flatten
 from vanilla_gan.graph.tf1 import tf
 
 VERSION = 1
 """Raise it with every change that gives other weights: kept ones of an older one are not read."""
-X_dim = 784
 FEATURES = 128
 
 
@@ -24,11 +23,11 @@ class Classifier(NamedTuple):
     """Handles of the graph.
 
     Attributes:
-      X: placeholder, images, float32 [B, 784] in [0, 1].
-      y: placeholder, their classes, int64 [B] in 0..9.
+      X: placeholder, images, float32 [B, size] in [0, 1].
+      y: placeholder, their classes, int64 [B] in 0..num_classes-1.
       learning_rate: placeholder, float32 scalar.
       features: float32 [B, FEATURES], what the last hidden layer gives, at least 0.
-      logits: float32 [B, 10].
+      logits: float32 [B, num_classes].
       loss: scalar, mean cross entropy in nats.
       solver: operation, one step of Adam.
       init: operation, initialises everything; the weights follow from the seed `CLASSIFIER`.
@@ -46,22 +45,24 @@ class Classifier(NamedTuple):
     theta: list[Any]
 
 
-def build_classifier() -> Classifier:
-    """Builds the classifier with its loss and solver in the current default graph.
+def build_classifier(
+    shape: ImageShape = PUBLISHED_SHAPE, num_classes: int = PUBLISHED_CLASSES
+) -> Classifier:
+    """Builds the classifier of images of a shape with its loss and solver in the default graph.
 
     The graph should be empty; its seed is set.
     """
     tf.set_random_seed(CLASSIFIER)
-    X = tf.placeholder(tf.float32, shape=[None, X_dim], name="X")
+    X = tf.placeholder(tf.float32, shape=[None, shape.size], name="X")
     y = tf.placeholder(tf.int64, shape=[None], name="y")
     learning_rate = tf.placeholder(tf.float32, shape=[], name="learning_rate")
 
     with tf.variable_scope("classifier"):
-        h = tf.reshape(X, [-1, 28, 28, 1])
-        h = _pooled(tf.nn.relu(conv2d(h, 16, 3, "conv0")))  # [B, 14, 14, 16]
-        h = _pooled(tf.nn.relu(conv2d(h, 32, 3, "conv1")))  # [B, 7, 7, 32]
+        h = tf.reshape(X, [-1, *shape])  # [B, H, W, C]
+        h = _pooled(tf.nn.relu(conv2d(h, 16, 3, "conv0")))  # [B, H/2, W/2, 16]
+        h = _pooled(tf.nn.relu(conv2d(h, 32, 3, "conv1")))  # [B, H/4, W/4, 32]
         features = tf.nn.relu(dense(flatten(h), FEATURES, "dense"))  # [B, FEATURES]
-        logits = dense(features, NUM_CLASSES, "logits")  # [B, 10]
+        logits = dense(features, num_classes, "logits")  # [B, num_classes]
 
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
     theta = tf.trainable_variables()
@@ -71,5 +72,5 @@ def build_classifier() -> Classifier:
 
 
 def _pooled(x: Any) -> Any:
-    """Returns the largest of each 2x2 pixels, [B, H, W, C] -> [B, H/2, W/2, C]."""
-    return tf.nn.max_pool2d(x, ksize=2, strides=2, padding="VALID")
+    """Returns the largest of each 2x2 pixels, [B, H, W, C] -> [B, H/2, W/2, C], rounded up."""
+    return tf.nn.max_pool2d(x, ksize=2, strides=2, padding="SAME")

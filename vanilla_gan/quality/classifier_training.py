@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import CLASSIFIER, seeded
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.graph.tf1 import tf
@@ -21,7 +22,12 @@ CPU = Device("/CPU:0", "the classifier is always there, so that its figures are 
 
 
 def train_classifier(
-    images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], epochs: int = EPOCHS
+    images: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.uint8],
+    epochs: int = EPOCHS,
+    *,
+    shape: ImageShape = PUBLISHED_SHAPE,
+    num_classes: int = PUBLISHED_CLASSES,
 ) -> Weights:
     """Returns the weights of a classifier, by name.
 
@@ -29,13 +35,14 @@ def train_classifier(
     test images. Everything is drawn from fixed seeds: on one machine the weights are the same bits.
 
     Args:
-      images: uint8 [N, 784] or [N, 28, 28], N at least 1.
-      labels: uint8 [N] in 0..9.
+      images: uint8 [N, size], or one image in more dimensions, N at least 1.
+      labels: uint8 [N] in 0..num_classes-1.
       epochs: passes through the images.
+      shape, num_classes: of the data.
     """
     with tf.Graph().as_default() as graph, tf.device(CPU.name):
-        classifier = build_classifier()
-    data = DataSet(images, labels, seeded(CLASSIFIER))
+        classifier = build_classifier(shape, num_classes)
+    data = DataSet(images, labels, seeded(CLASSIFIER), shape=shape, num_classes=num_classes)
     batch_size = min(BATCH, data.num_examples)
     steps = epochs * (data.num_examples // batch_size)
     session = open_session(graph, RunConfig(), CPU)

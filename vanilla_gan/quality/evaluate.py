@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.errors import DataError, UsageError, VanillaGanError
@@ -63,7 +64,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         data_dir = config.data_dir or _data_dir(origin.config)
         source = _read_data(origin, data_dir, inform)
         n = _checked_n(config.n, source)
-        samples = draw_samples(generator, generator.system, generator.z_dim, n, config.seed)
+        samples = draw_samples(generator, generator.config, n, config.seed)
     train = source.splits.train
     shown = samples[:SHOWN]
     with open_classifier(source, inform) as look:
@@ -92,7 +93,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
             if name == "out":
                 path.write_bytes(as_text(found).encode())
             else:
-                _draw_neighbours(path, shown, train.images[memorised.row])
+                _draw_neighbours(path, shown, train.images[memorised.row], train.shape)
         inform(f"wrote {place.path}")
     figures = quality.figures._asdict()
     _add_to_run(pathlib.Path(config.source), Evaluation(origin.iteration, n, figures), inform)
@@ -120,6 +121,7 @@ def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
         data_dir,
         unread(),
         allow_unverified=origin.config.allow_unverified_data,
+        num_classes=origin.config.num_classes,
         inform=inform,
     )
     if source.checksum != origin.dataset["checksum"]:
@@ -162,13 +164,16 @@ def _shown_as_json(
 
 
 def _draw_neighbours(
-    path: pathlib.Path, shown: npt.NDArray[np.float32], nearest: npt.NDArray[np.uint8]
+    path: pathlib.Path,
+    shown: npt.NDArray[np.float32],
+    nearest: npt.NDArray[np.uint8],
+    shape: ImageShape,
 ) -> None:
     """Draws four samples a row, each with its nearest training image to the right of it."""
-    pairs = np.stack([shown, nearest.astype(np.float32)], axis=1).reshape(-1, 784)
+    pairs = np.stack([shown, nearest.astype(np.float32)], axis=1).reshape(-1, shape.size)
     rows = -(-len(shown) // PAIRS_A_ROW)
-    empty = np.zeros((rows * 2 * PAIRS_A_ROW - len(pairs), 784), np.float32)
-    GridRenderer(rows, 2 * PAIRS_A_ROW).save(path, np.concatenate([pairs, empty]))
+    empty = np.zeros((rows * 2 * PAIRS_A_ROW - len(pairs), shape.size), np.float32)
+    GridRenderer(rows, 2 * PAIRS_A_ROW, shape).save(path, np.concatenate([pairs, empty]))
 
 
 def _add_to_run(source: pathlib.Path, evaluation: Evaluation, inform: Inform) -> None:

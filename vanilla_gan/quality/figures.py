@@ -24,7 +24,7 @@ VALIDATION_IMAGES = 1000
 TEST_IMAGES = 10_000
 
 Images = npt.NDArray[np.float32]
-# From images, float32 [n, 784] in [0, 1], to features, float64 [n, d], and classes, ints [n].
+# From images, float32 [n, size] in [0, 1], to features, float64 [n, d], and classes, ints [n].
 Look = Callable[[Images], tuple[Floats, npt.NDArray[np.intp]]]
 
 
@@ -37,7 +37,8 @@ class Figures(NamedTuple):
       frechet: distance of the samples' features to those of real images; see `frechet`.
       frechet_real: the same of as many other real images: what a perfect generator has.
       precision, recall, density, coverage: see `precision_recall.Overlap`.
-      classes_covered: how many of the ten classes have more than 2% of the samples.
+      classes_covered: how many classes have more than 2% of the samples, or a fifth of an
+        even share where there are not ten.
       class_entropy: of the classes' shares, in nats.
     """
 
@@ -59,7 +60,7 @@ class Quality(NamedTuple):
     Attributes:
       figures: the figures.
       parzen_sigma: width of the Parzen window; None where samples are not finite.
-      class_shares: share of each class, ten of them; None likewise.
+      class_shares: share of each class; None likewise.
     """
 
     figures: Figures
@@ -94,6 +95,8 @@ class Judge:
         random_stream = seeded(SPLIT)
         self.n = n
         self._look = look
+        self._size = splits.train.shape.size
+        self._num_classes = splits.train.num_classes
         self._validation = _drawn(splits.validation.images, VALIDATION_IMAGES, random_stream)
         self._test = _drawn(splits.test.images, TEST_IMAGES, random_stream)
         rows = random_stream.permutation(splits.train.num_examples)
@@ -109,21 +112,23 @@ class Judge:
         return self.measure(self._others)
 
     def measure(self, samples: Images) -> Quality:
-        """Returns the figures of samples, float32 [n, 784] in [0, 1].
+        """Returns the figures of samples, float32 [n, size] in [0, 1].
 
         Where any is not finite there are no figures but `frechet_real`.
 
         Raises:
           ValueError: there are not `n` of them.
         """
-        if samples.shape != (self.n, 784):
-            raise ValueError(f"samples of shape {list(samples.shape)}: expected [{self.n}, 784]")
+        if samples.shape != (self.n, self._size):
+            raise ValueError(
+                f"samples of shape {list(samples.shape)}: expected [{self.n}, {self._size}]"
+            )
         if not np.isfinite(samples).all():
             return Quality(Figures(frechet_real=self._frechet_real))
         features, classes = self._look(samples)
         likelihood = log_likelihood(samples, self._validation, self._test)
         overlapping = overlap(self._region, region(features))
-        shares = class_shares(classes)
+        shares = class_shares(classes, self._num_classes)
         figures = Figures(
             parzen_nats=likelihood.nats,
             parzen_nats_error=likelihood.error,

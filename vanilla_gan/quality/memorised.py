@@ -48,9 +48,9 @@ def find_memorised(
     no distance, is a sign of memory.
 
     Args:
-      samples: [m, 784] in [0, 1].
-      train: grey values, [n, 784].
-      test: grey values, [t, 784], t at least 1; the first 1,000 are looked at.
+      samples: [m, size] in [0, 1].
+      train: grey values, [n, size].
+      test: grey values, [t, size], t at least 1; the first 1,000 are looked at.
 
     Source: the nearest training images beside the samples are figure 2 of Goodfellow et al. 2014,
     Generative adversarial nets (https://arxiv.org/abs/1406.2661); the comparison with real test

@@ -7,33 +7,34 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
 from vanilla_gan.data.streams import EVALUATION, seeded
 from vanilla_gan.graph.system import System
 from vanilla_gan.quality.neighbours import blocks
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
 
 Images = npt.NDArray[np.float32]
 Sampler = Callable[[Images, npt.NDArray[np.intp] | None], Images]
 
 
-def draw_samples(sample: Sampler, system: System, z_dim: int, n: int, seed: int) -> Images:
-    """Returns samples of a generator, float32 [n, 784], as real images are in [0, 1].
+def draw_samples(sample: Sampler, config: RunConfig, n: int, seed: int) -> Images:
+    """Returns samples of a generator, float32 [n, size], as real images are in [0, 1].
 
     Args:
       sample: from noise, float32 [B, z_dim], and classes, ints [B] (None unless the system is
         conditional), to images, [B, ...], in the range of the system's own training images.
-      system: the published program; of a conditional one all classes are drawn alike often.
-      z_dim: length of a noise vector.
+      config: the settings of the run; of a conditional system all classes are drawn alike often.
       n: how many.
       seed: of noise and classes, 0..2**32 - 1; no run draws from this stream.
     """
+    system, size = SYSTEMS[config.system], config.image_shape.size
     random_stream = seeded(seed, EVALUATION)
-    Z = system.sample_Z(random_stream, n, z_dim).astype(np.float32)
-    classes = random_stream.randint(0, NUM_CLASSES, n) if system.conditional else None
-    images = np.empty((n, 784), np.float32)
+    Z = system.sample_Z(random_stream, n, config.resolved_int("z_dim")).astype(np.float32)
+    classes = random_stream.randint(0, config.num_classes, n) if system.conditional else None
+    images = np.empty((n, size), np.float32)
     for rows in blocks(n):
         drawn = sample(Z[rows], None if classes is None else classes[rows])
-        images[rows] = to_unit(system, drawn.reshape(-1, 784))
+        images[rows] = to_unit(system, drawn.reshape(-1, size))
     return images
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from vanilla_gan.quality.classes import COVERED
+
+_A_LINE = 10  # shares of classes
 _COLUMNS = "{:<24}{:>16}{:>16}  {}"
 # Name, key in the figures, decimals, and which way is good.
 _ROWS = (
@@ -12,7 +15,7 @@ _ROWS = (
     ("recall, k = 3", "recall", 3, "higher"),
     ("density, k = 5", "density", 3, "higher, to about 1"),
     ("coverage, k = 5", "coverage", 3, "higher"),
-    ("classes over 2%", "classes_covered", 0, "all ten"),
+    ("classes over {share:.3g}%", "classes_covered", 0, "all {classes}"),
     ("class entropy, nats", "class_entropy", 3, "as for real ones"),
 )
 
@@ -20,6 +23,7 @@ _ROWS = (
 def quality_table(found: dict[str, Any]) -> str:
     """Returns some lines of at most 80 columns for what `quality.evaluate` has found."""
     samples, real = found["figures"], found["real"]["figures"]
+    count = len(found["class_shares"])
     lines = [
         f"{found['system']} on {found['dataset']['name']} after {found['iteration']} iterations, "
         f"{found['n']} samples",
@@ -29,14 +33,17 @@ def quality_table(found: dict[str, Any]) -> str:
     ]
     for name, key, decimals, better in _ROWS:
         cells = (f"{figures[key]:.{decimals}f}" for figures in (samples, real))
-        lines.append(_COLUMNS.format(name, *cells, better))
-    shares = "".join(f"{100 * share:5.0f}" for share in found["class_shares"])
+        words = {"share": 100 * COVERED / count, "classes": "ten" if count == 10 else count}
+        lines.append(_COLUMNS.format(name.format(**words), *cells, better.format(**words)))
+    shares = [f"{100 * share:5.0f}" for share in found["class_shares"]]
+    shares_lines = ["".join(shares[k : k + _A_LINE]) for k in range(0, count, _A_LINE)]
     distances = [each["distance"] for each in found["shown"]]
     memorised = sum(each["memorised"] for each in found["shown"])
     usual = found["test_image_distance"]
     lines += [
         "",
-        f"classes 0 to 9, %    {shares}",
+        f"{f'classes 0 to {count - 1}, %':<21}{shares_lines[0]}",
+        *(f"{'':<21}{line}" for line in shares_lines[1:]),
         f"nearest neighbours   {min(distances):.2f} to {max(distances):.2f}, from the first "
         f"{len(distances)} samples to a training image",
         f"                     real test images: {usual['50%']:.2f} (median), 99% of them above "

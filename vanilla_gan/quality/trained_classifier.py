@@ -47,7 +47,7 @@ class TrainedClassifier:
         self._session = session
 
     def __call__(self, images: npt.NDArray[np.float32]) -> Seen:
-        """Returns the features and classes of images, float32 [n, 784] in [0, 1]."""
+        """Returns the features and classes of images, float32 [n, size] in [0, 1]."""
         return _look(self._graph, self._session, images)
 
 
@@ -67,8 +67,9 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
 
     Side effects: writes two files; see `classifier_store`.
     """
+    train = source.splits.train
     with without_chatter(), tf.Graph().as_default() as graph, tf.device(CPU.name):
-        classifier = build_classifier()
+        classifier = build_classifier(train.shape, train.num_classes)
     graph.finalize()
     session = open_session(graph, RunConfig(), CPU)
     try:
@@ -89,7 +90,9 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
                 f"training the classifier of {source.name} that samples are judged by, once; it "
                 "takes about a minute"
             )
-            weights = train_classifier(source.splits.train.images, source.splits.train.labels)
+            weights = train_classifier(
+                train.images, train.labels, shape=train.shape, num_classes=train.num_classes
+            )
             accuracy = _measured(classifier, session, source, weights)
             right = f"the classifier names {accuracy:.2%} of the test images right"
             try:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.report.pictures import Shelf, SmallPicture
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
@@ -29,6 +30,7 @@ class RunFacts(NamedTuple):
       trained: how many it had when it last reached its end; 0 before.
       sample_every: iterations between two pictures.
       rows_cols: how many tiles a picture has down and across.
+      image_shape, num_classes: of the data.
       settings: every setting that applies to the system, by name.
       versions: of what the numbers may depend on.
       device: where the graph was placed.
@@ -46,6 +48,8 @@ class RunFacts(NamedTuple):
     trained: int
     sample_every: int
     rows_cols: tuple[int, int]
+    image_shape: ImageShape
+    num_classes: int
     settings: dict[str, Any]
     versions: dict[str, str]
     device: str

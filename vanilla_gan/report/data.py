@@ -34,7 +34,9 @@ def page_data(report: Report) -> dict[str, Any]:
             "statistics": [numbers(p.statistics) for p in report.pictures],
             "d_loss": d_loss,
             "g_loss": g_loss,
-            "layout": dataclasses.asdict(grid_layout(*report.facts.rows_cols)),
+            "layout": dataclasses.asdict(
+                grid_layout(*report.facts.rows_cols, report.facts.image_shape)
+            ),
         },
         "published": None if report.published is None else _published(report.published),
         "frame_iterations": [FRAME_ITERATIONS * k for k in range(len(report.frames))],

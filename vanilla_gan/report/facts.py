@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 import shlex
 from typing import Any
 
@@ -20,7 +22,11 @@ _ALWAYS = ("system", "dataset", "iters")
 def facts_of(record: RunRecord) -> RunFacts:
     """Returns what a report says of a run, out of its record."""
     config = record.config
-    settings = {name: value for name, value in config.to_json().items() if value is not None}
+    settings = {
+        name: sendable(value) if isinstance(value, str) else value
+        for name, value in config.to_json().items()
+        if value is not None
+    }
     return RunFacts(
         system=config.system,
         dataset=str(record.dataset["name"]),
@@ -29,7 +35,9 @@ def facts_of(record: RunRecord) -> RunFacts:
         iters=config.resolved_int("iters"),
         trained=record.trained,
         sample_every=config.resolved_int("sample_every"),
-        rows_cols=(10, 10) if config.sample_class == "all" else (4, 4),
+        rows_cols=config.picture_tiles,
+        image_shape=config.image_shape,
+        num_classes=config.num_classes,
         settings=settings,
         versions=record.versions,
         device=record.device,
@@ -81,9 +89,21 @@ def _fork_line(parent: dict[str, Any]) -> str:
     return shlex.join([*words, "--out", "again"])
 
 
+def sendable(text: str) -> str:
+    """Returns a text as a page that is sent away can hold it.
+
+    The home folder is a `~`, which flags take, too: its name is nobody's business. Bytes of names
+    that are no UTF-8 are shown as such.
+    """
+    home = os.path.expanduser("~").rstrip("/")
+    if home.startswith("/"):
+        text = re.sub(rf"(?<![^\s=:('\"]){re.escape(home)}(?![^\s/:;,)'\"])", "~", text)
+    return text.encode("utf-8", "replace").decode()
+
+
 def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no{name}"]
-    text = str(value)
+    text = sendable(str(value))
     # absl takes a word with a dash for the next flag.
     return [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]

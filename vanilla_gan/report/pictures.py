@@ -1,7 +1,8 @@
 """The pictures of a run, small: what a report shows of each, and its statistics.
 
 A picture of a run takes 50 to 110 kB, nearly all of it for pixels between the samples' own. Its
-tiles are read back to 28x28 px and kept as one grey PNG, 4 to 13 kB, that the browser enlarges as
+tiles are read back to the samples' own pixels, 28x28 or what the data have, and kept as one PNG,
+4 to 13 kB, that the browser enlarges as
 matplotlib did.
 """
 
@@ -18,6 +19,8 @@ import numpy.typing as npt
 import PIL.Image
 
 from vanilla_gan.agreement.statistics import picture_statistics
+from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
+from vanilla_gan.drawing.shown import shown, shown_shape
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.pictures import numbered_pictures
@@ -27,15 +30,13 @@ MAX_BYTES = 16_000_000
 # Each takes some 15 ms to read back, when it is first seen.
 MAX_PICTURES = 2000
 
-_SIDE = 28  # px of a sample
-
 
 class SmallPicture(NamedTuple):
     """What a report shows of one picture.
 
     Attributes:
       number: of its file: 7 for `007.png`.
-      png: its samples side by side without spaces, 28x28 px each, as a grey PNG.
+      png: its samples side by side without spaces, as a PNG.
       statistics: float64 [4], of its samples as they were drawn; see `agreement.statistics`.
       written_s: when its file was written, in seconds since 1970.
     """
@@ -49,10 +50,11 @@ class SmallPicture(NamedTuple):
 class Shelf:
     """Keeps the small pictures of one run's folder from one report to the next."""
 
-    def __init__(self, rows: int = 4, cols: int = 4) -> None:
-        """Makes an empty shelf for pictures of `rows` x `cols` tiles."""
+    def __init__(self, rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAPE) -> None:
+        """Makes an empty shelf for pictures of `rows` x `cols` samples of a shape."""
         self._rows = rows
         self._cols = cols
+        self._shape = shape
         # For each file the state that it was read in, and what came of it: a reason, if it failed.
         self._kept: dict[pathlib.Path, tuple[tuple[int, int], SmallPicture | str]] = {}
 
@@ -88,9 +90,9 @@ class Shelf:
             return self._kept[path][1]
         made: SmallPicture | str
         try:
-            samples = read_tiles(open_picture(path), self._rows, self._cols)
-            png = sheet_png(samples, self._rows, self._cols)
-            statistics = picture_statistics(samples)
+            samples = read_tiles(open_picture(path), self._rows, self._cols, self._shape)
+            png = sheet_png(samples, self._rows, self._cols, self._shape)
+            statistics = picture_statistics(samples, self._shape)
             made = SmallPicture(number, png, statistics, state[0] / 1e9)
         except DamagedRunError as error:
             made = str(error)
@@ -109,20 +111,31 @@ def spread_out(numbers: Sequence[int], most: int) -> list[int]:
     return [*chosen, *numbers[-1:]]
 
 
-def sheet_png(samples: npt.NDArray[np.float64], rows: int, cols: int) -> bytes:
-    """Returns the samples side by side in the greys that pictures have, as a PNG.
+def sheet_png(
+    samples: npt.NDArray[np.float64], rows: int, cols: int, shape: ImageShape = PUBLISHED_SHAPE
+) -> bytes:
+    """Returns the samples side by side in the greys or colours that pictures have, as a PNG.
 
     Args:
-      samples: float64 [rows * cols, 784] in [0, 1].
-      rows, cols: of the sheet, [28 * rows, 28 * cols] px.
+      samples: float64 [rows * cols, size] in [0, 1].
+      rows, cols: of the sheet, [H * rows, W * cols] px.
+      shape: of a sample.
     """
-    colours = matplotlib.colormaps["Greys_r"](samples.reshape(rows, cols, _SIDE, _SIDE), bytes=True)
-    greys = np.asarray(colours)[..., 0].swapaxes(1, 2).reshape(rows * _SIDE, cols * _SIDE)
-    return encode_grey(greys)
+    height, width, channels = shown_shape(shape)
+    tiles = shown(samples, shape)
+    if channels == 1:
+        greys = matplotlib.colormaps["Greys_r"](tiles, bytes=True)
+        pixels = np.asarray(greys)[..., 0]
+    else:
+        pixels = np.rint(tiles * 255).astype(np.uint8)
+    sheet = pixels.reshape(rows, cols, height, width, -1).swapaxes(1, 2)
+    return encode_pixels(sheet.reshape(rows * height, cols * width, -1))
 
 
-def encode_grey(greys: npt.NDArray[np.uint8]) -> bytes:
-    """Encodes uint8 [height, width] as a PNG, small; equal pixels give equal bytes."""
+def encode_pixels(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Encodes uint8 [height, width, 1 or 3] as a PNG, small; equal pixels give equal bytes."""
     buffer = io.BytesIO()
-    PIL.Image.fromarray(greys).save(buffer, "png", compress_level=9)
+    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
+        buffer, "png", compress_level=9
+    )
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -36,20 +37,20 @@ _LABELS = {
     "recall": ("Recall", "higher"),
     "density": ("Density", "higher, to about 1"),
     "coverage": ("Coverage", "higher"),
-    "classes_covered": ("Classes covered, of 10", "all ten"),
-    "class_entropy": ("Entropy of the classes, nats", "higher, to 2.303"),
+    "classes_covered": ("Classes covered, of {classes}", "all {in_words}"),
+    "class_entropy": ("Entropy of the classes, nats", "higher, to {entropy:.3f}"),
 }
 _ERROR = "_error"
 _REAL = "_real"
 
 
-def rows_of(evaluation: Evaluation) -> list[Row]:
+def rows_of(evaluation: Evaluation, num_classes: int) -> list[Row]:
     """Returns the figures of an evaluation, in the order of the page."""
     figures = evaluation.figures
     return [
         Row(
             name,
-            *_LABELS.get(name, (name, "")),
+            *_label(name, num_classes),
             figures.get(name),
             figures.get(name + _ERROR),
             figures.get(name + _REAL),
@@ -65,6 +66,18 @@ def figure_names(evaluations: Sequence[Evaluation]) -> list[str]:
     return [name for name in _LABELS if name in found] + sorted(found - partners - set(_LABELS))
 
 
-def label_of(name: str) -> str:
+def label_of(name: str, num_classes: int) -> str:
     """Returns what a figure is called for people."""
-    return _LABELS.get(name, (name,))[0]
+    return _label(name, num_classes)[0]
+
+
+def _label(name: str, num_classes: int) -> tuple[str, str]:
+    if name not in _LABELS:
+        return name, ""
+    in_words = "ten" if num_classes == 10 else num_classes
+    entropy = math.log(num_classes)
+    label, better = (
+        text.format(classes=num_classes, in_words=in_words, entropy=entropy)
+        for text in _LABELS[name]
+    )
+    return label, better

@@ -29,7 +29,7 @@ def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib
     place.check()
     frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
     facts = facts_of(record)
-    report = gather(out_dir, facts, Shelf(*facts.rows_cols), frames=frames)
+    report = gather(out_dir, facts, Shelf(*facts.rows_cols, facts.image_shape), frames=frames)
     for line in report.warnings:
         inform(f"warning: {line}")
     content = page(report)

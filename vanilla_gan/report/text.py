@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from vanilla_gan.report.contents import Report, seconds_between_pictures
 from vanilla_gan.report.data import STATISTICS, losses_at
+from vanilla_gan.report.facts import sendable
 from vanilla_gan.report.losses import MAX_POINTS, curves
 from vanilla_gan.report.quality import Row, figure_names, label_of, rows_of
 from vanilla_gan.runfolder.pictures import picture_path
@@ -23,7 +24,9 @@ def page_text(report: Report) -> dict[str, str]:
         "title": html.escape(f"{facts.system} on {facts.dataset}: report"),
         "heading": html.escape(f"{facts.system} on {facts.dataset}"),
         "state": html.escape(_state(report)),
-        "warnings": "".join(f'<p class="note">{html.escape(line)}</p>' for line in report.warnings),
+        "warnings": "".join(
+            f'<p class="note">{html.escape(sendable(line))}</p>' for line in report.warnings
+        ),
         "statistics_note": html.escape(_statistics_note(report)),
         "thinned_pictures": html.escape(_thinned_pictures(report)),
         "losses_note": html.escape(_losses_note(report)),
@@ -113,8 +116,10 @@ def _quality(report: Report) -> str:
     """Returns the section of the quality figures, or nothing where there are none."""
     if not report.quality:
         return ""
-    newest = report.quality[-1]
-    rows = [(row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest)]
+    newest, classes = report.quality[-1], report.facts.num_classes
+    rows = [
+        (row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest, classes)
+    ]
     newest_table = _table(("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,))
     parts = [
         '<section aria-labelledby="quality-title">',
@@ -127,7 +132,7 @@ def _quality(report: Report) -> str:
         names = figure_names(report.quality)
         parts.append('<div class="small-charts">')
         for name in names:
-            label = html.escape(label_of(name))
+            label = html.escape(label_of(name, classes))
             parts.append(
                 f'<div><h3>{label}</h3><div class="chart" role="img" data-figure='
                 f'"{html.escape(name)}" aria-label="{label} over iterations; its values stand in '
@@ -135,7 +140,7 @@ def _quality(report: Report) -> str:
             )
         parts.append("</div>")
         table = _table(
-            ("Iteration", *(label_of(name) for name in names)),
+            ("Iteration", *(label_of(name, classes) for name in names)),
             [
                 (f"{each.iteration:,}", *(_figure(each.figures.get(name)) for name in names))
                 for each in report.quality

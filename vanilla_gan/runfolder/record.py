@@ -13,6 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan import __version__
+from vanilla_gan.data.read import DataSource
+from vanilla_gan.data.shape import (
+    MAX_CLASSES,
+    MAX_SIDE,
+    PUBLISHED_CLASSES,
+    PUBLISHED_SHAPE,
+    ImageShape,
+)
 from vanilla_gan.declare import table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
@@ -42,7 +50,9 @@ DATASET = fields(
         "name": kind(f"one of {', '.join(DATASETS[1:])}", lambda name: name in DATASETS[1:]),
         "checksum": SHA256,
         "train_examples": whole(1),
-    }
+    },
+    # Earlier versions had data of the published shape and classes alone, and did not record them.
+    {"image_shape": list_of(whole(1, MAX_SIDE)), "num_classes": whole(1, MAX_CLASSES)},
 )
 # Of the settings `RunConfig` says what they must be.
 _FIELDS: Mapping[str, Kind] = {
@@ -83,7 +93,8 @@ class RunRecord:
     Attributes:
       run_id: ties the run's checkpoints to it.
       config: every setting, the system's own and the seed filled in.
-      dataset: of the data that it is trained on, `name`, `checksum` and `train_examples`.
+      dataset: of the data that it is trained on, `name`, `checksum`, `train_examples`,
+        `image_shape` and `num_classes`; the last two are missing in records of earlier versions.
       device: where the graph was placed.
       versions: of what the numbers may depend on.
       started: UTC time of the first start.
@@ -154,7 +165,8 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
         content = read_sealed(path)
         check_fields(content, _FIELDS, _LATER)
         del content["format"]
-        content["config"] = RunConfig.from_json(content["config"])
+        config = RunConfig.from_json(content["config"])
+        content["config"] = config_of_data(config, content["dataset"])
         content["config"].check_complete(content["dataset"]["train_examples"])
         return RunRecord(**content)
     except FileNotFoundError:
@@ -164,6 +176,37 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
             f"{path} cannot be used: {reason_of(error)}; put the original back, choose another "
             "--out, or start anew with --overwrite, which keeps this folder aside"
         ) from error
+
+
+def dataset_entry(source: DataSource) -> dict[str, Any]:
+    """Returns what a record says of the data of a run."""
+    train = source.splits.train
+    return {
+        "name": source.name,
+        "checksum": source.checksum,
+        "train_examples": train.num_examples,
+        "image_shape": list(train.shape),
+        "num_classes": train.num_classes,
+    }
+
+
+def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
+    """Returns the settings of a run with the shape and classes that it has recorded of its data.
+
+    Args:
+      config: the settings.
+      dataset: of the kind `DATASET`.
+
+    Raises:
+      ValueError: they are not what they can be.
+    """
+    shape = dataset.get("image_shape", PUBLISHED_SHAPE)
+    if len(shape) != 3:
+        raise ValueError(f"dataset.image_shape has {len(shape)} numbers, expected 3")
+    try:
+        return config.of_data(ImageShape(*shape), dataset.get("num_classes", PUBLISHED_CLASSES))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def record_from(source: str) -> RunRecord:
@@ -252,7 +295,7 @@ def given_settings(record: RunRecord, config: RunConfig) -> dict[str, Any]:
 
     Whatever `auto` was then, it is what it means for this run.
     """
-    now = {name: getattr(config, name) for name in config.given}
+    now = {name: getattr(config, name) for name in config.given if name in table_of(RunConfig)}
     if now.get("dataset") in ("auto", record.dataset["name"]):
         del now["dataset"]
     return now
@@ -262,7 +305,7 @@ def _with(record: RunRecord, now: dict[str, Any], out: str, folder: pathlib.Path
     """Returns the settings of a run in `folder` with others in their place, complete.
 
     Raises:
-      UsageError: `iters` and `epochs` are both among them.
+      UsageError: `iters` and `epochs` are both among them, or a class that the data lack.
     """
     if "iters" in now and "epochs" in now:
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
@@ -271,6 +314,7 @@ def _with(record: RunRecord, now: dict[str, Any], out: str, folder: pathlib.Path
     if "data_dir" not in now:
         now["data_dir"] = data_dir_of(record, folder)
     continued = dataclasses.replace(record.config, **{**now, "out": out})
+    continued = continued.of_data(continued.image_shape, continued.num_classes)
     return continued.counted(record.dataset["train_examples"])
 
 

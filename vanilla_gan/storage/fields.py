@@ -37,9 +37,7 @@ def check_fields(
     Raises:
       ValueError: it is something else; one line that names the field, the value, what was expected.
     """
-    there = content.keys() if isinstance(content, dict) else ()
-    came = {field: of for field, of in (later or {}).items() if field in there}
-    fields({**table, **came})(content, "")
+    fields(table, later)(content, "")
 
 
 def kind(expected: str, holds: Callable[[Any], bool]) -> Kind:
@@ -63,8 +61,9 @@ def whole(least: int = 0, most: int = _MOST) -> Kind:
     return kind(str(least) if least == most else f"a whole number in {upper}", holds)
 
 
-def fields(table: Mapping[str, Kind]) -> Kind:
-    """Returns the kind of an object with exactly these fields."""
+def fields(table: Mapping[str, Kind], later: Mapping[str, Kind] | None = None) -> Kind:
+    """Returns the kind of an object with exactly these fields, and perhaps some of `later`."""
+    may_be = later or {}
 
     def check(value: Any, name: str) -> None:
         _OBJECT(value, name)
@@ -74,7 +73,9 @@ def fields(table: Mapping[str, Kind]) -> Kind:
                 raise ValueError(f"{inside}{field} is missing")
             of(value[field], f"{inside}{field}")
         for field in value:
-            if field not in table:
+            if field in may_be:
+                may_be[field](value[field], f"{inside}{field}")
+            elif field not in table:
                 raise ValueError(f"{inside}{shown(field, _SHOWN)} is unknown")
 
     return check

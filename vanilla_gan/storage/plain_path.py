@@ -1,4 +1,4 @@
-"""Paths for TensorFlow's reader of checkpoints, which takes a path for a pattern."""
+"""Paths for TensorFlow, which takes that of a checkpoint for a pattern, and any for UTF-8."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _SPECIAL = frozenset("[]\\")
 
 @contextlib.contextmanager
 def plain_path(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Gives a path of the same files without special characters in its folder, during the block.
+    """Gives a path of the same file, during the block, with a folder that TensorFlow can name.
+
+    That is one without the special characters of patterns, and in UTF-8.
 
     Args:
       path: where the names of the checkpoint's files begin.
@@ -26,10 +28,10 @@ def plain_path(path: str | os.PathLike[str]) -> Iterator[str]:
         for entry in entries:
             if entry.name.startswith(name) and not (entry.is_file() or entry.is_dir()):
                 raise OSError(f"{entry.name} is not a regular file")
-    if not _SPECIAL.intersection(folder):
+    if not _SPECIAL.intersection(folder) and folder.isprintable():
         yield os.fspath(path)
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{descriptor}/{name}"
     finally:

@@ -8,32 +8,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from vanilla_gan.data.dataset import NUM_CLASSES, unit_scale
+from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.graph.system import Alternating, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.variables import bias_var, weight_var
 from vanilla_gan.systems import noise
-
-X_dim = 784
-y_dim = NUM_CLASSES
 
 
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1].
 
     Args:
-      x: images, float32 [B, 784] in [0, 1].
+      x: images, float32 [B, X_dim] in [0, 1].
       config: the run's settings.
-      y: their labels, one-hot float32 [B, 10].
+      y: their labels, one-hot float32 [B, y_dim].
       training: None, there is one mode.
     """
+    X_dim, y_dim = config.image_shape.size, config.num_classes
     D_W1 = weight_var([X_dim + y_dim, config.h_dim], "D_W1", config.init)
     D_b1 = bias_var([config.h_dim], "D_b1")
 
     D_W2 = weight_var([config.h_dim, 1], "D_W2", config.init)
     D_b2 = bias_var([1], "D_b2")
 
-    inputs = tf.concat(axis=1, values=[x, y])  # [B, 794]
+    inputs = tf.concat(axis=1, values=[x, y])  # [B, X_dim + y_dim]
     D_h1 = tf.nn.relu(tf.matmul(inputs, D_W1) + D_b1)  # [B, h_dim]
     D_logit = tf.matmul(D_h1, D_W2) + D_b2  # [B, 1]
     D_prob = tf.nn.sigmoid(D_logit)
@@ -42,23 +40,24 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 
 
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
-    """Returns images of the classes `y`, float32 [B, 784] in [0, 1].
+    """Returns images of the classes `y`, float32 [B, X_dim] in [0, 1].
 
     Args:
       z: noise, float32 [B, Z_dim].
       config: the run's settings.
-      y: one-hot labels, float32 [B, 10].
+      y: one-hot labels, float32 [B, y_dim].
       training: None, there is one mode.
     """
+    X_dim, y_dim = config.image_shape.size, config.num_classes
     G_W1 = weight_var([config.z_dim + y_dim, config.h_dim], "G_W1", config.init)
     G_b1 = bias_var([config.h_dim], "G_b1")
 
     G_W2 = weight_var([config.h_dim, X_dim], "G_W2", config.init)
     G_b2 = bias_var([X_dim], "G_b2")
 
-    inputs = tf.concat(axis=1, values=[z, y])  # [B, Z_dim + 10]
+    inputs = tf.concat(axis=1, values=[z, y])  # [B, Z_dim + y_dim]
     G_h1 = tf.nn.relu(tf.matmul(inputs, G_W1) + G_b1)  # [B, h_dim]
-    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, 784]
+    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, X_dim]
     G_prob = tf.nn.sigmoid(G_log_prob)
 
     return G_prob

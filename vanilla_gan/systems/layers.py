@@ -17,24 +17,24 @@ from vanilla_gan.graph.system import Alternating, Draws, Pictures, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
 
-X_dim = 784
 ALPHA = 0.2
 
 
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
-    """Returns images, float32 [B, 784] in [-1, 1], for noise `z`, float32 [B, Z_dim]."""
+    """Returns images, float32 [B, X_dim] in [-1, 1], for noise `z`, float32 [B, Z_dim]."""
+    X_dim = config.image_shape.size
     with tf.variable_scope("gen"):
         hidden1 = dense(z, config.h_dim, "dense", config.init)  # [B, h_dim]
         hidden1 = tf.nn.leaky_relu(hidden1, alpha=ALPHA)
         hidden2 = dense(hidden1, config.h_dim, "dense_1", config.init)  # [B, h_dim]
         hidden2 = tf.nn.leaky_relu(hidden2, alpha=ALPHA)
-        output = tf.nn.tanh(dense(hidden2, X_dim, "dense_2", config.init))  # [B, 784]
+        output = tf.nn.tanh(dense(hidden2, X_dim, "dense_2", config.init))  # [B, X_dim]
 
         return output
 
 
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
-    """Returns `(D_prob, D_logit)`, float32 [B, 1], for images `x`, float32 [B, 784] in [-1, 1]."""
+    """Returns `(D_prob, D_logit)`, float32 [B, 1], for images, float32 [B, X_dim] in [-1, 1]."""
     with tf.variable_scope("dis"):
         hidden1 = dense(x, config.h_dim, "dense", config.init)  # [B, h_dim]
         hidden1 = tf.nn.leaky_relu(hidden1, alpha=ALPHA)

@@ -2,8 +2,8 @@
 
 Source: wiseodd/generative-models, `GAN/vanilla_gan/gan_tensorflow.py`, the code of the 2016-09-17
 blog post; networks after Goodfellow et al. 2014 (https://arxiv.org/abs/1406.2661). Differences:
-the networks take their sizes from the run's settings, and the variables are made in a scope, once,
-and reused, where the listing made them at module level.
+the networks take their sizes from the run's settings and data, and the variables are made in a
+scope, once, and reused, where the listing made them at module level.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.variables import bias_var, weight_var
 from vanilla_gan.systems import noise
 
-X_dim = 784
-
 
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
-    """Returns `(D_prob, D_logit)`, float32 [B, 1], for images `x`, float32 [B, 784] in [0, 1]."""
+    """Returns `(D_prob, D_logit)`, float32 [B, 1], for images, float32 [B, X_dim] in [0, 1]."""
+    X_dim = config.image_shape.size
     D_W1 = weight_var([X_dim, config.h_dim], "D_W1", config.init)
     D_b1 = bias_var([config.h_dim], "D_b1")
 
@@ -35,7 +34,8 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 
 
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
-    """Returns images, float32 [B, 784] in [0, 1], for noise `z`, float32 [B, Z_dim]."""
+    """Returns images, float32 [B, X_dim] in [0, 1], for noise `z`, float32 [B, Z_dim]."""
+    X_dim = config.image_shape.size
     G_W1 = weight_var([config.z_dim, config.h_dim], "G_W1", config.init)
     G_b1 = bias_var([config.h_dim], "G_b1")
 
@@ -43,7 +43,7 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     G_b2 = bias_var([X_dim], "G_b2")
 
     G_h1 = tf.nn.relu(tf.matmul(z, G_W1) + G_b1)  # [B, h_dim]
-    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, 784]
+    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, X_dim]
     G_prob = tf.nn.sigmoid(G_log_prob)
 
     return G_prob

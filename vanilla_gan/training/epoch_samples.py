@@ -9,21 +9,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.drawing.grid import save_grid
 from vanilla_gan.runfolder.names import FIRST_LAST, SAMPLES
 from vanilla_gan.storage.arrays import expecting, read_npz
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.own import set_aside
 
-_ARRAYS = {"iterations": ("i8", (None,)), "samples": ("f4", (None, 784))}
 _MAX_BYTES = 1 << 30  # some 300,000 samples
 
 
 class EpochSamples:
-    """Keeps the samples of a run: `iterations`, int64 [n], and `samples`, float32 [n, 784]."""
+    """Keeps the samples of a run: `iterations`, int64 [n], and `samples`, float32 [n, X_dim]."""
 
     def __init__(
-        self, out_dir: pathlib.Path, start: int, every: int, warn: Callable[[str], None]
+        self,
+        out_dir: pathlib.Path,
+        start: int,
+        every: int,
+        shape: ImageShape,
+        warn: Callable[[str], None],
     ) -> None:
         """Reads back the samples that a run had at iteration `start`.
 
@@ -34,17 +39,19 @@ class EpochSamples:
           out_dir: the run's folder.
           start: the iteration that comes next.
           every: so many iterations are an epoch.
+          shape: of a sample.
           warn: called with one line where the file is missing or renamed.
 
         Raises:
           OutputError: it could not be renamed.
         """
         self._out_dir = out_dir
+        self._shape = shape
         self._iterations: list[int] = []
         self._samples: list[npt.NDArray[np.float32]] = []
         path = out_dir / SAMPLES
         try:
-            iterations, samples = _read(path)
+            iterations, samples = _read(path, shape.size)
         except FileNotFoundError:
             if start > every:
                 warn(f"warning: {path} is missing; a new one is begun")
@@ -57,7 +64,7 @@ class EpochSamples:
         self._iterations, self._samples = iterations[before].tolist(), list(samples[before])
 
     def add(self, it: int, sample: npt.NDArray[np.float32]) -> None:
-        """Keeps the sample drawn behind `it` iterations, float32 [1, 784], on the disk too.
+        """Keeps the sample drawn behind `it` iterations, float32 [1, X_dim], on the disk too.
 
         Raises:
           OutputError: the files could not be written.
@@ -70,10 +77,10 @@ class EpochSamples:
         }
         write_npz(self._out_dir / SAMPLES, arrays)
         first_last = np.stack([self._samples[0], self._samples[-1]])
-        save_grid(self._out_dir / FIRST_LAST, first_last, rows=1, cols=2)
+        save_grid(self._out_dir / FIRST_LAST, first_last, 1, 2, self._shape)
 
 
-def _read(path: pathlib.Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def _read(path: pathlib.Path, size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Returns the iterations, ascending, and the sample of each.
 
     Raises:
@@ -82,9 +89,10 @@ def _read(path: pathlib.Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.flo
     """
     if path.is_symlink():
         raise ValueError("it is a link")
-    arrays = read_npz(path, expecting(_ARRAYS), max_bytes=_MAX_BYTES)
-    if arrays.keys() != _ARRAYS.keys():
-        raise ValueError(f"expected the arrays {', '.join(_ARRAYS)}")
+    table = {"iterations": ("i8", (None,)), "samples": ("f4", (None, size))}
+    arrays = read_npz(path, expecting(table), max_bytes=_MAX_BYTES)
+    if arrays.keys() != table.keys():
+        raise ValueError(f"expected the arrays {', '.join(table)}")
     iterations, samples = arrays["iterations"], arrays["samples"]
     ascending = (np.diff(iterations, prepend=0) > 0).all()
     if len(iterations) != len(samples) or not ascending or not np.isfinite(samples).all():

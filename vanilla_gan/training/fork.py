@@ -29,7 +29,13 @@ from vanilla_gan.runfolder.names import LOSSES, QUALITY, SAMPLES
 from vanilla_gan.runfolder.out_folder import make_out_dir, move_aside
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path
 from vanilla_gan.runfolder.quality_json import go_back_to
-from vanilla_gan.runfolder.record import RunRecord, forked_record, given_settings, read_record
+from vanilla_gan.runfolder.record import (
+    RunRecord,
+    dataset_entry,
+    forked_record,
+    given_settings,
+    read_record,
+)
 from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import file_entry
@@ -132,7 +138,8 @@ def _dataset(parent: RunRecord, config: RunConfig, inform: Inform) -> dict[str, 
     """Returns what the record says of the data: the parent's, or those that were given.
 
     Raises:
-      UsageError: there are more or fewer of them; their order could not go on.
+      UsageError: there are more or fewer of them, so that their order could not go on; or they
+        have another shape, or classes that the networks do not have.
       DataError, DownloadError: they are not to be had.
     """
     now = given_settings(parent, config)
@@ -145,13 +152,22 @@ def _dataset(parent: RunRecord, config: RunConfig, inform: Inform) -> dict[str, 
         allow_unverified=now.get("allow_unverified_data", parent.config.allow_unverified_data),
         inform=inform,
     )
-    n, before = source.splits.train.num_examples, parent.dataset["train_examples"]
+    train, then = source.splits.train, parent.config
+    classes_fit = train.num_classes <= then.num_classes or not SYSTEMS[then.system].conditional
+    if train.shape != then.image_shape or not classes_fit:
+        raise UsageError(
+            f"{source.name} has images of {train.shape} in {train.num_classes} classes, the "
+            f"parent's data were {then.image_shape} in {then.num_classes}: its state would not "
+            "fit; train a new run"
+        )
+    n, before = train.num_examples, parent.dataset["train_examples"]
     if n != before:
         raise UsageError(
             f"{source.name} has {n} images to train on, the parent's data had {before}: a fork "
             "goes on in their order, and needs as many; train a new run"
         )
-    return {"name": source.name, "checksum": source.checksum, "train_examples": n}
+    classes = max(train.num_classes, then.num_classes)
+    return {**dataset_entry(source), "num_classes": classes}
 
 
 def _place(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import signal
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import picture_path, remove_pictures_from
 from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.streams import discard
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.chief import Chief
 from vanilla_gan.training.epoch_samples import EpochSamples
@@ -49,24 +49,24 @@ class Recorder:
         self._stdout = chief.stdout
         self._stop = chief.stop
         self._observers = observers_of(chief.record, chief.worker, start, chief.inform)
-        self._grid = GridRenderer(*((10, 10) if config.sample_class == "all" else (4, 4)))
+        self._grid = GridRenderer(*config.picture_tiles, config.image_shape)
         self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark, chief.inform)
         remove_pictures_from(self._out_dir, -(-start // self._sample_every))
         self._epoch_samples = None
         if SYSTEMS[config.system].draws.epoch_samples:
             self._epoch_samples = EpochSamples(
-                self._out_dir, start, self._sample_every, chief.inform
+                self._out_dir, start, self._sample_every, config.image_shape, chief.inform
             )
         self._progress = Progress(start, config.resolved_int("iters"), chief.inform)
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
-        """Writes the picture of iteration `it`; samples: float32 [rows * cols, 784]."""
+        """Writes the picture of iteration `it`; samples: float32 [rows * cols, X_dim]."""
         self._grid.save(picture_path(self._out_dir, it // self._sample_every), samples)
         for observer in self._observers:
             observer.picture(it, samples)
 
     def epoch_sample(self, it: int, sample: npt.NDArray[np.float32]) -> None:
-        """Keeps the sample drawn behind `it` iterations, float32 [1, 784]."""
+        """Keeps the sample drawn behind `it` iterations, float32 [1, X_dim]."""
         assert self._epoch_samples is not None
         self._epoch_samples.add(it, sample)
 
@@ -138,14 +138,7 @@ class Recorder:
             print(f"G_loss: {G_loss_curr:.4}", file=self._stdout)
             print(file=self._stdout, flush=True)
         except OSError as error:
-            _discard(self._stdout)
+            discard(self._stdout)
             if error.errno not in _NOBODY_READS:
                 raise unwritable("standard output", error) from error
             self._stop.ask(signal.SIGPIPE)
-
-
-def _discard(stdout: TextIO) -> None:
-    # What could not be written is still in its buffer. Python would try once again at its exit, and
-    # complain.
-    with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), stdout.fileno())

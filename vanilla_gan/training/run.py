@@ -27,6 +27,7 @@ from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
     continued_config,
+    dataset_entry,
     new_record,
     note_changes,
     read_record,
@@ -137,13 +138,10 @@ def _train_locked(
             load_tensorflow()
             device = choose_device(config.device)
             check_precision(config.precision, device)
+    train = source.splits.train
     if record is None:
-        dataset = {
-            "name": source.name,
-            "checksum": source.checksum,
-            "train_examples": source.splits.train.num_examples,
-        }
-        config = config.counted(source.splits.train.num_examples)
+        dataset = dataset_entry(source)
+        config = config.of_data(train.shape, train.num_classes).counted(train.num_examples)
         if config.tune:
             with stop.at_once():
                 config = tuned(config, inform)
@@ -158,7 +156,6 @@ def _train_locked(
     changes = note_changes(record, config, newest or 0)
     if changes is not None:
         inform(changes)
-    train = source.splits.train
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(memory_errors_told(device))
@@ -239,6 +236,7 @@ def _read_data(
         random_stream,
         pixels=SYSTEMS[config.system].pixels(),
         allow_unverified=config.allow_unverified_data,
+        num_classes=None if record is None else record.config.num_classes,
         inform=inform,
     )
     if record is not None and source.checksum != record.dataset["checksum"]:

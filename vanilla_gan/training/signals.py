@@ -11,6 +11,7 @@ from types import FrameType
 
 from vanilla_gan.errors import StoppedBySignal
 
+_NO_MORE = 0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -91,7 +92,38 @@ def stop_on_signals() -> Iterator[StopRequest]:
     handled = [s for s in STOP_SIGNALS if signal.getsignal(s) not in (signal.SIG_IGN, None)]
     before = {s: signal.signal(s, request.handle) for s in handled}
     try:
-        yield request
+        with _watched(handled):
+            yield request
     finally:
         for signal_number, handler in before.items():
             signal.signal(signal_number, handler)
+
+
+@contextlib.contextmanager
+def _watched(handled: list[signal.Signals]) -> Iterator[None]:
+    """Ends the process at a second signal during the block, whatever the main thread does.
+
+    Python runs handlers in the main thread, and that may be within TensorFlow for minutes. The
+    numbers of signals are also written to a pipe, at once, which another thread reads.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def watch() -> None:
+        seen = 0
+        while (number := os.read(reading, 1)[0]) != _NO_MORE:
+            seen += number in handled
+            if seen > 1:
+                os._exit(128 + number)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.write(writing, bytes([_NO_MORE]))
+        watcher.join()
+        os.close(reading)
+        os.close(writing)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.session import choose_device
@@ -75,7 +76,7 @@ def _timed_apart(config: RunConfig) -> float | None:
     """Returns milliseconds an iteration, timed in a new process; None if that failed."""
     done = subprocess.run(
         [sys.executable, "-m", "vanilla_gan.training.tune"],
-        input=json.dumps(config.to_json()),
+        input=json.dumps([config.to_json(), config.image_shape, config.num_classes]),
         capture_output=True,
         text=True,
         check=False,
@@ -96,10 +97,12 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
     random_stream = seeded(0)
     n = max(_IMAGES, config.resolved_int("batch_size"))
     train = DataSet(
-        random_stream.randint(0, 256, (n, 784), np.uint8),
-        random_stream.randint(0, 10, n, np.uint8),
+        random_stream.randint(0, 256, (n, config.image_shape.size), np.uint8),
+        random_stream.randint(0, config.num_classes, n, np.uint8),
         random_stream,
         pixels=SYSTEMS[config.system].pixels(),
+        shape=config.image_shape,
+        num_classes=config.num_classes,
     )
     # As a run goes on, without its pictures and checkpoints.
     config = dataclasses.replace(
@@ -125,4 +128,5 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
 
 
 if __name__ == "__main__":
-    print(milliseconds(RunConfig.from_json(json.load(sys.stdin))))
+    settings, shape, num_classes = json.load(sys.stdin)
+    print(milliseconds(RunConfig.from_json(settings).of_data(ImageShape(*shape), num_classes)))

@@ -15,6 +15,7 @@ from vanilla_gan.data.digits.glyphs import load_glyphs
 from vanilla_gan.data.digits.handwriting import IMAGE_PX, draw_digits
 from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.idx import write_idx
+from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.data.streams import DIGITS, seeded
 from vanilla_gan.storage.files import file_entry, unwritable
 from vanilla_gan.storage.reading import MAX_JSON, read_file
@@ -71,7 +72,7 @@ def render(
     glyphs = load_glyphs()
     labels = []
     for count in (count_train, count_test):
-        of_split = (np.arange(count) % 10).astype(np.uint8)
+        of_split = (np.arange(count) % PUBLISHED_CLASSES).astype(np.uint8)
         random_stream.shuffle(of_split)
         labels.append(of_split)
     all_labels = np.concatenate(labels)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.ft2font import FT2Font, LoadFlags
 
+from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.errors import DataError
 
 FRAME_PX = 96
@@ -91,7 +92,7 @@ def load_glyphs() -> Glyphs:
       DataError: a font that matplotlib ships is missing or has no such digit.
     """
     masks: list[npt.NDArray[np.bool_]] = []
-    digits: list[list[int]] = [[] for _ in range(10)]
+    digits: list[list[int]] = [[] for _ in range(PUBLISHED_CLASSES)]
     for face, zero, wanted in _FACES:
         for digit in map(int, wanted):
             digits[digit].append(len(masks))

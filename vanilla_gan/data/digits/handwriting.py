@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.digits.glyphs import FRAME_PX, Glyphs
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
 
-IMAGE_PX = 28
+IMAGE_PX = PUBLISHED_SHAPE.height
 
 _CENTRE_PX = 14  # the row and the column that MNIST centres the mass in
 # Bends: products of cosines of these half periods over the image, along y and x.

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageOps
 
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.errors import DataError
 from vanilla_gan.storage.reading import open_file
 
 FITS = ("contain", "cover", "stretch")
-SIDE_PX = 28
+SIDE_PX = PUBLISHED_SHAPE.height
 
 # A JPEG may be decoded smaller, by a whole factor, as long as both its sides keep this length: a
 # photograph of 12 megapixels takes half the time and 1/64 of the memory. The last step still

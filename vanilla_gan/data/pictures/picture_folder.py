@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.dataset import NUM_CLASSES
+from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.errors import DataError, UsageError
 
 # What file managers leave behind; files and folders that begin with a dot are passed over as well.
@@ -50,10 +50,10 @@ def find_pictures(source: str | os.PathLike[str]) -> Found:
         subfolders = [path for path in top if path.is_dir()]
         if not subfolders:
             return Found([folder.resolve().name], top, np.zeros(len(top), np.intp), [])
-        if len(subfolders) > NUM_CLASSES:
+        if len(subfolders) > PUBLISHED_CLASSES:
             raise UsageError(
                 f"--from={os.fspath(source)}: it has {len(subfolders)} subfolders, each of them a "
-                f"class; expected at most {NUM_CLASSES}; join some of them"
+                f"class; expected at most {PUBLISHED_CLASSES}; join some of them"
             )
         bad = [
             f"{path}: stands beside the folders of the classes, in none of them"

@@ -42,7 +42,8 @@
       pen.fillStyle = "#fff";
       pen.fillRect(0, 0, canvas.width, canvas.height);
       layout.tops.forEach((top, row) => layout.lefts.forEach((left, column) => {
-        pen.drawImage(sheet, column * 28, row * 28, 28, 28, left * scale, top * scale,
+        const width = sheet.naturalWidth / layout.lefts.length, height = sheet.naturalHeight / layout.tops.length;
+        pen.drawImage(sheet, column * width, row * height, width, height, left * scale, top * scale,
           layout.tile_width * scale, layout.tile_height * scale);
       }));
       canvas.dataset.drawn = index;

@@ -1,0 +1,248 @@
+"""Data of other shapes and numbers of classes than the published ones: all commands, end to end."""
+
+from __future__ import annotations
+
+import functools
+import io
+import pathlib
+import tokenize
+
+import numpy as np
+import offline
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from vanilla_gan.agreement.compare import compare
+from vanilla_gan.agreement.settings import CompareConfig
+from vanilla_gan.agreement.statistics import roughness
+from vanilla_gan.data.shape import ImageShape
+from vanilla_gan.drawing.grid import GridRenderer, draw_reference, grid_layout
+from vanilla_gan.drawing.tiles import read_tiles
+from vanilla_gan.errors import DamagedRunError, UsageError
+from vanilla_gan.generator.export import export
+from vanilla_gan.generator.generator import Generator
+from vanilla_gan.generator.sample import sample
+from vanilla_gan.generator.settings import ExportConfig, SampleConfig
+from vanilla_gan.quality.evaluate import evaluate
+from vanilla_gan.quality.settings import EvaluateConfig
+from vanilla_gan.quality.table import quality_table
+from vanilla_gan.report.report import write_report
+from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.record import read_record
+from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
+from vanilla_gan.systems import SYSTEMS
+
+PACKAGE = pathlib.Path(offline.run.__file__).parents[1]
+ITERS, BATCH = 3, 8
+# Odd numbers of classes and unequal sides: a transpose, or a published size, shows.
+SHAPES = {"grey": (ImageShape(8, 12), 3), "colour": (ImageShape(16, 16, 3), 12)}
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def data(request, tmp_path_factory):
+    """Returns a `--data_dir` with 24 images to train on, their shape and number of classes."""
+    shape, classes = SHAPES[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    (folder / "mnist").mkdir()
+    grey = np.random.RandomState(3).randint(0, 256, (24, *shape.array))
+    for name, array in {
+        "train-images": np.concatenate([np.zeros((5000, *shape.array)), grey]),
+        "train-labels": np.arange(5024) % classes,
+        "t10k-images": grey[:7],
+        "t10k-labels": np.arange(7) % classes,
+    }.items():
+        path = folder / "mnist" / f"{name}-idx{array.ndim}-ubyte"
+        path.write_bytes(offline.idx(array))
+    return folder, shape, classes
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def system(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def train(data, system):
+    sizes = {"z_dim": 5} | ({"h_dim": 7} if "h_dim" in SYSTEMS[system].defaults else {})
+    return functools.partial(
+        offline.train,
+        data_dir=data[0],
+        system=system,
+        seed=11,
+        batch_size=BATCH,
+        log_every=1,
+        sample_every=2,
+        **sizes,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(train, tmp_path_factory):
+    return train(tmp_path_factory.mktemp("run") / "out", iters=ITERS)
+
+
+def test_it_trains_alike_on_both_engines_and_resumes(data, run, train, system, tmp_path):
+    _, shape, classes = data
+    dataset = run.record()["dataset"]
+    assert (dataset["image_shape"], dataset["num_classes"]) == ([*shape], classes)
+    assert np.isfinite(run.losses()).all()
+    if SYSTEMS[system].conditional:
+        assert run.variables(ITERS)["D_W1"].shape == (shape.size + classes, 7)
+    train(tmp_path / "out", iters=1, engine="feed")
+    again = train(tmp_path / "out", iters=ITERS, engine="feed")
+    assert f"continuing at iteration 1 of {ITERS}" in again.lines
+    np.testing.assert_allclose(again.losses(), run.losses(), rtol=1e-5)
+
+
+def test_its_networks_come_out_in_every_form(data, run, system, tmp_path, monkeypatch):
+    _, shape, classes = data
+    monkeypatch.chdir(tmp_path)
+    source, say = str(run.out), [].append
+    for form, name in (("npz", "a.npz"), ("idx", "b-images-idx3-ubyte"), ("png", "c.png")):
+        sample(SampleConfig(source=source, format=form, out=name, n=5, seed=2), say)
+    sample(SampleConfig(source=source, separate=True, out="each", n=5, seed=2), say)
+    sample(SampleConfig(source=source, interpolate=2, out="walk.png", n=3, seed=2), say)
+    with np.load("a.npz") as arrays:
+        images, drawn_classes = arrays["images"], arrays.get("classes")
+    assert images.shape == (5, *shape.array)
+    with Generator.load(source) as generator:
+        grey = generator.to_grey(images)
+        if SYSTEMS[system].conditional:
+            assert drawn_classes.tolist() == (np.arange(5) % classes).tolist()
+            with pytest.raises(UsageError, match=rf"\[{classes}\].*0 to {classes - 1}"):
+                generator(np.zeros((1, 5)), classes)
+    assert pathlib.Path("b-images-idx3-ubyte").read_bytes() == offline.idx(grey)
+    for number, image in enumerate(grey):
+        with PIL.Image.open(f"each/{number:03d}.png") as picture:
+            np.testing.assert_array_equal(np.asarray(picture), image)
+    with PIL.Image.open("walk.gif") as gif:
+        assert gif.width * shape.height == gif.height * shape.width
+    for form, name in (("saved_model", "model"), ("npz", "weights.npz")):
+        export(ExportConfig(source=source, format=form, out=name), say)
+    signature = tf.saved_model.load("model").signatures["generate"]
+    assert signature.structured_outputs["images"].shape.as_list() == [None, shape.size]
+    with Generator.load("model") as exported:
+        assert exported(np.zeros((1, 5)), 0 if SYSTEMS[system].conditional else None).shape == (
+            1,
+            *shape.array,
+        )
+
+
+def test_it_is_reported_and_compared(data, run):
+    _, shape, _ = data
+    lines = []
+    path = write_report(ReportConfig(source=str(run.out)), lines.append)
+    assert [line for line in lines if "warning" in line] == []
+    assert path.stat().st_size > 10_000
+    facts = {fact.what: fact for fact in compare(CompareConfig(source=str(run.out))).facts}
+    assert facts["picture size"].passed
+    assert facts["tile positions"].passed
+    with (
+        PIL.Image.open(run.out / "training.gif") as gif,
+        PIL.Image.open(run.out / "000.png") as png,
+    ):
+        assert gif.size == png.size
+        colours = np.asarray(gif.convert("RGB")).reshape(-1, 3)
+        assert (np.ptp(colours, axis=1) > 20).any() == (shape.channels == 3)
+
+
+def test_it_is_evaluated(data, run, tmp_path):
+    folder, shape, classes = data
+    pairs = tmp_path / "pairs.png"
+    config = EvaluateConfig(source=str(run.out), data_dir=str(folder), neighbours=str(pairs))
+    found = evaluate(config, lambda line: None)
+    assert len(found["class_shares"]) == classes
+    table = quality_table(found)
+    assert f"all {classes}" in table
+    assert f"classes 0 to {classes - 1}, %" in table
+    assert max(map(len, table.splitlines())) <= 80
+    layout = grid_layout(3, 8, shape)
+    with PIL.Image.open(pairs) as picture:
+        assert picture.size == (layout.width, layout.height)
+
+
+def test_a_class_that_the_data_lack(data, tmp_path):
+    folder, shape, classes = data
+    train = functools.partial(
+        offline.train, data_dir=folder, system="conditional", iters=1, batch_size=BATCH
+    )
+    config = train(tmp_path / "one").record()["config"]
+    assert config["sample_class"] == str(min(7, classes - 1))
+    with pytest.raises(UsageError, match=f"--sample_class={classes}: .* 0 to {classes - 1}"):
+        train(tmp_path / "two", sample_class=str(classes))
+    rows = train(tmp_path / "all", sample_class="all")
+    write_report(ReportConfig(source=str(rows.out)), lambda line: None)
+    layout = grid_layout(classes, 10, shape)
+    with PIL.Image.open(rows.out / "000.png") as picture:
+        assert picture.size == (layout.width, layout.height)
+
+
+def test_a_shape_that_a_system_cannot_have(tmp_path, twenty_images):
+    (tmp_path / "mnist").mkdir()
+    for path in (twenty_images / "mnist").iterdir():
+        content = path.read_bytes()
+        if "images" in path.name:
+            images = np.frombuffer(content[16:], np.uint8).reshape(-1, 28, 28)
+            content = offline.idx(images[:, :, 1:])
+        (tmp_path / "mnist" / path.name).write_bytes(content)
+    with pytest.raises(UsageError, match=r"--system=conv: .* multiples of 4, .* 28x27; "):
+        offline.train(tmp_path / "out", tmp_path, system="conv", iters=1)
+
+
+def test_a_run_of_an_earlier_version(trained_run, twenty_images, tmp_path):
+    """Such a run has the published shape and ten classes, and does not say so."""
+    given = {"system": "conditional", "seed": 1, "batch_size": 11, "z_dim": 5, "h_dim": 7}
+    run = offline.train(tmp_path / "out", twenty_images, iters=2, **given)
+    path = run.out / "run.json"
+    content = read_sealed(path)
+    assert content["dataset"].pop("image_shape") == [28, 28, 1]
+    assert content["dataset"].pop("num_classes") == 10
+    write_sealed(path, content)
+    config = read_record(run.out).config
+    assert (config.image_shape, config.num_classes) == ((28, 28, 1), 10)
+    again = offline.train(run.out, twenty_images, iters=3)
+    assert "continuing at iteration 2 of 3" in again.lines
+    with Generator.load(run.out) as generator:
+        assert generator(np.zeros((2, 5)), 9).shape == (2, 28, 28)
+    for wrong in ([28, 28], [28, 28, 0], "28x28x1", None):
+        content["dataset"]["image_shape"] = wrong
+        write_sealed(path, content)
+        with pytest.raises(DamagedRunError, match="shape of its images"):
+            read_record(run.out)
+
+
+@pytest.mark.parametrize(
+    "shape", [(8, 12, 1), (16, 16, 3), (5, 90, 1), (64, 48, 3), (6, 4, 2), (1, 2, 1), (1, 1, 4)]
+)
+def test_a_picture_of_any_shape(shape):
+    shape = ImageShape(*shape)
+    samples = np.random.RandomState(1).uniform(-1, 1, (6, shape.size)).astype(np.float32)
+    picture = GridRenderer(2, 3, shape).draw(samples)
+    np.testing.assert_array_equal(picture, draw_reference(samples, 2, 3, shape))
+    low, high = (of(samples, axis=1, keepdims=True) for of in (np.min, np.max))
+    expected = (samples - low) / np.maximum(high - low, 1e-9)
+    found = read_tiles(picture, 2, 3, shape)
+    assert np.abs(found - expected).max() < 0.12
+    assert np.abs(found - expected).mean() < 0.02
+    # The other way round, it is another picture, and its samples are found all the same.
+    with pytest.raises(ValueError, match="must have the shape"):
+        GridRenderer(2, 3, shape).draw(samples[:, :-1])
+
+
+def test_statistics_of_colours():
+    images = np.zeros((2, 2, 3, 3))
+    images[:, 0, 0, 1] = 1  # a green corner: one step across and one down, of 18 - 6 and 9 each
+    across, down = 1 / (2 * 2 * 3), 1 / (1 * 3 * 3)
+    got = roughness(images.reshape(2, -1), ImageShape(2, 3, 3))
+    assert got == pytest.approx((across + down) / 2)
+
+
+def test_the_published_shape_stands_in_one_file():
+    found = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        for token in tokenize.tokenize(io.BytesIO(path.read_bytes()).readline)
+        if token.type == tokenize.NUMBER and token.string in ("28", "784")
+    }
+    assert found == {"shape.py"}

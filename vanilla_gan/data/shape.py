@@ -1,0 +1,43 @@
+"""ImageShape: height, width and channels of the images of a data set, and the published ones'."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ImageShape(NamedTuple):
+    """The shape of an image, in pixels; an image without a dimension of channels has one."""
+
+    height: int
+    width: int
+    channels: int = 1
+
+    @property
+    def size(self) -> int:
+        """How many values an image has."""
+        return self.height * self.width * self.channels
+
+    @property
+    def array(self) -> tuple[int, ...]:
+        """The shape of an image in an array: [H, W] with one channel, else [H, W, C]."""
+        return self[:2] if self.channels == 1 else tuple(self)
+
+    def __str__(self) -> str:
+        """Returns `28x28` or `16x16x3`."""
+        return "x".join(map(str, self.array))
+
+
+def shape_of(images: tuple[int, ...]) -> ImageShape:
+    """Returns the shape of an image out of that of an array, [N, H, W] or [N, H, W, C].
+
+    Images that are flat already, [N, size], are one row of pixels each.
+    """
+    return ImageShape(1, images[1]) if len(images) == 2 else ImageShape(*images[1:])
+
+
+# Of MNIST, Fashion-MNIST and the built-in digits; and of runs of versions that had no others.
+PUBLISHED_SHAPE = ImageShape(28, 28, 1)
+PUBLISHED_CLASSES = 10
+# A label is a byte. A side is as long as memory allows, and far from this.
+MAX_CLASSES = 256
+MAX_SIDE = 1 << 16
