@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
@@ -401,3 +403,17 @@ def test_a_copied_export_is_whole(export, trained_run, tmp_path):
     moved = shutil.move("model", tmp_path / "moved")
     with Generator.load(moved) as generator, Generator.load(trained_run("vanilla")) as run:
         assert generator(noise(3)).tobytes() == run(noise(3)).tobytes()
+
+
+@pytest.mark.parametrize("form", ["saved_model", "npz"])
+def test_a_full_disk_is_named(trained_run, capsys, elsewhere, form):
+    """A limit on the size of files stands for it."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    words = ["export", f"--from={trained_run('vanilla')}", f"--format={form}", "--out=model"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        status, line = failure(capsys, *words)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (status, line[:39]) == (1, "cannot write model: File too large; fre")
+    assert os.listdir() == []

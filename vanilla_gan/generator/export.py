@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.streams import MOVED, seeded
+from vanilla_gan.engines.model import told_reason
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
 from vanilla_gan.errors import OutputError, UsageError
 from vanilla_gan.generator.export_onnx import check_onnx_installed, run_onnx, write_onnx
-from vanilla_gan.generator.export_record import is_export, one_line, write_origin
+from vanilla_gan.generator.export_record import is_export, write_origin
 from vanilla_gan.generator.generator import open_trained
 from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.generator.trained import Array, Trained, open_export
@@ -134,7 +135,7 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
         os.rename(folder.parent / "saved_model", folder)
     except tf.errors.OpError as error:
         # TensorFlow reports a full disk and the like as errors of its own.
-        raise OSError(errno.EIO, one_line(error), str(folder)) from error
+        raise OSError(errno.EIO, told_reason(error), str(folder)) from error
     write_origin(folder, trained.origin)
 
 

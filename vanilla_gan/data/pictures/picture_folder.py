@@ -71,21 +71,21 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
     notes: list[str] = []
     try:
         places = [folder]
-        splits = [path for path in _listed(folder) if path.is_dir()]
+        splits = [path for path in _listed(folder) if os.path.isdir(path)]
         if splits and all(path.name.lower() in _SPLITS for path in splits):
             places = splits
-            bad += [_beside(path) for path in _listed(folder) if not path.is_dir()]
+            bad += [_beside(path) for path in _listed(folder) if not os.path.isdir(path)]
             names = " and ".join(path.name for path in splits)
             notes.append(
                 f"{names} are taken for splits, not for classes: the pictures in them are joined, "
                 "and split anew"
             )
         top = [path for place in places for path in _listed(place)]
-        subfolders = [path for path in top if path.is_dir()]
+        subfolders = [path for path in top if os.path.isdir(path)]
         if not subfolders:
             name = folder.resolve().name
             return Found({0: name}, top, np.zeros(len(top), np.intp), bad, notes)
-        bad += [_beside(path) for path in top if not path.is_dir()]
+        bad += [_beside(path) for path in top if not os.path.isdir(path)]
         of_classes: dict[str, list[pathlib.Path]] = {}
         for subfolder in sorted(subfolders, key=lambda path: _by_number(path.name)):
             of_class, links = _walked(subfolder)
@@ -148,7 +148,7 @@ def _walked(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path
     files: list[pathlib.Path] = []
     links: list[pathlib.Path] = []
     for path in _listed(folder):
-        if not path.is_dir():
+        if not os.path.isdir(path):
             files.append(path)
         elif path.is_symlink():
             links.append(path)
