@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import mutants
 import numpy as np
 import pytest
+from one_line import failure
 from small_run import make_run
 
 from vanilla_gan.agreement.compare import compare, different_settings
@@ -374,6 +375,46 @@ def test_each_file_is_read_or_ends_in_one_line(subject):
 def test_ten_times_as_many(subject):
     name, of = subject
     attack(f"{name}, more", of, times=10)
+
+
+# --- Variables of a checkpoint.
+
+
+def replace_variable(folder: pathlib.Path, name: str, value: np.ndarray) -> None:
+    """Writes a checkpoint's variables again, one of them another, and a manifest that fits them."""
+    import tensorflow as tf
+
+    prefix = str(folder / "model.ckpt")
+    reader = tf.train.load_checkpoint(prefix)
+    arrays = {each: reader.get_tensor(each) for each in reader.get_variable_to_shape_map()}
+    for path in folder.glob("model.ckpt*"):
+        path.unlink()
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        for each, array in {**arrays, name: value}.items():
+            tf.compat.v1.get_variable(each, initializer=array, use_resource=True)
+        session.run(tf.compat.v1.global_variables_initializer())
+        saver = tf.compat.v1.train.Saver()
+        saver.save(session, prefix, write_meta_graph=False, write_state=False)
+    content = json.loads((folder / "manifest.json").read_bytes())
+    for path in folder.glob("model.ckpt*"):
+        content["files"][path.name] = mutants.entry(path.read_bytes())
+    (folder / "manifest.json").write_bytes(mutants.sealed(content))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.full((7, 784), np.nan, np.float32), "draws numbers that are not finite"),
+        (np.zeros((3000, 3000), np.float32), "does not hold the variables of system vanilla"),
+        (np.zeros((7, 784), np.float64), "does not hold the variables of system vanilla"),
+    ],
+)
+def test_weights_that_no_run_has(tmp_path, trained_run, capsys, value, said):
+    run = pathlib.Path(shutil.copytree(trained_run("vanilla"), tmp_path / "run"))
+    replace_variable(run / "checkpoints" / "0000000003", "G_W2", value)
+    for words in (["--format=idx"], ["--interpolate=3", "--n=2"], []):
+        status, line = failure(capsys, "sample", f"--from={run}", f"--out={tmp_path / 'x'}", *words)
+        assert (status, said in line) == (1, True), line
 
 
 # --- Folders full of pipes, links, devices and bombs.

@@ -111,7 +111,7 @@ class RunConfig(Settings):
         None, "added by both to the root of the second moment", ABOVE_0
     )
     label_smoothing: float | None = setting(
-        None, "how much less than 1 the discriminator shall say of real images", _SHARE
+        None, "the target for real images is 1 minus this", _SHARE
     )
     dropout_rate: float | None = setting(
         None, "share of a layer's values that training sets to 0, in [0, 1)", _SHARE
