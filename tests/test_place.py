@@ -114,6 +114,12 @@ def test_sources_that_are_too_long_or_that_nobody_may_read(
             assert (status, name in line) == (1, True), line
 
 
+def test_two_results_at_one_place(elsewhere, capsys):
+    words = ["evaluate", "--from=out", "--out=new", "--neighbours=./new"]
+    status, line = failure(capsys, *words)
+    assert (status, "./new" in line) == (2, True)
+
+
 def test_a_report_replaces_a_report_and_nothing_else(elsewhere, capsys):
     for _ in range(2):
         success(capsys, "report")
