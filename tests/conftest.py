@@ -23,6 +23,11 @@ os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--snapshot`."""
+    parser.addoption("--snapshot", action="store_true", help="write tests/error_texts.txt anew")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
     """Gives the tests a cache that is not the user's own, and the same one to all of them."""

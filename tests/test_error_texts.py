@@ -1,0 +1,61 @@
+"""The texts of all errors that a user may meet, in one file, `tests/error_texts.txt`.
+
+They are read from the source, so that a change of words is seen in one place, and read aloud there:
+
+    ./run.sh test tests/test_error_texts.py --snapshot
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pathlib
+
+import pytest
+
+from vanilla_gan import errors
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SNAPSHOT = ROOT / "tests" / "error_texts.txt"
+ERRORS = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
+
+
+def text_of(node: ast.expr) -> str | None:
+    """Returns a text with its values in braces, as the source has them; None if it is no text."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        parts = [
+            "{" + ast.unparse(part.value) + "}"
+            if isinstance(part, ast.FormattedValue)
+            else str(ast.literal_eval(part))
+            for part in node.values
+        ]
+        return "".join(parts)
+    return None
+
+
+def error_texts() -> list[str]:
+    """Returns `file: class: text` of each error that is made with a text, in order."""
+    found = set()
+    for path in sorted((ROOT / "vanilla_gan").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+                text = text_of(node.args[0])
+                if node.func.id in ERRORS and text is not None:
+                    where = path.relative_to(ROOT / "vanilla_gan")
+                    found.add(f"{where}: {node.func.id}: {text}")
+    return sorted(found)
+
+
+def test_a_change_of_words_is_seen(request: pytest.FixtureRequest) -> None:
+    found = "\n".join(error_texts()) + "\n"
+    if request.config.getoption("--snapshot"):
+        SNAPSHOT.write_text(found, encoding="utf-8")
+    assert SNAPSHOT.read_text(encoding="utf-8") == found
+
+
+@pytest.mark.parametrize("text", error_texts())
+def test_an_error_is_one_line(text: str) -> None:
+    assert "\n" not in text
+    assert not text.endswith(".")
