@@ -536,7 +536,53 @@ def csv(images: np.ndarray, labels: np.ndarray | None, header: bool) -> str:
     return (names + "\n") * header + "".join(",".join(map(str, row)) + "\n" for row in rows)
 
 
+def any_idx(array: np.ndarray) -> bytes:
+    """Returns an IDX file, by the format's definition."""
+    kind = {"u1": 8, "i4": 12, "f4": 13}[array.dtype.str[1:]]
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
 class TestTables:
+    @pytest.mark.parametrize(
+        ("images", "labels", "packed", "names"),
+        [
+            # EMNIST's letters, QMNIST's labels, floats, flat images, twice in gzip, no labels.
+            (noise(6, 28, 28), KNOWN + 18, 1, ("e-train-images-idx3-ubyte.gz", "-idx1-ubyte.gz")),
+            (
+                noise(6, 28, 28),
+                np.stack([KNOWN, KNOWN + 400], axis=1),
+                0,
+                ("q-images-idx3-ubyte", "-idx2-int"),
+            ),
+            (noise(6, 28, 28) / np.float32(255), KNOWN, 0, ("f-images.idx", ".idx")),
+            (noise(6, 784), KNOWN, 2, ("flat-images-idx2-ubyte.gz", "-idx1-ubyte.gz")),
+            (noise(6, 28, 28), None, 2, ("own-idx3-ubyte.gz", "")),
+        ],
+    )
+    def test_idx_files_of_other_data_sets(self, tmp_path, images, labels, packed, names):
+        name, ending = names
+        contents = {name: any_idx(images)}
+        if labels is not None:
+            kind = np.uint8 if labels.ndim == 1 else np.int32
+            contents[f"{name.partition('images')[0]}labels{ending}"] = any_idx(labels.astype(kind))
+        for each, content in contents.items():
+            for _ in range(packed):
+                content = gzip.compress(content)
+            (tmp_path / each).write_bytes(content)
+        run(tmp_path / name, tmp_path / "mnist", repeat=True, transpose=True)
+        raw = folder.read_folder(tmp_path / "mnist")
+        got = zip(
+            [*raw.train_images[5000:], *raw.test_images],
+            [*raw.train_labels[5000:], *raw.test_labels],
+            strict=True,
+        )
+        first = np.zeros(6, int) if labels is None else labels.reshape(6, -1)[:, 0]
+        expected = zip(noise(6, 28, 28).swapaxes(1, 2), first, strict=True)
+        assert sorted((i.tobytes(), int(n)) for i, n in got) == sorted(
+            (i.tobytes(), int(n)) for i, n in expected
+        )
+
     @pytest.mark.parametrize(
         ("name", "write", "labels"),
         [
@@ -597,8 +643,15 @@ class TestTables:
             ("x.npy", lambda p: np.save(p, -np.ones((3, 4, 4))), "reach from -1 to 0, expected"),
             ("x.npz", lambda p: np.savez(p, z=IMAGES), "it holds z; expected x and y, or images"),
             ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN[:5]), "labels have the shape [5]"),
-            ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN + 5), "expected whole numbers 0 to"),
+            (
+                "x.npz",
+                lambda p: np.savez(p, x=IMAGES, y=KNOWN + 250),
+                "expected whole numbers 0 to",
+            ),
             ("x.npz", lambda p: p.write_bytes(b"PK\3\4"), "x.npz: "),
+            ("x-idx3-ubyte", lambda p: p.write_bytes(b"\0\0\x07\3"), "expected an IDX file"),
+            ("x.idx", lambda p: p.write_bytes(any_idx(IMAGES)[:-1]), "its header declares 6x9x13"),
+            ("x.idx.gz", lambda p: p.write_bytes(gzip.compress(any_idx(IMAGES))[:-9]), "x.idx.gz:"),
             ("x.csv", lambda p: p.write_text("label,a\n"), "it has no rows of numbers"),
             ("x.csv", lambda p: p.write_text("1,2,3\n"), "it has rows of 3 numbers; expected"),
             ("x.csv", lambda p: p.write_text("1,2,3,4,5\n1,2\n"), "x.csv: "),
@@ -680,7 +733,7 @@ class TestErrors:
             (["q", "--from=p", "--out=own/mnist"], "'q': expected one DIR and flags only"),
             (["gone", "--out=own/mnist"], "--from=gone: expected a folder of pictures"),
             (["p", "--out=taken/mnist"], "--out=taken/mnist: it exists already"),
-            (["eleven", "--out=own/mnist"], "it has 11 subfolders"),
+            (["many", "--out=own/mnist"], "it has 257 subfolders"),
             (["p", "--out=own/mnist"], "p: 3 pictures, of which 2 are left for training"),
             (["hollow", "--out=own/mnist", "--repeat"], "its subfolder a holds no picture"),
             (["hollow/a", "--out=own/mnist", "--repeat"], "hollow/a: 0 pictures; expected"),
@@ -690,8 +743,8 @@ class TestErrors:
     def test_each_is_one_line(self, tmp_path, monkeypatch, capsys, words, line):
         monkeypatch.chdir(tmp_path)
         pictures(tmp_path / "p", {"a": 3})
-        for number in range(11):
-            (tmp_path / "eleven" / str(number)).mkdir(parents=True)
+        for number in range(257):
+            (tmp_path / "many" / str(number)).mkdir(parents=True)
         (tmp_path / "hollow" / "a").mkdir(parents=True)
         (tmp_path / "taken" / "mnist").mkdir(parents=True)
         (tmp_path / "taken" / "mnist" / "train-images-idx3-ubyte").touch()

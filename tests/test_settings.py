@@ -78,7 +78,7 @@ WRONG = [
     ("report", ("source", "out", "published_gif"), ("",), "a path"),
     ("compare", ("source", "published_gif"), ("",), "a path"),
     ("compare", ("format",), ("xml",), "one of text, json"),
-    ("export", ("format",), ("h5",), "one of saved_model, npz, onnx"),
+    ("export", ("format",), ("h5",), "one of saved_model, npz, onnx, tflite"),
     ("export", ("signature",), ("x",), "one of generate, discriminate"),
     ("export", ("out",), ("",), "a path"),
     ("import_weights", ("system",), ("wgan",), SYSTEMS),

@@ -23,7 +23,12 @@ _IMAGE_SHAPE = Rule(
     lambda value: re.fullmatch(r"[1-9]\d{0,4}(x[1-9]\d{0,4}){1,2}", value) is not None,
     ("32", "32x", "0x32", "3x32x32x1", "axb", ""),
 )
-_DEFAULT_OUT = {"saved_model": "saved_model", "npz": "weights.npz", "onnx": "{signature}.onnx"}
+_DEFAULT_OUT = {
+    "saved_model": "saved_model",
+    "npz": "weights.npz",
+    "onnx": "{signature}.onnx",
+    "tflite": "model.tflite",
+}
 _FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
 
 
@@ -115,10 +120,14 @@ class ExportConfig(Settings):
 
     source: str = setting("out", _SOURCE, flag="from")
     out: str | None = setting(
-        None, "folder or file to write (default saved_model, weights.npz or generate.onnx)", PATH
+        None,
+        "folder or file to write (default saved_model, weights.npz, generate.onnx or model.tflite)",
+        PATH,
     )
     format: str = setting(
-        "saved_model", "onnx needs the extra [onnx]", choices=("saved_model", "npz", "onnx")
+        "saved_model",
+        "onnx needs the extra [onnx]",
+        choices=("saved_model", "npz", "onnx", "tflite"),
     )
     signature: str | None = setting(None, "which network an ONNX file holds", choices=SIGNATURES)
     overwrite: bool = setting(False, "replace what stands at --out")

@@ -116,6 +116,8 @@ def import_images(
         folder.mkdir()
         read = _of_table(config) if found is None else _read_all(config, found, progress)
         images, bad = read.images, read.bad
+        if config.transpose:
+            images = images.swapaxes(1, 2)
         for line in bad:
             inform(line)
         if bad and not config.skip_bad:

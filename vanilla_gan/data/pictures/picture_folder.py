@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.shape import PUBLISHED_CLASSES
+from vanilla_gan.data.shape import MAX_CLASSES
 from vanilla_gan.errors import DataError, UsageError
 
 # What systems and file managers leave behind, in lower case; files and folders that begin with a
@@ -58,14 +58,14 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
       skip_empty: leave out classes that hold no file; they are among `bad`.
 
     Raises:
-      UsageError: it is no folder, or has more than 10 classes.
+      UsageError: it is no folder, or has more than 256 classes.
       DataError: it cannot be read, or a class holds no file.
     """
     folder = pathlib.Path(source)
     if not os.path.isdir(folder):
         raise UsageError(
-            f"--from={os.fspath(source)}: expected a folder of pictures, or a .npy, .npz or .csv "
-            "file"
+            f"--from={os.fspath(source)}: expected a folder of pictures, or a .npy, .npz, .csv "
+            "or IDX file"
         )
     bad: list[str] = []
     notes: list[str] = []
@@ -100,15 +100,15 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
             f"cannot read {error.filename or source}: {error.strerror or error}; mend that, or "
             "remove it from the pictures"
         ) from error
-    if len(of_classes) > PUBLISHED_CLASSES:
+    if len(of_classes) > MAX_CLASSES:
         raise UsageError(
             f"--from={os.fspath(source)}: it has {len(of_classes)} subfolders, each of them a "
-            f"class; expected at most {PUBLISHED_CLASSES}; join some of them"
+            f"class; expected at most {MAX_CLASSES}; join some of them"
         )
     if empty and not skip_empty:
         raise empty_class(source, empty[0])
     classes = dict(enumerate(of_classes))
-    if set(of_classes) <= {str(label) for label in range(PUBLISHED_CLASSES)}:
+    if set(of_classes) <= set("0123456789"):
         classes = {int(name): name for name in of_classes}
     paths = [path for of_class in of_classes.values() for path in of_class]
     labels = [label for label, name in classes.items() for _ in of_classes[name]]

@@ -18,7 +18,8 @@ _SCALE = 2
 def contact_sheet(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.intp]) -> bytes:
     """Returns a PNG of images as they are, uint8 [N, H, W], those of a class side by side.
 
-    Of each class the same number of rows is shown, its images evenly chosen; 10 rows in all.
+    Of each class the same number of rows is shown, its images evenly chosen: 10 rows in all, or one
+    each of more classes.
     """
     classes = np.unique(labels)
     shown = COLUMNS * max(1, ROWS // len(classes))

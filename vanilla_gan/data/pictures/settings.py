@@ -25,7 +25,7 @@ class ImportConfig(Settings):
 
     source: str = setting(
         "",
-        "folder of pictures, or a .npy, .npz or .csv file; may also be given as a plain word",
+        "folder of pictures, or a .npy, .npz, .csv or IDX file; may also be given as a plain word",
         flag="from",
         missing="give the folder of pictures",
         word="DIR",
@@ -49,6 +49,9 @@ class ImportConfig(Settings):
     )
     white: float | None = setting(
         None, "value that becomes white, of values with more than 8 bits: 4095 of 12 bits", ABOVE_0
+    )
+    transpose: bool = setting(
+        False, "swap rows and columns, as the images of EMNIST need that are stored so"
     )
     all_frames: bool = setting(False, "take every frame of an animation, not the first alone")
     test_share: float = setting(

@@ -1,4 +1,4 @@
-"""Pictures in one file of numbers, .npy, .npz or .csv -> images and labels."""
+"""Pictures in one file of numbers, .npy, .npz, .csv or IDX -> images and labels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import math
 import os
 import pathlib
 import zipfile
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.pictures.any_idx import is_idx, labels_beside, read_any_idx
 from vanilla_gan.data.pictures.picture import SIDE_PX, Fitting, fitted_values, narrowed
-from vanilla_gan.data.shape import PUBLISHED_CLASSES
+from vanilla_gan.data.shape import MAX_CLASSES
 from vanilla_gan.errors import DataError
 from vanilla_gan.storage.reading import open_file
 
@@ -33,7 +35,7 @@ Array = npt.NDArray[Any]
 
 
 class Table(NamedTuple):
-    """The content of a file: images, uint8 [N, 28, 28], and labels, int [N] in 0..9."""
+    """The content of a file: images, uint8 [N, 28, 28], and labels, int [N] in 0..255."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.intp]
@@ -41,7 +43,8 @@ class Table(NamedTuple):
 
 def is_table(source: str | os.PathLike[str]) -> bool:
     """Returns whether a path is that of such a file."""
-    return pathlib.Path(source).suffix.lower() in ENDINGS and os.path.isfile(source)
+    path = pathlib.Path(source)
+    return (path.suffix.lower() in ENDINGS or is_idx(path)) and os.path.isfile(source)
 
 
 def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
@@ -49,8 +52,9 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
 
     A .npy file holds images alone. Of a .npz file `x` and `y`, `images` and `labels`, or Keras'
     `x_train`, `y_train`, `x_test` and `y_test` are taken. A row of a .csv file holds the label and
-    then H * H values, or these alone; its first line may name the columns. Without labels all
-    images have the label 0.
+    then H * H values, or these alone; its first line may name the columns. The labels of an
+    IDX file of `...images...` are in `...labels...` beside it; of several numbers an image the
+    first counts, as QMNIST has it. Without labels all images have the label 0.
 
     Args:
       source: the file.
@@ -61,7 +65,12 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
     """
     path = pathlib.Path(source)
     try:
-        values, labels = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
+        if is_idx(path):
+            values, labels = _read_idx(path)
+        elif path.suffix.lower() == ".csv":
+            values, labels = _read_csv(path)
+        else:
+            values, labels = _read_arrays(path)
         grey = narrowed(_as_pictures(values), fitting.white)
         images = np.array([fitted_values(each, fitting) for each in grey], np.uint8)
         return Table(
@@ -70,7 +79,7 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
         )
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: {reason or type(error).__name__}") from error
 
@@ -95,6 +104,14 @@ def _read_arrays(path: pathlib.Path) -> tuple[Array, Array | None]:
 def _joined(archive: Any, names: tuple[str, ...]) -> Array:
     joined: Array = np.concatenate([archive[name] for name in names if name in archive])
     return joined
+
+
+def _read_idx(path: pathlib.Path) -> tuple[Array, Array | None]:
+    beside = labels_beside(path)
+    labels = None if beside is None else read_any_idx(beside)
+    if labels is not None and labels.ndim == 2:
+        labels = labels[:, 0]
+    return read_any_idx(path), labels
 
 
 def _read_csv(path: pathlib.Path) -> tuple[Array, Array | None]:
@@ -140,12 +157,10 @@ def _checked_labels(labels: Array | None, n: int) -> npt.NDArray[np.intp]:
     if labels is None:
         return np.zeros(n, np.intp)
     if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
+        labels = labels[:, 0]  # as Keras' CIFAR has them
     if labels.shape != (n,):
         raise ValueError(f"its labels have the shape {list(labels.shape)}, expected [{n}]")
-    if labels.dtype.kind not in "biuf" or not np.isin(labels, np.arange(PUBLISHED_CLASSES)).all():
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, np.arange(MAX_CLASSES)).all():
         found = ", ".join(str(each) for each in np.unique(labels)[:12])
-        raise ValueError(
-            f"its labels are {found}; expected whole numbers 0 to {PUBLISHED_CLASSES - 1}"
-        )
+        raise ValueError(f"its labels are {found}; expected whole numbers 0 to {MAX_CLASSES - 1}")
     return labels.astype(np.intp)
