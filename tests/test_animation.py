@@ -8,9 +8,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from vanilla_gan.drawing.animation import frame_paths, is_frame, write_animation
+from vanilla_gan.drawing.animation import (
+    DamagedPictureError,
+    frame_paths,
+    is_frame,
+    write_animation,
+)
 from vanilla_gan.drawing.grid import GridRenderer
-from vanilla_gan.errors import OutputError
 
 Grey = np.ndarray
 
@@ -111,7 +115,8 @@ def test_which_pictures_it_shows(tmp_path, there, frames, stride, shown) -> None
 def test_a_damaged_picture_is_named(tmp_path, pictures) -> None:
     (tmp_path / "training.gif").write_bytes(b"the one before")
     os.truncate(pictures[2], 300)
-    with pytest.raises(OutputError, match=r"002\.png cannot be shown in training\.gif: .*; remove"):
+    with pytest.raises(DamagedPictureError, match=r"002\.png cannot be shown in") as raised:
         write_animation(tmp_path / "training.gif", pictures)
+    assert raised.value.path == pictures[2]
     assert (tmp_path / "training.gif").read_bytes() == b"the one before"
     assert list(tmp_path.glob(".*")) == []

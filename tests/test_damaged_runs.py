@@ -119,7 +119,12 @@ def whole(half: Run, offline_data_dir: pathlib.Path) -> Run:
     return train(out, offline_data_dir, iters=11)
 
 
-@pytest.mark.parametrize("damage", [os.unlink, garble, flip, other_line_ends])
+def make_folder(path: pathlib.Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [os.unlink, garble, flip, other_line_ends, make_folder])
 def test_no_result_decides_whether_training_can_go_on(
     tmp_path: pathlib.Path,
     half: Run,
@@ -136,9 +141,10 @@ def test_no_result_decides_whether_training_can_go_on(
         events: out / "tensorboard" / "damaged.1",
     }
     # What is made anew each time is nobody's loss.
-    for path in (*kept_of, out / "report.html", out / "losses.png", out / "latest.png"):
+    again = [out / name for name in ("report.html", "losses.png", "latest.png", "training.gif")]
+    for path in (*kept_of, *again):
         damage(path)
-    damaged = {path: path.read_bytes() for path in kept_of if path.exists()}
+    damaged = {path: path.read_bytes() for path in kept_of if path.is_file()}
     run = train(out, offline_data_dir, iters=11)
     ours, theirs = run.variables(11), whole.variables(11)
     assert {name: value.tobytes() for name, value in ours.items()} == {
@@ -146,7 +152,8 @@ def test_no_result_decides_whether_training_can_go_on(
     }
     warned = [line for line in run.lines if line.startswith("warning: ")]
     noticed = {path for path in kept_of if any(str(path) in line for line in warned)}
-    assert len(warned) == len(noticed)
+    assert len(warned) == len(noticed) + (len(again) if damage is make_folder else 0)
+    assert all(path.is_file() for path in again)
     if damage is os.unlink:
         assert noticed == {out / "losses.csv", out / "samples.npz"}
     else:

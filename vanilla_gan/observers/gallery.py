@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import pathlib
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -24,8 +24,7 @@ from vanilla_gan.runfolder.losses_csv import read_losses
 from vanilla_gan.runfolder.names import LATEST, LOSSES, LOSSES_PNG, TRAINING_GIF
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path, set_latest
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.storage.files import unwritable
-from vanilla_gan.storage.own import set_aside
+from vanilla_gan.storage.own import clear, set_aside
 
 # Of the time of a run, for each of the two files that take a while.
 SHARE = 0.005
@@ -62,7 +61,7 @@ class Gallery:
         self._losses_png = Refresher(self._write_losses_png, SHARE)
         # They may show what lies beyond the checkpoint that the run goes back to.
         for name in (LATEST, TRAINING_GIF, LOSSES_PNG):
-            _remove(self._out_dir / name)
+            clear(self._out_dir / name, warn)
         if start > 0:
             self._set_latest_before(-(-start // self._sample_every))
             self._gif.changed()
@@ -89,7 +88,11 @@ class Gallery:
             self._losses_png.finish()
 
     def _set_latest_before(self, number: int) -> None:
-        before = [path for n, path in numbered_pictures(self._out_dir).items() if n < number]
+        before = [
+            path
+            for n, path in numbered_pictures(self._out_dir).items()
+            if n < number and os.path.isfile(path)
+        ]
         if before:
             set_latest(self._out_dir, before[-1])
 
@@ -114,10 +117,3 @@ class Gallery:
             save_losses(path, rows, self._published, self._title)
             # A figure refers to itself in circles: tens of MB would stay for the next ones.
             gc.collect()
-
-
-def _remove(path: pathlib.Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(path, error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,7 @@ from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.runfolder.names import REPORT
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.storage.own import clear
 from vanilla_gan.storage.whole import write_whole
 
 # Of the time that a run takes, the share that goes into its report.
@@ -32,6 +34,8 @@ class ReportObserver:
         `warn` is called with one line where the files of the run make no report.
         """
         self._warn = warn
+        if os.path.isdir(record.config.out_dir / REPORT):
+            clear(record.config.out_dir / REPORT, warn)
         self._out_dir = record.config.out_dir
         self._record = record
         self._reached = start

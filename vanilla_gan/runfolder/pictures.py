@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+from collections.abc import Callable
 
 from vanilla_gan.runfolder.names import LATEST
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import clear
 from vanilla_gan.storage.whole import whole_path
 
 
@@ -26,18 +27,15 @@ def numbered_pictures(out_dir: pathlib.Path) -> dict[int, pathlib.Path]:
     return dict(sorted(found.items()))
 
 
-def remove_pictures_from(out_dir: pathlib.Path, number: int) -> None:
+def remove_pictures_from(out_dir: pathlib.Path, number: int, warn: Callable[[str], None]) -> None:
     """Removes pictures `number` and later: the run goes back to before they were made.
 
     Raises:
-      OutputError: one of them cannot be removed.
+      OutputError: see `clear`.
     """
     for found, path in numbered_pictures(out_dir).items():
         if found >= number:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise unwritable(path, error) from error
+            clear(path, warn)
 
 
 def set_latest(out_dir: pathlib.Path, picture: pathlib.Path) -> None:

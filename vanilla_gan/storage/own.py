@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import stat
+from collections.abc import Callable
 from typing import BinaryIO
 
 from vanilla_gan.storage.files import unwritable
@@ -80,3 +81,22 @@ def set_aside(path: pathlib.Path, called: str | None = None) -> pathlib.Path:
     except OSError as error:
         raise unwritable(path, error) from error
     return aside
+
+
+def clear(path: pathlib.Path, warn: Callable[[str], None]) -> None:
+    """Removes a result that will be made again, if it is there.
+
+    Args:
+      path: a file; a folder in its place is none of ours, and is renamed.
+      warn: called with one line where that happens.
+
+    Raises:
+      OutputError: it could not be removed or renamed.
+    """
+    if os.path.isdir(path) and not os.path.islink(path):
+        warn(f"warning: {path} is a folder; it is {set_aside(path)} now")
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error

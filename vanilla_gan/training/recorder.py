@@ -51,7 +51,7 @@ class Recorder:
         self._observers = observers_of(chief.record, chief.worker, start, chief.inform)
         self._grid = GridRenderer(*config.picture_tiles, config.image_shape)
         self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark, chief.inform)
-        remove_pictures_from(self._out_dir, -(-start // self._sample_every))
+        remove_pictures_from(self._out_dir, -(-start // self._sample_every), chief.inform)
         self._epoch_samples = None
         if SYSTEMS[config.system].draws.epoch_samples:
             self._epoch_samples = EpochSamples(
