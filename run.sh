@@ -160,11 +160,22 @@ choose_extras() {
 
 add_extra() { [[ ,$extras, == *,$1,* ]] || extras+=${extras:+,}$1; }
 
+# Succeeds where a folder is not empty.
+holds_something() (
+  CDPATH= cd -P -- "$1" 2>/dev/null && shopt -s nullglob dotglob && set -- * && (($#))
+)
+
 # Installs the package as it stands here, and its dependencies, into .venv.
 install() {
   say "setting up .venv (a few minutes at the first start; progress in $log)"
-  rm -f -- "$stamp"
-  if ! is_usable; then
+  if is_usable; then
+    rm -f -- "$stamp"
+  else
+    # Making it anew would empty the folder that a link leads to, which may hold anything.
+    [[ -L $venv ]] && holds_something "$venv/" &&
+      die "$venv is a link to a folder that is no usable .venv of this one; remove the link, or" \
+        "let it lead to an empty folder"
+    rm -f -- "$stamp"
     "$python" -I -m venv --clear "$venv" >>"$log" 2>&1 </dev/null ||
       die_with_log "could not make $venv with $python"
   fi

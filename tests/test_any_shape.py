@@ -22,16 +22,19 @@ from vanilla_gan.drawing.tiles import read_tiles
 from vanilla_gan.errors import DamagedRunError, UsageError
 from vanilla_gan.generator.export import export
 from vanilla_gan.generator.generator import Generator
+from vanilla_gan.generator.import_weights import import_weights
 from vanilla_gan.generator.sample import sample
-from vanilla_gan.generator.settings import ExportConfig, SampleConfig
+from vanilla_gan.generator.settings import ExportConfig, ImportConfig, SampleConfig
 from vanilla_gan.quality.evaluate import evaluate
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.table import quality_table
 from vanilla_gan.report.report import write_report
 from vanilla_gan.report.settings import ReportConfig
 from vanilla_gan.runfolder.record import read_record
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.fork import fork
 
 PACKAGE = pathlib.Path(offline.run.__file__).parents[1]
 ITERS, BATCH = 3, 8
@@ -82,7 +85,9 @@ def run(train, tmp_path_factory):
     return train(tmp_path_factory.mktemp("run") / "out", iters=ITERS)
 
 
-def test_it_trains_alike_on_both_engines_and_resumes(data, run, train, system, tmp_path):
+def test_it_trains_alike_on_both_engines_and_resumes(
+    data, run, train, system, tmp_path, twenty_images
+):
     _, shape, classes = data
     dataset = run.record()["dataset"]
     assert (dataset["image_shape"], dataset["num_classes"]) == ([*shape], classes)
@@ -93,6 +98,9 @@ def test_it_trains_alike_on_both_engines_and_resumes(data, run, train, system, t
     again = train(tmp_path / "out", iters=ITERS, engine="feed")
     assert f"continuing at iteration 1 of {ITERS}" in again.lines
     np.testing.assert_allclose(again.losses(), run.losses(), rtol=1e-5)
+    others = RunConfig(out=str(tmp_path / "fork"), data_dir=str(twenty_images))
+    with pytest.raises(UsageError, match=f"has images of 28x28 .* were {shape} in {classes}: "):
+        fork(str(run.out), others)
 
 
 def test_its_networks_come_out_in_every_form(data, run, system, tmp_path, monkeypatch):
@@ -120,6 +128,20 @@ def test_its_networks_come_out_in_every_form(data, run, system, tmp_path, monkey
         assert gif.width * shape.height == gif.height * shape.width
     for form, name in (("saved_model", "model"), ("npz", "weights.npz")):
         export(ExportConfig(source=source, format=form, out=name), say)
+    checkpoint = run.out / "checkpoints" / f"{ITERS:010d}" / "model.ckpt"
+    sizes = {"z_dim": 5, "h_dim": run.record()["config"]["h_dim"]}
+    import_weights(
+        ImportConfig(
+            source=str(checkpoint),
+            system=system,
+            image_shape=str(shape),
+            num_classes=classes,
+            out="imported.npz",
+            **sizes,
+        ),
+        say,
+    )
+    assert pathlib.Path("imported.npz").read_bytes() == pathlib.Path("weights.npz").read_bytes()
     signature = tf.saved_model.load("model").signatures["generate"]
     assert signature.structured_outputs["images"].shape.as_list() == [None, shape.size]
     with Generator.load("model") as exported:

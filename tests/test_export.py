@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
@@ -214,6 +216,48 @@ def test_onnx(export, trained_run, system):
             np.testing.assert_allclose(probability, expected["probability"], rtol=0, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_tflite(export, trained_run, system):
+    """One file with both networks; the discriminator is a score for images."""
+    (line,) = export("--format=tflite", system=system)
+    assert "read back, the same results within" in line
+    interpreter = tf.lite.Interpreter(model_path="model.tflite")
+    generate, discriminate = map(interpreter.get_signature_runner, ("generate", "discriminate"))
+    export("--out=model", system=system)
+    judge = tf.saved_model.load("model").signatures["discriminate"]
+    with Generator.load(trained_run(system)) as run:
+        for n in (1, 13):
+            classes, y = labels(system, n)
+            fed = {name: tensor.numpy() for name, tensor in y.items()}
+            images = run(noise(n), classes).reshape(n, 784)
+            got = generate(z=noise(n), **fed)["images"]
+            np.testing.assert_allclose(got, images, rtol=0, atol=1e-6)
+            found = discriminate(x=images, **fed)
+            expected = judge(x=tf.constant(images), **y)
+            np.testing.assert_allclose(found["logit"], expected["logit"], rtol=0, atol=2e-6)
+            np.testing.assert_allclose(
+                found["probability"], expected["probability"], rtol=0, atol=1e-6
+            )
+
+
+def test_networks_that_tflite_does_not_know(fails, monkeypatch, elsewhere):
+    written = export_module.write_saved_model
+
+    def unknown(folder, trained):
+        with trained.session.graph.as_default():
+            images = trained.tensors.outputs("generate")["images"]
+            odd = tf.math.igamma(images + 1.0, images + 1.0)
+            trained.tensors = trained.tensors._replace(G_sample=odd)
+        written(folder, trained)
+
+    monkeypatch.setattr(export_module, "write_saved_model", unknown)
+    status, line = fails("--format=tflite")
+    assert line.startswith("--format=tflite: the networks cannot be converted (")
+    assert status == 2
+    assert list(elsewhere.iterdir()) == []
+
+
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime", "tf2onnx"])
 def test_onnx_without_its_packages(trained_run, tmp_path, package):
     pytest.importorskip("tf2onnx")
@@ -401,3 +445,17 @@ def test_a_copied_export_is_whole(export, trained_run, tmp_path):
     moved = shutil.move("model", tmp_path / "moved")
     with Generator.load(moved) as generator, Generator.load(trained_run("vanilla")) as run:
         assert generator(noise(3)).tobytes() == run(noise(3)).tobytes()
+
+
+@pytest.mark.parametrize("form", ["saved_model", "npz"])
+def test_a_full_disk_is_named(trained_run, capsys, elsewhere, form):
+    """A limit on the size of files stands for it."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    words = ["export", f"--from={trained_run('vanilla')}", f"--format={form}", "--out=model"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        status, line = failure(capsys, *words)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (status, line[:39]) == (1, "cannot write model: File too large; fre")
+    assert os.listdir() == []

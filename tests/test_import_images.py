@@ -22,12 +22,14 @@ from vanilla_gan.data.pictures.import_images import (
     Imported,
     import_images,
 )
-from vanilla_gan.data.pictures.picture import read_picture
+from vanilla_gan.data.pictures.picture import Fitting, read_picture
 from vanilla_gan.data.pictures.settings import ImportConfig
+from vanilla_gan.data.pictures.table import read_table
 from vanilla_gan.errors import DataError, OutputError, UsageError
 
 FILES = [
     "classes.json",
+    "import_preview.png",
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
     "train-images-idx3-ubyte.gz",
@@ -48,9 +50,9 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
 def read(path: pathlib.Path, **settings: Any) -> np.ndarray:
     """Returns the picture as signed numbers, so that differences are what they are."""
     chosen = {"fit": "contain", "background": 0, "invert": False, **settings}
-    values = read_picture(path, **chosen)
-    assert (values.shape, values.dtype) == ((28, 28), np.uint8)
-    return values.astype(int)
+    values = read_picture(path, Fitting(**chosen)).images
+    assert (values.shape, values.dtype) == ((1, 28, 28), np.uint8)
+    return values[0].astype(int)
 
 
 def saved(path: pathlib.Path, image: PIL.Image.Image, **options: Any) -> pathlib.Path:
@@ -155,8 +157,60 @@ class TestPicture:
         values = read(saved(tmp_path / "x.tiff", PIL.Image.fromarray(fractions)))
         np.testing.assert_array_equal(values, np.rint(fractions.astype(np.float64) * 255))
         fractions[3, 5] = np.nan
-        with pytest.raises(DataError, match="expected 0 to 1"):
+        with pytest.raises(DataError, match="expected 0 to 255"):
             read(saved(tmp_path / "x.tiff", PIL.Image.fromarray(fractions)))
+
+    @pytest.mark.parametrize(
+        ("kind", "largest", "white", "scale"),
+        [
+            # What it holds says what white is, but for 16 bits.
+            (np.int32, 255, None, 255),
+            (np.int32, 65535, None, 65535),
+            (np.float32, 255, None, 255),
+            (np.uint16, 4095, None, 65535),
+            # Unless somebody says it.
+            (np.uint16, 4095, 4095, 4095),
+            (np.int32, 10**6, 10**6, 10**6),
+            (np.float32, 17.5, 17.5, 17.5),
+            (np.uint16, 5000, 4095, 4095),
+        ],
+    )
+    def test_what_white_is(self, tmp_path, kind, largest, white, scale):
+        values = (np.random.RandomState(0).rand(28, 28) * largest).astype(kind)
+        values[0, 0] = largest
+        found = read(saved(tmp_path / "x.tiff", PIL.Image.fromarray(values)), white=white)
+        expected = np.rint(np.minimum(values.astype(float) / scale, 1) * 255)
+        np.testing.assert_array_equal(found, expected)
+
+    def test_values_that_no_white_is_known_of(self, tmp_path):
+        for low, high in ((0, 65536), (-1, 9)):
+            values = np.full((28, 28), low, np.int32)
+            values[0, 0] = high
+            with pytest.raises(DataError, match=f"reach from {low} to {high}, expected 0 to 65535"):
+                read(saved(tmp_path / "x.tiff", PIL.Image.fromarray(values)))
+
+    @pytest.mark.parametrize(("ink", "invert", "on"), [(0, False, 255), (255, True, 0)])
+    def test_line_art_on_nothing_stays_visible(self, tmp_path, ink, invert, on):
+        """Black on transparent was black on black."""
+        drawing = np.full((28, 28, 4), ink, np.uint8)
+        drawing[..., 3] = 0
+        drawing[5:9, :, 3] = 255
+        path = saved(tmp_path / "x.png", PIL.Image.fromarray(drawing))
+        fitting = Fitting("contain", 255 if invert else 0, invert, visible=True)
+        (values,), turned = read_picture(path, fitting)
+        assert turned == 1
+        flip = 255 if invert else 0
+        np.testing.assert_array_equal(values[5:9], abs(flip - ink))
+        np.testing.assert_array_equal(values[9:], abs(flip - on))
+        # Ink that shows on the background that was meant stays there.
+        drawing[..., :3] = 255 - ink
+        path = saved(tmp_path / "x.png", PIL.Image.fromarray(drawing))
+        assert read_picture(path, fitting).turned == 0
+
+    def test_heic_names_the_plugin_it_needs(self, tmp_path):
+        (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0" + bytes(99))
+        with pytest.raises(DataError, match="install pillow-heif"):
+            read(tmp_path / "x.heic")
 
     @pytest.mark.parametrize("background", [0, 130, 255])
     def test_transparent_parts_show_the_background(self, tmp_path, background):
@@ -202,6 +256,8 @@ class TestPicture:
         first, second = (PIL.Image.new("L", (28, 28), grey) for grey in (60, 180))
         path = saved(tmp_path / "x.gif", first, save_all=True, append_images=[second])
         np.testing.assert_array_equal(read(path), 60)
+        every = read_picture(path, Fitting("contain", 0, False, all_frames=True)).images
+        assert [frame.mean() for frame in every] == [60, 180]
 
     @pytest.mark.parametrize("size", [(1213, 907), (303, 241), (113, 112)])
     def test_a_photograph_is_what_its_full_decoding_gives(self, tmp_path, size):
@@ -333,7 +389,7 @@ class TestDataSet:
         run(tmp_path / "pictures", tmp_path / "1" / "mnist", repeat=True)
         run(tmp_path / "pictures", tmp_path / "2" / "mnist", repeat=True)
         run(tmp_path / "pictures", tmp_path / "3" / "mnist", repeat=True, seed=1)
-        for name in FILES[1:]:
+        for name in FILES[2:]:
             first, second, third = (
                 (tmp_path / k / "mnist" / name).read_bytes() for k in ("1", "2", "3")
             )
@@ -357,10 +413,13 @@ class TestDataSet:
 
     def test_what_file_managers_leave_is_no_picture(self, tmp_path):
         pictures(tmp_path / "p", {"a": 3})
-        for name in (".DS_Store", "Thumbs.db", "a/desktop.ini", "a/._0000.pgm"):
+        files = (".DS_Store", "Thumbs.db", "a/desktop.ini", "a/._0000.pgm")
+        for name in (*files, "Icon\r", "ehthumbs.db", "a/Picasa.ini"):
             (tmp_path / "p" / name).write_bytes(b"?")
-        (tmp_path / "p" / "__MACOSX").mkdir()
-        (tmp_path / "p" / ".git").mkdir()
+        folders = ("__MACOSX", ".git", "lost+found", "@eaDir", "$RECYCLE.BIN", "a/@eaDir")
+        for name in (*folders, "System Volume Information"):
+            (tmp_path / "p" / name).mkdir()
+            (tmp_path / "p" / name / "x.ini").write_bytes(b"?")
         imported, _ = run(tmp_path / "p", tmp_path / "mnist", repeat=True)
         assert (imported.classes, imported.train + imported.test) == (["a"], 3)
 
@@ -368,9 +427,245 @@ class TestDataSet:
         pictures(tmp_path / "p", {"a": 3})
         run(tmp_path / "p", tmp_path / "mnist", repeat=True)
         assert sorted(os.listdir(tmp_path / "mnist")) == FILES
-        content = gzip.decompress((tmp_path / "mnist" / FILES[3]).read_bytes())
+        content = gzip.decompress((tmp_path / "mnist" / FILES[4]).read_bytes())
         assert struct.unpack(">IIII", content[:16]) == (0x803, 5002, 28, 28)
         assert len(content) == 16 + 5002 * 784
+
+
+def many(folder: pathlib.Path, count: int, *shape: int) -> list[pathlib.Path]:
+    folder.mkdir(parents=True)
+    paths = [folder / f"{number}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        saved(path, PIL.Image.fromarray(noise(*shape, seed=number)))
+    return paths
+
+
+class TestWhatPeopleHave:
+    def test_pictures_that_show_nothing_are_counted(self, tmp_path):
+        many(tmp_path / "p", 4, 28, 28)
+        for number, grey in enumerate((0, 255, 9)):
+            saved(tmp_path / "p" / f"flat{number}.png", PIL.Image.new("L", (28, 28), grey))
+        twelve = (noise(28, 28).astype(np.uint16) + 1) * 15
+        saved(tmp_path / "p" / "twelve.png", PIL.Image.fromarray(twelve))
+        _, lines = run(tmp_path / "p", tmp_path / "mnist", repeat=True)
+        assert any(line.startswith("warning: 3 of 8 pictures are of one grey") for line in lines)
+        assert any(line.startswith("warning: 1 of 8 pictures are almost black") for line in lines)
+        _, lines = run(tmp_path / "p", tmp_path / "2" / "mnist", repeat=True, white=4095)
+        assert not any("almost black" in line for line in lines)
+
+    def test_line_art_is_counted(self, tmp_path):
+        for path in many(tmp_path / "p", 3, 28, 28):
+            alpha = PIL.Image.open(path).copy()
+            black = PIL.Image.new("L", alpha.size, 0)
+            saved(path, PIL.Image.merge("LA", (black, alpha)))
+        _, lines = run(tmp_path / "p", tmp_path / "mnist", repeat=True)
+        assert any(line.startswith("warning: 3 of 3 pictures cannot be told") for line in lines)
+        raw = folder.read_folder(tmp_path / "mnist")
+        assert (np.ptp(raw.train_images, axis=(1, 2)) > 200).all()
+        _, lines = run(tmp_path / "p", tmp_path / "2" / "mnist", repeat=True, background=0)
+        assert any("3 of 3 pictures are of one grey value" in line for line in lines)
+
+    def test_one_look_tells(self, tmp_path):
+        pictures(tmp_path / "p", {"a": 20, "b": 3})
+        run(tmp_path / "p", tmp_path / "mnist", repeat=True)
+        with PIL.Image.open(tmp_path / "mnist" / "import_preview.png") as image:
+            sheet = np.asarray(image)[::2, ::2]
+        # Of a class up to five rows: two of a, one of b; 30 pixels each, and one gap more.
+        assert sheet.shape == (3 * 30 + 2, 16 * 30 + 2)
+        np.testing.assert_array_equal(sheet[2:30, 2:30], noise(20, 28, 28, seed=0)[0])
+        np.testing.assert_array_equal(sheet[62:90, 62:90], noise(3, 28, 28, seed=1)[2])
+
+    def test_classes_in_train_and_test_are_joined(self, tmp_path):
+        counts = {"training/cat": 3, "training/dog": 2, "testing/cat": 4, "testing/dog": 1}
+        pictures(tmp_path / "p", counts)
+        imported, lines = run(tmp_path / "p", tmp_path / "mnist", repeat=True)
+        assert imported.classes == ["cat", "dog"]
+        assert "class 0: cat, 7 pictures" in lines
+        assert any("training are taken for splits" in line for line in lines)
+        pictures(tmp_path / "flat", {"train": 3, "test": 2})
+        imported, _ = run(tmp_path / "flat", tmp_path / "2" / "mnist", repeat=True)
+        assert (imported.classes, imported.train + imported.test) == (["flat"], 5)
+
+    @pytest.mark.parametrize(
+        ("names", "labels"),
+        [
+            (["3", "8"], {"3": 3, "8": 8}),
+            ([str(n) for n in range(1, 11)], {str(n): n - 1 for n in range(1, 11)}),
+            (["c10", "c9", "a"], {"a": 0, "c9": 1, "c10": 2}),
+            (["01", "2"], {"01": 0, "2": 1}),
+        ],
+    )
+    def test_numbers_are_numbers(self, tmp_path, names, labels):
+        pictures(tmp_path / "p", dict.fromkeys(names, 2))
+        run(tmp_path / "p", tmp_path / "mnist", repeat=True)
+        content = json.loads((tmp_path / "mnist" / CLASSES_JSON).read_bytes())["classes"]
+        assert {each["name"]: int(label) for label, each in content.items()} == labels
+        raw = folder.read_folder(tmp_path / "mnist")
+        found = {*raw.train_labels.tolist(), *raw.test_labels.tolist()}
+        assert found == set(labels.values())
+
+    def test_an_empty_class_can_be_left_out(self, tmp_path):
+        pictures(tmp_path / "p", {"a": 3, "c": 2})
+        (tmp_path / "p" / "b").mkdir()
+        with pytest.raises(DataError, match="its subfolder b holds no picture"):
+            run(tmp_path / "p", tmp_path / "mnist", repeat=True)
+        imported, _ = run(tmp_path / "p", tmp_path / "mnist", repeat=True, skip_bad=True)
+        assert imported.classes == ["a", "c"]
+        assert len(imported.skipped) == 1
+
+    def test_frames_are_pictures(self, tmp_path):
+        pictures(tmp_path / "p", {"a": 1, "b": 2})
+        frames = [PIL.Image.new("L", (28, 28), grey) for grey in (60, 120, 180)]
+        saved(tmp_path / "p" / "a" / "x.gif", frames[0], save_all=True, append_images=frames[1:])
+        for all_frames, count in ((False, 2), (True, 4)):
+            out = tmp_path / str(count) / "mnist"
+            _, lines = run(tmp_path / "p", out, repeat=True, all_frames=all_frames)
+            assert f"class 0: a, {count} pictures" in lines
+            assert "class 1: b, 2 pictures" in lines
+
+
+IMAGES = noise(6, 9, 13)
+KNOWN = np.array([3, 3, 8, 0, 8, 3])
+
+
+def csv(images: np.ndarray, labels: np.ndarray | None, header: bool) -> str:
+    rows = images.reshape(len(images), -1).tolist()
+    if labels is not None:
+        rows = [[label, *row] for label, row in zip(labels.tolist(), rows, strict=True)]
+    names = "label," * (labels is not None) + ",".join(f"p{k}" for k in range(images[0].size))
+    return (names + "\n") * header + "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def any_idx(array: np.ndarray) -> bytes:
+    """Returns an IDX file, by the format's definition."""
+    kind = {"u1": 8, "i4": 12, "f4": 13}[array.dtype.str[1:]]
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+class TestTables:
+    @pytest.mark.parametrize(
+        ("images", "labels", "packed", "names"),
+        [
+            # EMNIST's letters, QMNIST's labels, floats, flat images, twice in gzip, no labels.
+            (noise(6, 28, 28), KNOWN + 18, 1, ("e-train-images-idx3-ubyte.gz", "-idx1-ubyte.gz")),
+            (
+                noise(6, 28, 28),
+                np.stack([KNOWN, KNOWN + 400], axis=1),
+                0,
+                ("q-images-idx3-ubyte", "-idx2-int"),
+            ),
+            (noise(6, 28, 28) / np.float32(255), KNOWN, 0, ("f-images.idx", ".idx")),
+            (noise(6, 784), KNOWN, 2, ("flat-images-idx2-ubyte.gz", "-idx1-ubyte.gz")),
+            (noise(6, 28, 28), None, 2, ("own-idx3-ubyte.gz", "")),
+        ],
+    )
+    def test_idx_files_of_other_data_sets(self, tmp_path, images, labels, packed, names):
+        name, ending = names
+        contents = {name: any_idx(images)}
+        if labels is not None:
+            kind = np.uint8 if labels.ndim == 1 else np.int32
+            contents[f"{name.partition('images')[0]}labels{ending}"] = any_idx(labels.astype(kind))
+        for each, content in contents.items():
+            for _ in range(packed):
+                content = gzip.compress(content)
+            (tmp_path / each).write_bytes(content)
+        run(tmp_path / name, tmp_path / "mnist", repeat=True, transpose=True)
+        raw = folder.read_folder(tmp_path / "mnist")
+        got = zip(
+            [*raw.train_images[5000:], *raw.test_images],
+            [*raw.train_labels[5000:], *raw.test_labels],
+            strict=True,
+        )
+        first = np.zeros(6, int) if labels is None else labels.reshape(6, -1)[:, 0]
+        expected = zip(noise(6, 28, 28).swapaxes(1, 2), first, strict=True)
+        assert sorted((i.tobytes(), int(n)) for i, n in got) == sorted(
+            (i.tobytes(), int(n)) for i, n in expected
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "write", "labels"),
+        [
+            ("x.npy", lambda p: np.save(p, noise(6, 28, 28)), [0] * 6),
+            ("x.npy", lambda p: np.save(p, noise(6, 784)), [0] * 6),
+            ("x.npy", lambda p: np.save(p, noise(6, 28, 28)[..., None] / np.float32(255)), [0] * 6),
+            ("x.npz", lambda p: np.savez(p, x=noise(6, 28, 28), y=KNOWN[:, None]), KNOWN),
+            ("x.npz", lambda p: np.savez(p, images=noise(6, 28, 28), labels=KNOWN), KNOWN),
+            (
+                "x.npz",
+                lambda p: np.savez(
+                    p,
+                    x_train=noise(6, 28, 28)[:4],
+                    y_train=KNOWN[:4],
+                    x_test=noise(6, 28, 28)[4:],
+                    y_test=KNOWN[4:],
+                ),
+                KNOWN,
+            ),
+            ("x.csv", lambda p: p.write_text(csv(noise(6, 28, 28), KNOWN, True)), KNOWN),
+            ("x.csv", lambda p: p.write_text(csv(noise(6, 28, 28), KNOWN, False)), KNOWN),
+            ("x.csv", lambda p: p.write_text(csv(noise(6, 28, 28), None, True)), [0] * 6),
+        ],
+    )
+    def test_each_kind_gives_its_images_and_labels(self, tmp_path, name, write, labels):
+        write(tmp_path / name)
+        imported, _ = run(tmp_path / name, tmp_path / "mnist", repeat=True)
+        assert imported.classes == [str(label) for label in sorted(set(labels))]
+        raw = folder.read_folder(tmp_path / "mnist")
+        got = zip(
+            [*raw.train_images[5000:], *raw.test_images],
+            [*raw.train_labels[5000:], *raw.test_labels],
+            strict=True,
+        )
+        expected = zip(noise(6, 28, 28), labels, strict=True)
+        assert sorted((i.tobytes(), int(n)) for i, n in got) == sorted(
+            (i.tobytes(), int(n)) for i, n in expected
+        )
+
+    def test_other_sizes_and_colours_are_fitted_as_files_are(self, tmp_path):
+        colours = noise(6, 9, 13, 3)
+        np.save(tmp_path / "x.npy", colours)
+        for number, values in enumerate(colours):
+            saved(tmp_path / f"{number}.png", PIL.Image.fromarray(values))
+        fitting = Fitting("cover", 0, True)
+        table = read_table(tmp_path / "x.npy", fitting)
+        files = [read_picture(tmp_path / f"{k}.png", fitting).images[0] for k in range(6)]
+        np.testing.assert_array_equal(table.images, files)
+
+    @pytest.mark.parametrize(
+        ("name", "write", "said"),
+        [
+            ("x.npy", lambda p: p.write_bytes(b"no array"), "x.npy: "),
+            ("x.npy", lambda p: np.save(p, np.array([{}]), allow_pickle=True), "x.npy: "),
+            ("x.npy", lambda p: np.save(p, np.zeros(5)), "its images have the shape [5]"),
+            ("x.npy", lambda p: np.save(p, np.zeros((0, 28, 28))), "the shape [0, 28, 28]"),
+            ("x.npy", lambda p: np.save(p, np.array([["a"]])), "its images are <U1"),
+            ("x.npy", lambda p: np.save(p, -np.ones((3, 4, 4))), "reach from -1 to 0, expected"),
+            ("x.npz", lambda p: np.savez(p, z=IMAGES), "it holds z; expected x and y, or images"),
+            ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN[:5]), "labels have the shape [5]"),
+            (
+                "x.npz",
+                lambda p: np.savez(p, x=IMAGES, y=KNOWN + 250),
+                "expected whole numbers 0 to",
+            ),
+            ("x.npz", lambda p: p.write_bytes(b"PK\3\4"), "x.npz: "),
+            ("x-idx3-ubyte", lambda p: p.write_bytes(b"\0\0\x07\3"), "expected an IDX file"),
+            ("x.idx", lambda p: p.write_bytes(any_idx(IMAGES)[:-1]), "its header declares 6x9x13"),
+            ("x.idx.gz", lambda p: p.write_bytes(gzip.compress(any_idx(IMAGES))[:-9]), "x.idx.gz:"),
+            ("x.csv", lambda p: p.write_text("label,a\n"), "it has no rows of numbers"),
+            ("x.csv", lambda p: p.write_text("1,2,3\n"), "it has rows of 3 numbers; expected"),
+            ("x.csv", lambda p: p.write_text("1,2,3,4,5\n1,2\n"), "x.csv: "),
+            ("x.csv", lambda p: p.write_bytes(b"\xff\xfe\0"), "x.csv: "),
+        ],
+    )
+    def test_what_it_cannot_be_is_one_line(self, tmp_path, name, write, said):
+        write(tmp_path / name)
+        with pytest.raises(DataError) as raised:
+            run(tmp_path / name, tmp_path / "mnist", repeat=True)
+        assert said in str(raised.value)
+        assert str(raised.value).startswith(f"{tmp_path / name}: ")
+        assert "\n" not in str(raised.value)
+        assert not (tmp_path / "mnist").exists()
 
 
 @pytest.fixture
@@ -438,7 +733,7 @@ class TestErrors:
             (["q", "--from=p", "--out=own/mnist"], "'q': expected one DIR and flags only"),
             (["gone", "--out=own/mnist"], "--from=gone: expected a folder of pictures"),
             (["p", "--out=taken/mnist"], "--out=taken/mnist: it exists already"),
-            (["eleven", "--out=own/mnist"], "it has 11 subfolders"),
+            (["many", "--out=own/mnist"], "it has 257 subfolders"),
             (["p", "--out=own/mnist"], "p: 3 pictures, of which 2 are left for training"),
             (["hollow", "--out=own/mnist", "--repeat"], "its subfolder a holds no picture"),
             (["hollow/a", "--out=own/mnist", "--repeat"], "hollow/a: 0 pictures; expected"),
@@ -448,8 +743,8 @@ class TestErrors:
     def test_each_is_one_line(self, tmp_path, monkeypatch, capsys, words, line):
         monkeypatch.chdir(tmp_path)
         pictures(tmp_path / "p", {"a": 3})
-        for number in range(11):
-            (tmp_path / "eleven" / str(number)).mkdir(parents=True)
+        for number in range(257):
+            (tmp_path / "many" / str(number)).mkdir(parents=True)
         (tmp_path / "hollow" / "a").mkdir(parents=True)
         (tmp_path / "taken" / "mnist").mkdir(parents=True)
         (tmp_path / "taken" / "mnist" / "train-images-idx3-ubyte").touch()
@@ -517,6 +812,7 @@ class TestCommand:
         assert capsys.readouterr().err.splitlines() == [
             "class 0: a, 3 pictures",
             "wrote own/mnist: 2 training images (and 5000 copies for validation), 1 test images",
+            "own/mnist/import_preview.png shows some of them, as they are now",
             "train with --dataset mnist --data_dir own --allow_unverified_data --batch_size 2",
         ]
 

@@ -7,7 +7,7 @@ import pytest
 
 from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
 from vanilla_gan.agreement.published_gif import read_published_gif
-from vanilla_gan.drawing.grid import draw_reference
+from vanilla_gan.drawing.grid import draw_reference, grid_layout
 from vanilla_gan.drawing.tiles import open_picture
 
 
@@ -20,8 +20,8 @@ def picture(rows=4, cols=4):
 @pytest.mark.parametrize(("rows", "cols"), [(4, 4), (2, 3)])
 def test_nothing_is_wrong_with_our_pictures(rows, cols):
     pixels = picture(rows, cols)
-    assert size_fault(pixels, rows, cols) is None
-    assert tiles_fault(pixels, rows, cols) is None
+    assert size_fault(pixels, grid_layout(rows, cols)) is None
+    assert tiles_fault(pixels, grid_layout(rows, cols)) is None
 
 
 def test_nothing_is_wrong_with_the_published_ones(reference_dir):

@@ -101,6 +101,25 @@ def test_names_that_are_too_long_and_folders_nobody_may_read(elsewhere, capsys, 
             assert (status, "cannot write" in line) == (1, True), line
 
 
+@pytest.mark.parametrize("command", ["sample", "export", "evaluate", "report", "compare"])
+def test_sources_that_are_too_long_or_that_nobody_may_read(
+    elsewhere, capsys, command, unprivileged
+):
+    pathlib.Path("locked").mkdir(0o700)
+    os.chmod("locked", 0)
+    os.chmod(".", 0o755)
+    with unprivileged():
+        for name in ("n" * 300, f"{'n' * 300}/x", "locked", "locked/x"):
+            status, line = failure(capsys, command, f"--from={name}")
+            assert (status, name in line) == (1, True), line
+
+
+def test_two_results_at_one_place(elsewhere, capsys):
+    words = ["evaluate", "--from=out", "--out=new", "--neighbours=./new"]
+    status, line = failure(capsys, *words)
+    assert (status, "./new" in line) == (2, True)
+
+
 def test_a_report_replaces_a_report_and_nothing_else(elsewhere, capsys):
     for _ in range(2):
         success(capsys, "report")

@@ -14,6 +14,7 @@ from vanilla_gan.quality.frechet import frechet_distance, moments
 from vanilla_gan.quality.parzen import log_likelihood
 from vanilla_gan.quality.precision_recall import overlap, region
 from vanilla_gan.quality.samples import draw_samples, to_unit
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 N = 41
@@ -169,7 +170,7 @@ def test_noise_and_classes_come_from_a_stream_apart(name):
         fed.append((Z, classes))
         return np.broadcast_to(Z[:, :1], (len(Z), 784))
 
-    got = draw_samples(sample, system, z_dim, n, seed=3)
+    got = draw_samples(sample, RunConfig(system=name, z_dim=z_dim), n, seed=3)
     stream = np.random.RandomState([3, 2 << 20])
     draw = stream.normal if name == "conv" else lambda size: stream.uniform(-1, 1, size)
     Z = draw(size=[n, z_dim]).astype(np.float32)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import threading
 
 import pytest
@@ -64,6 +66,20 @@ def test_going_back(tmp_path, back_to, left):
         add_evaluation(tmp_path, evaluation(iteration))
     go_back_to(tmp_path, back_to, pytest.fail)
     assert iterations(tmp_path) == left
+
+
+def test_who_has_to_wait_says_so(tmp_path):
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    lines = []
+
+    def inform(line):
+        lines.append(line)
+        os.close(other)
+
+    add_evaluation(tmp_path, evaluation(1), inform)
+    assert ["quality.json" in line for line in lines] == [True]
+    assert iterations(tmp_path) == [1]
 
 
 def test_two_at_the_same_time(tmp_path):

@@ -147,6 +147,23 @@ def test_a_venv_whose_python_is_gone_is_made_anew(ready: Clone) -> None:
     assert ready.calls() == ["venv", "pip .", "vanilla_gan"]
 
 
+def test_a_linked_venv_is_used_but_what_it_leads_to_is_never_emptied(ready: Clone) -> None:
+    venv, disk = ready.root / ".venv", ready.folder / "disk"
+    venv.rename(disk)
+    venv.symlink_to(disk)
+    ready.start()
+    assert ready.calls() == ["vanilla_gan"]
+    (disk / "bin" / "pip").unlink()
+    (disk / "thesis.tex").write_text("mine")
+    before = sorted(path.name for path in disk.iterdir())
+    (ready.root / "setup.py").write_text("other")
+    done = ready.start()
+    assert done.returncode == 1
+    assert f"{venv} is a link" in done.stderr
+    assert ready.calls() == []
+    assert sorted(path.name for path in disk.iterdir()) == before
+
+
 def test_a_venv_whose_pip_is_missing_is_made_anew(ready: Clone) -> None:
     (ready.root / ".venv" / "bin" / "pip").unlink()
     (ready.root / ".venv" / "set-up").unlink()

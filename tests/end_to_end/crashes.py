@@ -120,13 +120,11 @@ class Crashes:
         out = self._folder / "out"
         if not (out / "checkpoints").is_dir():
             return "at the start"
-        hidden = [path for path in out.rglob(".*") if path.suffix == ".tmp"]
-        for path in hidden:
-            if path.is_dir():
-                whole = (path / "manifest.json").exists()
+        for half in out.rglob(".vanilla_gan.*.tmp/*"):
+            if half.is_dir():
+                whole = (half / "manifest.json").exists()
                 return "in a checkpoint, new or dropped" if whole else "in a checkpoint, half-made"
-            final = path.name[1:].rsplit(".", 3)[0]
-            return "in a picture" if final.endswith(".png") else f"in {final}"
+            return "in a picture" if half.suffix == ".png" else f"in {half.name}"
         return "after rows past the checkpoint" if self._rows_to_cut(out) else "elsewhere"
 
     def _rows_to_cut(self, out: pathlib.Path) -> bool:

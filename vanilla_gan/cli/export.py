@@ -8,7 +8,8 @@ from vanilla_gan.say import say
 
 SUMMARY = (
     "Exports a trained system: a SavedModel that any TensorFlow 2 loads, its weights by name for\n"
-    "--init_weights, or ONNX. Each is read back and compared before it is reported done."
+    "--init_weights, ONNX, or TensorFlow Lite. Each is read back and compared before it is\n"
+    "reported done."
 )
 
 

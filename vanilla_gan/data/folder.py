@@ -109,7 +109,7 @@ def load_entry(
 @contextlib.contextmanager
 def _no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
     """Removes the folders that the block made, should it fail and leave them empty."""
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    new = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
     try:
         yield
     except DownloadError:

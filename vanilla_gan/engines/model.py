@@ -104,7 +104,7 @@ class Model:
                 self._saver.save(self.session, plain, write_meta_graph=False, write_state=False)
         except (tf.errors.OpError, ValueError) as error:
             # TensorFlow reports a full disk, a missing folder and the like as errors of its own.
-            raise OSError(errno.EIO, _reason(error), prefix) from error
+            raise OSError(errno.EIO, told_reason(error), prefix) from error
 
     def restore(self, prefix: str) -> None:
         """Reads all variables back from what `save` wrote.
@@ -160,7 +160,7 @@ def open_model(
         yield Model(gan, loop, session, saver, summaries, begin_averages)
 
 
-def _reason(error: Exception) -> str:
+def told_reason(error: Exception) -> str:
     """Returns what TensorFlow says went wrong, without the traces around it.
 
     An error of an operation says it behind the line that names the node, a file system's reason

@@ -18,6 +18,7 @@ _CHATTER = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog"
     rb"|I\d{4} "
     rb"|To enable the following instructions"
+    rb"|INFO: Created TensorFlow Lite"
     rb"|E\d{4} .*failed call to cuInit)"
 )
 

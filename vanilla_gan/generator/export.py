@@ -1,4 +1,4 @@
-"""`./run.sh export`: a trained system as a SavedModel, as weights by name, or as ONNX.
+"""`./run.sh export`: a trained system as a SavedModel, as weights by name, ONNX, or TFLite.
 
 Each export is made beside its place, read back and compared with the session it was made from, and
 only then put in its place.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import functools
+import itertools
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -18,11 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.streams import MOVED, seeded
+from vanilla_gan.engines.model import told_reason
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
 from vanilla_gan.errors import OutputError, UsageError
 from vanilla_gan.generator.export_onnx import check_onnx_installed, run_onnx, write_onnx
-from vanilla_gan.generator.export_record import is_export, one_line, write_origin
+from vanilla_gan.generator.export_record import is_export, write_origin
+from vanilla_gan.generator.export_tflite import run_tflite, write_tflite
 from vanilla_gan.generator.generator import open_trained
 from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.generator.trained import Array, Trained, open_export
@@ -39,9 +43,9 @@ CPU = Device("/CPU:0", "exports are made there")
 # How many images an export is tried on.
 TRIALS = 64
 
-# How far the results of ONNX may be off: so far; or, where float32 does not hold that, so many
-# times what TensorFlow's own results move when each input moves by its last bit. onnxruntime adds
-# up products in another order; it was never seen to be off by more than twice that.
+# How far the results of ONNX and TensorFlow Lite may be off: so far; or, where float32 does not
+# hold that, so many times what TensorFlow's own results move when each input moves by its last bit.
+# onnxruntime adds up products in another order; it was never off by more than twice that.
 ONNX_TOLERANCE = 1e-6
 ONNX_LAST_BITS = 8
 
@@ -75,9 +79,14 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
             elif config.format == "npz":
                 write_npz(temporary, trained.weights())
                 verdict = _check_npz(temporary, trained)
+            elif config.format == "tflite":
+                write_tflite(temporary, trained, write_saved_model)
+                runs = {each: functools.partial(run_tflite, temporary, each) for each in SIGNATURES}
+                verdict = _check_close(temporary, trained, runs, "the TensorFlow Lite interpreter")
             else:
                 write_onnx(temporary, trained, config.onnx_signature)
-                verdict = _check_onnx(temporary, trained, config.onnx_signature)
+                runs = {config.onnx_signature: functools.partial(run_onnx, temporary)}
+                verdict = _check_close(temporary, trained, runs, "onnxruntime")
         origin = trained.origin
         inform(
             f"wrote {config.path}: {origin.config.system} after {origin.iteration} iterations; "
@@ -134,7 +143,7 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
         os.rename(folder.parent / "saved_model", folder)
     except tf.errors.OpError as error:
         # TensorFlow reports a full disk and the like as errors of its own.
-        raise OSError(errno.EIO, one_line(error), str(folder)) from error
+        raise OSError(errno.EIO, told_reason(error), str(folder)) from error
     write_origin(folder, trained.origin)
 
 
@@ -184,14 +193,20 @@ def _check_npz(path: pathlib.Path, trained: Trained) -> str:
     return f"the same {len(shapes)} arrays, bit for bit"
 
 
-def _check_onnx(path: pathlib.Path, trained: Trained, signature: str) -> str:
-    inputs = trial_inputs(trained, signature)
-    expected = trained.run(signature, **inputs)
-    moved = trained.run(signature, **_moved_by_a_bit(inputs))
+def _check_close(
+    path: pathlib.Path,
+    trained: Trained,
+    runs: Mapping[str, Callable[[dict[str, Array]], dict[str, Array]]],
+    by: str,
+) -> str:
+    """Compares what a file computes by another program, for each signature in it."""
     worst = 0.0
     # One row besides: any number of them must do.
-    for rows in (TRIALS, 1):
-        found = run_onnx(path, {name: array[:rows] for name, array in inputs.items()})
+    for signature, rows in itertools.product(runs, (TRIALS, 1)):
+        inputs = trial_inputs(trained, signature)
+        expected = trained.run(signature, **inputs)
+        moved = trained.run(signature, **_moved_by_a_bit(inputs))
+        found = runs[signature]({name: array[:rows] for name, array in inputs.items()})
         for name, array in expected.items():
             got = found[name]
             if got.shape != (rows, *array.shape[1:]) or got.dtype != array.dtype:
@@ -202,7 +217,7 @@ def _check_onnx(path: pathlib.Path, trained: Trained, signature: str) -> str:
             if not off <= allowed:
                 raise _differs(path, f"{name} is off by {off:.1e}, allowed: {allowed:.1e}")
             worst = max(worst, off)
-    return f"the same results within {worst:.1e} ({TRIALS} tried, by onnxruntime)"
+    return f"the same results within {worst:.1e} ({TRIALS} tried, by {by})"
 
 
 def _moved_by_a_bit(inputs: dict[str, Array]) -> dict[str, Array]:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import stat
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
@@ -215,7 +216,7 @@ def open_trained(
     """
     path = pathlib.Path(source)
     with contextlib.ExitStack() as stack:
-        if (path / EXPORT_JSON).exists():
+        if os.path.exists(path / EXPORT_JSON):
             opened = functools.partial(open_export, path)
         else:
             # Asked at once: loading TensorFlow takes seconds, and a wrong path shall not wait.
@@ -265,7 +266,7 @@ def find_checkpoint(
     Raises:
       CheckpointError: neither a run nor a checkpoint of one stands there, or none that is whole.
     """
-    if path.parent.name == FOLDER and path.name.isdecimal() and path.is_dir():
+    if path.parent.name == FOLDER and path.name.isdecimal() and os.path.isdir(path):
         record = _record(path.parent.parent)
         try:
             return record, read_one(path, record.run_id)
@@ -294,8 +295,13 @@ def _record(out_dir: pathlib.Path) -> RunRecord:
         "expected the --out of a run, one of its checkpoints (OUT/checkpoints/N), or a SavedModel "
         "that this program exported"
     )
-    if not out_dir.is_dir():
-        what = "is a file" if out_dir.exists() else "does not exist"
+    try:
+        what = None if stat.S_ISDIR(os.stat(out_dir).st_mode) else "is a file"
+    except FileNotFoundError:
+        what = "does not exist"
+    except OSError as error:
+        what = f"cannot be read: {error.strerror or error}"
+    if what is not None:
         raise CheckpointError(f"{out_dir} {what}; {expected}")
     try:
         record = read_record(out_dir)

@@ -68,6 +68,7 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     place = Place(pathlib.Path(config.out), config.overwrite)
     place.check()
     run = RunConfig(system=config.system, z_dim=config.z_dim, h_dim=config.h_dim).resolved()
+    run = run.of_data(config.shape, config.num_classes)
     with without_chatter():
         load_tensorflow()
     expected, statistics = inference_shapes(SYSTEMS[config.system], run)

@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 import re
 
+from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, at_most, setting
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph.inference import SIGNATURES
@@ -17,7 +18,17 @@ _SOURCE = "folder of a run, of one checkpoint in it, or a SavedModel"
 _COUNT = (at_least(1), at_most(10_000_000))
 _SIDE = (at_least(1), at_most(1000))
 _POINTS = Rule("at least 2 points, or 0", lambda value: value == 0 or value >= 2, (1, -3))
-_DEFAULT_OUT = {"saved_model": "saved_model", "npz": "weights.npz", "onnx": "{signature}.onnx"}
+_IMAGE_SHAPE = Rule(
+    "HxW or HxWxC, such as 32x32x3",
+    lambda value: re.fullmatch(r"[1-9]\d{0,4}(x[1-9]\d{0,4}){1,2}", value) is not None,
+    ("32", "32x", "0x32", "3x32x32x1", "axb", ""),
+)
+_DEFAULT_OUT = {
+    "saved_model": "saved_model",
+    "npz": "weights.npz",
+    "onnx": "{signature}.onnx",
+    "tflite": "model.tflite",
+}
 _FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
 
 
@@ -109,10 +120,14 @@ class ExportConfig(Settings):
 
     source: str = setting("out", _SOURCE, flag="from")
     out: str | None = setting(
-        None, "folder or file to write (default saved_model, weights.npz or generate.onnx)", PATH
+        None,
+        "folder or file to write (default saved_model, weights.npz, generate.onnx or model.tflite)",
+        PATH,
     )
     format: str = setting(
-        "saved_model", "onnx needs the extra [onnx]", choices=("saved_model", "npz", "onnx")
+        "saved_model",
+        "onnx needs the extra [onnx]",
+        choices=("saved_model", "npz", "onnx", "tflite"),
     )
     signature: str | None = setting(None, "which network an ONNX file holds", choices=SIGNATURES)
     overwrite: bool = setting(False, "replace what stands at --out")
@@ -155,11 +170,20 @@ class ImportConfig(Settings):
     system: str = setting("vanilla", "whose weights they are", choices=tuple(SYSTEMS))
     z_dim: int | None = setting(None, "length of a noise vector, if not the system's own", *SIZE)
     h_dim: int | None = setting(None, "units of a hidden layer, if not the system's own", *SIZE)
+    image_shape: str = setting(
+        str(PUBLISHED_SHAPE), "height x width, and x channels, of its images", _IMAGE_SHAPE
+    )
+    num_classes: int = setting(PUBLISHED_CLASSES, "classes of a conditional system", *SIZE)
     map: str | None = setting(
         None, "JSON file: an object from the system's names to the checkpoint's"
     )
     out: str = setting("weights.npz", "npz file to write", PATH)
     overwrite: bool = setting(False, "replace what stands at --out")
+
+    @property
+    def shape(self) -> ImageShape:
+        """The shape of its images."""
+        return ImageShape(*map(int, self.image_shape.split("x")))
 
     @property
     def prefix(self) -> str:

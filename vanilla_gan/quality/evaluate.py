@@ -182,7 +182,7 @@ def _add_to_run(source: pathlib.Path, evaluation: Evaluation, inform: Inform) ->
     if not (out_dir / RUN_JSON).is_file():
         return
     try:
-        add_evaluation(out_dir, evaluation)
+        add_evaluation(out_dir, evaluation, inform)
         inform(f"added to {out_dir / QUALITY}, iteration {evaluation.iteration}")
     except VanillaGanError as error:
         # What was asked for stands; somebody else's run need not take it.

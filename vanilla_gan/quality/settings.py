@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 from vanilla_gan.declare import PATH, SEED, Settings, at_least, setting
+from vanilla_gan.errors import UsageError
 from vanilla_gan.quality.figures import MIN_SAMPLES
 
 
@@ -28,3 +30,18 @@ class EvaluateConfig(Settings):
         None, "PNG to draw: 16 samples beside their nearest training images", PATH
     )
     overwrite: bool = setting(False, "replace what stands at --out and --neighbours")
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          UsageError: one is out of range, or two name the same file.
+        """
+        super().__post_init__()
+        if self.out is not None and self.neighbours is not None:
+            real_out, real_neighbours = map(os.path.realpath, (self.out, self.neighbours))
+            if real_out == real_neighbours:
+                raise UsageError(
+                    f"--neighbours={self.neighbours}: it is the file of --out, too; choose another "
+                    "name"
+                )

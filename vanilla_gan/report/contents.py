@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -134,7 +135,9 @@ def gather(
         warnings.append(str(error))
     times = [picture.written_s for picture in pictures]
     times += [
-        path.stat().st_mtime for path in (out_dir / LOSSES, out_dir / QUALITY) if path.exists()
+        path.stat().st_mtime
+        for path in (out_dir / LOSSES, out_dir / QUALITY)
+        if os.path.exists(path)
     ]
     last_row = int(losses.iteration[-1]) + 1 if len(losses.iteration) else 0
     # A picture is drawn before the update of its iteration.

@@ -88,8 +88,17 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
         ) from error
 
 
-def add_evaluation(out_dir: pathlib.Path, evaluation: Evaluation) -> None:
+def add_evaluation(
+    out_dir: pathlib.Path,
+    evaluation: Evaluation,
+    inform: Callable[[str], None] = lambda line: None,
+) -> None:
     """Adds an evaluation, in place of an earlier one of the same iteration.
+
+    Args:
+      out_dir: the run's folder.
+      evaluation: what was found.
+      inform: called with one line if another process has to be waited for.
 
     Raises:
       DamagedRunError: see `read_evaluations`.
@@ -100,7 +109,7 @@ def add_evaluation(out_dir: pathlib.Path, evaluation: Evaluation) -> None:
         others = [other for other in found if other.iteration != evaluation.iteration]
         return sorted([*others, evaluation], key=lambda each: each.iteration)
 
-    _change(out_dir, changed)
+    _change(out_dir, changed, inform)
 
 
 def go_back_to(out_dir: pathlib.Path, iteration: int, warn: Callable[[str], None]) -> None:
@@ -125,11 +134,15 @@ def go_back_to(out_dir: pathlib.Path, iteration: int, warn: Callable[[str], None
     def changed(found: list[Evaluation]) -> list[Evaluation]:
         return [each for each in found if iteration > 0 and each.iteration <= iteration]
 
-    _change(out_dir, changed)
+    _change(out_dir, changed, warn)
 
 
-def _change(out_dir: pathlib.Path, changed: Callable[[list[Evaluation]], list[Evaluation]]) -> None:
-    with _locked(out_dir):
+def _change(
+    out_dir: pathlib.Path,
+    changed: Callable[[list[Evaluation]], list[Evaluation]],
+    inform: Callable[[str], None],
+) -> None:
+    with _locked(out_dir, inform):
         found = read_evaluations(out_dir)
         wanted = changed(found)
         if wanted != found:
@@ -139,7 +152,7 @@ def _change(out_dir: pathlib.Path, changed: Callable[[list[Evaluation]], list[Ev
 
 
 @contextlib.contextmanager
-def _locked(out_dir: pathlib.Path) -> Iterator[None]:
+def _locked(out_dir: pathlib.Path, inform: Callable[[str], None]) -> Iterator[None]:
     """Keeps a run and the command from changing the file at the same time: a lock on the folder."""
     try:
         descriptor = os.open(out_dir, os.O_RDONLY | os.O_CLOEXEC)
@@ -148,7 +161,11 @@ def _locked(out_dir: pathlib.Path) -> Iterator[None]:
     try:
         # Some network file systems know no such locks; then two at the same moment are one too few.
         with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                inform(f"{out_dir / QUALITY}: another process changes it; waiting for it")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

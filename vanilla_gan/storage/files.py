@@ -13,6 +13,7 @@ from typing import Any
 from vanilla_gan.errors import OutputError
 from vanilla_gan.storage.reading import open_file
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REMEDIES = {
     errno.EACCES: "make it writable",
     errno.EPERM: "make it writable",
@@ -62,7 +63,7 @@ def unwritable(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """Returns the one-line error for a result that could not be written."""
     reason = error.strerror or str(error)
     # TensorFlow tells of a full disk in words alone.
-    full = os.strerror(errno.ENOSPC) in reason
+    full = any(os.strerror(number) in reason for number in _FULL)
     number = errno.ENOSPC if full else error.errno or 0
     remedy = _REMEDIES.get(number, "check the disk")
     return OutputError(

@@ -1,10 +1,11 @@
-"""`./run.sh import_images`: a folder of pictures -> the four IDX files of a data set of one's own.
+"""`./run.sh import_images`: pictures -> the four IDX files of a data set of one's own.
 
 On the disk, all of it or nothing:
 
     OUT/train-images-idx3-ubyte.gz   train-labels-idx1-ubyte.gz
         t10k-images-idx3-ubyte.gz    t10k-labels-idx1-ubyte.gz
         classes.json                 the class of each label, the counts, the settings
+        import_preview.png           some images of each class, as they are now
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import pathlib
 import shlex
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,15 +25,20 @@ import numpy.typing as npt
 from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.idx import write_idx
-from vanilla_gan.data.pictures.picture import SIDE_PX, read_picture
+from vanilla_gan.data.pictures.picture import SIDE_PX, Fitted, read_picture
 from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures
+from vanilla_gan.data.pictures.preview import contact_sheet
 from vanilla_gan.data.pictures.settings import ImportConfig
+from vanilla_gan.data.pictures.table import is_table, read_table
 from vanilla_gan.data.streams import seeded
 from vanilla_gan.errors import DataError, UsageError
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.whole import whole_path, write_whole
 
 CLASSES_JSON = "classes.json"
+PREVIEW = "import_preview.png"
+# Brighter than this is no pixel of a picture that is almost black.
+_ALMOST_BLACK = 25
 # The largest batch that a system brings; a batch must not be larger than what it is taken from.
 _USUAL_BATCH = 128
 _BLOCK = 256  # pictures under way at a time
@@ -46,7 +52,7 @@ class Imported(NamedTuple):
 
     Attributes:
       out: the folder of the data set.
-      classes: the name of each class, by label.
+      classes: the name of each class, in the order of the labels.
       train, test: how many different pictures either split has.
       skipped: a line for each file that was left out.
     """
@@ -58,12 +64,32 @@ class Imported(NamedTuple):
     skipped: list[str]
 
 
+class _Pictures(NamedTuple):
+    """What was read.
+
+    Attributes:
+      images: uint8 [N, 28, 28].
+      labels: int [N].
+      classes: the name of each class by label.
+      bad: a line for each file that cannot be imported.
+      notes: a line for what was taken in another way than it stands there.
+      files: how many files there were.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.intp]
+    classes: dict[int, str]
+    bad: list[str]
+    notes: list[str]
+    files: int
+
+
 def import_images(
     config: ImportConfig,
     inform: Inform,
     progress: Progress = lambda done, total: None,
 ) -> Imported:
-    """Makes the four IDX files of a data set from a folder of pictures.
+    """Makes the four IDX files of a data set from a folder of pictures, or a file of them.
 
     The same pictures, names and settings give the same bytes. Memory: twice 784 bytes a picture,
     and one decoded picture for each processor.
@@ -74,31 +100,39 @@ def import_images(
       progress: called as `progress(done, total)`, counted in pictures.
 
     Raises:
-      UsageError: the folder of pictures does not exist, has too many subfolders; or `out` exists.
+      UsageError: the pictures do not exist, or have too many subfolders; or `out` exists.
       DataError: there are too few pictures, a class is empty, or a file cannot be read.
       OutputError: the data set cannot be written.
     """
-    found = find_pictures(config.source)
+    found = None
+    if not is_table(config.source):
+        found = find_pictures(config.source, skip_empty=config.skip_bad)
     _check_free(config)
-    _check_enough(config, len(found.paths))
+    if found is not None and not config.all_frames:
+        _check_enough(config, len(found.paths))
     # Made before the work begins: a place that cannot be written to is known at once.
     _make_parents(config.out_dir)
     with whole_path(config.out_dir, lambda: _check_free(config)) as folder:
         folder.mkdir()
-        images, is_good, unreadable = _read_all(config, found, progress)
-        bad = found.bad + unreadable
+        read = _of_table(config) if found is None else _read_all(config, found, progress)
+        images, bad = read.images, read.bad
+        if config.transpose:
+            images = images.swapaxes(1, 2)
         for line in bad:
             inform(line)
         if bad and not config.skip_bad:
             raise DataError(
-                f"{config.source}: {len(bad)} of {len(found.paths) + len(found.bad)} files cannot "
+                f"{config.source}: {len(bad)} of {read.files} files cannot "
                 "be imported, listed above; mend or remove them, or leave them out with --skip_bad"
             )
-        labels = found.labels[is_good].astype(np.uint8)
+        labels = read.labels.astype(np.uint8)
         _check_enough(config, len(images))
-        counts = np.bincount(labels, minlength=len(found.classes)).tolist()
-        if 0 in counts:
-            raise empty_class(config.source, found.classes[counts.index(0)])
+        counts = {label: int((labels == label).sum()) for label in read.classes}
+        for label, count in counts.items():
+            if not count:
+                raise empty_class(config.source, read.classes[label])
+        for line in (*read.notes, *_doubts(images)):
+            inform(line)
         train, test = _split(config, len(images))
         # Over and over: wherever it begins, what is trained on has each row once.
         order = np.resize(train, VALIDATION_SIZE + len(train)) if config.repeat else train
@@ -108,9 +142,10 @@ def import_images(
             strict=True,
         ):
             write_idx(folder / f"{name}.gz", array)
-        _write_classes(folder, config, found.classes, counts, (len(train), len(test)), bad)
-    for label, (name, count) in enumerate(zip(found.classes, counts, strict=True)):
-        inform(f"class {label}: {name}, {count} pictures")
+        _write_classes(folder, config, read.classes, counts, (len(train), len(test)), bad)
+        write_whole(folder / PREVIEW, contact_sheet(images, read.labels))
+    for label, name in read.classes.items():
+        inform(f"class {label}: {name}, {counts[label]} pictures")
     validation = (
         f"and {VALIDATION_SIZE} copies" if config.repeat else f"the first {VALIDATION_SIZE}"
     )
@@ -119,6 +154,7 @@ def import_images(
         f"wrote {config.out}: {len(train)} training images ({validation} for validation), "
         f"{len(test)} test images{left_out}"
     )
+    inform(f"{config.out_dir / PREVIEW} shows some of them, as they are now")
     trained_on = len(order) - VALIDATION_SIZE
     smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
     data_dir = shlex.quote(str(config.out_dir.parent))
@@ -126,26 +162,43 @@ def import_images(
         f"train with --dataset {config.out_dir.name} --data_dir {data_dir} "
         f"--allow_unverified_data{smaller}"
     )
-    return Imported(config.out_dir, found.classes, len(train), len(test), bad)
+    return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
 
 
-def _read_all(
-    config: ImportConfig, found: Found, progress: Progress
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], list[str]]:
-    """Returns the images that can be read, uint8 [N, 28, 28]; which those are; why not the rest."""
+def _of_table(config: ImportConfig) -> _Pictures:
+    table = read_table(config.source, config.fitting)
+    classes = {int(label): str(label) for label in np.unique(table.labels)}
+    return _Pictures(table.images, table.labels, classes, [], [], 1)
 
-    def read(path: pathlib.Path) -> npt.NDArray[np.uint8] | DataError:
+
+def _doubts(images: npt.NDArray[np.uint8]) -> Iterator[str]:
+    """Yields a line for what is rarely meant: pictures that show nothing."""
+    darkest, lightest = images.min(axis=(1, 2)), images.max(axis=(1, 2))
+    flat = darkest == lightest
+    dark = (lightest <= _ALMOST_BLACK) & ~flat
+    for count, what, remedy in (
+        (flat.sum(), "of one grey value throughout", "look at them, and at --background"),
+        (dark.sum(), "almost black", "--white says which value is white, 4095 of 12 bits"),
+    ):
+        if count:
+            yield f"warning: {count} of {len(images)} pictures are {what}; {remedy}"
+
+
+def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictures:
+    """Reads every picture that can be read, and says why not the rest."""
+    fitting = config.fitting
+
+    def read(path: pathlib.Path) -> Fitted | DataError:
         try:
-            return read_picture(
-                path, fit=config.fit, background=config.grey_background, invert=config.invert
-            )
+            return read_picture(path, fitting)
         except DataError as error:
             return error
 
     total = len(found.paths)
-    images = np.empty((total, SIDE_PX, SIDE_PX), np.uint8)
-    is_good = np.zeros(total, np.bool_)
+    blocks: list[npt.NDArray[np.uint8]] = [np.empty((0, SIDE_PX, SIDE_PX), np.uint8)]
+    frames = np.zeros(total, np.intp)
     unreadable: list[str] = []
+    turned = 0
     # Pillow releases the GIL while it decodes and scales. It warns of oddities that it copes with,
     # and of pictures so large that they might be meant to fill the memory; it refuses those that
     # are twice as large.
@@ -160,10 +213,28 @@ def _read_all(
                 if isinstance(result, DataError):
                     unreadable.append(str(result))
                 else:
-                    images[index] = result
-                    is_good[index] = True
+                    blocks.append(result.images)
+                    frames[index] = len(result.images)
+                    turned += result.turned
             progress(start + len(block), total)
-    return images if is_good.all() else images[is_good], is_good, unreadable
+    images = np.concatenate(blocks)
+    notes = found.notes
+    if turned:
+        grey = 255 - fitting.background
+        notes = [
+            *notes,
+            f"warning: {turned} of {len(images)} pictures cannot be told from their background "
+            f"where they are transparent; they stand on grey {grey}, as --background {grey} lays "
+            "all of them" + ("" if config.invert else "; for light on dark give --invert"),
+        ]
+    return _Pictures(
+        images,
+        np.repeat(found.labels, frames),
+        found.classes,
+        found.bad + unreadable,
+        notes,
+        len(found.paths) + len(found.bad),
+    )
 
 
 def _split(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -208,15 +279,14 @@ def _check_enough(config: ImportConfig, n: int) -> None:
 def _write_classes(
     folder: pathlib.Path,
     config: ImportConfig,
-    classes: list[str],
-    counts: list[int],
+    classes: dict[int, str],
+    counts: dict[int, int],
     train_test: tuple[int, int],
     skipped: list[str],
 ) -> None:
     content: dict[str, Any] = {
         "classes": {
-            str(label): {"name": name, "pictures": count}
-            for label, (name, count) in enumerate(zip(classes, counts, strict=True))
+            str(label): {"name": name, "pictures": counts[label]} for label, name in classes.items()
         },
         "train": train_test[0],
         "test": train_test[1],

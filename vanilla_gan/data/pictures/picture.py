@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import PIL.ImageOps
+import PIL.ImageSequence
 
 from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.errors import DataError
@@ -23,26 +28,56 @@ SIDE_PX = PUBLISHED_SHAPE.height
 _DRAFT_PX = 8 * SIDE_PX
 # Pillow hands these to Ghostscript: a picture is not to run a program.
 _UNTRUSTED_FORMATS = ("EPS",)
+# How far apart grey values are at least that can be told from each other.
+_CONTRAST = 16
+# What the plugin reads that Pillow may lack: a box "ftyp", and which of its kinds.
+_HEIC_KINDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
-def read_picture(
-    path: str | os.PathLike[str], *, fit: str, background: int, invert: bool
-) -> npt.NDArray[np.uint8]:
-    """Returns a picture as 28x28 grey values; the first frame of one that has several.
+class Fitting(NamedTuple):
+    """How pictures become 28x28 grey values.
 
-    It is turned as its EXIF orientation says, laid on the background where it is transparent, made
-    grey (luma, ITU-R 601-2), then scaled. Of 16-bit grey values the upper 8 bits' range is kept;
-    floating-point ones are taken to be in [0, 1]. A picture of 28x28 is not resampled.
-
-    Args:
-      path: the file.
+    Attributes:
       fit: `contain`: all of it, centred, the background around it; `cover`: its largest centred
         square; `stretch`: all of it, both sides scaled to fit.
       background: grey value, 0..255.
-      invert: return 255 minus each value; the background is inverted with the rest.
+      invert: 255 minus each value is taken; the background is inverted with the rest.
+      visible: a picture that could not be told from the background where it is transparent is laid
+        on the opposite one.
+      white: which of values with more than 8 bits becomes 255, larger ones with it; None: 1 or 255
+        of floats, 65535 of 16 bits, 255 or 65535 of 32 bits, the first that none exceeds.
+      all_frames: every frame of an animation, not the first alone.
+    """
 
-    Returns:
-      uint8 [28, 28].
+    fit: str
+    background: int
+    invert: bool
+    visible: bool = False
+    white: float | None = None
+    all_frames: bool = False
+
+
+class Fitted(NamedTuple):
+    """What a file has become.
+
+    Attributes:
+      images: uint8 [N, 28, 28], one for each frame.
+      turned: how many of them stand on the opposite background.
+    """
+
+    images: npt.NDArray[np.uint8]
+    turned: int = 0
+
+
+def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
+    """Returns a picture as 28x28 grey values.
+
+    It is turned as its EXIF orientation says, laid on the background where it is transparent, made
+    grey (luma, ITU-R 601-2), then scaled. A picture of 28x28 is not resampled.
+
+    Args:
+      path: the file.
+      fitting: how.
 
     Raises:
       DataError: it cannot be read as a picture; the line begins with the path.
@@ -50,44 +85,107 @@ def read_picture(
     try:
         with open_file(path) as stream, PIL.Image.open(stream, formats=_formats()) as image:
             image.draft("L", (_DRAFT_PX, _DRAFT_PX))
-            PIL.ImageOps.exif_transpose(image, in_place=True)
-            grey = _fitted(_grey(image, background), fit, background)
+            images, turned = [], 0
+            for frame in _frames(image, fitting.all_frames):
+                grey, background = _grey(frame, fitting)
+                turned += background != fitting.background
+                images.append(np.array(_fitted(grey, fitting.fit, background), np.uint8))
     except PIL.UnidentifiedImageError as error:
-        raise DataError(f"{os.fspath(path)}: not a picture that Pillow can read") from error
+        why = "not a picture that Pillow can read"
+        if _is_heic(path):
+            why = "HEIC, which needs a plugin: install pillow-heif where this program is installed"
+        raise DataError(f"{os.fspath(path)}: {why}") from error
     except Exception as error:
         # Pillow's decoders raise whatever damaged bytes lead them to: OSError, SyntaxError,
         # struct.error, IndexError, ...
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise DataError(f"{os.fspath(path)}: {reason or type(error).__name__}") from error
-    values = np.array(grey, np.uint8)
-    return 255 - values if invert else values
+    values = np.stack(images)
+    return Fitted(255 - values if fitting.invert else values, turned)
+
+
+def fitted_values(values: npt.NDArray[np.uint8], fitting: Fitting) -> npt.NDArray[np.uint8]:
+    """Returns grey values or colours, uint8 [H, W] or [H, W, 3], as uint8 [28, 28]."""
+    grey = PIL.Image.fromarray(values).convert("L")
+    image = np.array(_fitted(grey, fitting.fit, fitting.background), np.uint8)
+    return np.subtract(255, image, dtype=np.uint8) if fitting.invert else image
+
+
+def narrowed(
+    values: npt.NDArray[np.generic], white: float | None, *, wide: bool = False
+) -> npt.NDArray[np.uint8]:
+    """Returns numbers as grey values; see `Fitting.white`.
+
+    Args:
+      values: any numbers, of any shape.
+      white: which of them becomes 255.
+      wide: whether 65535 is white in any case, where `white` does not say.
+
+    Raises:
+      ValueError: they are negative, not finite, or larger than any white that is known.
+    """
+    numbers = np.asarray(values, np.float64)
+    whites = (1.0, 255.0) if values.dtype.kind in "fb" else (255.0, 65535.0)
+    least, largest = numbers.min(initial=0), numbers.max(initial=0)
+    if white is None:
+        fitting = [each for each in (whites[1:] if wide else whites) if largest <= each]
+        white = fitting[0] if fitting else None
+    if white is None or not (numbers >= 0).all() or not np.isfinite(largest):
+        raise ValueError(
+            f"its values reach from {least:g} to {largest:g}, expected 0 to {whites[-1]:g}; where "
+            "none is negative, --white says which one is white"
+        )
+    grey: npt.NDArray[np.uint8] = np.rint(np.minimum(numbers / white, 1.0) * 255).astype(np.uint8)
+    return grey
+
+
+def _frames(image: PIL.Image.Image, every: bool) -> Iterator[PIL.Image.Image]:
+    for frame in PIL.ImageSequence.Iterator(image):
+        yield PIL.ImageOps.exif_transpose(frame)
+        if not every:
+            return
+
+
+def _is_heic(path: str | os.PathLike[str]) -> bool:
+    with open_file(path) as stream:
+        head = stream.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIC_KINDS
 
 
 def _formats() -> list[str]:
     PIL.Image.init()
+    if importlib.util.find_spec("pillow_heif") is not None:
+        importlib.import_module("pillow_heif").register_heif_opener()
     return [name for name in PIL.Image.ID if name not in _UNTRUSTED_FORMATS]
 
 
-def _grey(image: PIL.Image.Image, background: int) -> PIL.Image.Image:
-    """Returns the whole picture, mode L, without transparency."""
+def _grey(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, int]:
+    """Returns the whole picture, mode L, without transparency; and the background it stands on."""
+    background = fitting.background
     if image.mode == "F" or image.mode.startswith("I"):
-        return _from_wide_values(image)
+        # Pillow's own conversion cuts off at 255 instead of scaling.
+        wide = image.mode.startswith("I;16")
+        values = narrowed(np.asarray(image), fitting.white, wide=wide)
+        return PIL.Image.fromarray(values), background
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         opaque = image.convert("RGBA")
-        behind = PIL.Image.new("L", image.size, background)
-        return PIL.Image.composite(opaque.convert("L"), behind, opaque.getchannel("A"))
-    return image.convert("L")
+        drawn, alpha = opaque.convert("L"), opaque.getchannel("A")
+
+        def laid_on(grey: int) -> PIL.Image.Image:
+            return PIL.Image.composite(drawn, PIL.Image.new("L", image.size, grey), alpha)
+
+        laid = laid_on(background)
+        if fitting.visible and np.asarray(alpha).min() < 255 and not _shows(laid):
+            opposite = laid_on(255 - background)
+            if _shows(opposite):
+                return opposite, 255 - background
+        return laid, background
+    return image.convert("L"), background
 
 
-def _from_wide_values(image: PIL.Image.Image) -> PIL.Image.Image:
-    # Pillow's own conversion cuts off at 255 instead of scaling.
-    values = np.asarray(image, np.float64)
-    largest = 1.0 if image.mode == "F" else 65535.0
-    if not ((values >= 0) & (values <= largest)).all():
-        raise ValueError(
-            f"its values reach from {values.min():g} to {values.max():g}, expected 0 to {largest:g}"
-        )
-    return PIL.Image.fromarray(np.rint(values * (255 / largest)).astype(np.uint8))
+def _shows(grey: PIL.Image.Image) -> bool:
+    values = np.asarray(grey)
+    return bool(np.ptp(values) >= _CONTRAST)
 
 
 def _fitted(grey: PIL.Image.Image, fit: str, background: int) -> PIL.Image.Image:

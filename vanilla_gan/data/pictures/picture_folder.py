@@ -4,77 +4,126 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.shape import PUBLISHED_CLASSES
+from vanilla_gan.data.shape import MAX_CLASSES
 from vanilla_gan.errors import DataError, UsageError
 
-# What file managers leave behind; files and folders that begin with a dot are passed over as well.
-_NO_PICTURES = {"thumbs.db", "desktop.ini", "__macosx"}
+# What systems and file managers leave behind, in lower case; files and folders that begin with a
+# dot are passed over as well.
+_NO_PICTURES = {
+    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini"),
+    *("__macosx", "@eadir", "#recycle", "lost+found", "$recycle.bin", "system volume information"),
+}
+# Folders around those of the classes, in lower case.
+_SPLITS = {
+    *("train", "training", "trainset", "test", "testing", "testset"),
+    *("val", "valid", "validation", "dev"),
+}
 
 
 class Found(NamedTuple):
     """What stands in a folder of pictures.
 
     Attributes:
-      classes: the name of each class; the folder's own where it has no subfolders.
+      classes: the name of each class by label; the folder's own where it has no subfolders.
       paths: the files to read, class by class, in the order of their names.
       labels: int [N], the class of each.
       bad: a line for each thing that cannot be a picture of a class.
+      notes: a line for what was taken in another way than it stands there.
     """
 
-    classes: list[str]
+    classes: dict[int, str]
     paths: list[pathlib.Path]
     labels: npt.NDArray[np.intp]
     bad: list[str]
+    notes: list[str]
 
 
-def find_pictures(source: str | os.PathLike[str]) -> Found:
+def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -> Found:
     """Returns the files that stand in a folder, and the classes that its subfolders make of them.
 
     Below a subfolder pictures may stand at any depth. Links to folders are followed at the first
     level only. Files that begin with a dot, and what file managers leave behind, are no pictures.
+    Folders `training` and `testing` and the like are none of the classes: the classes within them
+    are joined. Where all subfolders are numbers from 0 to 9, these are the labels; otherwise labels
+    go by the order of the names, in which 10 comes behind 9.
+
+    Args:
+      source: the folder.
+      skip_empty: leave out classes that hold no file; they are among `bad`.
 
     Raises:
-      UsageError: it is no folder, or has more than 10 subfolders.
+      UsageError: it is no folder, or has more than 256 classes.
       DataError: it cannot be read, or a class holds no file.
     """
     folder = pathlib.Path(source)
     if not os.path.isdir(folder):
-        raise UsageError(f"--from={os.fspath(source)}: expected a folder of pictures")
+        raise UsageError(
+            f"--from={os.fspath(source)}: expected a folder of pictures, or a .npy, .npz, .csv "
+            "or IDX file"
+        )
+    bad: list[str] = []
+    notes: list[str] = []
     try:
-        top = _listed(folder)
-        subfolders = [path for path in top if path.is_dir()]
-        if not subfolders:
-            return Found([folder.resolve().name], top, np.zeros(len(top), np.intp), [])
-        if len(subfolders) > PUBLISHED_CLASSES:
-            raise UsageError(
-                f"--from={os.fspath(source)}: it has {len(subfolders)} subfolders, each of them a "
-                f"class; expected at most {PUBLISHED_CLASSES}; join some of them"
+        places = [folder]
+        splits = [path for path in _listed(folder) if os.path.isdir(path)]
+        if splits and all(path.name.lower() in _SPLITS for path in splits):
+            places = splits
+            bad += [_beside(path) for path in _listed(folder) if not os.path.isdir(path)]
+            names = " and ".join(path.name for path in splits)
+            notes.append(
+                f"{names} are taken for splits, not for classes: the pictures in them are joined, "
+                "and split anew"
             )
-        bad = [
-            f"{path}: stands beside the folders of the classes, in none of them"
-            for path in top
-            if not path.is_dir()
-        ]
-        paths: list[pathlib.Path] = []
-        labels: list[int] = []
-        for label, subfolder in enumerate(subfolders):
+        top = [path for place in places for path in _listed(place)]
+        subfolders = [path for path in top if os.path.isdir(path)]
+        if not subfolders:
+            name = folder.resolve().name
+            return Found({0: name}, top, np.zeros(len(top), np.intp), bad, notes)
+        bad += [_beside(path) for path in top if not os.path.isdir(path)]
+        of_classes: dict[str, list[pathlib.Path]] = {}
+        for subfolder in sorted(subfolders, key=lambda path: _by_number(path.name)):
             of_class, links = _walked(subfolder)
-            if not of_class:
-                raise empty_class(source, subfolder.name)
             bad += [f"{path}: a link to a folder, which is not followed" for path in links]
-            paths += of_class
-            labels += [label] * len(of_class)
+            of_classes.setdefault(subfolder.name, []).extend(of_class)
+        empty = [name for name, of_class in of_classes.items() if not of_class]
+        for name in empty if skip_empty else []:
+            bad.append(str(empty_class(source, name)))
+            del of_classes[name]
     except OSError as error:
         raise DataError(
             f"cannot read {error.filename or source}: {error.strerror or error}; mend that, or "
             "remove it from the pictures"
         ) from error
-    return Found([path.name for path in subfolders], paths, np.array(labels, np.intp), bad)
+    if len(of_classes) > MAX_CLASSES:
+        raise UsageError(
+            f"--from={os.fspath(source)}: it has {len(of_classes)} subfolders, each of them a "
+            f"class; expected at most {MAX_CLASSES}; join some of them"
+        )
+    if empty and not skip_empty:
+        raise empty_class(source, empty[0])
+    classes = dict(enumerate(of_classes))
+    if set(of_classes) <= set("0123456789"):
+        classes = {int(name): name for name in of_classes}
+    paths = [path for of_class in of_classes.values() for path in of_class]
+    labels = [label for label, name in classes.items() for _ in of_classes[name]]
+    return Found(classes, paths, np.array(labels, np.intp), bad, notes)
+
+
+def _beside(path: pathlib.Path) -> str:
+    return f"{path}: stands beside the folders of the classes, in none of them"
+
+
+def _by_number(name: str) -> list[tuple[bool, int, str]]:
+    """Returns what puts names in order: as texts, but the numbers in them as numbers."""
+    parts = re.split(r"([0-9]+)", name)
+    # Every second one is a number.
+    return [(k % 2 == 0, int(part) if k % 2 else 0, part) for k, part in enumerate(parts) if part]
 
 
 def empty_class(source: str | os.PathLike[str], name: str) -> DataError:
@@ -99,7 +148,7 @@ def _walked(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path
     files: list[pathlib.Path] = []
     links: list[pathlib.Path] = []
     for path in _listed(folder):
-        if not path.is_dir():
+        if not os.path.isdir(path):
             files.append(path)
         elif path.is_symlink():
             links.append(path)

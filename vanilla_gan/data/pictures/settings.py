@@ -6,8 +6,8 @@ import dataclasses
 import pathlib
 
 from vanilla_gan.data.download import catalog
-from vanilla_gan.data.pictures.picture import FITS
-from vanilla_gan.declare import SEED, Rule, Settings, setting, within
+from vanilla_gan.data.pictures.picture import FITS, Fitting
+from vanilla_gan.declare import ABOVE_0, SEED, Rule, Settings, setting, within
 
 _NAMES = " or ".join(catalog.CATALOG)
 _OUT = Rule(
@@ -25,7 +25,7 @@ class ImportConfig(Settings):
 
     source: str = setting(
         "",
-        "folder of pictures; may also be given as a plain word",
+        "folder of pictures, or a .npy, .npz, .csv or IDX file; may also be given as a plain word",
         flag="from",
         missing="give the folder of pictures",
         word="DIR",
@@ -47,6 +47,13 @@ class ImportConfig(Settings):
         "grey value 0..255 behind and around pictures; black in the end",
         within(0, 255, "a grey value"),
     )
+    white: float | None = setting(
+        None, "value that becomes white, of values with more than 8 bits: 4095 of 12 bits", ABOVE_0
+    )
+    transpose: bool = setting(
+        False, "swap rows and columns, as the images of EMNIST need that are stored so"
+    )
+    all_frames: bool = setting(False, "take every frame of an animation, not the first alone")
     test_share: float = setting(
         1 / 7,
         "share of the pictures to test on, in (0, 1); 1/7 as in MNIST",
@@ -63,8 +70,14 @@ class ImportConfig(Settings):
         return pathlib.Path(self.out)
 
     @property
-    def grey_background(self) -> int:
-        """The background's grey value, filled in."""
-        if self.background is not None:
-            return self.background
-        return 255 if self.invert else 0
+    def fitting(self) -> Fitting:
+        """How pictures become images, the background filled in."""
+        background = 255 if self.invert else 0
+        return Fitting(
+            self.fit,
+            background if self.background is None else self.background,
+            self.invert,
+            visible=self.background is None,
+            white=self.white,
+            all_frames=self.all_frames,
+        )

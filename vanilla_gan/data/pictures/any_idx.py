@@ -1,0 +1,69 @@
+"""IDX files of every type that the format knows, as other data sets have them, -> arrays."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import pathlib
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.storage.reading import open_file
+
+# The types of http://yann.lecun.com/exdb/mnist/, all big-endian.
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_NAME = re.compile(r"(idx\d-\w+|[-.]idx)(\.gz)*$", re.IGNORECASE)
+_GZIP_MAGIC = b"\x1f\x8b"
+# More than any known data set of small images has; what claims more is damaged, or meant to harm.
+_MAX_BYTES = 1 << 32
+_MAX_DIMENSIONS = 4
+
+Array = npt.NDArray[Any]
+
+
+def is_idx(path: pathlib.Path) -> bool:
+    """Returns whether a file is one by its name, such as `train-images-idx3-ubyte.gz`."""
+    return _NAME.search(path.name) is not None
+
+
+def read_any_idx(path: pathlib.Path) -> Array:
+    """Reads an IDX file; gzipped, and gzipped once more, as archives are that were packed twice.
+
+    Raises:
+      OSError, EOFError: it cannot be read, or its gzip stream is damaged or cut.
+      ValueError: it is no IDX file, or its header declares more or fewer bytes than there are.
+    """
+    with open_file(path) as stream:
+        content = stream.read()
+    while content[:2] == _GZIP_MAGIC:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:
+            content = unpacked.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ValueError(f"it holds more than {_MAX_BYTES} bytes")
+    dimensions = content[3] if len(content) > 3 else 0
+    header = 4 + 4 * dimensions
+    known = content[:2] == b"\0\0" and content[2:3] and content[2] in _TYPES
+    if not known or not 1 <= dimensions <= _MAX_DIMENSIONS or len(content) < header:
+        raise ValueError(f"it begins with {content[:4].hex() or 'nothing'}, expected an IDX file")
+    kind = np.dtype(_TYPES[content[2]])
+    shape = [int(size) for size in np.frombuffer(content, ">u4", dimensions, 4)]
+    declared = header + math.prod(shape) * kind.itemsize
+    if len(content) != declared:
+        raise ValueError(
+            f"its header declares {'x'.join(map(str, shape))} values, {declared} bytes with it, "
+            f"but it has {len(content)}"
+        )
+    return np.frombuffer(content, kind, offset=header).reshape(shape)
+
+
+def labels_beside(path: pathlib.Path) -> pathlib.Path | None:
+    """Returns the file of the labels of a file of images, beside it; None where there is none."""
+    before, found, _ = path.name.rpartition("images")
+    if not found:
+        return None
+    there = sorted(path.parent.iterdir())
+    return next((each for each in there if each.name.startswith(f"{before}labels")), None)

@@ -1,0 +1,166 @@
+"""Pictures in one file of numbers, .npy, .npz, .csv or IDX -> images and labels."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import pathlib
+import zipfile
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.pictures.any_idx import is_idx, labels_beside, read_any_idx
+from vanilla_gan.data.pictures.picture import SIDE_PX, Fitting, fitted_values, narrowed
+from vanilla_gan.data.shape import MAX_CLASSES
+from vanilla_gan.errors import DataError
+from vanilla_gan.storage.reading import open_file
+
+ENDINGS = (".npy", ".npz", ".csv")
+# How archives call images and their labels; the first pair is Keras', in two parts.
+_PAIRS = (
+    (("x_train", "x_test"), ("y_train", "y_test")),
+    (("x",), ("y",)),
+    (("X",), ("y",)),
+    (("images",), ("labels",)),
+    (("data",), ("labels",)),
+    (("arr_0",), ("arr_1",)),
+)
+
+Array = npt.NDArray[Any]
+
+
+class Table(NamedTuple):
+    """The content of a file: images, uint8 [N, 28, 28], and labels, int [N] in 0..255."""
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.intp]
+
+
+def is_table(source: str | os.PathLike[str]) -> bool:
+    """Returns whether a path is that of such a file."""
+    path = pathlib.Path(source)
+    return (path.suffix.lower() in ENDINGS or is_idx(path)) and os.path.isfile(source)
+
+
+def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
+    """Reads images `[N, H, W]`, `[N, H, W, 1 or 3]`, or `[N, H * H]`, and labels `[N]`.
+
+    A .npy file holds images alone. Of a .npz file `x` and `y`, `images` and `labels`, or Keras'
+    `x_train`, `y_train`, `x_test` and `y_test` are taken. A row of a .csv file holds the label and
+    then H * H values, or these alone; its first line may name the columns. The labels of an
+    IDX file of `...images...` are in `...labels...` beside it; of several numbers an image the
+    first counts, as QMNIST has it. Without labels all images have the label 0.
+
+    Args:
+      source: the file.
+      fitting: how values and sizes become those of the data set.
+
+    Raises:
+      DataError: it cannot be read, or holds something else; the line begins with the path.
+    """
+    path = pathlib.Path(source)
+    try:
+        if is_idx(path):
+            values, labels = _read_idx(path)
+        elif path.suffix.lower() == ".csv":
+            values, labels = _read_csv(path)
+        else:
+            values, labels = _read_arrays(path)
+        grey = narrowed(_as_pictures(values), fitting.white)
+        images = np.array([fitted_values(each, fitting) for each in grey], np.uint8)
+        return Table(
+            images.reshape(-1, SIDE_PX, SIDE_PX),
+            _checked_labels(labels, len(grey)),
+        )
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: {reason or type(error).__name__}") from error
+
+
+def _read_arrays(path: pathlib.Path) -> tuple[Array, Array | None]:
+    with contextlib.ExitStack() as opened:
+        archive = np.load(opened.enter_context(open_file(path)), allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            return archive, None
+        opened.enter_context(archive)
+        for images, labels in _PAIRS:
+            if images[0] in archive:
+                return _joined(archive, images), (
+                    _joined(archive, labels) if labels[0] in archive else None
+                )
+        raise ValueError(
+            f"it holds {', '.join(archive.files) or 'nothing'}; expected x and y, or images and "
+            "labels, or x_train, y_train, x_test and y_test"
+        )
+
+
+def _joined(archive: Any, names: tuple[str, ...]) -> Array:
+    joined: Array = np.concatenate([archive[name] for name in names if name in archive])
+    return joined
+
+
+def _read_idx(path: pathlib.Path) -> tuple[Array, Array | None]:
+    beside = labels_beside(path)
+    labels = None if beside is None else read_any_idx(beside)
+    if labels is not None and labels.ndim == 2:
+        labels = labels[:, 0]
+    return read_any_idx(path), labels
+
+
+def _read_csv(path: pathlib.Path) -> tuple[Array, Array | None]:
+    with open_file(path) as stream:
+        text = stream.read().decode("utf-8-sig")
+    first, _, rest = text.partition("\n")
+    try:
+        [float(cell) for cell in first.split(",")]
+    except ValueError:
+        text = rest
+    if not text.strip():
+        raise ValueError("it has no rows of numbers")
+    rows = np.loadtxt(io.StringIO(text), np.float32, delimiter=",", ndmin=2)
+    columns = rows.shape[1]
+    has_labels = math.isqrt(columns - 1) ** 2 == columns - 1 and columns > 1
+    if not has_labels and math.isqrt(columns) ** 2 != columns:
+        raise ValueError(
+            f"it has rows of {columns} numbers; expected a label and H * H values, as 785 for 28x28"
+        )
+    values, labels = (rows[:, 1:], rows[:, 0]) if has_labels else (rows, None)
+    # Whole numbers are grey values, and not shares of white.
+    return (values if (values % 1).any() else values.astype(np.int64)), labels
+
+
+def _as_pictures(values: Array) -> Array:
+    """Returns images as [N, H, W] or [N, H, W, 3]."""
+    if values.dtype.kind not in "buif":
+        raise ValueError(f"its images are {values.dtype}, expected numbers")
+    side = math.isqrt(values.shape[1]) if values.ndim == 2 else 0
+    if side and side**2 == values.shape[1]:
+        values = values.reshape(-1, side, side)
+    if values.ndim == 4 and values.shape[3] == 1:
+        values = values[..., 0]
+    if not (values.ndim == 3 or (values.ndim == 4 and values.shape[3] == 3)) or not values.size:
+        raise ValueError(
+            f"its images have the shape {list(values.shape)}, expected [N, H, W], [N, H, W, 1 or "
+            "3], or [N, H * H]"
+        )
+    return values
+
+
+def _checked_labels(labels: Array | None, n: int) -> npt.NDArray[np.intp]:
+    if labels is None:
+        return np.zeros(n, np.intp)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]  # as Keras' CIFAR has them
+    if labels.shape != (n,):
+        raise ValueError(f"its labels have the shape {list(labels.shape)}, expected [{n}]")
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, np.arange(MAX_CLASSES)).all():
+        found = ", ".join(str(each) for each in np.unique(labels)[:12])
+        raise ValueError(f"its labels are {found}; expected whole numbers 0 to {MAX_CLASSES - 1}")
+    return labels.astype(np.intp)
