@@ -422,13 +422,13 @@ def test_weights_that_no_run_has(tmp_path, trained_run, capsys, value, said):
 CHECKPOINT = "checkpoints/0000000003/"
 THINGS = ("pipe", "device", "sparse", "secret", "loop", "dangling", "folder", "socket")
 SAMPLE, REPORT, COMPARE, TRAIN, EVALUATE, EXPORT, OF_EXPORT, BEGIN = (
-    ["sample", "--from={run}", "--out=x.png", "--seed=1"],
-    ["report", "--from={run}", "--out=x.html"],
+    ["sample", "--from={run}", "--out=case/x.png", "--seed=1"],
+    ["report", "--from={run}", "--out=case/x.html"],
     ["compare", "--from={run}"],
     ["train", "--out={run}", "--iters=4", "--data_dir={data}"],
     ["evaluate", "--from={run}", "--data_dir={data}", "--n=20"],
     ["export", "--from={run}", "--format=npz", "--out=case/x.npz"],
-    ["sample", "--from={export}", "--out=x.png", "--seed=1"],
+    ["sample", "--from={export}", "--out=case/x.png", "--seed=1"],
     ["train", "--out=case/new", "--iters=1", "--data_dir={data}", "--allow_unverified_data"],
 )
 IMAGES = "mnist/train-images-idx3-ubyte.gz"
