@@ -13,10 +13,11 @@ from vanilla_gan.say import printable
 
 _STDERR = 2
 # TensorFlow writes these before any of its log levels applies: that it uses oneDNN, that there are
-# no CUDA libraries, which instructions the processor has.
+# no CUDA libraries, which instructions the processor has. Where operations are placed it says only
+# to whom asks for it.
 _CHATTER = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog"
-    rb"|I\d{4} "
+    rb"|I\d{4} (?!.*\bplacer\.cc)"
     rb"|To enable the following instructions"
     rb"|INFO: Created TensorFlow Lite"
     rb"|E\d{4} .*failed call to cuInit)"
