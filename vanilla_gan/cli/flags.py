@@ -108,7 +108,7 @@ class Flags:
             f"{system} {d[entry.name]}" for system, d in self._of_systems.items() if entry.name in d
         ]
         shown = self._shown.get(entry.name, entry.shown) or ", ".join(of_systems)
-        return f" (default {shown})" if shown else ""
+        return f" (default {shown})" if shown.strip() else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

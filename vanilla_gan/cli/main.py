@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.streams import discard, flush_or_discard, open_missing_streams
 
 _PROGRAM = "run.sh"
+_COLUMNS = 80
 _DEFAULT_COMMAND = "train"
 _HELP = {"--help", "-h", "-help", "--helpfull"}
 
@@ -97,8 +99,9 @@ def _help(name: str, command: Any) -> str:
     shown = f"[{name}]" if name == _DEFAULT_COMMAND else name
     others = ", ".join(other for other in COMMANDS if other != name)
     flags = command.define()
-    return (
-        f"usage: ./{_PROGRAM} {shown} {flags.usage()}\n\n{command.SUMMARY}\n"
-        f"Other commands: {others}, test; each has a --help of its own.\n\n"
-        f"{flags.help()}"
-    )
+    about = [
+        *command.SUMMARY.splitlines(),
+        f"Other commands: {others}, test; each has a --help of its own.",
+    ]
+    filled = "\n".join(textwrap.fill(line, _COLUMNS) for line in about)
+    return f"usage: ./{_PROGRAM} {shown} {flags.usage()}\n\n{filled}\n\n{flags.help()}"
