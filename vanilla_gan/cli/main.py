@@ -100,7 +100,7 @@ def _help(name: str, command: Any) -> str:
     others = ", ".join(other for other in COMMANDS if other != name)
     flags = command.define()
     about = [
-        *command.SUMMARY.splitlines(),
+        " ".join(command.SUMMARY.split()),
         f"Other commands: {others}, test; each has a --help of its own.",
     ]
     filled = "\n".join(textwrap.fill(line, _COLUMNS) for line in about)
