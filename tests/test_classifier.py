@@ -12,8 +12,9 @@ import pytest
 from numpy_layers import convolved
 from offline import data_files
 
-from vanilla_gan.data.dataset import Datasets
+from vanilla_gan.data.dataset import DataSet, Datasets
 from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.data.streams import unread
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import shapes_of
 from vanilla_gan.quality import trained_classifier
@@ -56,12 +57,8 @@ def weights(stripes):
 
 def source_of(images, labels, checksum=CHECKSUM):
     """Returns a data source whose three splits are the same."""
-
-    class Split:
-        num_examples = len(images)
-
-    Split.images, Split.labels = images, labels
-    return DataSource(Datasets(Split, Split, Split), "mnist", checksum)
+    split = DataSet(images.reshape(-1, 28, 28), labels, unread())
+    return DataSource(Datasets(split, split, split), "mnist", checksum)
 
 
 def in_unit(stripes):

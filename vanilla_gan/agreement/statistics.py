@@ -53,12 +53,13 @@ def roughness(samples: npt.ArrayLike, shape: ImageShape = PUBLISHED_SHAPE) -> Fl
     Neighbours across and down count alike. Noise is rough, strokes are smooth.
     """
     values = np.asarray(samples, np.float64)
-    # Channels first: a row of one channel lies in one piece.
-    images = np.moveaxis(values.reshape(*values.shape[:-1], *shape), -1, -3)
-    steps = [np.abs(np.diff(images, axis=axis)) for axis in (-1, -2)]
+    images = values.reshape(*values.shape[:-1], *shape.array)
+    rows, columns = (-2, -1) if shape.channels == 1 else (-3, -2)
+    of_a_picture = tuple(range(rows - 1, 0))
     # Images of one row, or one column, have no neighbours there.
     none = np.zeros(values.shape[:-2])
-    across, down = (step.mean(axis=(-4, -3, -2, -1)) if step.size else none for step in steps)
+    steps = (np.abs(np.diff(images, axis=axis)) for axis in (columns, rows))
+    across, down = (step.mean(axis=of_a_picture) if step.size else none for step in steps)
     return np.asarray((across + down) / 2)
 
 
