@@ -376,12 +376,10 @@ BAD_FILES = {
     "other sizes": (
         TEST_IMAGES,
         lambda c: patched(c, 8, struct.pack(">II", 14, 56)),
-        "images of 14 x 56 pixels; expected 28 x 28",
+        "images of 14x56 pixels; expected 28x28, as the training images have",
     ),
     "trailing bytes": (TRAIN_IMAGES, lambda c: c + b"\0", "has trailing bytes"),
     "trailing label": (TEST_LABELS, lambda c: c + b"\0", "has trailing bytes"),
-    "label 10": (TRAIN_LABELS, lambda c: patched(c, 8 + 7, b"\x0a"), "label 10 at index 7 is out"),
-    "label 255": (TEST_LABELS, lambda c: c[:-1] + b"\xff", "label 255 at index 9 is out of range"),
     "fewer labels": (
         TRAIN_LABELS,
         lambda c: patched(c, 4, struct.pack(">I", COUNT - 1))[:-1],
