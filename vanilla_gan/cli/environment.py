@@ -40,7 +40,9 @@ def set_environment() -> None:
 def accept_every_character() -> None:
     """Lets stdout escape what its encoding does not have, as stderr does by itself."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+        # A terminal that was closed takes no flush, and nothing else either.
+        with contextlib.suppress(OSError):
+            sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def check_names(words: Sequence[str]) -> None:
