@@ -22,7 +22,7 @@ VALUES: tuple[Any, ...] = (
     *("\ud800", "\x1b[2J\x1b]0;owned\x07", "one\ntwo", "\u202egpj.exe", "x" * 100_000, "%s{}"),
     *([], {}, [[]], [None], {"": None}, {"iteration": 1}, ["x"] * 3),
 )
-DEEP = 400  # so many brackets, which Python still parses
+DEEP = 60  # so many brackets, three times over at the most, which Python still copies
 
 
 def nodes(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -108,7 +108,7 @@ def changed_array(array: np.ndarray, rng: random.Random) -> np.ndarray:
         lambda: array[None],
         lambda: np.concatenate([np.atleast_1d(array)] * 2),
         lambda: np.atleast_1d(array)[: rng.choice([0, 1])],
-        lambda: np.full_like(array, rng.choice([0, 1, -1, 625, 2**62])),
+        lambda: np.full(array.shape, rng.choice([0, 1, -1, 625, 2**62])).astype(array.dtype),
         lambda: np.full(array.shape, rng.choice([np.nan, np.inf, -1.0, 1e300])),
         lambda: np.array(rng.choice([0, -1, 2**63 - 1, 624, 10**6])),
     )

@@ -103,6 +103,8 @@ def attack(name: str, subject: Subject, times: int = 1) -> Tally:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
+                # Of numpy, about a header that it takes for one of Python 2.
+                warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
                 subject.read()
             read += 1
         except VanillaGanError as error:
