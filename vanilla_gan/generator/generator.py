@@ -173,7 +173,7 @@ class Generator:
             )
         if noise.dtype.kind not in "fiu":
             raise UsageError(f"the noise is {noise.dtype}, expected numbers")
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             converted = noise.astype(np.float32, copy=False)
         if not np.isfinite(converted).all():
             raise UsageError("the noise is not finite everywhere in float32")

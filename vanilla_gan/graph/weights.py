@@ -77,7 +77,7 @@ def _check_names(where: str, found: set[str], expected: set[str]) -> None:
 
 
 def _finite(where: str, name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         weights = array.astype(np.float32)
     if not np.isfinite(weights).all():
         bad = np.argwhere(~np.isfinite(weights))[0]
