@@ -23,11 +23,11 @@ VANILLA, _, LAYERS, CONDITIONAL, *_ = RECORDINGS
 
 def adam(**changed):
     def patch(monkeypatch):
-        def wrong(config, name):
+        def wrong(config, player):
             settings = {"learning_rate": config.learning_rate, "epsilon": config.adam_epsilon}
-            return tf.train.AdamOptimizer(**{**settings, **changed}, name=name)
+            return tf.train.AdamOptimizer(**{**settings, **changed}, name=f"{player}_solver")
 
-        monkeypatch.setattr(gan, "adam", wrong)
+        monkeypatch.setattr(gan, "optimizer", wrong)
 
     return patch
 

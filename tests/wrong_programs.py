@@ -38,13 +38,14 @@ def with_labels(real: float, fake: float, generator: float) -> Patch:
 
 def frozen(solver: str) -> Patch:
     """Returns the patch under which one of the two Adams moves nothing."""
-    right = gan.adam
+    right = gan.optimizer
 
     # A rate of 0 is no setting: RunConfig refuses it.
-    def wrong(config: Any, name: str) -> Any:
-        return tf.train.AdamOptimizer(0.0, name=name) if name == solver else right(config, name)
+    def wrong(config: Any, player: str) -> Any:
+        name = f"{player}_solver"
+        return tf.train.AdamOptimizer(0.0, name=name) if name == solver else right(config, player)
 
-    return lambda patch: patch.setattr(gan, "adam", wrong)
+    return lambda patch: patch.setattr(gan, "optimizer", wrong)
 
 
 def same_batch(patch: pytest.MonkeyPatch) -> None:
