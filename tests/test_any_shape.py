@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import pathlib
 import tokenize
 
@@ -16,6 +17,7 @@ import tensorflow as tf
 from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.statistics import roughness
+from vanilla_gan.data.classes import Classes, all_classes
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.drawing.grid import GridRenderer, draw_reference, grid_layout
 from vanilla_gan.drawing.tiles import read_tiles
@@ -47,17 +49,23 @@ def data(request, tmp_path_factory):
     """Returns a `--data_dir` with 24 images to train on, their shape and number of classes."""
     shape, classes = SHAPES[request.param]
     folder = tmp_path_factory.mktemp(request.param)
+    write(folder, shape, np.arange(5024) % classes, np.arange(7) % classes)
+    return folder, shape, classes
+
+
+def write(folder, shape, train_labels, test_labels):
+    """Writes the files of a data set with these labels, and as many images."""
     (folder / "mnist").mkdir()
-    grey = np.random.RandomState(3).randint(0, 256, (24, *shape.array))
+    count = len(train_labels) - 5000
+    grey = np.random.RandomState(3).randint(0, 256, (count, *shape.array))
     for name, array in {
         "train-images": np.concatenate([np.zeros((5000, *shape.array)), grey]),
-        "train-labels": np.arange(5024) % classes,
-        "t10k-images": grey[:7],
-        "t10k-labels": np.arange(7) % classes,
+        "train-labels": train_labels,
+        "t10k-images": grey[: len(test_labels)],
+        "t10k-labels": test_labels,
     }.items():
         path = folder / "mnist" / f"{name}-idx{array.ndim}-ubyte"
         path.write_bytes(offline.idx(array))
-    return folder, shape, classes
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
@@ -198,6 +206,82 @@ def test_a_class_that_the_data_lack(data, tmp_path):
     layout = grid_layout(classes, 10, shape)
     with PIL.Image.open(rows.out / "000.png") as picture:
         assert picture.size == (layout.width, layout.height)
+
+
+@pytest.fixture(scope="module")
+def two_of_ten(tmp_path_factory):
+    """Returns a `--data_dir` whose training images show a `cat`, 3, or label 8, which has no name.
+
+    There are ten labels, because the last test image has 9. 7 is in the validation split alone.
+    """
+    folder = tmp_path_factory.mktemp("two")
+    labels = np.concatenate([np.full(5000, 7), np.tile([3, 8], 12)])
+    write(folder, ImageShape(6, 5), labels, np.array([3, 8, 3, 3, 9]))
+    named = {"classes": {"3": {"name": "cat", "pictures": 12}, "9": {"name": "no\u200bdog"}}}
+    (folder / "mnist" / "classes.json").write_text(json.dumps(named))
+    return functools.partial(
+        offline.train, data_dir=folder, system="conditional", iters=1, batch_size=BATCH, seed=1
+    )
+
+
+def test_no_class_without_training_images_is_drawn(two_of_ten, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = two_of_ten(tmp_path / "run")
+    record = run.record()
+    assert record["config"]["sample_class"] == "8"
+    dataset = record["dataset"]
+    assert (dataset["num_classes"], dataset["trained_classes"]) == (10, [3, 8])
+    names = dataset["class_names"]
+    assert (names[3], names[8], names[9]) == ("cat", "8", r"no\u200bdog")
+    for wrong in ("7", "9", names[9], "wolf", "10", "03", "-1"):
+        with pytest.raises(UsageError, match=r"training images, 3 \(cat\), 8 \(8\), or all$"):
+            two_of_ten(tmp_path / "wrong", sample_class=wrong)
+    cat = two_of_ten(tmp_path / "cat", sample_class="cat")
+    assert cat.record()["config"]["sample_class"] == "3"
+    for same in ("cat", "3"):
+        again = two_of_ten(tmp_path / "cat", sample_class=same, iters=2)
+        assert again.record()["trained"] == 2
+    fork(str(run.out), RunConfig(out="fork", iters=2, sample_class="cat"))
+    assert json.loads(pathlib.Path("fork/run.json").read_text())["config"]["sample_class"] == "3"
+    every = two_of_ten(tmp_path / "all", sample_class="all")
+    layout = grid_layout(2, 10, ImageShape(6, 5))
+    with PIL.Image.open(every.out / "000.png") as picture:
+        assert picture.size == (layout.width, layout.height)
+    export(ExportConfig(source=str(run.out), out="model"), [].append)
+    for source in (str(run.out), "model"):
+        for said, drawn in (("cat", [3] * 5), ("8", [8] * 5), (None, [3, 8, 3, 8, 3])):
+            lines = []
+            asked = {"format": "npz", "out": "a.npz", "n": 5, "seed": 2, "overwrite": True}
+            sample(SampleConfig(source=source, sample_class=said, **asked), lines.append)
+            assert ("3 (cat)" in lines[0], "8 (8)" in lines[0]) == (3 in drawn, 8 in drawn)
+            with np.load("a.npz") as arrays:
+                assert arrays["classes"].tolist() == drawn
+        with pytest.raises(UsageError, match=r"--class=7: .* 3 \(cat\), 8 \(8\), or all"):
+            sample(SampleConfig(source=source, sample_class="7", out="b.png"), lines.append)
+        with Generator.load(source) as generator, pytest.raises(UsageError, match=r"\[7\]: .* 3 "):
+            generator(np.zeros((1, 100)), 7)
+    found = evaluate(EvaluateConfig(source=str(run.out), n=12), lines.append)
+    assert (len(found["class_shares"]), found["trained_classes"]) == (10, 2)
+    assert "all 2" in quality_table(found)
+    page = write_report(ReportConfig(source=str(run.out)), lines.append).read_text()
+    assert "<dt>Classes</dt><dd>3 (cat), 8 (8)</dd>" in page
+    assert "Classes covered, of 2" in page
+    content = read_sealed(run.out / "run.json")
+    for wrong in ({"trained_classes": [8, 3]}, {"trained_classes": []}, {"class_names": ["cat"]}):
+        write_sealed(run.out / "run.json", {**content, "dataset": {**dataset, **wrong}})
+        with pytest.raises(DamagedRunError, match=f"dataset.{next(iter(wrong))} "):
+            read_record(run.out)
+
+
+@pytest.mark.parametrize("classes", [{0: "0"}, {2: "8"}])
+def test_a_number_is_a_label_whatever_classes_are_called(classes):
+    names = [classes.get(label, f"name {label}") for label in range(3)]
+    told = Classes(3, range(3), names)
+    assert [told.label(said) for said in ("0", "1", "name 1", "all")] == [0, 1, 1, None]
+    assert told.label("8") is None
+    many = all_classes(200)._replace(trained=range(1, 200)).listed()
+    assert many.startswith("1, 2, 3, ")
+    assert many.endswith(", 12 and 187 more")
 
 
 def test_a_shape_that_a_system_cannot_have(tmp_path, twenty_images):

@@ -13,6 +13,7 @@ import threading
 import numpy as np
 import pytest
 
+from vanilla_gan.data.classes import read_class_names
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch
 from vanilla_gan.data.finding import find
@@ -154,6 +155,32 @@ def test_own_images_must_fit(data_dir, name, array, said):
     put(data_dir, name, array)
     with pytest.raises(DataError, match=said):
         load_entry(entry(), data_dir, allow_unverified=True, fetch=never_fetch)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "it is a list, expected an object"),
+        ("{", "Expecting property name"),
+        ('{"classes": {"a": {"name": "x"}}}', "a key of classes is "),
+        ('{"classes": {"0": {"name": ""}}}', "classes.0.name is "),
+        ('{"classes": {"0": {"name": 3}}}', "classes.0.name is 3, expected a name"),
+        ('{"classes": {"0": {"name": "x"}, "1": {"name": "x"}}}', "the same name or label"),
+        ('{"classes": {"0": {"name": "x"}, "00": {"name": "y"}}}', "the same name or label"),
+        ("[" * 100_000, "nested"),
+        ('{"classes": {}, "skipped": "' + "x" * (1 << 22) + '"}', "bytes, expected at most"),
+        (None, "it is a folder"),
+    ],
+)
+def test_names_of_classes_that_cannot_be_used_are_passed_over(tmp_path, text, said):
+    path, lines = tmp_path / "classes.json", []
+    assert read_class_names(tmp_path, lines.append) == {}
+    assert lines == []
+    path.mkdir() if text is None else path.write_text(text)
+    assert read_class_names(tmp_path, lines.append) == {}
+    (line,) = lines
+    assert line.startswith(f"warning: {path} cannot be used: ")
+    assert said in line
 
 
 def test_the_validation_split_must_leave_something(data_dir):

@@ -138,6 +138,11 @@ def test_the_table(evaluate, checkpoint, tmp_path):
     (parzen,) = [line for line in lines if line.startswith("Parzen")]
     assert f"{found['figures']['parzen_nats']:.1f} +- " in parzen
     assert not re.search("nan|None", out)
+    assert lines[-1].endswith("10.00%; all but Parzen mean little")
+    better = quality_table({**found, "classifier_test_accuracy": 0.55})
+    assert "mean little" not in better
+    assert "all ten" in better
+    assert "all 3" in quality_table({**found, "trained_classes": 3})
 
 
 def test_the_same_again_and_another_seed(evaluate, checkpoint, tmp_path):
@@ -154,11 +159,14 @@ def test_the_classifier_is_trained_once(evaluate, checkpoint, data_dir, tmp_path
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     export = checkpoint("vanilla", tmp_path / "export")
     _, lines = evaluate(f"--n={N}", source=export)
-    assert [line.split(" ")[0] for line in lines[-3:]] == ["training", "the", "judging"]
-    assert lines[-2].endswith(f"kept in {tmp_path / 'cache' / 'vanilla_gan'}")
+    firsts = [line.split(" ")[0] for line in lines[-4:]]
+    # Of random images it can learn nothing.
+    assert firsts == ["training", "the", "warning:", "judging"]
+    assert "10.00% of the test images right" in lines[-2]
+    assert lines[-3].endswith(f"kept in {tmp_path / 'cache' / 'vanilla_gan'}")
     assert not list((data_dir / "mnist").glob("classifier-*"))
     _, lines = evaluate(f"--n={N}", source=export)
-    assert lines == [f"judging {N} samples and as many real images"]
+    assert lines[1:] == [f"judging {N} samples and as many real images"]
 
 
 def test_a_run_and_its_checkpoints_take_the_figures(data_dir, evaluate, tmp_path):

@@ -17,14 +17,13 @@ import pytest
 
 from vanilla_gan.cli import main as cli
 from vanilla_gan.data import folder
-from vanilla_gan.data.pictures.import_images import (
-    CLASSES_JSON,
-    Imported,
-    import_images,
-)
+from vanilla_gan.data.classes import CLASSES_JSON, read_class_names
+from vanilla_gan.data.pictures.import_images import Imported, import_images
 from vanilla_gan.data.pictures.picture import Fitting, read_picture
 from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.data.pictures.table import read_table
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
 from vanilla_gan.errors import DataError, OutputError, UsageError
 
 FILES = [
@@ -350,6 +349,10 @@ class TestDataSet:
         ]
         content = json.loads((tmp_path / "own" / "mnist" / CLASSES_JSON).read_bytes())
         assert [content["classes"][k]["name"] for k in "012"] == ["B", "a", "c"]
+        names = {0: "B", 1: "a", 2: "c"}
+        assert read_class_names(tmp_path / "own" / "mnist", lines.append) == names
+        source = read_data_sets("mnist", tmp_path / "own", unread(), allow_unverified=True)
+        assert source.class_names == names
 
     def test_one_picture_less_is_too_few(self, enough, tmp_path):
         source = tmp_path / "pictures"
@@ -544,6 +547,31 @@ def any_idx(array: np.ndarray) -> bytes:
 
 
 class TestTables:
+    @pytest.mark.parametrize("labels", ["qmnist", "float", "flat", "twice", None])
+    def test_what_the_trainer_cannot_read_is_told_where_to_go(self, tmp_path, labels):
+        home = tmp_path / "mnist"
+        home.mkdir()
+        images = noise(12, 28, 28)
+        known = np.arange(12) % 3
+        of_images, of_labels = {
+            "qmnist": (images, any_idx(np.stack([known, known + 90], axis=1).astype(np.int32))),
+            "float": (images.astype(np.float32), any_idx(known.astype(np.uint8))),
+            "flat": (images.reshape(12, 784), any_idx(known.astype(np.uint8))),
+            "twice": (images, gzip.compress(gzip.compress(any_idx(known.astype(np.uint8))))),
+            None: (images, None),
+        }[labels]
+        for name in ("train", "t10k"):
+            (home / f"{name}-images-idx3-ubyte").write_bytes(any_idx(of_images))
+            if of_labels is not None:
+                (home / f"{name}-labels-idx1-ubyte").write_bytes(of_labels)
+        with pytest.raises(DataError, match=r"; or let \./run\.sh import_images make ") as raised:
+            read_data_sets("mnist", tmp_path, unread(), allow_unverified=True)
+        assert "\n" not in str(raised.value)
+        run(home / "train-images-idx3-ubyte", tmp_path / "new" / "mnist", repeat=True)
+        source = read_data_sets("mnist", tmp_path / "new", unread(), allow_unverified=True)
+        assert source.splits.train.shape == (28, 28, 1)
+        assert source.splits.train.num_classes == (1 if labels is None else 3)
+
     @pytest.mark.parametrize(
         ("images", "labels", "packed", "names"),
         [

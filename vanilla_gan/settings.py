@@ -8,7 +8,8 @@ import pathlib
 import re
 from typing import Any
 
-from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
+from vanilla_gan.data.classes import PUBLISHED, Classes
+from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.declare import (
     ABOVE_0,
@@ -44,11 +45,8 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
-CLASS = Rule(
-    "a class, such as 0, or all",
-    lambda value: value == "all" or re.fullmatch("0|[1-9][0-9]{0,2}", value) is not None,
-    ("1000", "-1", "07", "x", ""),
-)
+# Which there are, the data say.
+CLASS = Rule("a class, or all", lambda value: 0 < len(value) <= 1000, ("", 1001 * "x"))
 DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
     lambda value: re.fullmatch("auto|cpu|gpu(:[0-9]{1,4})?", value) is not None,
@@ -76,12 +74,12 @@ class RunConfig(Settings):
     follows from the data until `of_data()` and `counted()` have.
 
     Attributes:
-      image_shape, num_classes: those of the data, which `run.json` records beside their name; the
+      image_shape, classes: those of the data, which `run.json` records beside their name; the
         published ones until `of_data` says otherwise. No flag names them.
     """
 
     image_shape: ImageShape = PUBLISHED_SHAPE
-    num_classes: int = PUBLISHED_CLASSES
+    classes: Classes = PUBLISHED
 
     iters: int | None = setting(
         None,
@@ -183,7 +181,7 @@ class RunConfig(Settings):
         None, "iterations between two pictures; one epoch where none is named", at_least(1)
     )
     sample_class: str | None = setting(
-        None, "class that the pictures show, such as 0, or all: a row for each", CLASS
+        None, "class that the pictures show, its number or name, or all: a row for each", CLASS
     )
     log_every: int = setting(
         100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
@@ -293,10 +291,11 @@ class RunConfig(Settings):
             filled["seed"] = fresh_seed()
         return self.filled(filled)
 
-    def of_data(self, shape: ImageShape, num_classes: int) -> RunConfig:
-        """Returns these settings for data of a shape, with so many classes.
+    def of_data(self, shape: ImageShape, classes: Classes) -> RunConfig:
+        """Returns these settings for data of a shape, with these classes.
 
-        A class of pictures that the system brings, and that the data lack, becomes their last one.
+        `sample_class` becomes a number where it is a name. One that the system brings, and of which
+        there is no training image, becomes the last one that has some.
 
         Raises:
           UsageError: the system cannot make images of that shape, or `sample_class` is not there.
@@ -307,15 +306,12 @@ class RunConfig(Settings):
                 f"--system={self.system}: it makes images whose height and width are multiples of "
                 f"{multiple}, those of the data are {shape}; scale them, or choose another system"
             )
-        filled: dict[str, Any] = {"image_shape": shape, "num_classes": num_classes}
-        if self.sample_class not in (None, "all") and int(self.sample_class or 0) >= num_classes:
-            if "sample_class" in self.given:
-                raise bad_value(
-                    "sample_class",
-                    self.sample_class,
-                    f"a class of the data, 0 to {num_classes - 1}",
-                )
-            filled["sample_class"] = str(num_classes - 1)
+        filled: dict[str, Any] = {"image_shape": shape, "classes": classes}
+        if self.sample_class not in (None, "all"):
+            label = classes.label(self.sample_class)
+            if label is None and "sample_class" in self.given:
+                raise bad_class("sample_class", self.sample_class, classes)
+            filled["sample_class"] = str(classes.trained[-1] if label is None else label)
         return self.filled(filled)
 
     def counted(self, num_examples: int) -> RunConfig:
@@ -394,14 +390,24 @@ class RunConfig(Settings):
         return config.filled({name: defaults[name] for name in defaults.keys() - settings.keys()})
 
     @property
+    def num_classes(self) -> int:
+        """How many classes the data have, with training images or without."""
+        return self.classes.total
+
+    @property
     def picture_tiles(self) -> tuple[int, int]:
         """How many tiles the pictures have down and across; with all classes, a row for each."""
-        return (self.num_classes, 10) if self.sample_class == "all" else (4, 4)
+        return (len(self.classes.trained), 10) if self.sample_class == "all" else (4, 4)
 
     @property
     def out_dir(self) -> pathlib.Path:
         """The folder of the results as a path."""
         return pathlib.Path(self.out)
+
+
+def bad_class(flag: str, said: str, classes: Classes) -> UsageError:
+    """Returns the error of a class of which there is no training image."""
+    return bad_value(flag, said, f"a class with training images, {classes.listed()}, or all")
 
 
 def system_settings() -> list[str]:

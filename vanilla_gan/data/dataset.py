@@ -88,6 +88,11 @@ class DataSet:
         )
 
     @property
+    def trained_classes(self) -> list[int]:
+        """The labels that these images have, ascending."""
+        return [int(label) for label in np.unique(self.labels)]
+
+    @property
     def num_examples(self) -> int:
         """The number of images."""
         return len(self.images)

@@ -18,7 +18,7 @@ from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.finding import find, find_elsewhere, owner
-from vanilla_gan.data.idx import IdxFile, read_images, read_labels
+from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels
 from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
 
@@ -151,7 +151,7 @@ def read_files(
         shape than the training images; there are not as many labels as images; or too few images
         are left after the validation split.
     """
-    _check_all_there(folder, paths)
+    _check_all_there(folder, paths, own=not published)
     read_any_labels = functools.partial(read_labels, classes=MAX_CLASSES)
     readers: dict[str, Callable[..., IdxFile]] = {
         catalog.TRAIN_IMAGES: read_images,
@@ -196,12 +196,15 @@ def read_files(
     )
 
 
-def _check_all_there(folder: str | os.PathLike[str], paths: Mapping[str, pathlib.Path]) -> None:
+def _check_all_there(
+    folder: str | os.PathLike[str], paths: Mapping[str, pathlib.Path], own: bool
+) -> None:
     missing = [name for name in catalog.FILE_NAMES if name not in paths]
     if missing:
         raise DataError(
             f"{os.fspath(folder)} lacks {', '.join(missing)}; expected each of them there, plain "
             "or with .gz; put them there, or name another folder with --data_dir"
+            + (f"; {CONVERT}" if own else "")
         )
 
 

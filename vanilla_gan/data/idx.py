@@ -34,7 +34,11 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _COMPRESSION_LEVEL = 6
 # A gzip stream may unpack to 1000 times its size. Images take far more room; black ones are few.
 _MAX_RATIO, _MAX_UNPACKED = 64, 1 << 28
+# The format's types of values.
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _ADVICE = "replace or delete the file, then give the same command again"
+# Of images without labels, of values of any type, of labels that are rows of numbers.
+CONVERT = "or let ./run.sh import_images make all four files of the one of the images"
 
 
 class IdxFile(NamedTuple):
@@ -240,9 +244,11 @@ def _parse_header(path: str, header: bytes, dimensions: int) -> tuple[int, ...]:
     if len(header) >= 4:
         (magic,) = struct.unpack_from(">I", header)
         if magic != expected_magic:
+            other = (header[:2] == b"\0\0" and header[2] in TYPES) or header[:2] == _GZIP_MAGIC
+            advice = f"{_ADVICE}; {CONVERT}" if other else _ADVICE
             raise DataError(
                 f"{path} is not an IDX file of uint8 with {dimensions} dimensions: expected the "
-                f"magic number 0x{expected_magic:08x}, got 0x{magic:08x}; {_ADVICE}"
+                f"magic number 0x{expected_magic:08x}, got 0x{magic:08x}; {advice}"
             )
     if len(header) < expected_size:
         raise DataError(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data import folder
+from vanilla_gan.data.classes import read_class_names
 from vanilla_gan.data.dataset import Datasets, split
 from vanilla_gan.data.digits import digits
 from vanilla_gan.errors import DownloadError
@@ -23,11 +24,13 @@ class DataSource(NamedTuple):
       splits: train, validation and test.
       name: `mnist`, `fashion_mnist` or `digits`; never `auto`.
       checksum: SHA-256 that names the images and labels, 64 hex digits.
+      class_names: by label, as far as the data have them.
     """
 
     splits: Datasets
     name: str
     checksum: str
+    class_names: Mapping[int, str] = {}
 
 
 def read_data_sets(
@@ -82,7 +85,8 @@ def read_data_sets(
         pixels,
         num_classes=num_classes,
     )
-    return DataSource(splits, name, raw.checksum)
+    names = read_class_names(pathlib.Path(data_dir, name), inform)
+    return DataSource(splits, name, raw.checksum, names)
 
 
 _FALLBACK = """\

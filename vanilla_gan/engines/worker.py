@@ -87,7 +87,8 @@ class Worker:
         if sample_class == "all":
             # A row a class, and down each column the same noise.
             rows, cols = self.config.picture_tiles
-            Z, classes = np.tile(Z[:cols], (rows, 1)), np.repeat(np.arange(rows), cols)
+            Z = np.tile(Z[:cols], (rows, 1))
+            classes = np.repeat(np.array(self.config.classes.trained), cols)
         elif sample_class is not None:
             classes = np.full(len(Z), int(sample_class))
         samples = self.model.sample(Z, classes)

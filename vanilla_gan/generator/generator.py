@@ -114,8 +114,8 @@ class Generator:
 
         Args:
           Z: noise, [n, Z_dim], finite.
-          classes: what each image shall show, ints [n] in 0..num_classes-1, or one for all of them;
-            needed by a conditional system, and refused by any other.
+          classes: what each image shall show, ints [n], labels of training images, or one for all
+            of them; needed by a conditional system, and refused by any other.
 
         Raises:
           UsageError: shapes, values or classes do not fit.
@@ -187,10 +187,10 @@ class Generator:
                     "leave it out"
                 )
             return None
-        last = self.config.num_classes - 1
+        there = self.config.classes
         if classes is None:
             raise UsageError(
-                f"system {self.config.system} is conditional: say which class, 0 to {last}"
+                f"system {self.config.system} is conditional: say which class, {there.listed()}"
             )
         labels = np.asarray(classes)
         if labels.ndim and labels.shape != (n,):
@@ -199,9 +199,9 @@ class Generator:
                 "vector, or one for all"
             )
         labels = np.broadcast_to(labels, (n,))
-        if labels.dtype.kind not in "iu" or ((labels < 0) | (labels > last)).any():
+        if labels.dtype.kind not in "iu" or not np.isin(labels, list(there.trained)).all():
             raise UsageError(
-                f"classes {np.unique(labels).tolist()}: expected whole numbers 0 to {last}"
+                f"classes {np.unique(labels).tolist()}: expected whole numbers, {there.listed()}"
             )
         return labels.astype(np.intp)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from vanilla_gan.data.classes import all_classes
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import OutputError, UsageError, WeightsError
 from vanilla_gan.generator.export_record import one_line
@@ -68,7 +69,7 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     place = Place(pathlib.Path(config.out), config.overwrite)
     place.check()
     run = RunConfig(system=config.system, z_dim=config.z_dim, h_dim=config.h_dim).resolved()
-    run = run.of_data(config.shape, config.num_classes)
+    run = run.of_data(config.shape, all_classes(config.num_classes))
     with without_chatter():
         load_tensorflow()
     expected, statistics = inference_shapes(SYSTEMS[config.system], run)

@@ -23,7 +23,7 @@ from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
 from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.runfolder.place import Place
-from vanilla_gan.settings import RunConfig
+from vanilla_gan.settings import RunConfig, bad_class
 from vanilla_gan.storage.arrays import read_npy
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.npz import ArrayBlocks, write_npz
@@ -56,7 +56,7 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
                 )
             spherical = generator.system.sample_Z is noise.normal
             Z = walk(Z, config.interpolate, spherical=spherical).reshape(-1, generator.z_dim)
-        classes = _classes(config, generator, len(Z))
+        classes = _classes(config, generator, len(Z), inform)
         written = _write(config, place, beside, Blocks(generator, Z, classes))
     for path in written:
         inform(f"wrote {path}")
@@ -122,7 +122,9 @@ def _noise(
     return generator.sample_Z(n, seed)
 
 
-def _classes(config: SampleConfig, generator: Generator, n: int) -> npt.NDArray[np.intp] | None:
+def _classes(
+    config: SampleConfig, generator: Generator, n: int, inform: Callable[[str], None]
+) -> npt.NDArray[np.intp] | None:
     if not generator.system.conditional:
         if config.sample_class is not None:
             raise UsageError(
@@ -130,10 +132,20 @@ def _classes(config: SampleConfig, generator: Generator, n: int) -> npt.NDArray[
                 "conditional; leave it out"
             )
         return None
+    classes = generator.config.classes
     if config.sample_class in (None, "all"):
-        # Each leg of a walk shows one class: its points are steps of one change.
-        return np.arange(n) // max(config.interpolate, 1) % generator.config.num_classes
-    return np.full(n, int(config.sample_class or 0))
+        drawn = classes.trained
+    else:
+        label = classes.label(config.sample_class)
+        if label is None:
+            raise bad_class("class", config.sample_class, classes)
+        drawn = [label]
+    if classes.names:
+        inform(f"classes shown: {classes._replace(trained=drawn).listed()}")
+    # Each leg of a walk shows one class: its points are steps of one change.
+    turns = np.arange(n) // max(config.interpolate, 1) % len(drawn)
+    labels: npt.NDArray[np.intp] = np.array(drawn)[turns]
+    return labels
 
 
 class Blocks(NamedTuple):

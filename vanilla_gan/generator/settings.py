@@ -53,7 +53,10 @@ class SampleConfig(Settings):
         None, "of the noise; left out, a fresh one is drawn and printed", SEED
     )
     sample_class: str | None = setting(
-        None, "a class, such as 0, or all in turn, for conditional systems", CLASS, flag="class"
+        None,
+        "a class, its number or name, or all in turn, of conditional systems",
+        CLASS,
+        flag="class",
     )
     interpolate: int = setting(
         0, "points of a walk between one image and the next: a strip and a GIF", _POINTS

@@ -17,14 +17,18 @@ def class_shares(classes: npt.NDArray[np.integer], num_classes: int = PUBLISHED_
     return np.asarray(np.bincount(classes, minlength=num_classes) / len(classes))
 
 
-def classes_covered(shares: Floats) -> int:
+def classes_covered(shares: Floats, even: int | None = None) -> int:
     """Returns how many classes have a share above a fifth of an even one, 2% of ten classes.
+
+    Args:
+      shares: of each class.
+      even: among how many classes an even share is; among all unless given.
 
     Source: the count of modes by a classifier in Metz et al. 2017, Unrolled generative adversarial
     networks, section 3.3.1 (https://arxiv.org/abs/1611.02163). Difference: it takes a share and not
     a single sample, so that the classifier's own errors cover nothing.
     """
-    return int((shares > COVERED / len(shares)).sum())
+    return int((shares > COVERED / (even or len(shares))).sum())
 
 
 def class_entropy(shares: Floats) -> float:
@@ -39,3 +43,17 @@ def class_entropy(shares: Floats) -> float:
     present = shares[shares > 0]
     # Of one class alone it would be -0.0.
     return abs(float(-(present * np.log(present)).sum()))
+
+
+def says_little(accuracy: float, guessing: float) -> bool:
+    """Returns whether a classifier is so poor that what it sees in samples means little.
+
+    That is where it leaves more than half of the errors that naming the most frequent class
+    everywhere would make: below 55% of ten even classes, 75% of two. Twice the share of that class
+    would ask for nothing of many classes, and for too much of two.
+
+    Args:
+      accuracy: share of the test images that it names right.
+      guessing: the same of that guess.
+    """
+    return accuracy < (1 + guessing) / 2 and guessing < 1

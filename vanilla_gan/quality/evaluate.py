@@ -72,7 +72,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         judge = Judge(source.splits, n, look)
         quality, real = judge.measure(samples), judge.real
         classes = look(shown).classes
-        accuracy = look.test_accuracy
+        accuracy, guessing = look.test_accuracy, look.guessing
     memorised = find_memorised(shown, train.images, source.splits.test.images)
     found = {
         "format": FORMAT,
@@ -85,6 +85,8 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         **_as_json(quality),
         "real": _as_json(real),
         "classifier_test_accuracy": accuracy,
+        "guessing_test_accuracy": guessing,
+        "trained_classes": len(train.trained_classes),
         "shown": _shown_as_json(memorised, classes, train.labels),
         "test_image_distance": {"1%": memorised.limit, "50%": memorised.typical},
     }

@@ -38,7 +38,7 @@ class Figures(NamedTuple):
       frechet_real: the same of as many other real images: what a perfect generator has.
       precision, recall, density, coverage: see `precision_recall.Overlap`.
       classes_covered: how many classes have more than 2% of the samples, or a fifth of an
-        even share where there are not ten.
+        even share where not ten have training images.
       class_entropy: of the classes' shares, in nats.
     """
 
@@ -97,6 +97,7 @@ class Judge:
         self._look = look
         self._size = splits.train.shape.size
         self._num_classes = splits.train.num_classes
+        self._trained = len(splits.train.trained_classes)
         self._validation = _drawn(splits.validation.images, VALIDATION_IMAGES, random_stream)
         self._test = _drawn(splits.test.images, TEST_IMAGES, random_stream)
         rows = random_stream.permutation(splits.train.num_examples)
@@ -135,7 +136,7 @@ class Judge:
             frechet=frechet_distance(moments(features), self._moments),
             frechet_real=self._frechet_real,
             **overlapping._asdict(),
-            classes_covered=classes_covered(shares),
+            classes_covered=classes_covered(shares, self._trained),
             class_entropy=class_entropy(shares),
         )
         return Quality(figures, likelihood.sigma, shares.tolist())

@@ -23,14 +23,18 @@ def draw_samples(sample: Sampler, config: RunConfig, n: int, seed: int) -> Image
     Args:
       sample: from noise, float32 [B, z_dim], and classes, ints [B] (None unless the system is
         conditional), to images, [B, ...], in the range of the system's own training images.
-      config: the settings of the run; of a conditional system all classes are drawn alike often.
+      config: the settings of the run; of a conditional system all classes with
+        training images are drawn alike often.
       n: how many.
       seed: of noise and classes, 0..2**32 - 1; no run draws from this stream.
     """
     system, size = SYSTEMS[config.system], config.image_shape.size
     random_stream = seeded(seed, EVALUATION)
     Z = system.sample_Z(random_stream, n, config.resolved_int("z_dim")).astype(np.float32)
-    classes = random_stream.randint(0, config.num_classes, n) if system.conditional else None
+    classes = None
+    if system.conditional:
+        trained = np.array(config.classes.trained)
+        classes = trained[random_stream.randint(0, len(trained), n)]
     images = np.empty((n, size), np.float32)
     for rows in blocks(n):
         drawn = sample(Z[rows], None if classes is None else classes[rows])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vanilla_gan.quality.classes import COVERED
+from vanilla_gan.quality.classes import COVERED, says_little
 
 _A_LINE = 10  # shares of classes
 _COLUMNS = "{:<24}{:>16}{:>16}  {}"
@@ -23,7 +23,7 @@ _ROWS = (
 def quality_table(found: dict[str, Any]) -> str:
     """Returns some lines of at most 80 columns for what `quality.evaluate` has found."""
     samples, real = found["figures"], found["real"]["figures"]
-    count = len(found["class_shares"])
+    count, trained = len(found["class_shares"]), found["trained_classes"]
     lines = [
         f"{found['system']} on {found['dataset']['name']} after {found['iteration']} iterations, "
         f"{found['n']} samples",
@@ -33,7 +33,10 @@ def quality_table(found: dict[str, Any]) -> str:
     ]
     for name, key, decimals, better in _ROWS:
         cells = (f"{figures[key]:.{decimals}f}" for figures in (samples, real))
-        words = {"share": 100 * COVERED / count, "classes": "ten" if count == 10 else count}
+        words = {
+            "share": 100 * COVERED / trained,
+            "classes": "ten" if trained == 10 else trained,
+        }
         lines.append(_COLUMNS.format(name.format(**words), *cells, better.format(**words)))
     shares = [f"{100 * share:5.0f}" for share in found["class_shares"]]
     shares_lines = ["".join(shares[k : k + _A_LINE]) for k in range(0, count, _A_LINE)]
@@ -52,6 +55,9 @@ def quality_table(found: dict[str, Any]) -> str:
         f"classifier           names {found['classifier_test_accuracy']:.2%} of the test images "
         "right",
     ]
+    guessing = found["guessing_test_accuracy"]
+    if says_little(found["classifier_test_accuracy"], guessing):
+        lines.append(f"{'':<21}one class for all: {guessing:.2%}; all but Parzen mean little")
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -16,6 +16,7 @@ from vanilla_gan.engines.session import open_session
 from vanilla_gan.errors import OutputError
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
+from vanilla_gan.quality.classes import says_little
 from vanilla_gan.quality.classifier import FEATURES, Classifier, build_classifier
 from vanilla_gan.quality.classifier_store import ClassifierStore, Inform, KeptClassifier
 from vanilla_gan.quality.classifier_training import CPU, train_classifier
@@ -38,11 +39,15 @@ class TrainedClassifier:
 
     Attributes:
       test_accuracy: share of the data set's test images that it names right.
+      guessing: the same of whoever names the most frequent class everywhere.
     """
 
-    def __init__(self, graph: Classifier, session: Any, test_accuracy: float) -> None:
+    def __init__(
+        self, graph: Classifier, session: Any, test_accuracy: float, guessing: float
+    ) -> None:
         """Holds what `open_classifier` has opened."""
         self.test_accuracy = test_accuracy
+        self.guessing = guessing
         self._graph = graph
         self._session = session
 
@@ -60,7 +65,8 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
 
     Args:
       source: the data.
-      inform: called with lines for the user: what takes a minute, what was damaged.
+      inform: called with lines for the user: what takes a minute, what was damaged, that the
+        classifier is poor.
 
     Yields:
       The classifier; its session is closed behind the block.
@@ -99,7 +105,15 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
                 inform(f"{right}; kept in {store.write(KeptClassifier(weights, accuracy))}")
             except OutputError as error:
                 inform(f"{right}; it is not kept: {error}")
-        yield TrainedClassifier(classifier, session, accuracy)
+        guessing = float(
+            np.bincount(source.splits.test.labels).max() / len(source.splits.test.labels)
+        )
+        if says_little(accuracy, guessing):
+            inform(
+                f"warning: the classifier names {accuracy:.2%} of the test images right, one class "
+                f"for all would be {guessing:.2%} right: all figures but Parzen's mean little"
+            )
+        yield TrainedClassifier(classifier, session, accuracy, guessing)
     finally:
         session.close()
 

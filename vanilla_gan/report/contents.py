@@ -31,7 +31,9 @@ class RunFacts(NamedTuple):
       trained: how many it had when it last reached its end; 0 before.
       sample_every: iterations between two pictures.
       rows_cols: how many tiles a picture has down and across.
-      image_shape, num_classes: of the data.
+      image_shape: of the data.
+      num_classes: how many classes have training images.
+      classes: these with their names, in words; empty where they have none.
       settings: every setting that applies to the system, by name.
       versions: of what the numbers may depend on.
       device: where the graph was placed.
@@ -51,6 +53,7 @@ class RunFacts(NamedTuple):
     rows_cols: tuple[int, int]
     image_shape: ImageShape
     num_classes: int
+    classes: str
     settings: dict[str, Any]
     versions: dict[str, str]
     device: str

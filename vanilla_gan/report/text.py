@@ -40,6 +40,7 @@ def page_text(report: Report) -> dict[str, str]:
             (
                 ("Data set", facts.dataset),
                 ("Images", f"{facts.train_examples:,} to train on"),
+                *([("Classes", facts.classes)] if facts.classes else []),
                 ("SHA-256", facts.checksum),
             )
         ),

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan import __version__
+from vanilla_gan.data.classes import Classes
 from vanilla_gan.data.read import DataSource
 from vanilla_gan.data.shape import (
     MAX_CLASSES,
@@ -52,7 +53,13 @@ DATASET = fields(
         "train_examples": whole(1),
     },
     # Earlier versions had data of the published shape and classes alone, and did not record them.
-    {"image_shape": list_of(whole(1, MAX_SIDE)), "num_classes": whole(1, MAX_CLASSES)},
+    # The last two are missing where every class has training images, and where none has a name.
+    {
+        "image_shape": list_of(whole(1, MAX_SIDE)),
+        "num_classes": whole(1, MAX_CLASSES),
+        "trained_classes": list_of(whole(0, MAX_CLASSES - 1)),
+        "class_names": list_of(TEXT),
+    },
 )
 # Of the settings `RunConfig` says what they must be.
 _FIELDS: Mapping[str, Kind] = {
@@ -93,8 +100,7 @@ class RunRecord:
     Attributes:
       run_id: ties the run's checkpoints to it.
       config: every setting, the system's own and the seed filled in.
-      dataset: of the data that it is trained on, `name`, `checksum`, `train_examples`,
-        `image_shape` and `num_classes`; the last two are missing in records of earlier versions.
+      dataset: of the data that it is trained on, as `DATASET` has it.
       device: where the graph was placed.
       versions: of what the numbers may depend on.
       started: UTC time of the first start.
@@ -178,16 +184,46 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
         ) from error
 
 
-def dataset_entry(source: DataSource) -> dict[str, Any]:
-    """Returns what a record says of the data of a run."""
-    train = source.splits.train
-    return {
+def dataset_entry(source: DataSource, num_classes: int | None = None) -> dict[str, Any]:
+    """Returns what a record says of the data of a run.
+
+    Args:
+      source: the data.
+      num_classes: how many classes the run has, where that is more than the data have.
+    """
+    train, names = source.splits.train, source.class_names
+    labels = range(num_classes or train.num_classes)
+    entry = {
         "name": source.name,
         "checksum": source.checksum,
         "train_examples": train.num_examples,
         "image_shape": list(train.shape),
-        "num_classes": train.num_classes,
+        "num_classes": len(labels),
     }
+    if train.trained_classes != list(labels):
+        entry["trained_classes"] = train.trained_classes
+    if names:
+        entry["class_names"] = [names.get(label, str(label)) for label in labels]
+    return entry
+
+
+def classes_of(dataset: Mapping[str, Any]) -> Classes:
+    """Returns the classes of the data that a record is of.
+
+    Args:
+      dataset: of the kind `DATASET`.
+
+    Raises:
+      ValueError: they do not go together.
+    """
+    count = dataset.get("num_classes", PUBLISHED_CLASSES)
+    trained = dataset.get("trained_classes", range(count))
+    names = dataset.get("class_names", ())
+    if not trained or list(trained) != sorted({*trained} & {*range(count)}):
+        raise ValueError(f"dataset.trained_classes is not some of 0 to {count - 1}, ascending")
+    if len(names) not in (0, count):
+        raise ValueError(f"dataset.class_names has {len(names)} names, expected {count}")
+    return Classes(count, trained, names)
 
 
 def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
@@ -203,8 +239,9 @@ def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
     shape = dataset.get("image_shape", PUBLISHED_SHAPE)
     if len(shape) != 3:
         raise ValueError(f"dataset.image_shape has {len(shape)} numbers, expected 3")
+    classes = classes_of(dataset)
     try:
-        return config.of_data(ImageShape(*shape), dataset.get("num_classes", PUBLISHED_CLASSES))
+        return config.of_data(ImageShape(*shape), classes)
     except UsageError as error:
         raise ValueError(str(error)) from error
 
@@ -240,6 +277,9 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
     """
     then = {**record.config.to_json(), "dataset": record.dataset["name"]}
     now = given_settings(record, config)
+    label = record.config.classes.label(now.get("sample_class") or "all")
+    if label is not None:
+        now["sample_class"] = str(label)
     if begun:
         now.pop("init_weights", None)
     table = table_of(RunConfig)
@@ -255,7 +295,7 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
             f"{config.out} holds a run with other settings: {listed}; {fork}choose another --out, "
             "or start anew with --overwrite, which first moves that run aside"
         )
-    return _with(record, now, config.out, config.out_dir)
+    return _with(record, now, config.out, config.out_dir, record.dataset)
 
 
 def forked_record(
@@ -273,7 +313,7 @@ def forked_record(
       UsageError: `iters` and `epochs` are both given, or a batch is too large.
     """
     now = {**given_settings(parent, config), "overwrite": False, "tune": False}
-    new = _with(parent, now, config.out, folder)
+    new = _with(parent, now, config.out, folder, dataset)
     was, becomes = parent.config.to_json(), new.to_json()
     changes = [
         {"setting": name, "was": was[name], "is": becomes[name]}
@@ -301,8 +341,14 @@ def given_settings(record: RunRecord, config: RunConfig) -> dict[str, Any]:
     return now
 
 
-def _with(record: RunRecord, now: dict[str, Any], out: str, folder: pathlib.Path) -> RunConfig:
-    """Returns the settings of a run in `folder` with others in their place, complete.
+def _with(
+    record: RunRecord,
+    now: dict[str, Any],
+    out: str,
+    folder: pathlib.Path,
+    dataset: Mapping[str, Any],
+) -> RunConfig:
+    """Returns the settings of a run in `folder` with others in their place, complete, for data.
 
     Raises:
       UsageError: `iters` and `epochs` are both among them, or a class that the data lack.
@@ -314,7 +360,7 @@ def _with(record: RunRecord, now: dict[str, Any], out: str, folder: pathlib.Path
     if "data_dir" not in now:
         now["data_dir"] = data_dir_of(record, folder)
     continued = dataclasses.replace(record.config, **{**now, "out": out})
-    continued = continued.of_data(continued.image_shape, continued.num_classes)
+    continued = continued.of_data(continued.image_shape, classes_of(dataset))
     return continued.counted(record.dataset["train_examples"])
 
 

@@ -167,7 +167,7 @@ def _dataset(parent: RunRecord, config: RunConfig, inform: Inform) -> dict[str, 
             "goes on in their order, and needs as many; train a new run"
         )
     classes = max(train.num_classes, then.num_classes)
-    return {**dataset_entry(source), "num_classes": classes}
+    return dataset_entry(source, classes)
 
 
 def _place(

@@ -26,6 +26,7 @@ from vanilla_gan.runfolder.out_folder import check_no_results, make_out_dir, mov
 from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
+    classes_of,
     continued_config,
     dataset_entry,
     new_record,
@@ -141,7 +142,7 @@ def _train_locked(
     train = source.splits.train
     if record is None:
         dataset = dataset_entry(source)
-        config = config.of_data(train.shape, train.num_classes).counted(train.num_examples)
+        config = config.of_data(train.shape, classes_of(dataset)).counted(train.num_examples)
         if config.tune:
             with stop.at_once():
                 config = tuned(config, inform)

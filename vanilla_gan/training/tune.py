@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vanilla_gan.data.classes import all_classes
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.data.streams import seeded
@@ -129,4 +130,5 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
 
 if __name__ == "__main__":
     settings, shape, num_classes = json.load(sys.stdin)
-    print(milliseconds(RunConfig.from_json(settings).of_data(ImageShape(*shape), num_classes)))
+    config = RunConfig.from_json(settings)
+    print(milliseconds(config.of_data(ImageShape(*shape), all_classes(num_classes))))

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.idx import TYPES
 from vanilla_gan.storage.reading import open_file
 
-# The types of http://yann.lecun.com/exdb/mnist/, all big-endian.
-_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _NAME = re.compile(r"(idx\d-\w+|[-.]idx)(\.gz)*$", re.IGNORECASE)
 _GZIP_MAGIC = b"\x1f\x8b"
 # More than any known data set of small images has; what claims more is damaged, or meant to harm.
@@ -46,10 +45,10 @@ def read_any_idx(path: pathlib.Path) -> Array:
             raise ValueError(f"it holds more than {_MAX_BYTES} bytes")
     dimensions = content[3] if len(content) > 3 else 0
     header = 4 + 4 * dimensions
-    known = content[:2] == b"\0\0" and content[2:3] and content[2] in _TYPES
+    known = content[:2] == b"\0\0" and content[2:3] and content[2] in TYPES
     if not known or not 1 <= dimensions <= _MAX_DIMENSIONS or len(content) < header:
         raise ValueError(f"it begins with {content[:4].hex() or 'nothing'}, expected an IDX file")
-    kind = np.dtype(_TYPES[content[2]])
+    kind = np.dtype(TYPES[content[2]])
     shape = [int(size) for size in np.frombuffer(content, ">u4", dimensions, 4)]
     declared = header + math.prod(shape) * kind.itemsize
     if len(content) != declared:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.classes import CLASSES_JSON
 from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.idx import write_idx
@@ -35,7 +36,6 @@ from vanilla_gan.errors import DataError, UsageError
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.whole import whole_path, write_whole
 
-CLASSES_JSON = "classes.json"
 PREVIEW = "import_preview.png"
 # Brighter than this is no pixel of a picture that is almost black.
 _ALMOST_BLACK = 25
