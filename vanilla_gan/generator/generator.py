@@ -201,7 +201,7 @@ class Generator:
         labels = np.broadcast_to(labels, (n,))
         if labels.dtype.kind not in "iu" or not np.isin(labels, list(there.trained)).all():
             raise UsageError(
-                f"classes {np.unique(labels).tolist()}: expected whole numbers, {there.listed()}"
+                f"classes {np.unique(labels).tolist()}: expected whole numbers {there.listed()}"
             )
         return labels.astype(np.intp)
 
