@@ -10,7 +10,6 @@ import pytest
 from offline import data_files, read_variables, train
 
 from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.errors import RunConflictError
 from vanilla_gan.observers import evaluator
 from vanilla_gan.observers.evaluator import Evaluator
 from vanilla_gan.quality.evaluate import evaluate
@@ -191,6 +190,6 @@ def test_a_run_that_stops_is_not_evaluated_at_its_end(data_dir, tmp_path):
 
 def test_a_file_that_is_none_of_evaluations(data_dir, tmp_path):
     (tmp_path / QUALITY).write_text("mine")
-    with pytest.raises(RunConflictError, match=r"quality\.json is not a file of evaluations"):
-        train(tmp_path, data_dir, **SMALL, iters=3, evaluate_every=2)
-    assert (tmp_path / QUALITY).read_text() == "mine"
+    train(tmp_path, data_dir, **SMALL, iters=3, evaluate_every=2)
+    assert (tmp_path / f"{QUALITY}.1").read_text() == "mine"
+    assert [each.iteration for each in read_evaluations(tmp_path)] == [0, 2, 3]

@@ -27,6 +27,11 @@ MUTATIONS_PER_SEED = 50
 DATASET = {"name": "digits", "checksum": "ab" * 32, "train_examples": 1000}
 
 
+@pytest.fixture(autouse=True)
+def no_data_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
+
+
 def make_record(**settings: Any) -> RunRecord:
     config = RunConfig(**{"seed": 5, "iters": 300, "sample_every": 50, **settings})
     return new_record(config.resolved(), DATASET, "/CPU:0")

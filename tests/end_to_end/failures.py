@@ -15,6 +15,7 @@ import io
 import os
 import pathlib
 import resource
+import stat
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +39,11 @@ _FILE_SIZE = 1000
 _open, _os_open = builtins.open, os.open
 
 
+def _is_pipe(name: object) -> bool:
+    """Returns whether it is the descriptor of a pipe, which needs no disk."""
+    return isinstance(name, int) and stat.S_ISFIFO(os.fstat(name).st_mode)
+
+
 class _Counter:
     """Counts the operations and makes those fail whose turn it is."""
 
@@ -49,7 +55,7 @@ class _Counter:
     def fails(self, what: str, name: object) -> bool:
         """Counts an operation on a file; returns whether it shall fail."""
         # Relative names and open files are the run's; the program and its caches are absolute.
-        others = str(name).startswith("/") or name in (1, 2)
+        others = str(name).startswith("/") or name in (1, 2) or _is_pipe(name)
         if others or threading.current_thread() is not threading.main_thread():
             return False
         self._left -= 1

@@ -145,7 +145,10 @@ def test_more_rewinds_go_on_where_fewer_stopped(tmp_path, command, words, rewoun
     assert len(record(tmp_path / "out")["rewinds"]) == 1
     finished = command(["--out=out", "--max_rewinds=30"])
     assert finished.status == 0, finished.stderr
-    assert differences(tmp_path / "out", rewound.out) == []
+    # The record notes the change.
+    assert differences(tmp_path / "out", rewound.out) == ["run.json"]
+    (change,) = record(tmp_path / "out")["changes"]
+    assert (change["setting"], change["was"], change["is"]) == ("max_rewinds", 1, 30)
 
 
 def test_signal_while_it_rewinds(tmp_path, command, words):
