@@ -40,7 +40,7 @@ def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Pa
 @pytest.fixture(scope="session")
 def real_data_dir() -> pathlib.Path:
     """Returns the folder that holds `mnist/` and `fashion_mnist/`; skips the test without it."""
-    folder = pathlib.Path(os.environ.get("VANILLA_GAN_DATA") or SHARED / "data")
+    folder = pathlib.Path(os.environ.get("VANILLA_GAN_DATA") or SHARED / "data").resolve()
     if not (folder / "mnist").is_dir():
         pytest.skip(f"needs the real data: no mnist/ in {folder}; set VANILLA_GAN_DATA")
     return folder
