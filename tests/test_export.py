@@ -191,6 +191,27 @@ def test_a_run_starts_from_exported_weights(
         assert first(noise(5)).tobytes() == last(noise(5)).tobytes()
 
 
+def agrees_with_the_saved_model(export, trained_run, system, generate, discriminate):
+    """Compares other forms of the networks with the run, and with its export to a SavedModel.
+
+    `generate` returns images, `discriminate` results by name; inputs are arrays by name.
+    """
+    export("--out=model", system=system)
+    judge = tf.saved_model.load("model").signatures["discriminate"]
+    with Generator.load(trained_run(system)) as run:
+        for n in (1, 13):
+            classes, y = labels(system, n)
+            fed = {name: tensor.numpy() for name, tensor in y.items()}
+            images = run(noise(n), classes).reshape(n, 784)
+            np.testing.assert_allclose(generate(z=noise(n), **fed), images, rtol=0, atol=1e-6)
+            found = discriminate(x=images, **fed)
+            expected = judge(x=tf.constant(images), **y)
+            np.testing.assert_allclose(found["logit"], expected["logit"], rtol=0, atol=2e-6)
+            np.testing.assert_allclose(
+                found["probability"], expected["probability"], rtol=0, atol=1e-6
+            )
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_onnx(export, trained_run, system):
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -201,19 +222,14 @@ def test_onnx(export, trained_run, system):
         onnx.checker.check_model(name, full_check=True)
     generate = onnxruntime.InferenceSession("generate.onnx")
     discriminate = onnxruntime.InferenceSession("discriminate.onnx")
-    export("--out=model", system=system)
-    judge = tf.saved_model.load("model").signatures["discriminate"]
-    with Generator.load(trained_run(system)) as run:
-        for n in (1, 13):
-            classes, y = labels(system, n)
-            fed = {name: tensor.numpy() for name, tensor in y.items()}
-            images = run(noise(n), classes).reshape(n, 784)
-            (got,) = generate.run(["images"], {"z": noise(n), **fed})
-            np.testing.assert_allclose(got, images, rtol=0, atol=1e-6)
-            logit, probability = discriminate.run(["logit", "probability"], {"x": images, **fed})
-            expected = judge(x=tf.constant(images), **y)
-            np.testing.assert_allclose(logit, expected["logit"], rtol=0, atol=2e-6)
-            np.testing.assert_allclose(probability, expected["probability"], rtol=0, atol=1e-6)
+    names = ("logit", "probability")
+    agrees_with_the_saved_model(
+        export,
+        trained_run,
+        system,
+        lambda **fed: generate.run(["images"], fed)[0],
+        lambda **fed: dict(zip(names, discriminate.run([*names], fed), strict=True)),
+    )
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
@@ -224,21 +240,9 @@ def test_tflite(export, trained_run, system):
     assert "read back, the same results within" in line
     interpreter = tf.lite.Interpreter(model_path="model.tflite")
     generate, discriminate = map(interpreter.get_signature_runner, ("generate", "discriminate"))
-    export("--out=model", system=system)
-    judge = tf.saved_model.load("model").signatures["discriminate"]
-    with Generator.load(trained_run(system)) as run:
-        for n in (1, 13):
-            classes, y = labels(system, n)
-            fed = {name: tensor.numpy() for name, tensor in y.items()}
-            images = run(noise(n), classes).reshape(n, 784)
-            got = generate(z=noise(n), **fed)["images"]
-            np.testing.assert_allclose(got, images, rtol=0, atol=1e-6)
-            found = discriminate(x=images, **fed)
-            expected = judge(x=tf.constant(images), **y)
-            np.testing.assert_allclose(found["logit"], expected["logit"], rtol=0, atol=2e-6)
-            np.testing.assert_allclose(
-                found["probability"], expected["probability"], rtol=0, atol=1e-6
-            )
+    agrees_with_the_saved_model(
+        export, trained_run, system, lambda **fed: generate(**fed)["images"], discriminate
+    )
 
 
 def test_networks_that_tflite_does_not_know(fails, monkeypatch, elsewhere):

@@ -15,6 +15,7 @@ from vanilla_gan.runfolder.record import (
     RunRecord,
     continued_config,
     data_dir_of,
+    forked_record,
     new_record,
     note_changes,
     read_record,
@@ -252,6 +253,17 @@ def test_initial_weights_have_no_part_in_a_run_with_a_checkpoint():
     with pytest.raises(RunConflictError, match=r"--init_weights was w\.npz, is moved\.npz"):
         continued_config(record, given)
     assert continued_config(record, given, begun=True).init_weights == "w.npz"
+
+
+def test_a_fork_to_a_loss_without_labels_smooths_none(tmp_path):
+    parent = make_record(system="layers", batch_size=8)
+    assert parent.config.label_smoothing == 0.1
+    given = RunConfig(loss="hinge", out="new")
+    new = forked_record(parent, given, tmp_path, parent.dataset).config
+    assert (new.loss, new.label_smoothing) == ("hinge", 0.0)
+    given = RunConfig(loss="hinge", label_smoothing=0.2, out="new")
+    with pytest.raises(UsageError, match="label_smoothing does not apply"):
+        forked_record(parent, given, tmp_path, parent.dataset)
 
 
 def test_changes_are_told_and_recorded(tmp_path):

@@ -207,12 +207,9 @@ def numpy_steps(toy, first, by_hand, penalty=0.0, step=None, behind=lambda weigh
     return np.array(losses), weights
 
 
-@pytest.mark.parametrize("loss", BY_HAND)
-@pytest.mark.parametrize("update", UPDATES)
-@pytest.mark.parametrize("engine", ENGINES)
-def test_updates_are_what_numpy_computes(opened, engine, update, loss):
-    toy = opened(UPDATES[update], loss)
-    losses, weights = numpy_steps(toy, 3, BY_HAND[loss])
+def trained_as_numpy_does(toy, engine, by_hand, **others):
+    """Trains three iterations, compares them with `numpy_steps`, and returns their block."""
+    losses, weights = numpy_steps(toy, 3, by_hand, **others)
     block = toy.engines[engine].train(toy.draw(3))
     np.testing.assert_allclose(block.D_loss, losses[:, 0], rtol=1e-4)
     np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-4)
@@ -220,6 +217,14 @@ def test_updates_are_what_numpy_computes(opened, engine, update, loss):
     for name, expected in weights.items():
         # Three iterations move a weight by up to 3e-2.
         np.testing.assert_allclose(values[name], expected, rtol=0, atol=2e-5, err_msg=name)
+    return block
+
+
+@pytest.mark.parametrize("loss", BY_HAND)
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_updates_are_what_numpy_computes(opened, engine, update, loss):
+    trained_as_numpy_does(opened(UPDATES[update], loss), engine, BY_HAND[loss])
 
 
 def rmsprop(name, weight, gradient, m, v):
@@ -258,13 +263,7 @@ CURES = {
 def test_cures_are_what_numpy_computes(opened, engine, update, cure):
     settings, by_hand = CURES[cure]
     toy = opened(UPDATES[update], "relativistic", **settings)
-    losses, weights = numpy_steps(toy, 3, of_relativistic, **by_hand)
-    block = toy.engines[engine].train(toy.draw(3))
-    np.testing.assert_allclose(block.D_loss, losses[:, 0], rtol=1e-4)
-    np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-4)
-    values = toy.values()
-    for name, expected in weights.items():
-        np.testing.assert_allclose(values[name], expected, rtol=0, atol=2e-5, err_msg=name)
+    block = trained_as_numpy_does(toy, engine, of_relativistic, **by_hand)
     assert set(block.scalars) == {"D_loss", "G_loss"} | {"r1", "r2"} & settings.keys()
 
 

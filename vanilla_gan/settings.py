@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pathlib
 import re
+from collections.abc import Collection
 from typing import Any
 
 from vanilla_gan.data.classes import PUBLISHED, Classes
@@ -278,18 +279,30 @@ class RunConfig(Settings):
             # However the system counts, the user has counted.
             filled.pop("iters", None)
             filled.pop("epochs", None)
-        if self.loss not in losses.LABELLED:
-            if self.label_smoothing:
-                raise UsageError(
-                    f"--label_smoothing does not apply to --loss {self.loss}, which has no labels; "
-                    "leave it out"
-                )
-            filled["label_smoothing"] = 0.0
-        if self.optimizer == "sgd" and self.beta2 is not None:
-            raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
         if self.seed is None:
             filled["seed"] = fresh_seed()
-        return self.filled(filled)
+        asked = {} if self.label_smoothing is None else {"label_smoothing"}
+        return self.filled(filled).paired(asked)
+
+    def paired(self, asked: Collection[str]) -> RunConfig:
+        """Returns these settings without a smoothing of labels that the loss does not have.
+
+        Args:
+          asked: the names of settings that somebody gave, of which `label_smoothing` counts.
+
+        Raises:
+          UsageError: two of them do not go together.
+        """
+        if self.optimizer == "sgd" and self.beta2 is not None:
+            raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
+        if self.loss in losses.LABELLED or not self.label_smoothing:
+            return self
+        if "label_smoothing" in asked:
+            raise UsageError(
+                f"--label_smoothing does not apply to --loss {self.loss}, which has no labels; "
+                "leave it out"
+            )
+        return self.filled({"label_smoothing": 0.0})
 
     def of_data(self, shape: ImageShape, classes: Classes) -> RunConfig:
         """Returns these settings for data of a shape, with these classes.

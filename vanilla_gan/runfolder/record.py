@@ -351,7 +351,7 @@ def _with(
     """Returns the settings of a run in `folder` with others in their place, complete, for data.
 
     Raises:
-      UsageError: `iters` and `epochs` are both among them, or a class that the data lack.
+      UsageError: two of them do not go together, or there is a class that the data lack.
     """
     if "iters" in now and "epochs" in now:
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
@@ -360,7 +360,7 @@ def _with(
     if "data_dir" not in now:
         now["data_dir"] = data_dir_of(record, folder)
     continued = dataclasses.replace(record.config, **{**now, "out": out})
-    continued = continued.of_data(continued.image_shape, classes_of(dataset))
+    continued = continued.paired(now).of_data(continued.image_shape, classes_of(dataset))
     return continued.counted(record.dataset["train_examples"])
 
 
@@ -403,8 +403,7 @@ def note_changes(record: RunRecord, config: RunConfig, iteration: int) -> str | 
         return None
     listed = ", ".join(f"--{name} {now[name]} (was {then[name]})" for name in names)
     rounding = ""
-    # Both engines compute the same bits.
-    if any(table_of(RunConfig)[name].effect == "machine" for name in names if name != "engine"):
+    if any(table_of(RunConfig)[name].effect == "machine" for name in names):
         rounding = "; the last digits of its numbers may differ from here on"
     return f"this run goes on with {listed}{rounding}"
 

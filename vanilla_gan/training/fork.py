@@ -102,16 +102,13 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
     if record is None:
         return False
     begun = record.parent
-    if begun.get("run_id") == parent.run_id and named in (None, *_begun_at(named, begun)):
+    is_of_parent = begun.get("run_id") == parent.run_id
+    if is_of_parent and (named is None or named.iteration == begun["iteration"]):
         return True
     raise RunConflictError(
         f"--out={config.out}: a run stands there, which is no fork of this one; choose another "
         "--out, or give --overwrite, which first moves that run aside"
     )
-
-
-def _begun_at(named: Checkpoint | None, begun: dict[str, Any]) -> list[Checkpoint]:
-    return [named] if named is not None and named.iteration == begun["iteration"] else []
 
 
 def _check_changes(parent: RunRecord, config: RunConfig) -> None:
