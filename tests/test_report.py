@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-import http.server
 import io
 import json
 import re
 import shlex
-import threading
 
 import matplotlib
 import numpy as np
@@ -18,11 +16,12 @@ import offline
 import PIL.Image
 import pytest
 from one_line import failure, success
+from serving import served
 from small_run import STARTED_S, make_run, samples
 
 from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.statistics import picture_statistics
-from vanilla_gan.cli import train as train_command
+from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.report.contents import gather, seconds_between_pictures
 from vanilla_gan.report.data import page_data
 from vanilla_gan.report.facts import command_line, facts_of
@@ -267,7 +266,7 @@ def test_the_command_gives_the_settings_of_the_run(tmp_path, system):
     folder = make_run(tmp_path / "run", pictures=0, system=system, learning_rate=0.25, report=True)
     record = read_record(folder)
     words = shlex.split(command_line(record))
-    settings = train_command.define().parse(words[1:])
+    settings = COMMANDS["train"]().flags.parse(words[1:])
     again = RunConfig(**{**settings, "data_dir": record.config.data_dir}).resolved().counted(55000)
     expected = {**record.config.to_json(), "dataset": "mnist", "out": "again", "report": False}
     assert again.to_json() | {"epochs": None} == expected | {"epochs": None}
@@ -358,24 +357,11 @@ def test_published_frames_stand_beside_the_pictures(tmp_path, capsys, monkeypatc
     monkeypatch.setenv("no_proxy", "*")
     folder = make_run(tmp_path / "run")
     gif(tmp_path / "post.gif")
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(tmp_path))
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        address = f"http://127.0.0.1:{server.server_port}/"
+    with served(tmp_path) as (address, _):
         success(capsys, "report", "--from", folder, "--published_gif", f"{address}post.gif")
         status, line = failure(
             capsys, "report", "--from", folder, "--published_gif", f"{address}no"
         )
-        server.shutdown()
-        thread.join()
     assert (status, "HTTP 404" in line) == (1, True)
     data = embedded((folder / "report.html").read_text(), "report-data")
     assert data["frame_iterations"] == [0, 1000, 2000]
@@ -400,11 +386,6 @@ def test_failures_end_in_one_line(tmp_path, capsys):
         found = failure(capsys, "report", *words)
         assert found[0] == status, found
         assert said in found[1]
-    (folder / "losses.csv").unlink()
-    assert "losses.csv" in failure(capsys, "report", "--from", folder)[1]
-    for number in range(5):
-        (folder / f"{number:03d}.png").write_bytes(b"")
-    assert "000.png cannot be read" in failure(capsys, "report", "--from", folder)[1]
 
 
 def test_a_run_keeps_its_report_fresh(tmp_path, capsys, offline_data_dir):
