@@ -21,6 +21,7 @@ from small_run import STARTED_S, make_run, samples
 
 from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.statistics import picture_statistics
+from vanilla_gan.cli import main as cli
 from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.report.contents import gather, seconds_between_pictures
 from vanilla_gan.report.data import page_data
@@ -229,6 +230,36 @@ def test_the_range_of_the_recorded_runs_ends_where_they_end():
     assert drawn.d_loss.low[0] == seeds[:, 0].min()
     assert np.isnan(drawn.d_loss.high[3])
     assert np.isnan(drawn.d_loss.low[3])
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_fork_is_shown_beside_its_parent(tmp_path, capsys, is_there):
+    parent, child = make_run(tmp_path / "parent"), make_run(tmp_path / "child", iters=6001)
+    record = read_record(child)
+    begun_as = {"path": str(parent), "iteration": 2000, "checkpoint": "5a" * 32, "changes": []}
+    # Where another run stands in that place by now, nothing is shown of it.
+    record.parent = {**begun_as, "run_id": record.run_id if is_there else "f" * 16}
+    record.run_id = "a" * 16
+    record.save(child)
+    rows = [f"{it},0.5,1\n" for it in range(0, 6001, 100)]
+    (child / "losses.csv").write_text("iteration,d_loss,g_loss\n" + "".join(rows))
+    report = report_of(child)
+    shown = page_data(report)["losses"]["g_loss"]["parent"]
+    assert ("Dashed" in page(report).decode()) == is_there
+    assert cli.main(["compare", f"--from={child}", "--format=json"]) == 0
+    lines = json.loads(capsys.readouterr().out)["parent"]
+    cli.main(["compare", f"--from={child}"])
+    table = capsys.readouterr().out
+    if not is_there:
+        assert (shown, lines, "is a fork of" in table) == (None, [], False)
+        return
+    # The parent has rows to 4000, of 2 + it / 1000.
+    assert [k for k, value in enumerate(shown) if value is not None] == list(range(20, 41))
+    assert shown[22:39] == pytest.approx([4.2 + k / 10 for k in range(17)])
+    assert [line["what"] for line in lines] == ["D loss", "G loss"]
+    assert {(line["first"], line["last"]) for line in lines} == {(2000, 4000)}
+    assert (lines[1]["ours"], lines[1]["theirs"]) == (1, pytest.approx(5))
+    assert "iterations 2000 to 4000, beside the run that this one is a fork of" in table
 
 
 def test_a_negative_loss_gets_a_linear_axis_and_zero_a_gap(tmp_path):

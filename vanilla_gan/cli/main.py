@@ -14,7 +14,7 @@ from vanilla_gan.cli.environment import (
     check_temporary_folder,
     set_environment,
 )
-from vanilla_gan.cli.flags import nearest
+from vanilla_gan.declare import nearest
 from vanilla_gan.errors import UsageError, VanillaGanError
 from vanilla_gan.say import say
 from vanilla_gan.storage.files import unwritable
