@@ -75,7 +75,7 @@ def curves(rows: LossRows, published: PublishedRuns | None, max_points: int = MA
                 np.interp(iterations, published.loss_iterations, edge, right=np.nan)
                 for edge in (recorded.min(axis=0), recorded.max(axis=0))
             )
-        return Curve(raw, moving_mean(values, window)[places], low, high)
+        return Curve(raw, moving_mean(values, window, places), low, high)
 
     return Curves(
         iterations,
@@ -91,14 +91,14 @@ def smoothing_window(rows: int) -> int:
     return 1 if rows < 20 else max(5, rows // 100 * 2 + 1)
 
 
-def moving_mean(values: Floats, window: int) -> Floats:
-    """Returns the mean of the `window` (odd) values around each, of those there are at the ends.
+def moving_mean(values: Floats, window: int, places: npt.NDArray[np.intp]) -> Floats:
+    """Returns the mean of the `window` (odd) values around each of these places.
 
-    What is not finite counts as not there; NaN where nothing is there.
+    At the ends it is that of the values there are. What is not finite counts as not there; where
+    nothing is there, the mean is NaN.
     """
     finite = np.isfinite(values)
     half = window // 2
-    places = np.arange(len(values))
     first, behind = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
 
     def sums(of: npt.NDArray[np.bool_] | Floats) -> Floats:
