@@ -16,6 +16,7 @@ import offline
 import PIL.Image
 import pytest
 from one_line import failure, success
+from processes import peak_memory
 from serving import served
 from small_run import STARTED_S, make_run, samples
 
@@ -29,6 +30,8 @@ from vanilla_gan.report.facts import command_line, facts_of
 from vanilla_gan.report.losses import curves, moving_mean, smoothing_window
 from vanilla_gan.report.page import page
 from vanilla_gan.report.pictures import Shelf, SmallPicture, sheet_png, spread_out
+from vanilla_gan.report.report import write_report
+from vanilla_gan.report.settings import ReportConfig
 from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
@@ -212,11 +215,24 @@ def test_no_peak_is_lost_of_a_million_rows():
 
 def test_the_mean_is_of_the_rows_there_are():
     values = np.array([1.0, 2, 6, np.nan, 4])
-    assert moving_mean(values, 3).tolist() == [1.5, 3, 4, 5, 4]
-    assert moving_mean(values, 99).tolist() == [3.25] * 5
-    assert np.isnan(moving_mean(np.array([np.inf]), 5)).all()
-    assert moving_mean(np.zeros(0), 5).tolist() == []
+    every = np.arange(5)
+    assert moving_mean(values, 3, every).tolist() == [1.5, 3, 4, 5, 4]
+    assert moving_mean(values, 99, every).tolist() == [3.25] * 5
+    assert np.isnan(moving_mean(np.array([np.inf]), 5, every[:1])).all()
+    assert moving_mean(np.zeros(0), 5, every[:0]).tolist() == []
+    assert moving_mean(values, 3, np.array([0, 3])).tolist() == [1.5, 5]
     assert [smoothing_window(n) for n in (0, 19, 20, 1000, 10_000)] == [1, 1, 5, 21, 201]
+
+
+def test_memory_of_a_report_hardly_grows_with_the_rows(tmp_path):
+    peaks = []
+    for rows in (1_000, 300_000):
+        folder = make_run(tmp_path / str(rows), iters=rows, pictures=1, log_every=1)
+        with peak_memory() as peak:
+            write_report(ReportConfig(source=str(folder)), lambda line: None)
+            peaks.append(peak())
+    # A row is three numbers, 24 bytes; what is made of them on the way takes as many again.
+    assert peaks[1] - peaks[0] < 60 * 300_000
 
 
 def test_the_range_of_the_recorded_runs_ends_where_they_end():

@@ -22,7 +22,12 @@ from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
 from vanilla_gan.runfolder.lock import run_lock
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.runfolder.out_folder import check_no_results, make_out_dir, move_aside
+from vanilla_gan.runfolder.out_folder import (
+    check_no_results,
+    check_own_folders,
+    make_out_dir,
+    move_aside,
+)
 from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
@@ -73,6 +78,7 @@ def train(
         with run_lock(out_dir, inform):
             record = None
             if not config.overwrite:
+                check_own_folders(out_dir)
                 remove_leftovers(out_dir)
                 record = read_record(out_dir)
                 if record is None:
@@ -214,6 +220,7 @@ def _cleared(config: RunConfig, inform: Inform) -> Iterator[None]:
     """
     aside = move_aside(config.out_dir) if config.overwrite else None
     if aside is None:
+        check_own_folders(config.out_dir)
         yield
         return
     inform(f"moved what was in {config.out_dir} to {aside}")
