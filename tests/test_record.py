@@ -167,11 +167,11 @@ def test_what_no_number_depends_on_may_change():
 
 def test_each_difference_is_listed_with_both_ways_on():
     record = make_record(h_dim=17)
-    given = {"out": "x", "h_dim": 18, "seed": 6, "batch_size": 128, "iters": 9}
+    given = {"out": "x", "h_dim": (18, 7), "seed": 6, "batch_size": 128, "iters": 9}
     with pytest.raises(RunConflictError) as caught:
         continued(record, **given)
     line = str(caught.value)
-    assert "x holds a run with other settings: --h_dim was 17, is 18; --seed was 5, is 6;" in line
+    assert "x holds a run with other settings: --h_dim was 17, is 18,7; --seed was 5, is 6;" in line
     assert "another --out" in line
     assert "--overwrite" in line
     assert "iters" not in line

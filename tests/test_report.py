@@ -254,10 +254,12 @@ def test_a_run_without_rows_yet(tmp_path):
 
 def test_the_command_names_what_is_not_the_default(tmp_path):
     folder = make_run(
-        tmp_path / "run", log_every=7, loss="log", data_dir="my data", allow_soft_placement=False
+        tmp_path / "run",
+        **{"log_every": 7, "loss": "log", "h_dim": (7, 6), "data_dir": "my data"},
+        allow_soft_placement=False,
     )
     assert command_line(read_record(folder)) == (
-        "./run.sh --iters 4001 --system vanilla --loss log --seed 7 --dataset mnist "
+        "./run.sh --iters 4001 --system vanilla --loss log --h_dim 7,6 --seed 7 --dataset mnist "
         "--data_dir 'my data' --log_every 7 --noallow_soft_placement --out again"
     )
 

@@ -184,7 +184,12 @@ def test_is_frozen():
 
 def test_goes_through_json_and_back():
     config = RunConfig(seed=5, gpu_memory_fraction=0.25, init_weights="w.npz", h_dim=9).resolved()
-    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert json.loads(json.dumps(config.to_json()))["h_dim"] == 9
+    for one in (config, RunConfig(seed=5, h_dim=[9, 8]).resolved()):
+        assert RunConfig.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert hash(one) == hash(RunConfig(seed=5, h_dim=(9, 8)).resolved())
+    # One number has one form, in which earlier versions wrote it too.
+    assert RunConfig(h_dim=[9]).h_dim == RunConfig(h_dim=(9,)).h_dim == 9
 
 
 @pytest.mark.parametrize(

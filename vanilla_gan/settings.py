@@ -104,7 +104,9 @@ class RunConfig(Settings):
     )
     batch_size: int | None = setting(None, "images per update", *SIZE)
     z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
-    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE, effect="variables")
+    h_dim: int | tuple[int, ...] | None = setting(
+        None, "units of a hidden layer; of each, where there are several", *SIZE, effect="variables"
+    )
     learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0)
     adam_epsilon: float | None = setting(
         None, "added by both to the root of the second moment", ABOVE_0

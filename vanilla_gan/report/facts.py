@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Any
 
-from vanilla_gan.declare import table_of
+from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.report.contents import RunFacts
 from vanilla_gan.runfolder.checkpoint import FOLDER
 from vanilla_gan.runfolder.record import RunRecord
@@ -23,7 +23,7 @@ def facts_of(record: RunRecord) -> RunFacts:
     """Returns what a report says of a run, out of its record."""
     config = record.config
     settings = {
-        name: sendable(value) if isinstance(value, str) else value
+        name: sendable(as_word(value)) if isinstance(value, (str, tuple)) else value
         for name, value in config.to_json().items()
         if value is not None
     }
@@ -105,6 +105,6 @@ def sendable(text: str) -> str:
 def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no{name}"]
-    text = sendable(str(value))
+    text = sendable(as_word(value))
     # absl takes a word with a dash for the next flag.
     return [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]

@@ -22,7 +22,7 @@ from vanilla_gan.data.shape import (
     PUBLISHED_SHAPE,
     ImageShape,
 )
-from vanilla_gan.declare import table_of
+from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.settings import DATASETS, RunConfig, default_data_dir
@@ -287,7 +287,9 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
         name for name in sorted(now) if now[name] != then[name] and not table[name].is_free
     ]
     if different:
-        listed = "; ".join(f"--{name} was {then[name]}, is {now[name]}" for name in different)
+        listed = "; ".join(
+            f"--{name} was {as_word(then[name])}, is {as_word(now[name])}" for name in different
+        )
         fork = ""
         if all(table[name].effect == "numbers" for name in different):
             fork = f"go on with them in a new folder by fork --from {config.out}, "
