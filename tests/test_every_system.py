@@ -23,8 +23,7 @@ SIZES = {"batch_size": BATCH, "z_dim": 5, "h_dim": 7}
 CURES = {
     "published": {},
     "cured": {
-        **{"loss": "relativistic", "r1": 0.3, "r2": 0.3, "beta1": 0.0, "ema": 0.75},
-        "h_dim": (7, 6, 4),
+        **{"preset": "stable", "ema": 0.75, "h_dim": (7, 6, 4), "dropout_rate": 0.25},
     },
 }
 
@@ -44,7 +43,7 @@ def settings(system, **others):
     return {
         name: value
         for name, value in given.items()
-        if name not in SIZES or name in SYSTEMS[system].defaults
+        if name not in (*SIZES, "dropout_rate") or name in SYSTEMS[system].defaults
     }
 
 

@@ -266,13 +266,23 @@ def test_the_command_names_what_is_not_the_default(tmp_path):
 
 @pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
 def test_the_command_gives_the_settings_of_the_run(tmp_path, system):
-    folder = make_run(tmp_path / "run", pictures=0, system=system, learning_rate=0.25, report=True)
+    settings = {"learning_rate": 0.25, "preset": "stable", "r1": 0.0, "report": True}
+    folder = make_run(tmp_path / "run", pictures=0, system=system, **settings)
     record = read_record(folder)
     words = shlex.split(command_line(record))
+    assert ("--r1" in words, "--loss" in words) == (True, False)
     settings = train_command.define().parse(words[1:])
     again = RunConfig(**{**settings, "data_dir": record.config.data_dir}).resolved().counted(55000)
     expected = {**record.config.to_json(), "dataset": "mnist", "out": "again", "report": False}
     assert again.to_json() | {"epochs": None} == expected | {"epochs": None}
+
+
+def test_the_page_says_what_came_from_a_preset(tmp_path):
+    folder = make_run(tmp_path / "run", preset="stable", r1=0.0)
+    text = page(report_of(folder)).decode()
+    assert "512,512, by preset stable" in text
+    assert "by preset" not in page(report_of(make_run(tmp_path / "other"))).decode()
+    assert text.count(", by preset stable") == 8
 
 
 def test_what_a_repetition_can_promise(tmp_path):

@@ -159,6 +159,30 @@ def test_a_setting_that_the_system_does_not_have():
         RunConfig(sample_class="5").resolved()
 
 
+@pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
+def test_a_preset_fills_in_what_is_not_given(system):
+    plain, stable = (RunConfig(system=system, preset=p, seed=1) for p in ("published", "stable"))
+    assert plain.resolved() == RunConfig(system=system, seed=1).resolved()
+    assert plain.from_preset == {}
+    expected = {"loss": "relativistic", "r1": 0.3, "r2": 0.3, "beta1": 0.0, "beta2": 0.99}
+    expected |= {"ema": 0.999, "learning_rate": 2e-4 if system == "conv" else 5e-4}
+    expected |= {"dropout_rate": 0.0} if system == "conv" else {"h_dim": (512, 512)}
+    resolved = stable.resolved()
+    assert {name: getattr(resolved, name) for name in expected} == expected
+    assert (resolved.batch_size, resolved.label_smoothing) == (128, 0.0)
+    assert resolved.resolved() == resolved
+    # Whatever is given counts, its default too; and what a preset brings is nobody's mistake.
+    given = {"r1": 0.0, "learning_rate": 0.5, "optimizer": "sgd"}
+    other = dataclasses.replace(stable, **given).resolved()
+    assert {name: getattr(other, name) for name in given} == given
+    assert other.beta2 is None
+    assert other.from_preset.keys() == stable.from_preset.keys() - {*given, "beta2"}
+    assert (other.loss, other.r2) == ("relativistic", 0.3)
+    # A later version may bring other settings: a record has them all.
+    assert RunConfig.from_json(resolved.to_json()).resolved() == resolved
+    assert RunConfig.from_json(resolved.to_json()).from_preset == {}
+
+
 def test_iterations_are_counted_in_one_way():
     with pytest.raises(UsageError, match=r"--iters and --epochs say the same in two ways"):
         RunConfig(iters=10, epochs=1).resolved()

@@ -29,6 +29,7 @@ from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
 from vanilla_gan.graph.optimizers import OPTIMIZERS
 from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.systems.presets import PRESETS
 
 DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
 INITS = ("xavier", "xavier_normal")
@@ -127,8 +128,15 @@ class RunConfig(Settings):
         effect="beginning",
     )
 
+    preset: str = setting(
+        "published",
+        "settings that go together, in place of those that are not given",
+        choices=tuple(PRESETS),
+        effect="variables",
+        group=CURES,
+    )
     optimizer: str = setting(
-        "adam", "of both networks", choices=tuple(OPTIMIZERS), effect="variables", group=CURES
+        "adam", "of both networks", choices=tuple(OPTIMIZERS), effect="variables"
     )
     D_learning_rate: float | None = setting(
         None, "of the discriminator's alone, in place of --learning_rate", ABOVE_0
@@ -259,7 +267,7 @@ class RunConfig(Settings):
     )
 
     def resolved(self) -> RunConfig:
-        """Returns these settings with the system's own ones filled in and a seed drawn.
+        """Returns these settings with the preset's, the system's own and a seed filled in.
 
         Raises:
           UsageError: for a setting that the system does not have.
@@ -277,14 +285,24 @@ class RunConfig(Settings):
         filled: dict[str, Any] = {
             name: value for name, value in defaults.items() if getattr(self, name) is None
         }
+        filled |= self.from_preset
         if self.iters is not None or self.epochs is not None:
             # However the system counts, the user has counted.
             filled.pop("iters", None)
             filled.pop("epochs", None)
         if self.seed is None:
             filled["seed"] = fresh_seed()
-        asked = {} if self.label_smoothing is None else {"label_smoothing"}
-        return self.filled(filled).paired(asked)
+        return self.filled(filled).paired(self.given)
+
+    @property
+    def from_preset(self) -> dict[str, Any]:
+        """What the preset says of this system's settings, but for those that somebody gave."""
+        row = PRESETS[self.preset].get(self.system, {})
+        return {
+            name: value
+            for name, value in row.items()
+            if name not in self.given and not (name == "beta2" and self.optimizer == "sgd")
+        }
 
     def paired(self, asked: Collection[str]) -> RunConfig:
         """Returns these settings without a smoothing of labels that the loss does not have.

@@ -40,6 +40,7 @@ def facts_of(record: RunRecord) -> RunFacts:
         num_classes=len(config.classes.trained),
         classes=sendable(config.classes.listed()) if config.classes.names else "",
         settings=settings,
+        from_preset=tuple(record.from_preset),
         versions=record.versions,
         device=record.device,
         started=record.started,
@@ -70,7 +71,9 @@ def command_line(record: RunRecord) -> str:
     if record.parent:
         return _fork_line(record.parent)
     config = dataclasses.replace(record.config, dataset=record.dataset["name"])
-    defaults = RunConfig(system=config.system).to_json() | dict(SYSTEMS[config.system].defaults)
+    plain = RunConfig(system=config.system, preset=config.preset)
+    own = {**SYSTEMS[config.system].defaults, **plain.from_preset}
+    defaults = {**plain.to_json(), "preset": "published", **own}
     words = ["./run.sh"]
     for name, entry in table_of(RunConfig).items():
         value = getattr(config, name)

@@ -88,6 +88,7 @@ _LATER: Mapping[str, Kind] = {
     "data_at": PATH,
     "changes": list_of(fields({"iteration": COUNT, **_CHANGE})),
     "parent": lambda value, name: None if value == {} else _PARENT(value, name),
+    "from_preset": list_of(TEXT),
 }
 # Of one start alone, or told in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
@@ -113,6 +114,7 @@ class RunRecord:
       parent: of a fork, the `path` and `run_id` of the run that it began as, the `iteration`, the
         SHA-256 of that `checkpoint`'s manifest, and `changes`, each with `setting`, `was` and
         `is`; empty for other runs.
+      from_preset: the names of the settings that came from `config.preset`.
     """
 
     run_id: str
@@ -126,6 +128,7 @@ class RunRecord:
     data_at: str = ""
     changes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     parent: dict[str, Any] = dataclasses.field(default_factory=dict)
+    from_preset: list[str] = dataclasses.field(default_factory=list)
 
     def begins_with_another_seed(self, iteration: int) -> bool:
         """Returns whether this is a fork that begins at `iteration`, with a seed of its own."""
@@ -157,6 +160,7 @@ def new_record(config: RunConfig, dataset: dict[str, Any], device: str) -> RunRe
         versions=versions(),
         started=now.isoformat(timespec="seconds"),
         data_at=os.path.abspath(config.data_dir),
+        from_preset=[*config.from_preset],
     )
 
 
@@ -329,6 +333,7 @@ def forked_record(
         versions=parent.versions,
         rewinds=parent.rewinds,
         parent={"path": path, "run_id": parent.run_id, "changes": changes},
+        from_preset=[name for name in parent.from_preset if was[name] == becomes[name]],
     )
 
 
