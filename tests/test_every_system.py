@@ -24,6 +24,7 @@ CURES = {
     "published": {},
     "cured": {
         **{"preset": "stable", "ema": 0.75, "h_dim": (7, 6, 4), "dropout_rate": 0.25},
+        "D_steps": 2,
     },
 }
 

@@ -199,6 +199,11 @@ def test_epochs_are_counted_in_whole_batches():
     config = RunConfig(batch_size=128, epochs=3, seed=0).resolved()
     # 55,000 = 429 * 128 + 88
     assert config.counted(55_000).iters == 3 * 429
+    # Whose iterations take two: 214 * 256; in any system whole ones.
+    for system in ("vanilla", "conv"):
+        config = RunConfig(system=system, batch_size=128, epochs=3, D_steps=2, seed=0).resolved()
+        assert config.counted(55_000).iters == 3 * 214
+        assert config.counted(200).iters == 3
 
 
 def test_is_frozen():

@@ -148,6 +148,9 @@ class RunConfig(Settings):
     beta2: float | None = setting(
         None, "decay of the mean square: adam 0.999, rmsprop 0.9; sgd has none", _SHARE
     )
+    D_steps: int = setting(
+        1, "updates of D in an iteration, each on a batch of its own", at_least(1), at_most(100)
+    )
     r1: float = setting(
         0.0, "weight of R1: D's gradients at real images are kept small; 0: none", _WEIGHT
     )
@@ -351,7 +354,8 @@ class RunConfig(Settings):
         """Returns these settings with `iters` and `sample_every` filled in from the epoch's length.
 
         An epoch is as many iterations as whole batches fit into `num_examples` images, and one
-        more for what is left in a system with short batches.
+        more for what is left in a system with short batches. An iteration of several updates of D
+        takes as many batches, whole ones in any system.
 
         Raises:
           UsageError: a batch is larger than that; evaluations that fall between pictures.
@@ -361,8 +365,8 @@ class RunConfig(Settings):
             raise bad_value(
                 "batch_size", batch_size, f"at most the number of training images, {num_examples}"
             )
-        epoch = num_examples // batch_size
-        if SYSTEMS[self.system].draws.short_batches:
+        epoch = max(1, num_examples // (batch_size * self.D_steps))
+        if SYSTEMS[self.system].draws.short_batches and self.D_steps == 1:
             epoch = -(-num_examples // batch_size)
         filled: dict[str, Any] = {}
         if self.epochs is not None:
