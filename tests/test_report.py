@@ -300,23 +300,35 @@ def test_a_run_without_rows_yet(tmp_path):
 
 def test_the_command_names_what_is_not_the_default(tmp_path):
     folder = make_run(
-        tmp_path / "run", log_every=7, loss="log", data_dir="my data", allow_soft_placement=False
+        tmp_path / "run",
+        **{"log_every": 7, "loss": "log", "h_dim": (7, 6), "data_dir": "my data"},
+        allow_soft_placement=False,
     )
     assert command_line(read_record(folder)) == (
-        "./run.sh --iters 4001 --system vanilla --loss log --seed 7 --dataset mnist "
+        "./run.sh --iters 4001 --system vanilla --loss log --h_dim 7,6 --seed 7 --dataset mnist "
         "--data_dir 'my data' --log_every 7 --noallow_soft_placement --out again"
     )
 
 
 @pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
 def test_the_command_gives_the_settings_of_the_run(tmp_path, system):
-    folder = make_run(tmp_path / "run", pictures=0, system=system, learning_rate=0.25, report=True)
+    settings = {"learning_rate": 0.25, "preset": "stable", "r1": 0.0, "report": True}
+    folder = make_run(tmp_path / "run", pictures=0, system=system, **settings)
     record = read_record(folder)
     words = shlex.split(command_line(record))
+    assert ("--r1" in words, "--loss" in words) == (True, False)
     settings = COMMANDS["train"]().flags.parse(words[1:])
     again = RunConfig(**{**settings, "data_dir": record.config.data_dir}).resolved().counted(55000)
     expected = {**record.config.to_json(), "dataset": "mnist", "out": "again", "report": False}
     assert again.to_json() | {"epochs": None} == expected | {"epochs": None}
+
+
+def test_the_page_says_what_came_from_a_preset(tmp_path):
+    folder = make_run(tmp_path / "run", preset="stable", r1=0.0)
+    text = page(report_of(folder)).decode()
+    assert "512,512, by preset stable" in text
+    assert "by preset" not in page(report_of(make_run(tmp_path / "other"))).decode()
+    assert text.count(", by preset stable") == 8
 
 
 def test_what_a_repetition_can_promise(tmp_path):

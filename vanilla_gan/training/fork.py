@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
-from vanilla_gan.declare import table_of
+from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import CheckpointError, RunConflictError, UsageError
 from vanilla_gan.generator.generator import with_newest
 from vanilla_gan.runfolder.checkpoint import (
@@ -136,8 +136,8 @@ def _check_changes(parent: RunRecord, config: RunConfig) -> None:
             why = f"{SAMPLES} keeps a sample at each of these"
         if why is not None and now[name] != then[name]:
             raise UsageError(
-                f"--{name} was {then[name]}, is {now[name]}: a fork goes on from where its parent "
-                f"was, and {why}; leave it out, or train a new run"
+                f"--{name} was {as_word(then[name])}, is {as_word(now[name])}: a fork goes on from "
+                f"where its parent was, and {why}; leave it out, or train a new run"
             )
 
 

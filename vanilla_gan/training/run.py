@@ -12,6 +12,7 @@ import numpy as np
 
 from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.streams import seeded
+from vanilla_gan.declare import as_word
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
@@ -178,6 +179,11 @@ def _train_locked(
             f"{config.system} on {source.name}, --seed {config.seed}, {device.name} "
             f"({device.reason}), results in {config.out_dir}"
         )
+        if is_new and record.from_preset:
+            brought = ", ".join(
+                f"--{name} {as_word(getattr(config, name))}" for name in record.from_preset
+            )
+            inform(f"--preset {config.preset} stands for {brought}")
         chief = Chief(
             record=record,
             worker=Worker(config, model, train, random_stream),
