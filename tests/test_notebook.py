@@ -56,7 +56,9 @@ def kernel(tmp_path_factory, offline_data_dir):
         "batch_size": 11,
         "log_every": 1,
     }
-    kernel.run(f"import json, vanilla_gan\nsettings = json.loads({json.dumps(settings)!r})\nmine = 7")
+    kernel.run(
+        f"import json, vanilla_gan\nsettings = json.loads({json.dumps(settings)!r})\nmine = 7"
+    )
     yield kernel
     kernel.close()
 
@@ -73,7 +75,12 @@ def text(outputs, name: str) -> str:
 def test_a_run_shows_itself_in_its_cell_and_tensorflow_says_nothing(kernel):
     outputs = kernel.run(train("shown", 5, sample_every=2))
     published = text(outputs, "stdout").split("\n\n")
-    assert [lines.partition("\n")[0] for lines in published] == ["Iter: 0", "Iter: 2", "Iter: 4", ""]
+    assert [lines.partition("\n")[0] for lines in published] == [
+        "Iter: 0",
+        "Iter: 2",
+        "Iter: 4",
+        "",
+    ]
     said = text(outputs, "stderr")
     assert "5/5" in said or "4/5" in said, "a bar"
     assert "ensorflow" not in said.replace("TensorFlow sees", "")

@@ -55,7 +55,9 @@ class TrainedRun(NamedTuple):
     def losses(self) -> npt.NDArray[Any]:
         """The rows of `losses.csv`: a structured array with the columns of that file, by name."""
         rows = read_losses(self.out / LOSSES)
-        return np.rec.fromarrays(rows, names=rows._fields)
+        kinds = [(name, column.dtype) for name, column in rows._asdict().items()]
+        records: npt.NDArray[Any] = np.rec.fromarrays(list(rows), dtype=kinds)
+        return records
 
     def pictures(self) -> dict[int, pathlib.Path]:
         """Returns the numbered pictures by iteration, ascending."""
@@ -98,9 +100,7 @@ def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> Tra
     return _trained(config)
 
 
-def fork(
-    source: str, config: RunConfig, observers: Sequence[Observer] | None = None
-) -> TrainedRun:
+def fork(source: str, config: RunConfig, observers: Sequence[Observer] | None = None) -> TrainedRun:
     """Begins a run in `config.out` with the state of another one, and trains it.
 
     Args:

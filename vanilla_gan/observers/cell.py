@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
+import importlib
 import pathlib
 import sys
 from typing import Any
@@ -51,11 +53,10 @@ class Cell(Observer):
         self._refresher.finish()
 
     def _show(self) -> None:
-        from IPython.display import HTML, display
-
-        page = HTML(run_as_html(self._out_dir))
+        IPython = importlib.import_module("IPython.display")
+        page = IPython.HTML(run_as_html(self._out_dir))
         if self._handle is None:
-            self._handle = display(page, display_id=True)
+            self._handle = IPython.display(page, display_id=True)
         else:
             self._handle.update(page)
 
@@ -72,18 +73,14 @@ def run_as_html(out_dir: pathlib.Path) -> str:
     What does not stand in the folder, or cannot be read, is left out.
     """
     images = []
-    try:
+    with contextlib.suppress(OSError):
         images.append((read_file(out_dir / LATEST, _MAX_PICTURE), "the newest picture"))
-    except OSError:
-        pass
-    try:
+    with contextlib.suppress(DamagedRunError):
         record, rows = read_record(out_dir), read_losses(out_dir / LOSSES)
         if record is not None and len(rows.iteration):
             published = published_runs(record.config.system, record.dataset["name"])
             curves = losses_png(rows, published, f"iteration {rows.iteration[-1]}")
             images.append((curves, "the losses"))
-    except DamagedRunError:
-        pass
     shown = "".join(
         f'<img alt="{alt}" style="height: 300px; image-rendering: pixelated; margin: 4px"'
         f' src="data:image/png;base64,{base64.b64encode(png).decode()}">'
