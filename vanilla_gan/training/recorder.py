@@ -46,9 +46,10 @@ class Recorder:
         config = chief.config
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
-        self._stdout = chief.stdout
+        self._stdout = chief.host.stdout
         self._stop = chief.stop
-        self._observers = observers_of(chief.record, chief.worker, start, chief.inform)
+        own = observers_of(chief.record, chief.worker, start, chief.inform)
+        self._observers = [*own, *chief.host.observers]
         self._grid = GridRenderer(*config.picture_tiles, config.image_shape)
         self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark, chief.inform)
         remove_pictures_from(self._out_dir, -(-start // self._sample_every), chief.inform)
