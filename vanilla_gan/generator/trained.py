@@ -111,7 +111,7 @@ def _opened(
     """
     with tf.Graph().as_default() as graph, _placement(device):
         tensors, trained = build_inference(origin.system, origin.config)
-        of_G = origin.system.theta_G if averaged else ()
+        of_G = origin.system.theta(origin.config)[1] if averaged else ()
         names = {v.op.name: v for v in tf.global_variables()}
         kept = {average_name(name) if name in of_G else name: v for name, v in names.items()}
         saver = tf.train.Saver(kept)

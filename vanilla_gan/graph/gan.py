@@ -95,7 +95,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         with network("discriminator_inference", reuse=True):
             D_prob, D_logit = system.discriminator(X, config, y, None)
 
-    theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
+    theta_D, theta_G = owned_variables(*system.theta(config))
 
     D_optimizer, G_optimizer = optimizer(config, "D"), optimizer(config, "G")
     pairs = averages(config, theta_G)

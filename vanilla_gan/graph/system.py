@@ -10,6 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.shape import ImageShape
+
+Names = tuple[str, ...]
+
 
 @dataclasses.dataclass(frozen=True)
 class Alternating:
@@ -74,9 +78,12 @@ class System:
         `training` is the pass of an update that has any, or None.
       discriminator: `(x, config, y, training) -> (D_prob, D_logit)`; likewise.
       theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
-        of the listing's own lists.
+        of the listing's own lists; those of the published networks.
+      theta_of: `config -> (theta_D, theta_G)`, where the settings decide how many layers there are.
       sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
-      sides_multiple_of: what height and width of an image must be multiples of.
+      strided_layers: `shape -> n`, how many layers halve images of that shape, unless the setting
+        `strided_layers` says it; height and width must be multiples of 2**n. None in a system that
+        takes images of any size.
       scale: elementwise, what grey values 0..255 become before they are fed to `X`; for a float32
         array or tensor alike.
       update: how an iteration trains.
@@ -97,8 +104,13 @@ class System:
     update: Alternating | Simultaneous
     draws: Draws = Draws()
     conditional: bool = False
-    sides_multiple_of: int = 1
     separate_images: bool = False
+    strided_layers: Callable[[ImageShape], int] | None = None
+    theta_of: Callable[[Any], tuple[Names, Names]] | None = None
+
+    def theta(self, config: Any) -> tuple[Names, Names]:
+        """Returns theta_D and theta_G of the networks that the settings describe."""
+        return (self.theta_D, self.theta_G) if self.theta_of is None else self.theta_of(config)
 
     def pixels(self) -> npt.NDArray[np.float32]:
         """Returns `scale` of 0..255, float32 [256]."""
