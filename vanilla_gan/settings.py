@@ -10,7 +10,8 @@ from collections.abc import Collection
 from typing import Any
 
 from vanilla_gan.data.classes import PUBLISHED, Classes
-from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
+from vanilla_gan.data.known import KNOWN
+from vanilla_gan.data.shape import POINT, POINT_TILES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.declare import (
     ABOVE_0,
@@ -30,7 +31,7 @@ from vanilla_gan.graph import losses
 from vanilla_gan.graph.optimizers import OPTIMIZERS
 from vanilla_gan.systems import SYSTEMS
 
-DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
+DATASETS = ("auto", *KNOWN)
 INITS = ("xavier", "xavier_normal")
 LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
@@ -426,8 +427,14 @@ class RunConfig(Settings):
 
     @property
     def picture_tiles(self) -> tuple[int, int]:
-        """How many tiles the pictures have down and across; with all classes, a row for each."""
-        return (len(self.classes.trained), 10) if self.sample_class == "all" else (4, 4)
+        """How many tiles the pictures have down and across; with all classes, a row for each.
+
+        Points of the plane are in one plot; it shows the product of the two.
+        """
+        points = self.image_shape == POINT
+        if self.sample_class == "all":
+            return len(self.classes.trained), 100 if points else 10
+        return POINT_TILES if points else (4, 4)
 
     @property
     def out_dir(self) -> pathlib.Path:
