@@ -14,7 +14,8 @@ import numpy as np
 import offline
 import PIL.Image
 import pytest
-from test_data_files import mirror
+from test_data_files import contents, mirror
+from test_data_files import entry as strokes
 
 from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.settings import CompareConfig
@@ -192,6 +193,21 @@ def test_sums_of_the_gzipped_files(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(offline.idx(arrays[2]), mtime=2))
     with pytest.raises(DataError, match=r"expected SHA-256 \w+ of the gzipped file, got"):
         load_entry(entry, tmp_path, fetch=never)
+    # Somebody's files of another set are called by its name, and nobody is told to delete them.
+    monkeypatch.setitem(catalog.CATALOG, "strokes", strokes())
+    path.write_bytes(gzip.compress(contents()[catalog.TEST_IMAGES]))
+    path.with_name(f"{catalog.TEST_LABELS}.gz").write_bytes(
+        gzip.compress(contents()[catalog.TEST_LABELS])
+    )
+    with pytest.raises(DataError, match=r"but Strokes's \(--dataset strokes\)") as caught:
+        load_entry(entry, tmp_path, fetch=never)
+    assert "delete" not in str(caught.value)
+    monkeypatch.setitem(catalog.CATALOG, "kana", entry)
+    (tmp_path / "kana").rename(tmp_path / "KMNIST")
+    said = []
+    with pytest.raises(DataError, match="lacks"):
+        load_entry(strokes(), tmp_path, download=False, inform=said.append)
+    assert any(f"not Strokes's {catalog.TRAIN_LABELS} but Kana's" in line for line in said)
 
 
 # --- what is drawn

@@ -65,7 +65,7 @@ def find_elsewhere(
             inform(f"found {entry.title}'s {name} at {path}")
             found[name] = path
         else:
-            what = owner(digest) or "no published file, or a damaged one"
+            what = owner_of(path) or "no published file, or a damaged one"
             inform(f"passed over {path}: not {entry.title}'s {name} but {what}")
     return found
 
@@ -78,10 +78,17 @@ def owner(sha256: str | None) -> str | None:
     return None
 
 
+def owner_of(path: pathlib.Path) -> str | None:
+    """Returns what `owner` says of a file, by the sum of what it holds or by its own."""
+    return owner(sha256_of(path)) or owner(_sum_of_file(path))
+
+
 def sum_of(file: DataFile, path: pathlib.Path) -> str | None:
     """Returns what a file of the catalog is known by: a sum of what it holds, or of itself."""
-    if not file.packed:
-        return sha256_of(path)
+    return _sum_of_file(path) if file.packed else sha256_of(path)
+
+
+def _sum_of_file(path: pathlib.Path) -> str | None:
     try:
         return str(file_entry(path, _LARGEST)["sha256"])
     except (OSError, ValueError):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
-from vanilla_gan.data.finding import find, find_elsewhere, owner, sum_of
+from vanilla_gan.data.finding import find, find_elsewhere, owner_of, sum_of
 from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels, sha256_of_idx
 from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
@@ -237,13 +237,17 @@ def _check_all_there(
         )
 
 
-def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
-    if got != expected and (other := owner(got)):
+def _check_owner(path: pathlib.Path) -> None:
+    if other := owner_of(path):
         raise DataError(
             f"{path} is not the published file but {other}; move it to a folder of that name, or "
             "name another folder with --data_dir"
         )
+
+
+def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
     if got != expected:
+        _check_owner(path)
         raise DataError(
             f"{path} is not the published file: expected SHA-256 {expected} of the decompressed "
             f"bytes, got {got}; delete it, and it is downloaded anew, or give "
@@ -254,6 +258,7 @@ def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
 def _check_packed(path: pathlib.Path, file: catalog.DataFile) -> None:
     got = sum_of(file, path)
     if got != file.sha256:
+        _check_owner(path)
         raise DataError(
             f"{path} is not the published file: expected SHA-256 {file.sha256} of the gzipped "
             f"file, got {got}; delete it, and it is downloaded anew, or give "

@@ -79,7 +79,7 @@ class System:
       discriminator: `(x, config, y, training) -> (D_prob, D_logit)`; likewise.
       theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
         of the listing's own lists; those of the published networks.
-      theta_of: `config -> (theta_D, theta_G)`, where the settings decide how many layers there are.
+      theta_of: `(number of layers) -> (theta_D, theta_G)`, where `strided_layers` is a setting.
       sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
       strided_layers: `shape -> n`, how many layers halve images of that shape, unless the setting
         `strided_layers` says it; height and width must be multiples of 2**n. None in a system that
@@ -106,11 +106,13 @@ class System:
     conditional: bool = False
     separate_images: bool = False
     strided_layers: Callable[[ImageShape], int] | None = None
-    theta_of: Callable[[Any], tuple[Names, Names]] | None = None
+    theta_of: Callable[[int], tuple[Names, Names]] | None = None
 
     def theta(self, config: Any) -> tuple[Names, Names]:
         """Returns theta_D and theta_G of the networks that the settings describe."""
-        return (self.theta_D, self.theta_G) if self.theta_of is None else self.theta_of(config)
+        if self.theta_of is not None and self.strided_layers is not None:
+            return self.theta_of(config.strided_layers)
+        return self.theta_D, self.theta_G
 
     def pixels(self) -> npt.NDArray[np.float32]:
         """Returns `scale` of 0..255, float32 [256]."""

@@ -108,12 +108,8 @@ def symmetric_scale(grey: Any) -> Any:
     return grey * np.float32(1.0 / 127.5) - 1.0
 
 
-def theta_of(config: Any) -> tuple[Names, Names]:
-    """Returns the names of theta_D and theta_G, in the listing's order."""
-    return _theta(config.strided_layers)
-
-
-def _theta(layers: int) -> tuple[Names, Names]:
+def theta_of(layers: int) -> tuple[Names, Names]:
+    """Returns the names of theta_D and theta_G, in the listing's order, for strided layers."""
     theta_G = ["dense/kernel"]
     for layer in range(layers + 1):
         theta_G += [f"bn{layer}/gamma", f"bn{layer}/beta", f"deconv{layer}/kernel"]
@@ -125,7 +121,7 @@ def _theta(layers: int) -> tuple[Names, Names]:
     )
 
 
-_THETA_D, _THETA_G = _theta(_LAYERS)
+_THETA_D, _THETA_G = theta_of(_LAYERS)
 
 SYSTEM = System(
     source="https://www.tensorflow.org/tutorials/generative/dcgan, on Fashion-MNIST",
