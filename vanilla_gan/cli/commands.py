@@ -9,6 +9,7 @@ COMMANDS = {
     "sample": "vanilla_gan.cli.sample",
     "evaluate": "vanilla_gan.cli.evaluate",
     "report": "vanilla_gan.cli.report",
+    "doctor": "vanilla_gan.cli.doctor",
     "compare": "vanilla_gan.cli.compare",
     "verify": "vanilla_gan.cli.verify",
     "export": "vanilla_gan.cli.export",
