@@ -16,6 +16,7 @@ import dataclasses
 import io
 import pathlib
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,11 @@ import numpy as np
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import seeded, unread
+from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.session import choose_device
+from vanilla_gan.engines.signs import Signs
+from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import DivergedError
 from vanilla_gan.graph import losses
 from vanilla_gan.health.diagnosis import Episode, diagnosed
@@ -214,6 +220,35 @@ def row_of(run: Run, home: pathlib.Path, iters: int, seed: int, cure: bool) -> s
     return f"| {run.name} | {seed} | {wanted} | {named or 'no sign'} | {verdict} | {ended} |"
 
 
+def cost(system: str, iters: int) -> str:
+    """Returns the processor time of the signs of one iteration, and that of an iteration."""
+    config = RunConfig(system=system, seed=0, iters=iters, health_every=iters, sample_every=iters)
+    stream, pixels = seeded(0), SYSTEMS[system].pixels()
+    splits = read_data_sets("mnist", default_data_dir(), stream, pixels=pixels).splits
+    config = config.resolved().counted(splits.train.num_examples)
+    images = splits.train.images.shape
+    with open_model(config, choose_device("cpu"), images, signs=True) as model:
+        model.initialise()
+        signs = Signs(model, splits.train, splits.validation, (1,))
+        worker = Worker(config, model, splits.train, stream)
+        spent = []
+        with worker.draws(0) as draws:
+            for draw in draws:
+                if isinstance(draw, StepsDraw):
+                    times_s = [time.process_time()]
+                    for what in (signs.of, worker.train):
+                        what(draw)
+                        times_s.append(time.process_time())
+                    spent.append((len(draw.rows), *np.diff(times_s)))
+    # The first of each makes the graphs ready.
+    counts, signs_s, train_s = np.transpose(spent[3:])
+    of_signs, of_one = 1e3 * np.median(signs_s), 1e3 * train_s.sum() / counts.sum()
+    share = of_signs / (200 * of_one)
+    return (
+        f"{system}: signs {of_signs:.2f} ms, an iteration {of_one:.2f} ms; one in 200: {share:.2%}"
+    )
+
+
 def main() -> None:
     """Trains what is missing and prints the table, a row as soon as its run is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -222,7 +257,12 @@ def main() -> None:
     parser.add_argument("--cure", action="store_true", help="go on with what is prescribed")
     parser.add_argument("--only", default="", help="names of runs, with commas between")
     parser.add_argument("--out", default="health_runs", help="folder of the runs")
+    parser.add_argument("--cost", action="store_true", help="say what signs cost, and no more")
     args = parser.parse_args()
+    if args.cost:
+        for system in SYSTEMS:
+            print(cost(system, args.iters), flush=True)
+        return
     unknown = set(filter(None, args.only.split(","))) - {run.name for run in RUNS}
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; expected {', '.join(run.name for run in RUNS)}")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import pathlib
+import re
 
 import numpy as np
 import offline
 import pytest
 
 from vanilla_gan.cli.main import main
-from vanilla_gan.errors import SickRunError
+from vanilla_gan.errors import SickRunError, UsageError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import DISEASES, Patient
 from vanilla_gan.runfolder.health_csv import NUMBERS, HealthRows, read_health
 from vanilla_gan.settings import DISEASES as NAMES
+from vanilla_gan.settings import RunConfig
 
 HEALTHY = {
     **{"real_right": 0.8, "fake_right": 0.9, "logit_gap": 4.0, "largest_logit": 9.0},
@@ -21,6 +24,7 @@ HEALTHY = {
     **{"diversity": 6.0, "diversity_real": 10.0, "nearest": 3.0, "nearest_real": 7.0},
     **{"ink": 0.12, "ink_real": 0.13, "largest_pixel": 1.0},
 }
+DOCUMENT = (pathlib.Path(__file__).parents[1] / "docs" / "health.md").read_text(encoding="utf-8")
 PATIENT = Patient("sigmoid_cross_entropy", 10)
 # What a row is like while a run has the disease.
 SICK = {
@@ -53,6 +57,8 @@ def test_every_disease_can_be_stopped_on():
     for disease in DISEASES:
         assert disease.settings or disease.advice
         assert set(disease.numbers) <= set(NUMBERS)
+        (row,) = re.findall(rf"^\| `{disease.name}` \|.*$", DOCUMENT, re.MULTILINE)
+        assert f"| {disease.span:,} |" in row
 
 
 def test_nothing_is_said_of_healthy_rows():
@@ -85,7 +91,7 @@ def test_weights_that_stay_as_they_are_tell_of_a_frozen_generator():
 def test_one_class_and_the_logarithm_are_known_of_the_run():
     (found,) = diagnosed(rows(), Patient("sigmoid_cross_entropy", 1))
     assert (found.disease.name, found.since, found.ended) == ("one_class", 0, None)
-    large = rows(sick=range(60), changes={"largest_logit": 14.0})
+    large = rows(sick=range(60), changes={"largest_logit": 80.0})
     assert [each.disease.name for each in diagnosed(large, Patient("log", 10))] == ["numbers"]
     assert diagnosed(large, PATIENT) == []
 
@@ -104,6 +110,12 @@ def test_what_was_named_stays_named():
         for one, other in zip(diagnosed(part, PATIENT), expected, strict=True):
             until = None if other.ended is None or other.ended > last else other.ended
             assert one == other._replace(ended=until)
+
+
+@pytest.mark.parametrize("more", [{"stop_on": "collapse"}, {"watch_classes": True}])
+def test_what_needs_signs_says_so(more):
+    with pytest.raises(UsageError, match="health_every"):
+        RunConfig(health_every=0, **more).resolved()
 
 
 TIMES = {"iters": 301, "sample_every": 100, "health_every": 50, "checkpoint_every": 100, "seed": 1}

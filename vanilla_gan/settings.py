@@ -321,6 +321,12 @@ class RunConfig(Settings):
         """
         if self.optimizer == "sgd" and self.beta2 is not None:
             raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
+        for name, off in (("stop_on", "none"), ("watch_classes", False)):
+            if not self.health_every and getattr(self, name) != off:
+                raise UsageError(
+                    f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
+                    "leave one of them out"
+                )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
         if "label_smoothing" in asked:

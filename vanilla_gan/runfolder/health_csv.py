@@ -29,7 +29,7 @@ NUMBERS = (*SIGNS, *PICTURE)
 # How many samples are of each class, with spaces between: a text, where classes are watched.
 CLASSES = "classes"
 HEADER = ",".join(("iteration", *NUMBERS, CLASSES)) + "\n"
-MAX_BYTES = 1 << 30  # some 4 million rows
+MAX_BYTES = 1 << 28  # some million rows
 
 Floats = npt.NDArray[np.float64]
 
