@@ -190,7 +190,12 @@ def cured(run: Run, home: pathlib.Path, iters: int, seed: int, first: Episode) -
     out = str(home / f"seed{seed}_cured")
     tried = ForkConfig(**first.disease.settings, iters=2 * iters, out=out)
     with made_sick(run), contextlib.suppress(DivergedError):
-        fork(str(home / f"seed{seed}"), tried, stdout=io.StringIO(), inform=lambda line: None)
+        fork(
+            str(home / f"seed{seed}"),
+            tried.of_run(),
+            stdout=io.StringIO(),
+            inform=lambda line: None,
+        )
     return not any(
         episode.disease is first.disease and episode.ended is None for episode in said_of(tried)
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from mutants import flip
 from offline import Run, train
 from one_line import failure
 from small_run import make_run
@@ -56,7 +57,7 @@ def test_a_report_without_any_whole_picture(tmp_path, capsys):
     assert (status, f"{folder / '000.png'}" in line) == (1, True)
 
 
-@pytest.mark.parametrize("command", ["compare", "report", "evaluate", "sample"])
+@pytest.mark.parametrize("command", ["compare", "report", "evaluate", "sample", "export"])
 def test_a_folder_without_a_run_is_another_thing(tmp_path, capsys, command):
     (tmp_path / "mine").mkdir()
     status, _ = failure(capsys, command, f"--from={tmp_path / 'mine'}")
@@ -88,12 +89,6 @@ def test_losses_that_are_no_numbers(tmp_path, capsys):
         (folder / "losses.csv").write_text("iteration,d_loss,g_loss\n" + "".join(rows) + "\n")
         status, line = failure(capsys, "report", f"--from={folder}")
         assert (status, f"{folder / 'losses.csv'}" in line) == (1, True), rows
-
-
-def flip(path: pathlib.Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 def garble(path: pathlib.Path) -> None:

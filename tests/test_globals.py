@@ -7,14 +7,10 @@ again after each of these.
 from __future__ import annotations
 
 import json
-import pathlib
-import subprocess
-import sys
 import textwrap
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from processes import python
 
 CODE = textwrap.dedent("""
     import sys
@@ -118,13 +114,7 @@ CODE = textwrap.dedent("""
 @pytest.fixture(scope="module")
 def report(offline_data_dir, tmp_path_factory):
     out = tmp_path_factory.mktemp("globals") / "out"
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(offline_data_dir), str(out)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-c", CODE, offline_data_dir, out)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -167,4 +157,5 @@ def test_loading_tensorflow_leaves_pythons_collector_on_or_off(switch):
         # Whoever has it on is spared to see TensorFlow's objects again.
         assert (gc.get_freeze_count() > 100_000) == gc.isenabled()
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=True)
+    done = python("-c", textwrap.dedent(code))
+    assert done.returncode == 0, done.stderr

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from vanilla_gan.data.finding import find, find_elsewhere, owner
 from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels
 from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
+from vanilla_gan.storage.files import no_empty_folders
 
 
 class RawData(NamedTuple):
@@ -95,7 +95,7 @@ def load_entry(
         paths = {**find_elsewhere(entry, pathlib.Path(data_dir), inform), **paths}
     missing = [file for file in entry.files if file.name not in paths]
     if missing and download:
-        with _no_empty_folders(folder):
+        with no_empty_folders(folder):
             for number, file in enumerate(missing):
                 try:
                     paths[file.name] = fetch(
@@ -104,19 +104,6 @@ def load_entry(
                 except DownloadError as error:
                     raise _with_the_others(error, missing[number + 1 :]) from error
     return read_files(folder, paths, published=entry.files)
-
-
-@contextlib.contextmanager
-def _no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
-    """Removes the folders that the block made, should it fail and leave them empty."""
-    new = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
-    try:
-        yield
-    except DownloadError:
-        for path in new:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
 
 
 def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -> DownloadError:

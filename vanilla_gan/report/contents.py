@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from vanilla_gan.report.pictures import Shelf, SmallPicture
 from vanilla_gan.runfolder.health_csv import NO_ROWS, HealthRows, read_health
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import HEALTH, LOSSES, QUALITY
+from vanilla_gan.runfolder.parent import parent_losses
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
 
@@ -45,6 +46,7 @@ class RunFacts(NamedTuple):
       rewinds: how often it went back after a loss that was not finite.
       command: the line that trains it again, from the first word to the last.
       parent: where it was forked from, in words; empty where it was not.
+      begun_as: what the record says of the parent; empty where there is none.
     """
 
     system: str
@@ -65,6 +67,7 @@ class RunFacts(NamedTuple):
     rewinds: int
     command: str
     parent: str = ""
+    begun_as: Mapping[str, Any] = {}
 
 
 class Report(NamedTuple):
@@ -78,6 +81,7 @@ class Report(NamedTuple):
       pictures: those that are shown, ascending.
       pictures_found: how many there are.
       losses: every row.
+      parent_losses: those of the parent, from the fork on, if it is there.
       published: the recorded runs of the same system and data set, if there are any.
       frames: the post's own pictures, uint8 [337, 330, 3] each, the k-th of iteration 1000 k.
       quality: evaluations, ascending.
@@ -93,6 +97,7 @@ class Report(NamedTuple):
     pictures: list[SmallPicture]
     pictures_found: int
     losses: LossRows
+    parent_losses: LossRows | None
     published: PublishedRuns | None
     frames: Sequence[npt.NDArray[np.uint8]]
     quality: list[Evaluation]
@@ -167,6 +172,7 @@ def gather(
         pictures=pictures,
         pictures_found=len(found),
         losses=losses,
+        parent_losses=parent_losses(facts.begun_as),
         published=published_runs(facts.system, facts.dataset),
         frames=frames,
         quality=quality,

@@ -97,7 +97,7 @@ def _published(published: PublishedRuns) -> dict[str, Any]:
 
 
 def _losses(report: Report) -> dict[str, Any]:
-    drawn = curves(report.losses, report.published)
+    drawn = curves(report.losses, report.published, report.parent_losses)
     return {
         "iterations": drawn.iterations.tolist(),
         "window": drawn.window,
@@ -109,7 +109,8 @@ def _losses(report: Report) -> dict[str, Any]:
 def _curve(curve: Curve) -> dict[str, Any]:
     # A logarithmic axis has no place for 0, which a sure discriminator reaches in float32.
     logarithmic = not (curve.raw < 0).any()
-    found: dict[str, Any] = {"logarithmic": logarithmic, "low": None, "high": None}
+    found: dict[str, Any] = dict.fromkeys(curve._fields)
+    found["logarithmic"] = logarithmic
     for name, values in curve._asdict().items():
         if values is not None:
             found[name] = numbers(np.where(values > 0, values, np.nan) if logarithmic else values)

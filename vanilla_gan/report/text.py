@@ -99,13 +99,15 @@ def _thinned_pictures(report: Report) -> str:
 
 
 def _losses_note(report: Report) -> str:
-    drawn = curves(report.losses, report.published)
+    drawn = curves(report.losses, report.published, report.parent_losses)
     parts = ["Faint: the values fetched." if drawn.window > 1 else "The values fetched."]
     if drawn.window > 1:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
     if report.published is not None:
         seeds = len(report.published.seeds)
         parts.append(f"Grey: between the lowest and the highest of {seeds} published runs.")
+    if report.parent_losses is not None:
+        parts.append("Dashed: the mean of the run that this one is a fork of, from the fork on.")
     if drawn.rows_per_bin > 1:
         parts.append(
             f"There are more than {MAX_POINTS:,} rows: of each {drawn.rows_per_bin} the smallest "

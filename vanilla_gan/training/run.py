@@ -35,6 +35,7 @@ from vanilla_gan.runfolder.record import (
 )
 from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import no_empty_folders
 from vanilla_gan.storage.whole import remove_leftovers
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.attempts import attempt, begin
@@ -67,7 +68,7 @@ def train(
     if config.overwrite:
         config = _away_from(config)
     out_dir = config.out_dir
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, no_empty_folders(out_dir):
         make_out_dir(out_dir)
         with run_lock(out_dir, inform):
             record = None
