@@ -32,6 +32,7 @@ from vanilla_gan.report.page import page
 from vanilla_gan.report.pictures import Shelf, SmallPicture, sheet_png, spread_out
 from vanilla_gan.report.report import write_report
 from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.health_csv import SIGNS, HealthCsv
 from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
@@ -179,6 +180,28 @@ def test_quality_of_the_newest_and_of_all(tmp_path):
 
 
 # Curves
+
+
+def test_signs_and_what_they_tell_of(tmp_path):
+    out = make_run(tmp_path / "out")
+    assert 'id="health-title"' not in page(report_of(out)).decode()
+    csv = HealthCsv(out / "health.csv", 0, print)
+    for it in range(0, 4000, 200):
+        signs = {**dict.fromkeys(SIGNS, 0.5), "g_weights": it, "diversity_real": 10.0}
+        csv.append(it, {**signs, "diversity": 0.1 if it < 2000 else 5.0})
+    csv.close()
+    report = report_of(out)
+    text = page(report).decode()
+    assert 'id="health-title"' in text
+    begun, ended = report.diseases
+    assert "(collapse), since iteration 0; at iteration 1000: diversity 0.1" in begun
+    assert text.index(begun) < text.index(ended)
+    found = page_data(report)["health"]
+    assert found["iterations"] == [*range(0, 4000, 200)]
+    assert found["figures"]["diversity"] == [0.1] * 10 + [5.0] * 10
+    assert found["figures"]["ink"] == [0.5] * 20
+    (out / "health.csv").write_text("nonsense")
+    assert report_of(out).warnings[0].startswith(f"{out / 'health.csv'} is not a file of signs")
 
 
 def rows_of(values):

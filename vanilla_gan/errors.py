@@ -76,6 +76,10 @@ class DivergedError(VanillaGanError):
         self.iteration = iteration
 
 
+class SickRunError(VanillaGanError):
+    """The run has a disease that it was to be stopped on, and has saved its state."""
+
+
 class StoppedBySignal(VanillaGanError):
     """The run was asked to stop by a signal and has saved its state.
 

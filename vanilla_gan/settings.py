@@ -38,6 +38,10 @@ LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
+DISEASES = (
+    *("overpowering", "collapse", "partial_collapse", "frozen", "memorising", "oscillation"),
+    *("numbers", "scale", "swapped", "one_class"),
+)
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -48,6 +52,11 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
+_SOME = Rule(
+    f"none, or some of {', '.join(DISEASES)}, with commas between",
+    lambda value: value == "none" or {*value.split(",")} <= {*DISEASES},
+    ("", "nonsense", "collapse,", "none,collapse", "collapse frozen"),
+)
 # Which there are, the data say.
 CLASS = Rule("a class, or all", lambda value: 0 < len(value) <= 1000, ("", 1001 * "x"))
 DEVICE = Rule(
@@ -208,6 +217,23 @@ class RunConfig(Settings):
     log_every: int = setting(
         100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
     )
+    health_every: int = setting(
+        200,
+        "iterations between two rows of health.csv, which also has one a picture; 0: none",
+        at_least(0),
+        effect="rows",
+    )
+    watch_classes: bool = setting(
+        False,
+        "count the classes of 1,000 samples at each picture, for health.csv",
+        effect="keeping",
+    )
+    stop_on: str = setting(
+        "none",
+        "diseases that end the run, with status 1 and its state saved",
+        _SOME,
+        effect="rescue",
+    )
     gif_frames: int = setting(
         11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
     )
@@ -326,6 +352,12 @@ class RunConfig(Settings):
         """
         if self.optimizer == "sgd" and self.beta2 is not None:
             raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
+        for name, off in (("stop_on", "none"), ("watch_classes", False)):
+            if not self.health_every and getattr(self, name) != off:
+                raise UsageError(
+                    f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
+                    "leave one of them out"
+                )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
         if "label_smoothing" in asked:
@@ -459,6 +491,11 @@ class RunConfig(Settings):
         if self.sample_class == "all":
             return len(self.classes.trained), 100 if points else 10
         return POINT_TILES if points else (4, 4)
+
+    @property
+    def diseases_to_stop_on(self) -> tuple[str, ...]:
+        """The diseases that end the run."""
+        return tuple(name for name in DISEASES if name in self.stop_on.split(","))
 
     @property
     def out_dir(self) -> pathlib.Path:

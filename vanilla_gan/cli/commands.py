@@ -152,6 +152,24 @@ def compare() -> Command:
     )
 
 
+def doctor() -> Command:
+    """Returns the command of looking at a run's health; it prints what is found."""
+    from vanilla_gan.health.settings import DoctorConfig
+
+    def run(config: DoctorConfig) -> None:
+        from vanilla_gan.health.doctor import as_json, as_text, examined
+
+        found = examined(config.source)
+        show(as_json(found) if config.format == "json" else as_text(found))
+
+    return Command(
+        "Says which diseases the signs of a run tell of, since when, by which numbers, and what to "
+        "try. A line each, on stdout. Trains nothing, and needs neither a network nor the data.",
+        Flags(DoctorConfig),
+        run,
+    )
+
+
 def verify() -> Command:
     """Returns the command of checking this installation against recorded steps."""
     from vanilla_gan.agreement.settings import VerifyConfig
@@ -237,6 +255,6 @@ COMMANDS: dict[str, Callable[[], Command]] = {
     each.__name__: each
     for each in (
         *(train, fork, sample, evaluate, report),
-        *(compare, verify, export, import_weights, import_images),
+        *(doctor, compare, verify, export, import_weights, import_images),
     )
 }

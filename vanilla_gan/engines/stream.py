@@ -117,18 +117,19 @@ class Stream:
         *,
         sample_every: int,
         checkpoint_every: int,
+        signs_every: int = 0,
         longest: Callable[[], int],
     ) -> Iterator[PictureDraw | EpochSampleDraw | StepsDraw]:
         """Draws iterations `first .. last - 1` with their pictures, in order.
 
-        A block of steps ends where a picture or a checkpoint is due, and where a batch has another
-        size than the one before.
+        A block of steps ends where a picture, a checkpoint or signs are due, and where a batch has
+        another size than the one before.
 
         Args:
           first, last: the iterations.
           sample_every: a picture before the update at its multiples; in a system that keeps a
             sample after each epoch, that sample too, before the picture.
-          checkpoint_every: blocks end at its multiples; 0 for no such ends.
+          checkpoint_every, signs_every: blocks end at their multiples; 0 for no such ends.
           longest: asked for each block how many iterations it may have at the most.
 
         Yields:
@@ -153,8 +154,7 @@ class Stream:
             if self._short:
                 # Either whole batches, or one alone: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
-            if checkpoint_every:
-                ends.append(_next_multiple(it, checkpoint_every))
+            ends += [_next_multiple(it, n) for n in (checkpoint_every, signs_every) if n]
             steps = (self._longer_steps if self._further else self._steps)(it, min(ends) - it)
             yield steps
             it = steps.last

@@ -14,9 +14,13 @@ import numpy.typing as npt
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.errors import DamagedRunError, RunConflictError
+from vanilla_gan.health.diagnosis import diagnosed
+from vanilla_gan.health.diseases import Patient
+from vanilla_gan.health.words import lines_of
 from vanilla_gan.report.pictures import Shelf, SmallPicture
+from vanilla_gan.runfolder.health_csv import NO_ROWS, HealthRows, read_health
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
-from vanilla_gan.runfolder.names import LOSSES, QUALITY
+from vanilla_gan.runfolder.names import HEALTH, LOSSES, QUALITY
 from vanilla_gan.runfolder.parent import parent_losses
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
@@ -84,6 +88,8 @@ class Report(NamedTuple):
       frames: the post's own pictures, uint8 [337, 330, 3] each, the k-th of iteration 1000 k.
       quality: evaluations, ascending.
       warnings: a line for each file that could not be used.
+      health: the rows of signs, none where there is no file of them.
+      diseases: what these tell of, a line each.
     """
 
     folder: pathlib.Path
@@ -98,6 +104,8 @@ class Report(NamedTuple):
     frames: Sequence[npt.NDArray[np.uint8]]
     quality: list[Evaluation]
     warnings: list[str]
+    health: HealthRows = NO_ROWS
+    diseases: Sequence[str] = ()
 
     def iterations(self) -> list[int]:
         """Returns the iteration of each picture that is shown."""
@@ -143,6 +151,12 @@ def gather(
     except DamagedRunError as error:
         quality = []
         warnings.append(str(error))
+    try:
+        health = read_health(out_dir / HEALTH)
+    except DamagedRunError as error:
+        health = NO_ROWS
+        warnings.append(str(error))
+    patient = Patient(str(facts.settings.get("loss")), facts.num_classes)
     times = [picture.written_s for picture in pictures]
     times += [
         path.stat().st_mtime
@@ -165,6 +179,8 @@ def gather(
         frames=frames,
         quality=quality,
         warnings=warnings,
+        health=health,
+        diseases=lines_of(diagnosed(health, patient)),
     )
 
 

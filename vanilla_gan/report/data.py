@@ -15,11 +15,14 @@ from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.losses import Curve, curves
 from vanilla_gan.report.quality import figure_names
+from vanilla_gan.runfolder.health_csv import SIGNS
 from vanilla_gan.runfolder.pictures import picture_path
 
 STATISTICS = ("Ink", "Pixels on", "Diversity", "Roughness")
 assert len(STATISTICS) == len(NAMES)
 
+# Rows of signs in a chart.
+MAX_SIGNS = 1000
 _DIGITS = 5  # more than a screen can show
 
 
@@ -41,6 +44,7 @@ def page_data(report: Report) -> dict[str, Any]:
         "published": None if report.published is None else _published(report.published),
         "frame_iterations": [FRAME_ITERATIONS * k for k in range(len(report.frames))],
         "losses": _losses(report),
+        "health": _health(report),
         "quality": {
             "iterations": [each.iteration for each in report.quality],
             "figures": {
@@ -50,6 +54,16 @@ def page_data(report: Report) -> dict[str, Any]:
                 if any(each.figures.get(name) is not None for each in report.quality)
             },
         },
+    }
+
+
+def _health(report: Report) -> dict[str, Any]:
+    rows = report.health
+    # Each k-th row: curves of a hundred pixels show no more.
+    step = max(1, len(rows.iteration) // MAX_SIGNS)
+    return {
+        "iterations": rows.iteration[::step].tolist(),
+        "figures": {name: numbers(rows.of(name)[::step]) for name in SIGNS},
     }
 
 

@@ -15,6 +15,18 @@ from vanilla_gan.report.quality import Row, figure_names, label_of, rows_of
 from vanilla_gan.runfolder.pictures import picture_path
 from vanilla_gan.runfolder.quality_json import Figure
 
+# Of the signs, those whose curves are drawn.
+_SIGNS = {
+    "real_right": "Share of images D gets right",
+    "fake_right": "Share of samples D gets right",
+    "logit_gap": "Gap of mean logits",
+    "unseen_gap": "Gap to unseen images",
+    "d_gradient": "Gradient of D",
+    "g_gradient": "Gradient of G",
+    "diversity": "Distance of two samples",
+    "nearest": "Distance to the nearest sample",
+    "ink": "Ink",
+}
 _NONE = "\N{EN DASH}"
 
 
@@ -33,6 +45,7 @@ def page_text(report: Report) -> dict[str, str]:
         "losses_note": html.escape(_losses_note(report)),
         "d_label": html.escape(_curve_label(report, "D loss")),
         "g_label": html.escape(_curve_label(report, "G loss")),
+        "health": _health(report),
         "quality": _quality(report),
         "numbers": _numbers(report),
         "command": html.escape(facts.command),
@@ -120,6 +133,26 @@ def _curve_label(report: Report, name: str) -> str:
         f"{values.min():.4g} and {values.max():.4g}. Its values at the pictures stand in a table "
         "under Numbers."
     )
+
+
+def _health(report: Report) -> str:
+    """Returns the section of the signs, or nothing where there are none."""
+    if not len(report.health.iteration):
+        return ""
+    said = report.diseases or ["No sign of disease."]
+    parts = [
+        '<section aria-labelledby="health-title">',
+        '<h2 id="health-title">Health</h2>',
+        *(f'<p class="note">{html.escape(line)}</p>' for line in said),
+        '<p class="hint">Dashed: the same of real images.</p><div class="small-charts">',
+    ]
+    for name, label in _SIGNS.items():
+        parts.append(
+            f'<div><h3>{label}</h3><div class="chart" role="img" data-of="health" data-figure='
+            f'"{name}" aria-label="{label} over iterations; its values stand in health.csv"></div>'
+            "</div>"
+        )
+    return "\n".join([*parts, "</div>", "</section>"])
 
 
 def _quality(report: Report) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from vanilla_gan.engines.stream import State
 from vanilla_gan.engines.worker import Worker
-from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.errors import SickRunError, StoppedBySignal
 from vanilla_gan.runfolder.checkpoint import Checkpoints, run_state
 from vanilla_gan.runfolder.losses_csv import Mark
 from vanilla_gan.runfolder.record import RunRecord
@@ -57,6 +57,13 @@ class Chief:
         """
         state = run_state(stream, mark, rewinds=len(self.record.rewinds))
         self.checkpoints.save(it, self.worker.model.save, state)
+
+    def stopped_sick(self, it: int, why: str) -> SickRunError:
+        """Returns the error of a run that was stopped before iteration `it`, saved, and why."""
+        return SickRunError(
+            f"stopped by --stop_on at iteration {it} of {self.config.iters}, saved: {why}; the "
+            "same command with --stop_on none goes on regardless, fork goes on with other settings"
+        )
 
     def stopped(self, it: int) -> StoppedBySignal:
         """Returns the error of a run that a signal stopped before iteration `it`, saved."""

@@ -24,7 +24,7 @@ from vanilla_gan.runfolder.checkpoint import (
     mark_of,
 )
 from vanilla_gan.runfolder.lock import run_lock
-from vanilla_gan.runfolder.names import LOSSES, QUALITY, SAMPLES
+from vanilla_gan.runfolder.names import HEALTH, LOSSES, QUALITY, SAMPLES
 from vanilla_gan.runfolder.out_folder import make_out_dir, move_aside
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path
 from vanilla_gan.runfolder.quality_json import go_back_to
@@ -243,7 +243,7 @@ def _copy(
             if at < it and at % now.resolved_int("sample_every") == 0:
                 picture = picture_path(home, at // now.resolved_int("sample_every"))
                 _copy_result(path, picture, inform)
-    for name in (SAMPLES, QUALITY):
+    for name in (HEALTH, SAMPLES, QUALITY):
         if os.path.lexists(folder / name):
             _copy_result(folder / name, home / name, inform)
     if (home / QUALITY).exists():

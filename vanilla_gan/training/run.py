@@ -163,7 +163,8 @@ def _train_locked(
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(memory_errors_told(device))
-        model = stack.enter_context(open_model(config, device, images_shape))
+        signs = config.health_every > 0
+        model = stack.enter_context(open_model(config, device, images_shape, signs=signs))
         weights = None
         if begins and config.init_weights is not None:
             weights = read_weights(config.init_weights, model.weight_shapes)
@@ -181,7 +182,7 @@ def _train_locked(
             inform(f"--preset {config.preset} stands for {brought}")
         chief = Chief(
             record=record,
-            worker=Worker(config, model, train, random_stream),
+            worker=Worker(config, model, train, random_stream, source.splits.validation),
             checkpoints=checkpoints,
             stop=stop,
             host=host,

@@ -93,13 +93,13 @@
 
   function qualityChart(holder) {
     const name = holder.dataset.figure;
-    const { iterations, figures } = data.quality;
+    const { iterations, figures } = data[holder.dataset.of || "quality"];
     const real = figures[name + "_real"];
     return new uPlot({
       width: holder.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
       scales: { x: { time: false }, y: { range: withZero } },
       axes: [alongX, axis({ size: 56, space: 24, values: (_, ticks) => ticks.map(short) })],
-      series: [{}, line("--accent", 2, { points: { show: true, size: 6, fill: () => colour("--accent") } }),
+      series: [{}, line("--accent", 2, { points: { show: iterations.length < 60, size: 6, fill: () => colour("--accent") } }),
         ...(real ? [line("--quiet", 1, { dash: [4, 4], points: { show: false } })] : [])],
     }, [iterations, figures[name], ...(real ? [real] : [])], holder);
   }
