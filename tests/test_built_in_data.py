@@ -14,7 +14,8 @@ import numpy as np
 import offline
 import PIL.Image
 import pytest
-from test_data_files import contents, mirror
+from serving import served
+from test_data_files import contents
 from test_data_files import entry as strokes
 
 from vanilla_gan.agreement.compare import compare
@@ -75,7 +76,7 @@ def test_cifar10_comes_out_of_its_archive_downloaded_and_verified(tmp_path, monk
     files = batches()
     content = tar_of({name: records.tobytes() for name, records in files.items()})
     (tmp_path / "served").mkdir()
-    with mirror(tmp_path / "served") as (address, requests):
+    with served(tmp_path / "served") as (address, requests):
         name = published_as(monkeypatch, cifar10, content, address)
         assert name == "cifar-10-binary.tar.gz"
         (tmp_path / "served" / name).write_bytes(content[:-1] + b"?")
@@ -178,7 +179,7 @@ def test_sums_of_the_gzipped_files(tmp_path, monkeypatch):
         catalog.DataFile(name, len(content), hashlib.sha256(content).hexdigest(), packed=True)
         for name, content in files.items()
     )
-    with mirror(tmp_path / "served") as (address, requests):
+    with served(tmp_path / "served") as (address, requests):
         entry = catalog.DataSetEntry("kana", "Kana", known, (address,))
         raw = load_entry(entry, tmp_path)
         assert len(requests) == 4
