@@ -40,7 +40,8 @@ def make_run(
 ) -> pathlib.Path:
     """Writes a run with a picture each 1000 iterations, 5 seconds apart, and returns its folder."""
     folder.mkdir(parents=True)
-    config = RunConfig(iters=iters, seed=7, out=str(folder), **settings).resolved().counted(55000)
+    given = RunConfig(iters=iters, seed=7, out=str(folder), **settings)
+    config = given.resolved().counted(55000)
     count = 100 if config.sample_class == "all" else 16
     record = RunRecord(
         run_id="0123456789abcdef",
@@ -51,6 +52,7 @@ def make_run(
         started=STARTED,
         trained=iters if trained is None else trained,
         rewinds=[{"iteration": 3, "to": 1}] * rewinds,
+        from_preset=[*given.from_preset],
     )
     record.save(folder)
     (folder / "losses.csv").write_text(losses(iters, config.log_every))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vanilla_gan.cli.commands import COMMANDS
-from vanilla_gan.declare import Setting, Settings, table_of
+from vanilla_gan.declare import Setting, Settings, as_word, table_of
 
 CONFIGS: Mapping[str, type[Settings]] = {
     name: command().flags.config for name, command in COMMANDS.items()
@@ -19,12 +19,14 @@ NEEDED: Mapping[str, Mapping[str, str]] = {
 }
 OF_ANOTHER_KIND = {
     int: ["3", 1.0, True, [1]],
+    tuple: ["3", 1.0, True, [True, 3], ["3", 4], [], 17 * [3]],
     float: ["0.5", True, [0.5]],
     bool: [0, 1, "true"],
     str: [3, True, ["a"]],
 }
 WORDS_OF_ANOTHER_KIND = {
     int: ["x", "", "1.5", "1e3", "nan"],
+    tuple: ["x", "", "1.5", "3,", ",3", "3,,4", "3;4", "3,x", ",".join(17 * "3")],
     float: ["x", "", "1,5"],
     bool: ["maybe", "2", ""],
     str: [],
@@ -41,9 +43,11 @@ def out_of_range(setting: Setting) -> Iterator[tuple[Any, str]]:
     for rule in setting.rules:
         for value in rule.wrong:
             yield value, rule.expected
+            if setting.kind is tuple:
+                yield (8, value), rule.expected
 
 
 def wrong_words(setting: Setting) -> list[str]:
     """Returns what must not stand behind a flag on the command line."""
-    ranges = [str(value) for value, _ in out_of_range(setting)]
+    ranges = [as_word(value) for value, _ in out_of_range(setting)]
     return list(dict.fromkeys([*WORDS_OF_ANOTHER_KIND[setting.kind], *ranges]))

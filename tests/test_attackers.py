@@ -291,7 +291,8 @@ def inputs_npy(tmp_path: pathlib.Path, exported: pathlib.Path) -> Subject:
 
     def read() -> None:
         config = SampleConfig(source=str(exported), inputs=str(path))
-        generator(generator.checked_noise(_noise(config, generator, printable)))
+        for noise in _noise(config, generator, printable)[1]():
+            generator(noise)
 
     return Subject(mutate, read, 150)
 

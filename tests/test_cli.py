@@ -255,6 +255,8 @@ def test_what_is_not_given_is_not_among_the_settings():
     assert Flags(RunConfig).parse([]) == {}
     words = ["--log_every=100", "--noreport", "--loss", "log"]
     assert Flags(RunConfig).parse(words) == {"log_every": 100, "report": False, "loss": "log"}
+    assert Flags(RunConfig).parse(["--h_dim=512"]) == {"h_dim": 512}
+    assert Flags(RunConfig).parse(["--h_dim", "512,256"]) == {"h_dim": (512, 256)}
 
 
 def test_absl_flags_of_other_libraries_are_left_alone():

@@ -104,6 +104,20 @@ def test_by_name(trained_run, capsys, system):
     assert ("moving_mean (3), moving_variance (3)" in lines[-2]) == (system == "conv")
 
 
+def test_more_hidden_layers_are_numbered_on(checkpoint, capsys):
+    shapes = {"D_W1": (784, 2), "D_b1": (2,), "D_W2": (2, 5), "D_b2": (5,), "D_W3": (5, 1)}
+    shapes |= {"D_b3": (1,), "G_W1": (3, 2), "G_b1": (2,), "G_W2": (2, 5), "G_b2": (5,)}
+    shapes |= {"G_W3": (5, 784), "G_b3": (784,)}
+    arrays = {name: np.full(shape, n, np.float32) for n, (name, shape) in enumerate(shapes.items())}
+    places = [f"Variable_{place}" if place else "Variable" for place in range(12)]
+    prefix = checkpoint(dict(zip(places, arrays.values(), strict=True)))
+    success(capsys, "import_weights", f"--from={prefix}", "--z_dim=3", "--h_dim=2,5")
+    with np.load("weights.npz") as got:
+        assert {name: got[name].tobytes() for name in got.files} == {
+            name: array.tobytes() for name, array in arrays.items()
+        }
+
+
 def test_with_a_map(checkpoint, capsys):
     names = {name: f"net/{i}/{name[0]}" for i, name in enumerate(reversed(ORDER))}
     arrays = {names[name]: array for name, array in weights().items()}

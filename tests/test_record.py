@@ -50,6 +50,7 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
     assert set(written) == {
         *("format", "run_id", "config", "dataset", "device", "versions"),
         *("started", "trained", "rewinds", "data_at", "changes", "parent", "sha256"),
+        "from_preset",
     }
     assert written["format"] == 1
     assert written["config"].keys() == RunConfig().to_json().keys()
@@ -111,11 +112,11 @@ def test_what_no_number_depends_on_may_change():
 
 def test_each_difference_is_listed_with_both_ways_on():
     record = make_record(h_dim=17)
-    given = {"out": "x", "h_dim": 18, "seed": 6, "batch_size": 128, "iters": 9}
+    given = {"out": "x", "h_dim": (18, 7), "seed": 6, "batch_size": 128, "iters": 9}
     with pytest.raises(RunConflictError) as caught:
         continued(record, **given)
     line = str(caught.value)
-    assert "x holds a run with other settings: --h_dim was 17, is 18; --seed was 5, is 6;" in line
+    assert "x holds a run with other settings: --h_dim was 17, is 18,7; --seed was 5, is 6;" in line
     assert "another --out" in line
     assert "--overwrite" in line
     assert "iters" not in line
@@ -210,6 +211,23 @@ def test_a_fork_to_a_loss_without_labels_smooths_none(tmp_path):
         forked_record(parent, given, tmp_path, parent.dataset)
 
 
+def test_what_came_from_a_preset_is_recorded(tmp_path):
+    record = make_record(preset="stable", batch_size=8, r2=0.3)
+    record.save(tmp_path)
+    read = read_record(tmp_path)
+    assert read == record
+    assert read.config.h_dim == (512, 512)
+    brought = {"loss", "r1", "beta1", "beta2", "ema", "learning_rate", "h_dim"}
+    assert set(read.from_preset) == brought
+    # The same command, and the plain one, go on; another preset would be another run.
+    for given in ({"preset": "stable"}, {}):
+        assert continued(read, **given) == continued(record)
+    with pytest.raises(RunConflictError, match="--preset was stable, is published; choose"):
+        continued(read, preset="published")
+    new = forked_record(read, RunConfig(r1=0.5, out="new"), tmp_path, read.dataset)
+    assert (new.config.r1, set(new.from_preset)) == (0.5, brought - {"r1"})
+
+
 def test_changes_are_told_and_recorded(tmp_path):
     record = make_record(device="gpu")
     assert note_changes(record, continued(record, iters=900, out="elsewhere"), 40) is None
@@ -230,7 +248,7 @@ def test_changes_are_told_and_recorded(tmp_path):
 def test_a_record_of_before_there_were_changes(tmp_path):
     make_record().save(tmp_path)
     content = json.loads((tmp_path / "run.json").read_text())
-    for name in ("sha256", "data_at", "changes", "parent"):
+    for name in ("sha256", "data_at", "changes", "parent", "from_preset"):
         del content[name]
     write_sealed(tmp_path / "run.json", content)
     assert read_record(tmp_path).changes == []

@@ -16,6 +16,7 @@ import offline
 import PIL.Image
 import pytest
 from one_line import failure, success
+from processes import peak_memory
 from serving import served
 from small_run import STARTED_S, make_run, samples
 
@@ -29,6 +30,8 @@ from vanilla_gan.report.facts import command_line, facts_of
 from vanilla_gan.report.losses import curves, moving_mean, smoothing_window
 from vanilla_gan.report.page import page
 from vanilla_gan.report.pictures import Shelf, SmallPicture, sheet_png, spread_out
+from vanilla_gan.report.report import write_report
+from vanilla_gan.report.settings import ReportConfig
 from vanilla_gan.runfolder.health_csv import SIGNS, HealthCsv
 from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.runfolder.record import read_record
@@ -235,11 +238,24 @@ def test_no_peak_is_lost_of_a_million_rows():
 
 def test_the_mean_is_of_the_rows_there_are():
     values = np.array([1.0, 2, 6, np.nan, 4])
-    assert moving_mean(values, 3).tolist() == [1.5, 3, 4, 5, 4]
-    assert moving_mean(values, 99).tolist() == [3.25] * 5
-    assert np.isnan(moving_mean(np.array([np.inf]), 5)).all()
-    assert moving_mean(np.zeros(0), 5).tolist() == []
+    every = np.arange(5)
+    assert moving_mean(values, 3, every).tolist() == [1.5, 3, 4, 5, 4]
+    assert moving_mean(values, 99, every).tolist() == [3.25] * 5
+    assert np.isnan(moving_mean(np.array([np.inf]), 5, every[:1])).all()
+    assert moving_mean(np.zeros(0), 5, every[:0]).tolist() == []
+    assert moving_mean(values, 3, np.array([0, 3])).tolist() == [1.5, 5]
     assert [smoothing_window(n) for n in (0, 19, 20, 1000, 10_000)] == [1, 1, 5, 21, 201]
+
+
+def test_memory_of_a_report_hardly_grows_with_the_rows(tmp_path):
+    peaks = []
+    for rows in (1_000, 300_000):
+        folder = make_run(tmp_path / str(rows), iters=rows, pictures=1, log_every=1)
+        with peak_memory() as peak:
+            write_report(ReportConfig(source=str(folder)), lambda line: None)
+            peaks.append(peak())
+    # A row is three numbers, 24 bytes; what is made of them on the way takes as many again.
+    assert peaks[1] - peaks[0] < 60 * 300_000
 
 
 def test_the_range_of_the_recorded_runs_ends_where_they_end():
@@ -307,23 +323,35 @@ def test_a_run_without_rows_yet(tmp_path):
 
 def test_the_command_names_what_is_not_the_default(tmp_path):
     folder = make_run(
-        tmp_path / "run", log_every=7, loss="log", data_dir="my data", allow_soft_placement=False
+        tmp_path / "run",
+        **{"log_every": 7, "loss": "log", "h_dim": (7, 6), "data_dir": "my data"},
+        allow_soft_placement=False,
     )
     assert command_line(read_record(folder)) == (
-        "./run.sh --iters 4001 --system vanilla --loss log --seed 7 --dataset mnist "
+        "./run.sh --iters 4001 --system vanilla --loss log --h_dim 7,6 --seed 7 --dataset mnist "
         "--data_dir 'my data' --log_every 7 --noallow_soft_placement --out again"
     )
 
 
 @pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
 def test_the_command_gives_the_settings_of_the_run(tmp_path, system):
-    folder = make_run(tmp_path / "run", pictures=0, system=system, learning_rate=0.25, report=True)
+    settings = {"learning_rate": 0.25, "preset": "stable", "r1": 0.0, "report": True}
+    folder = make_run(tmp_path / "run", pictures=0, system=system, **settings)
     record = read_record(folder)
     words = shlex.split(command_line(record))
+    assert ("--r1" in words, "--loss" in words) == (True, False)
     settings = COMMANDS["train"]().flags.parse(words[1:])
     again = RunConfig(**{**settings, "data_dir": record.config.data_dir}).resolved().counted(55000)
     expected = {**record.config.to_json(), "dataset": "mnist", "out": "again", "report": False}
     assert again.to_json() | {"epochs": None} == expected | {"epochs": None}
+
+
+def test_the_page_says_what_came_from_a_preset(tmp_path):
+    folder = make_run(tmp_path / "run", preset="stable", r1=0.0)
+    text = page(report_of(folder)).decode()
+    assert "512,512, by preset stable" in text
+    assert "by preset" not in page(report_of(make_run(tmp_path / "other"))).decode()
+    assert text.count(", by preset stable") == 8
 
 
 def test_what_a_repetition_can_promise(tmp_path):

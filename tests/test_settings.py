@@ -154,6 +154,30 @@ def test_a_fresh_seed_is_drawn_each_time():
     assert len({type(seed) for seed in seeds} | {int}) == 1
 
 
+@pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
+def test_a_preset_fills_in_what_is_not_given(system):
+    plain, stable = (RunConfig(system=system, preset=p, seed=1) for p in ("published", "stable"))
+    assert plain.resolved() == RunConfig(system=system, seed=1).resolved()
+    assert plain.from_preset == {}
+    expected = {"loss": "relativistic", "r1": 0.3, "r2": 0.3, "beta1": 0.0, "beta2": 0.99}
+    expected |= {"ema": 0.999, "learning_rate": 2e-4 if system == "conv" else 5e-4}
+    expected |= {"dropout_rate": 0.0} if system == "conv" else {"h_dim": (512, 512)}
+    resolved = stable.resolved()
+    assert {name: getattr(resolved, name) for name in expected} == expected
+    assert (resolved.batch_size, resolved.label_smoothing) == (128, 0.0)
+    assert resolved.resolved() == resolved
+    # Whatever is given counts, its default too; and what a preset brings is nobody's mistake.
+    given = {"r1": 0.0, "learning_rate": 0.5, "optimizer": "sgd"}
+    other = dataclasses.replace(stable, **given).resolved()
+    assert {name: getattr(other, name) for name in given} == given
+    assert other.beta2 is None
+    assert other.from_preset.keys() == stable.from_preset.keys() - {*given, "beta2"}
+    assert (other.loss, other.r2) == ("relativistic", 0.3)
+    # A later version may bring other settings: a record has them all.
+    assert RunConfig.from_json(resolved.to_json()).resolved() == resolved
+    assert RunConfig.from_json(resolved.to_json()).from_preset == {}
+
+
 def test_iterations_are_counted_in_one_way():
     with pytest.raises(UsageError, match=r"--iters and --epochs say the same in two ways"):
         RunConfig(iters=10, epochs=1).resolved()
@@ -170,6 +194,11 @@ def test_epochs_are_counted_in_whole_batches():
     config = RunConfig(batch_size=128, epochs=3, seed=0).resolved()
     # 55,000 = 429 * 128 + 88
     assert config.counted(55_000).iters == 3 * 429
+    # Whose iterations take two: 214 * 256; in any system whole ones.
+    for system in ("vanilla", "conv"):
+        config = RunConfig(system=system, batch_size=128, epochs=3, D_steps=2, seed=0).resolved()
+        assert config.counted(55_000).iters == 3 * 214
+        assert config.counted(200).iters == 3
 
 
 def test_is_frozen():
@@ -179,7 +208,12 @@ def test_is_frozen():
 
 def test_goes_through_json_and_back():
     config = RunConfig(seed=5, gpu_memory_fraction=0.25, init_weights="w.npz", h_dim=9).resolved()
-    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert json.loads(json.dumps(config.to_json()))["h_dim"] == 9
+    for one in (config, RunConfig(seed=5, h_dim=[9, 8]).resolved()):
+        assert RunConfig.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert hash(one) == hash(RunConfig(seed=5, h_dim=(9, 8)).resolved())
+    # One number has one form, in which earlier versions wrote it too.
+    assert RunConfig(h_dim=[9]).h_dim == RunConfig(h_dim=(9,)).h_dim == 9
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,12 @@ Z_DIM = 3
 N, B, EPOCH = 20, 8, 3  # 8, 8 and 4
 
 
-def new_stream(count=N, batch_size=B, system=CONV):
+def new_stream(count=N, batch_size=B, system=CONV, **settings):
     random_stream = np.random.RandomState(5)
     data = DataSet(np.zeros((count, 784), np.uint8), np.zeros(count, np.uint8), random_stream)
     noise = np.zeros((16, Z_DIM), np.float32)
-    return Stream(
-        system, data, random_stream, batch_size=batch_size, z_dim=Z_DIM, picture_noise=noise
-    )
+    settings = {"batch_size": batch_size, "z_dim": Z_DIM, "picture_noise": noise, **settings}
+    return Stream(system, data, random_stream, **settings)
 
 
 def blocks(stream, first=0, last=3 * EPOCH, longest=50, sample_every=EPOCH, checkpoint_every=0):
@@ -110,6 +109,42 @@ def test_a_picture_that_is_due_at_the_end_is_drawn(last):
     assert shown == [0, EPOCH, 2 * EPOCH]
     # After the last iteration, where it shows what came of that.
     assert isinstance(draws[-1], PictureDraw) == (last == 2 * EPOCH)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("longest", [1, 4])
+def test_further_steps_of_D_come_first_each_with_a_batch_of_its_own(system, longest):
+    """As a loop over single draws has them, also behind a stop."""
+    draws = SYSTEMS[system].sample_Z, np.random.RandomState(5)
+    data = DataSet(np.zeros((N, 1), np.uint8), np.zeros(N, np.uint8), draws[1])
+    two_draws = not SYSTEMS[system].update.shared_noise
+    expected = []
+    for _ in range(6):
+        further = [
+            (data.next_indices(B).tolist(), np.float32(draws[0](draws[1], B, Z_DIM)).tolist())
+            for _ in range(2)
+        ]
+        rows = data.next_indices(B).tolist()
+        Z = [np.float32(draws[0](draws[1], B, Z_DIM)).tolist() for _ in range(1 + two_draws)]
+        expected.append((further, rows, Z[0], Z[-1]))
+    cut = new_stream(system=SYSTEMS[system], D_steps=3)
+    first = blocks(cut, last=2, longest=longest, sample_every=99)
+    resumed = new_stream(system=SYSTEMS[system], D_steps=3)
+    resumed.restore(cut.state())
+    drawn = [*first, *blocks(resumed, first=2, last=6, longest=longest, sample_every=99)]
+    got = [
+        (
+            [
+                (rows.tolist(), Z.tolist())
+                for rows, Z in zip(draw.D_rows[k], draw.D_Z[k], strict=True)
+            ],
+            *(of[k].tolist() for of in (draw.rows, draw.Z_D, draw.Z_G)),
+        )
+        for draw in drawn
+        if isinstance(draw, StepsDraw)
+        for k in range(len(draw.rows))
+    ]
+    assert got == expected
 
 
 def test_a_system_without_short_batches_reaches_into_the_next_epoch():

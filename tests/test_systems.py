@@ -21,6 +21,8 @@ from offline import (
 from vanilla_gan.data.digits import digits
 from vanilla_gan.drawing.grid import save_grid
 from vanilla_gan.errors import UsageError
+from vanilla_gan.graph.inference import build_inference
+from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.settings import ENGINES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 
@@ -148,6 +150,51 @@ def test_the_picture_shows_the_class_that_is_asked_for(
     np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-6)
     other = numpy_conditional(z, np.eye(10)[(classes + 1) % 10], weights)
     assert np.abs(other - expected).max() > 1e-2
+
+
+# --- hidden layers of sizes that the listings do not have
+
+
+def in_numpy(x, layers, slope):
+    """Returns `x` behind layers of (weight, bias), with leaky ReLU between them."""
+    for W, b in layers[:-1]:
+        x = leaky(x @ np.float64(W) + b, slope)
+    return x @ np.float64(layers[-1][0]) + layers[-1][1]
+
+
+@pytest.mark.parametrize("h_dim", [7, (7,), (7, 6, 4)])
+@pytest.mark.parametrize("system", ["vanilla", "conditional", "layers"])
+def test_several_sizes_make_as_many_hidden_layers(system, h_dim):
+    config = RunConfig(system=system, z_dim=5, h_dim=h_dim, seed=1).resolved()
+    of_layers = system == "layers"
+    sizes = [7, 6, 4] if h_dim == (7, 6, 4) else [7, 7] if of_layers else [7]
+    more, slope = (10, 0) if system == "conditional" else (0, 0.2 * of_layers)
+    stream = np.random.RandomState(2)
+    x, z, y = stream.rand(3, 784), stream.rand(3, 5), np.eye(10)[[1, 7, 3]]
+    with tf.Graph().as_default(), tf.Session() as session:
+        tensors, trained = build_inference(SYSTEMS[system], config)
+        session.run(tf.global_variables_initializer())
+        v = session.run({variable.op.name: variable for variable in trained})
+        feeds = {tensors.X: x, tensors.Z: z, tensors.y: y}
+        if not more:
+            del feeds[tensors.y]
+        images, logits = session.run([tensors.G_sample, tensors.D_logit], feeds)
+    names = [f"dense_{n}/kernel dense_{n}/bias" for n in range(1, len(sizes) + 1)]
+    names = ["dense/kernel dense/bias", *names]
+    if not of_layers:
+        names = [f"W{n} b{n}" for n in range(1, len(sizes) + 2)]
+    D, G = (
+        [tuple(v.pop(prefix + name) for name in pair.split()) for pair in names]
+        for prefix in (("dis/", "gen/") if of_layers else ("D_", "G_"))
+    )
+    assert v == {}
+    assert [W.shape[1] for W, _ in D] == [*sizes, 1]
+    assert [W.shape[1] for W, _ in G] == [*sizes, 784]
+    if more:
+        x, z = np.concatenate([x, y], axis=1), np.concatenate([z, y], axis=1)
+    np.testing.assert_allclose(logits, in_numpy(x, D, slope), rtol=1e-4, atol=1e-6)
+    squashed = np.tanh if of_layers else sigmoid
+    np.testing.assert_allclose(images, squashed(in_numpy(z, G, slope)), rtol=1e-4, atol=1e-6)
 
 
 # --- the layers system: the sample that is kept after each epoch

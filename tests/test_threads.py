@@ -30,6 +30,9 @@ LARGE = {"batch_size": 256, "h_dim": 128}  # 51
         ({**SMALL, "engine": "feed"}, 16, 1),
         ({**LARGE, "engine": "feed"}, 16, 16),
         ({**SMALL, "h_dim": 2048}, 4, 2),
+        # 512 x 1024, and 784 x 128, though that is of other layers.
+        ({**SMALL, "h_dim": (64, 512, 1024, 32)}, 4, 2),
+        ({**SMALL, "h_dim": (32, 129)}, 4, 1),
         ({"system": "layers"}, 16, 1),
         ({"system": "conditional", "batch_size": 4096}, 16, 8),
         ({"system": "conv"}, 1, 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -117,6 +118,10 @@ class Toy:
         self.rows = stream.randint(0, N, (3, B))
         self.X = images[self.rows] * np.float32(1 / 255)
         self.Z, self.Z_G = np.float32(stream.uniform(-1, 1, (2, 3, B, Z_DIM)))
+        further = (3, config.D_steps - 1, B)
+        self.D_rows = stream.randint(0, N, further)
+        self.D_X = images[self.D_rows] * np.float32(1 / 255)
+        self.D_Z = np.float32(stream.uniform(-1, 1, (*further, Z_DIM)))
         self.system = system
         if system.update.shared_noise:
             self.Z_G = self.Z
@@ -139,7 +144,7 @@ class Toy:
         }
 
     def draw(self, first):
-        return StepsDraw(first, self.rows, self.Z, self.Z_G, {})
+        return StepsDraw(first, self.rows, self.Z, self.Z_G, {}, self.D_rows, self.D_Z)
 
     def values(self):
         return self.session.run(self.variables)
@@ -187,16 +192,17 @@ def numpy_steps(toy, first, by_hand, penalty=0.0, step=None, behind=lambda weigh
         alpha = RATE * np.sqrt(1 - BETA2**t) / (1 - BETA1**t)
         weights[name] = weights[name] - alpha * m[name] / (np.sqrt(v[name]) + EPSILON)
 
-    losses = []
+    losses, D_updates = [], itertools.count(1)
     alternating = isinstance(toy.system.update, Alternating)
     for t, (X, Z, Z_G) in enumerate(zip(toy.X, toy.Z, toy.Z_G, strict=True), start=1):
         shift = 0 if alternating else (first + t - 1) / 8
-        G_W, D_W = weights["G_W"], weights["D_W"]
-        G = Z @ G_W
-        D_loss, G_loss, d_real, d_fake, g_fake = by_hand(X @ D_W + shift, G @ D_W + shift)
-        D_loss += penalty / 2 * (D_W**2).sum()
-        adam("D_W", X.T @ d_real + G.T @ d_fake + penalty * D_W, t)
-        behind(weights)
+        G_W = weights["G_W"]
+        for X_D, Z_D in [*zip(toy.D_X[t - 1], toy.D_Z[t - 1], strict=True), (X, Z)]:
+            D_W, G = weights["D_W"], Z_D @ G_W
+            D_loss, G_loss, d_real, d_fake, g_fake = by_hand(X_D @ D_W + shift, G @ D_W + shift)
+            D_loss += penalty / 2 * (D_W**2).sum()
+            adam("D_W", X_D.T @ d_real + G.T @ d_fake + penalty * D_W, next(D_updates))
+            behind(weights)
         if alternating:
             # All that G's step sees of the discriminator is updated, its logits of real images too.
             D_W = weights["D_W"]
@@ -250,6 +256,7 @@ CURES = {
         {"step": rmsprop},
     ),
     "sgd": ({"optimizer": "sgd", "beta1": 0.5, "G_learning_rate": RATE / 4}, {"step": sgd}),
+    "three steps of D": ({"D_steps": 3, "r1": 0.3}, {"penalty": 0.3}),
     "clipping": (
         {"clip_weights": 0.05},
         {"behind": lambda weights: np.clip(weights["D_W"], -0.05, 0.05, out=weights["D_W"])},

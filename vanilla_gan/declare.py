@@ -22,8 +22,12 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from vanilla_gan.errors import UsageError
 
+MOST_SEVERAL = 16
+# Of a setting that has one number, or several in their order.
+Several = int | tuple[int, ...]
 KINDS: Mapping[type, str] = {
     int: "a whole number",
+    tuple: f"a whole number, or 2 to {MOST_SEVERAL} of them with commas between",
     float: "a number",
     bool: "true or false",
     str: "a text",
@@ -114,7 +118,7 @@ class Setting:
     Attributes:
       name: of the field.
       flag: how the command line calls it.
-      kind: int, float, bool or str.
+      kind: int, float, bool or str; tuple for `Several`.
       optional: whether None is a value: it is left out, and something else decides.
       default: the value where none is given.
       shown: the default as the help shows it.
@@ -154,16 +158,20 @@ class Setting:
         """
         if value is None and self.optional:
             return
-        kinds = (int, float) if self.kind is float else self.kind
-        # A bool is an int to Python.
-        if not isinstance(value, kinds) or (isinstance(value, bool) and self.kind is not bool):
+        kinds: Any = {float: (int, float), tuple: int}.get(self.kind, self.kind)
+        values = value if self.kind is tuple and isinstance(value, tuple) else (value,)
+        for one in values:
+            # A bool is an int to Python.
+            if not isinstance(one, kinds) or (isinstance(one, bool) and self.kind is not bool):
+                raise bad_value(self.flag, repr(value), KINDS[self.kind])
+            if isinstance(one, int) and abs(one) > _LARGEST:
+                raise bad_value(self.flag, "a longer number", f"at most {_LARGEST}")
+        if not 1 <= len(values) <= MOST_SEVERAL:
             raise bad_value(self.flag, repr(value), KINDS[self.kind])
-        if isinstance(value, int) and abs(value) > _LARGEST:
-            raise bad_value(self.flag, "a longer number", f"at most {_LARGEST}")
         if self.missing and not value:
             raise UsageError(f"--{self.flag} is missing: {self.missing}")
         for rule in self.rules:
-            if not rule.holds(value):
+            if not all(map(rule.holds, values)):
                 raise bad_value(self.flag, value, rule.expected + self.meant(value))
 
     def meant(self, value: object) -> str:
@@ -177,9 +185,20 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
+def several(value: Several) -> tuple[int, ...]:
+    """Returns the numbers of a setting that has one or several."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def as_word(value: object) -> str:
+    """Returns a value as the command line takes it behind its flag."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def bad_value(flag: str, value: object, expected: str) -> UsageError:
     """Returns the error of a value that cannot be."""
-    return UsageError(f"--{flag}={repr('') if value == '' else value}: expected {expected}")
+    said = repr("") if value == "" else as_word(value)
+    return UsageError(f"--{flag}={said}: expected {expected}")
 
 
 def setting(
@@ -216,6 +235,12 @@ def group_of(config: type[Settings], heading: str) -> list[Setting]:
     return [entries[first], *behind]
 
 
+def _kind_of(hints: Sequence[Any]) -> type:
+    """Returns the kind that a field's annotation says; `Several` is a number or a tuple."""
+    kinds = [typing.get_origin(hint) or hint for hint in hints if hint is not types.NoneType]
+    return tuple if tuple in kinds else kinds[0]
+
+
 @functools.cache
 def _table_of(config: Any) -> Mapping[str, Setting]:
     hints = typing.get_type_hints(config)
@@ -229,7 +254,7 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
         table[field.name] = Setting(
             name=field.name,
             flag=entry.pop("flag") or field.name,
-            kind=next(kind for kind in kinds if kind is not types.NoneType),
+            kind=_kind_of(kinds),
             optional=types.NoneType in kinds,
             default=field.default,
             shown=entry.pop("shown") or shown,
@@ -268,7 +293,12 @@ class Settings:
         asked = {name for name in changed if getattr(self, name) is not None}
         object.__setattr__(self, "given", frozenset((self.given - changed) | asked))
         for name, entry in table_of(type(self)).items():
-            entry.check(getattr(self, name))
+            value = getattr(self, name)
+            if entry.kind is tuple and isinstance(value, (list, tuple)):
+                # JSON has lists; and one number alone is that number.
+                value = value[0] if len(value) == 1 else tuple(value)
+                object.__setattr__(self, name, value)
+            entry.check(value)
 
     def filled(self: S, values: Mapping[str, Any]) -> S:
         """Returns these settings with other values that nobody asked for."""

@@ -29,6 +29,7 @@ from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
 from vanilla_gan.graph.optimizers import OPTIMIZERS
 from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.systems.presets import PRESETS
 
 DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
 INITS = ("xavier", "xavier_normal")
@@ -113,7 +114,9 @@ class RunConfig(Settings):
     )
     batch_size: int | None = setting(None, "images per update", *SIZE)
     z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
-    h_dim: int | None = setting(None, "units of a hidden layer", *SIZE, effect="variables")
+    h_dim: int | tuple[int, ...] | None = setting(
+        None, "units of a hidden layer; of each, where there are several", *SIZE, effect="variables"
+    )
     learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0)
     adam_epsilon: float | None = setting(
         None, "added by both to the root of the second moment", ABOVE_0
@@ -134,8 +137,15 @@ class RunConfig(Settings):
         effect="beginning",
     )
 
+    preset: str = setting(
+        "published",
+        "settings that go together, in place of those that are not given",
+        choices=tuple(PRESETS),
+        effect="variables",
+        group=CURES,
+    )
     optimizer: str = setting(
-        "adam", "of both networks", choices=tuple(OPTIMIZERS), effect="variables", group=CURES
+        "adam", "of both networks", choices=tuple(OPTIMIZERS), effect="variables"
     )
     D_learning_rate: float | None = setting(
         None, "of the discriminator's alone, in place of --learning_rate", ABOVE_0
@@ -146,6 +156,9 @@ class RunConfig(Settings):
     )
     beta2: float | None = setting(
         None, "decay of the mean square: adam 0.999, rmsprop 0.9; sgd has none", _SHARE
+    )
+    D_steps: int = setting(
+        1, "updates of D in an iteration, each on a batch of its own", at_least(1), at_most(100)
     )
     r1: float = setting(
         0.0, "weight of R1: D's gradients at real images are kept small; 0: none", _WEIGHT
@@ -283,7 +296,7 @@ class RunConfig(Settings):
     )
 
     def resolved(self) -> RunConfig:
-        """Returns these settings with the system's own ones filled in and a seed drawn.
+        """Returns these settings with the preset's, the system's own and a seed filled in.
 
         Raises:
           UsageError: for a setting that the system does not have.
@@ -301,14 +314,24 @@ class RunConfig(Settings):
         filled: dict[str, Any] = {
             name: value for name, value in defaults.items() if getattr(self, name) is None
         }
+        filled |= self.from_preset
         if self.iters is not None or self.epochs is not None:
             # However the system counts, the user has counted.
             filled.pop("iters", None)
             filled.pop("epochs", None)
         if self.seed is None:
             filled["seed"] = fresh_seed()
-        asked = {} if self.label_smoothing is None else {"label_smoothing"}
-        return self.filled(filled).paired(asked)
+        return self.filled(filled).paired(self.given)
+
+    @property
+    def from_preset(self) -> dict[str, Any]:
+        """What the preset says of this system's settings, but for those that somebody gave."""
+        row = PRESETS[self.preset].get(self.system, {})
+        return {
+            name: value
+            for name, value in row.items()
+            if name not in self.given and not (name == "beta2" and self.optimizer == "sgd")
+        }
 
     def paired(self, asked: Collection[str]) -> RunConfig:
         """Returns these settings without a smoothing of labels that the loss does not have.
@@ -363,7 +386,8 @@ class RunConfig(Settings):
         """Returns these settings with `iters` and `sample_every` filled in from the epoch's length.
 
         An epoch is as many iterations as whole batches fit into `num_examples` images, and one
-        more for what is left in a system with short batches.
+        more for what is left in a system with short batches. An iteration of several updates of D
+        takes as many batches, whole ones in any system.
 
         Raises:
           UsageError: a batch is larger than that; evaluations that fall between pictures.
@@ -373,8 +397,8 @@ class RunConfig(Settings):
             raise bad_value(
                 "batch_size", batch_size, f"at most the number of training images, {num_examples}"
             )
-        epoch = num_examples // batch_size
-        if SYSTEMS[self.system].draws.short_batches:
+        epoch = max(1, num_examples // (batch_size * self.D_steps))
+        if SYSTEMS[self.system].draws.short_batches and self.D_steps == 1:
             epoch = -(-num_examples // batch_size)
         filled: dict[str, Any] = {}
         if self.epochs is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import shutil
 import signal
@@ -196,6 +197,24 @@ def test_rows_of_the_parent_that_are_damaged_do_not_matter(there, command):
     assert finished.stderr.count("warning: ") == 1
     assert rows.read_text().endswith("0,1,2\n")
     assert [int(row[0]) for row in read_losses(there / "new")] == [*range(80, 90)]
+
+
+def test_nor_do_its_other_results(there, command):
+    """Pipes are not waited for, and of a file with holes none are filled."""
+    out = there / "out"
+    for name in ("000.png", "quality.json"):
+        (out / name).unlink(missing_ok=True)
+        os.mkfifo(out / name)
+    with (out / "001.png").open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    finished = command(["fork", f"--from={AT_80}", "--out=new", "--iters=90"])
+    assert finished.status == 0, finished.stderr
+    left_out = [line for line in finished.stderr.splitlines() if "is left out: " in line]
+    assert [line.split()[1] for line in left_out] == [
+        f"out/{name}" for name in ("000.png", "001.png", "quality.json")
+    ]
+    assert not (there / "new" / "000.png").exists()
+    assert len(read_losses(there / "new")) == 90
 
 
 def test_an_earlier_run_is_moved_aside(there, command):

@@ -17,7 +17,7 @@ from conftest import ITERS
 from mishaps import kill
 from offline import read_losses
 from one_line import failure
-from results import differences, fingerprint, record
+from results import checkpoints, differences, fingerprint, record
 from runner import Mishap, run, start
 
 from vanilla_gan.settings import ENGINES, LOSSES
@@ -207,6 +207,42 @@ def test_overwrite_moves_aside_and_never_deletes(
     # The run that was moved away goes on where it is.
     assert command(["--out=out.1"]).status == 0
     assert differences(tmp_path / "out.1", undisturbed()) == []
+
+
+def test_every_command_while_it_trains(tmp_path, command, words, offline_data_dir):
+    """Its checkpoints go within a second; none of the commands takes one that is gone for damaged.
+
+    `-s` prints the table.
+    """
+    settings = {"iters": 10**7, "checkpoint_every": 20, "keep_checkpoints": 1, "log_every": 9}
+    (tmp_path / "run").mkdir()
+    trains = start(words(**settings, sample_every=5000, report="true"), tmp_path / "run")
+    trains.wait_for((tmp_path / "run" / "out" / "001.png").exists)
+    commands = {
+        "sample": (["sample", "--out=s.png"], 0),
+        "export": (["export", "--out=model"], 0),
+        "fork": (["fork", "--out=child", "--iters=1"], 0),
+        "report": (["report", "--out=r.html"], 0),
+        "compare": (["compare"], 0),
+        "evaluate": (["evaluate", f"--data_dir={offline_data_dir}", "--n=20"], 0),
+        "train": (words(out="run/out"), 2),
+    }
+    print(f"\n{'while it trains':18}{'tried':>6}{'as expected':>13}")
+    for name, (given, status) in commands.items():
+        given = given if name == "train" else [*given, "--from=run/out"]
+        tries = 3 if name in ("sample", "export", "fork") else 1
+        for number in range(tries):
+            # A name of its own for each result.
+            finished = command([word.replace("--out=", f"--out={number}") for word in given])
+            assert finished.status == status, (name, finished.stderr)
+            assert "Traceback" not in finished.stderr
+        print(f"{name:18}{tries:6}{tries:13}")
+    trains.signal(signal.SIGTERM)
+    stopped = trains.wait()
+    assert stopped.status == 143, stopped.stderr
+    assert "warning" not in stopped.stderr
+    [newest] = checkpoints(tmp_path / "run" / "out")
+    assert command(words(**{**settings, "iters": newest + 5}, out="run/out")).status == 0
 
 
 def test_two_starts_at_once(tmp_path, words, undisturbed):

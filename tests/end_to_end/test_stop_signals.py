@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -16,7 +17,7 @@ import threading
 
 import pytest
 from conftest import ITERS
-from mishaps import kill, set_environment, take_terminal, write_stdout_to
+from mishaps import kill, set_environment, take_terminal, write_to
 from results import checkpoints
 from runner import Mishap, start
 
@@ -163,10 +164,33 @@ def test_stdout_that_nobody_reads(tmp_path, command, words, continues):
 
 
 def test_stdout_on_a_full_disk(tmp_path, command, words, continues):
-    stopped = command(words(), prepare=functools.partial(write_stdout_to, "/dev/full"))
+    stopped = command(words(), prepare=functools.partial(write_to, "/dev/full", 1))
     assert stopped.status == 1
     assert stopped.last_line.startswith(
         "run.sh: cannot write standard output: No space left on device; free some space"
     )
     assert "Traceback" not in stopped.stderr
+    continues()
+
+
+@pytest.mark.parametrize("numbers", [(1,), (2,), (1, 2)])
+def test_a_reader_that_stands_still(tmp_path, words, continues, numbers):
+    """A program waits for whoever reads it; a signal still ends it, saved, and lets go of the lock.
+
+    As `./run.sh 2>&1 | less` does where nobody scrolls.
+    """
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(pipe, bytes(1 << 16)):
+            pass
+    full = functools.partial(write_to, "pipe", *numbers)
+    started = start(words(), tmp_path, prepare=full)
+    # Before its first line on stderr, or before the published lines of the first picture.
+    early = tmp_path / "out" / "run.json" if 2 in numbers else tmp_path / "out" / "000.png"
+    started.wait_for(early.exists)
+    started.signal(signal.SIGTERM)
+    assert started.wait().status == 143
+    os.close(pipe)
+    assert not (tmp_path / "out" / "run.lock").exists()
     continues()

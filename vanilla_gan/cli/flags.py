@@ -8,10 +8,27 @@ from typing import Any
 
 from absl import flags
 
-from vanilla_gan.declare import KINDS, Setting, Settings, nearest, table_of
+from vanilla_gan.declare import KINDS, Setting, Settings, Several, nearest, table_of
 from vanilla_gan.errors import UsageError
 
-_KIND_SHOWN = {int: "int", float: "float", bool: "bool", str: "string"}
+_KIND_SHOWN = {int: "int", float: "float", bool: "bool", str: "string", tuple: "int[,int...]"}
+
+
+class _SeveralParser(flags.ArgumentParser[Several]):
+    """Parses whole numbers with commas between them."""
+
+    def parse(self, argument: str) -> Several:
+        """Returns one number, or several.
+
+        Raises:
+          ValueError: a part is none.
+        """
+        numbers = [flags.IntegerParser().parse(part) for part in argument.split(",")]
+        return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def _define_several(name: str, default: None, text: str, flag_values: flags.FlagValues) -> None:
+    flags.DEFINE(_SeveralParser(), name, default, text, flag_values=flag_values)
 
 
 class Flags:
@@ -45,6 +62,7 @@ class Flags:
             float: flags.DEFINE_float,
             bool: flags.DEFINE_boolean,
             str: flags.DEFINE_string,
+            tuple: _define_several,
         }
         for name, entry in self._settings.items():
             if entry.choices:

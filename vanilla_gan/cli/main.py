@@ -18,7 +18,12 @@ from vanilla_gan.declare import nearest
 from vanilla_gan.errors import UsageError, VanillaGanError
 from vanilla_gan.say import say
 from vanilla_gan.storage.files import unwritable
-from vanilla_gan.storage.streams import discard, flush_or_discard, open_missing_streams
+from vanilla_gan.storage.streams import (
+    discard,
+    discard_blocked,
+    flush_or_discard,
+    open_missing_streams,
+)
 
 _PROGRAM = "run.sh"
 _COLUMNS = 80
@@ -65,6 +70,7 @@ def _status(words: list[str]) -> int:
         say(f"{_PROGRAM}: {unwritable('standard output', error)}")
         return 1
     except KeyboardInterrupt:
+        discard_blocked()
         say(f"{_PROGRAM}: interrupted; no file is half-written: each is as before, or finished")
         return 130
     return 0

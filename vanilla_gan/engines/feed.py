@@ -38,10 +38,15 @@ class FeedEngine:
         scalars = {name: np.empty(count, np.float32) for step in gan.steps for name in step.scalars}
 
         for k, rows in enumerate(steps.rows):
-            X_mb, y_mb = self._train.examples(rows)
-            mb = {gan.X: X_mb, gan.y: y_mb, gan.iteration: steps.first + k}
+            mb: dict[Any, Any] = {gan.iteration: steps.first + k}
+            fed: int | None = -1
             for step, feeds in zip(gan.steps, self._feeds, strict=True):
-                mb[gan.Z] = getattr(steps, step.noise)[k]
+                if step.further != fed:
+                    fed = step.further
+                    shown = rows if fed is None else steps.D_rows[k, fed]
+                    mb[gan.X], mb[gan.y] = self._train.examples(shown)
+                Z = getattr(steps, step.noise)[k]
+                mb[gan.Z] = Z if fed is None else Z[fed]
                 *_, curr = sess.run(
                     [*step.solvers.values(), step.scalars],
                     feed_dict={placeholder: mb[placeholder] for placeholder in feeds},

@@ -23,14 +23,16 @@ class LoopEngine:
                 initializer = variable.initializer
                 with without_chatter():  # a session's first computation
                     session.run(initializer, feed_dict={initializer.inputs[1]: data})
-        self._shared_noise = loop.Z_G is loop.Z_D
-        noise = [loop.Z_D] if self._shared_noise else [loop.Z_D, loop.Z_G]
-        self._feeds_first = loop.first is not None
-        first = [loop.first] if self._feeds_first else []
+        # What it takes besides rows, by the names of `StepsDraw`.
+        fed = {"Z_D": loop.Z_D, "Z_G": loop.Z_G, "D_rows": loop.D_rows, "D_Z": loop.D_Z}
+        if loop.Z_G is loop.Z_D:
+            del fed["Z_G"]
+        fed["first"] = loop.first
+        self._fed = {name: of for name, of in fed.items() if of is not None}
         self._names = [*loop.scalars]
         # Resolves fetches and feeds once, not once a block.
         self._run = session.make_callable(
-            [*loop.scalars.values()], feed_list=[loop.rows, *noise, *first]
+            [*loop.scalars.values()], feed_list=[loop.rows, *self._fed.values()]
         )
 
     def train(self, steps: StepsDraw) -> LossBlock:
@@ -39,7 +41,10 @@ class LoopEngine:
         Returns:
           The scalars of each iteration.
         """
-        noise = [steps.Z_D] if self._shared_noise else [steps.Z_D, steps.Z_G]
-        first = [np.int64(steps.first)] if self._feeds_first else []
-        values = self._run(steps.rows.astype(np.int32), *noise, *first)
+        # Ints of the placeholders' own types: this way in converts none.
+        fed = [
+            np.asarray(getattr(steps, name), of.dtype.as_numpy_dtype)
+            for name, of in self._fed.items()
+        ]
+        values = self._run(steps.rows.astype(np.int32), *fed)
         return LossBlock(steps.first, dict(zip(self._names, values, strict=True)))

@@ -1,7 +1,8 @@
 """The one random stream of a run: batches and noise, drawn in the published program's order.
 
 At an iteration with a picture: its noise `[16, Z_dim]`; then at every iteration the batch, the
-noise of the discriminator's step and the noise of the generator's step. Iterations are drawn in
+noise of the discriminator's step and the noise of the generator's step. Where the discriminator has
+more steps than one, a batch and its noise for each further one come before. Iterations are drawn in
 blocks, so that a session can be fed many at a time; the numbers are the same in any block size.
 """
 
@@ -50,6 +51,8 @@ class StepsDraw(NamedTuple):
       Z_D, Z_G: float32 [k, B, Z_dim], noise of the discriminator's and the generator's steps; one
         array where the system shares it.
       after: state of the stream behind the last of them, for a checkpoint.
+      D_rows, D_Z: intp [k, n, B] and float32 [k, n, B, Z_dim], what the n further steps of the
+        discriminator are trained on, which come first in an iteration; None where there are none.
     """
 
     first: int
@@ -57,6 +60,8 @@ class StepsDraw(NamedTuple):
     Z_D: npt.NDArray[np.float32]
     Z_G: npt.NDArray[np.float32]
     after: State
+    D_rows: Any = None
+    D_Z: Any = None
 
     @property
     def last(self) -> int:
@@ -75,6 +80,7 @@ class Stream:
         *,
         batch_size: int,
         z_dim: int,
+        D_steps: int = 1,
         picture_noise: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Makes the stream of a run; draws nothing yet.
@@ -85,6 +91,7 @@ class Stream:
           random_stream: numpy's MT19937, seeded as `numpy.random.seed` seeds it.
           batch_size: the listing's `mb_size`, images and noise vectors a step.
           z_dim: length of a noise vector.
+          D_steps: the discriminator's steps in an iteration.
           picture_noise: float32 [16, z_dim] for all pictures; None to draw it from the stream, as
             the published program does.
         """
@@ -93,6 +100,9 @@ class Stream:
         self._random_stream = random_stream
         self._batch_size = batch_size
         self._z_dim = z_dim
+        self._further = D_steps - 1
+        # A short one among several batches of an iteration would fit into no array of them.
+        self._short = system.draws.short_batches and D_steps == 1
         self._picture_noise = picture_noise
 
     def draws(
@@ -122,7 +132,8 @@ class Stream:
           an `EpochSampleDraw` behind the steps of its epoch. In a system with a last picture,
           that one is drawn at `last` too if it is due there.
         """
-        fit = max(1, MAX_BLOCK_BYTES // (8 * self._batch_size * self._z_dim))
+        an_iteration = 8 * self._batch_size * self._z_dim * (1 + self._further)
+        fit = max(1, MAX_BLOCK_BYTES // an_iteration)
         pictures = self._system.draws.pictures
         it = first
         while True:
@@ -135,11 +146,11 @@ class Stream:
             if it >= last:
                 return
             ends = [last, it + min(fit, longest()), _next_multiple(it, sample_every)]
-            if self._system.draws.short_batches:
+            if self._short:
                 # Either whole batches, or one alone: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
             ends += [_next_multiple(it, n) for n in (checkpoint_every, signs_every) if n]
-            steps = self._steps(it, min(ends) - it)
+            steps = (self._longer_steps if self._further else self._steps)(it, min(ends) - it)
             yield steps
             it = steps.last
 
@@ -169,8 +180,24 @@ class Stream:
             done += 1 + more
         return StepsDraw(first, rows, Z_D, Z_G, self.state())
 
+    def _longer_steps(self, first: int, count: int) -> StepsDraw:
+        shape = (count, self._batch_size, self._z_dim)
+        further = (count, self._further, *shape[1:])
+        rows, D_rows = np.empty(shape[:2], np.intp), np.empty(further[:3], np.intp)
+        Z_D, D_Z = np.empty(shape, np.float32), np.empty(further, np.float32)
+        Z_G = Z_D if self._system.update.shared_noise else np.empty(shape, np.float32)
+        for k in range(count):
+            for step in range(self._further):
+                D_rows[k, step] = self._next_rows()
+                D_Z[k, step] = self._sample_Z(self._batch_size)
+            rows[k] = self._next_rows()
+            Z_D[k] = self._sample_Z(self._batch_size)
+            if Z_G is not Z_D:
+                Z_G[k] = self._sample_Z(self._batch_size)
+        return StepsDraw(first, rows, Z_D, Z_G, self.state(), D_rows, D_Z)
+
     def _next_rows(self) -> npt.NDArray[np.intp]:
-        return self.train.next_indices(self._batch_size, short=self._system.draws.short_batches)
+        return self.train.next_indices(self._batch_size, short=self._short)
 
     def _next_picture_noise(self) -> npt.NDArray[np.float32]:
         if self._picture_noise is not None:
@@ -246,6 +273,7 @@ def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.Random
         random_stream,
         batch_size=config.resolved_int("batch_size"),
         z_dim=z_dim,
+        D_steps=config.D_steps,
         picture_noise=picture_noise,
     )
 

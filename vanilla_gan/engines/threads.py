@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
+from vanilla_gan.declare import several
 from vanilla_gan.settings import RunConfig
 
 # A product of so many floating point operations TensorFlow 2.21 gives one thread anyway: of 26
@@ -34,7 +36,11 @@ def threads_within_operation(config: RunConfig, cores: int) -> int:
         return config.intra_op_threads
     if config.h_dim is None:
         return cores
-    largest_product = 2 * config.resolved_int("batch_size") * config.image_shape.size * config.h_dim
+    X_dim = config.image_shape.size
+    # Between the images of either network, the last of G's and the first of D's.
+    widths = [X_dim, *several(config.h_dim), X_dim]
+    weights = max(rows * columns for rows, columns in itertools.pairwise(widths))
+    largest_product = 2 * config.resolved_int("batch_size") * weights
     if largest_product <= ONE_THREAD_FLOP:
         return 1
     return max(1, cores // 2) if config.engine == "loop" else cores

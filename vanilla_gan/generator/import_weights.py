@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from vanilla_gan.data.classes import all_classes
+from vanilla_gan.declare import several
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import OutputError, UsageError, WeightsError
 from vanilla_gan.generator.export_record import one_line
@@ -36,8 +37,7 @@ from vanilla_gan.systems import SYSTEMS
 
 # The order in which the published programs make their variables, which they do not name. Source:
 # `gan_tensorflow.py` and `cgan_tensorflow.py` of wiseodd/generative-models.
-_LISTED = ("D_W1", "D_b1", "D_W2", "D_b2", "G_W1", "G_b1", "G_W2", "G_b2")
-CREATED = {"vanilla": _LISTED, "conditional": _LISTED}
+CREATED = ("vanilla", "conditional")
 
 # What is in a checkpoint besides weights. An optimizer's slot, and a moving average, has the name
 # of the variable before its own, which anybody may choose, and the variable's shape; the scope that
@@ -85,7 +85,7 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
                 for ours, theirs in names.items()
             }
         else:
-            names, how = _named(prefix, config.system, expected, statistics, found)
+            names, how = _named(prefix, run, expected, statistics, found)
         everything = {**expected, **statistics}
         left_out = check_variables(
             prefix, names, everything, found, names_are_all=config.map is not None
@@ -206,7 +206,7 @@ def _unreadable(prefix: str, error: Exception) -> WeightsError:
 
 
 def _named(
-    prefix: str, system: str, expected: Shapes, statistics: Shapes, found: Shapes
+    prefix: str, run: RunConfig, expected: Shapes, statistics: Shapes, found: Shapes
 ) -> tuple[dict[str, str], str]:
     """Returns the names in the checkpoint by the system's, and how they were found."""
     numbered = sorted(
@@ -217,15 +217,17 @@ def _named(
         # Statistics need not be there.
         names = [*expected, *(name for name in statistics if name in found)]
         return {name: name for name in names}, "by name"
-    if system not in CREATED:
+    if run.system not in CREATED:
         raise UsageError(
             f"{prefix}: its variables have no names of their own ({numbered[0]}, ...), and "
-            f"system {system} has no published order for them; give a --map from the "
+            f"system {run.system} has no published order for them; give a --map from the "
             "system's names to the checkpoint's"
         )
     # Numbered by place and not by rank: a hole in the numbers is a missing variable.
-    names_by_place = [f"Variable_{place}" if place else "Variable" for place in range(len(_LISTED))]
-    return dict(zip(CREATED[system], names_by_place, strict=True)), (
+    layers = range(1, len(several(run.h_dim or 0)) + 2)
+    created = [f"{player}_{kind}{layer}" for player in "DG" for layer in layers for kind in "Wb"]
+    names_by_place = [f"Variable_{place}" if place else "Variable" for place in range(len(created))]
+    return dict(zip(created, names_by_place, strict=True)), (
         "by the order in which the published program makes them"
     )
 

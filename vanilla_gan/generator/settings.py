@@ -172,7 +172,9 @@ class ImportConfig(Settings):
     )
     system: str = setting("vanilla", "whose weights they are", choices=tuple(SYSTEMS))
     z_dim: int | None = setting(None, "length of a noise vector, if not the system's own", *SIZE)
-    h_dim: int | None = setting(None, "units of a hidden layer, if not the system's own", *SIZE)
+    h_dim: int | tuple[int, ...] | None = setting(
+        None, "units of its hidden layers, as train takes them, if not the system's own", *SIZE
+    )
     image_shape: str = setting(
         str(PUBLISHED_SHAPE), "height x width, and x channels, of its images", _IMAGE_SHAPE
     )

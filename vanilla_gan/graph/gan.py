@@ -10,7 +10,7 @@ from vanilla_gan.graph.optimizers import optimizer
 from vanilla_gan.graph.passes import Batch, forward, network
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.graph.update import Players, Step, update
+from vanilla_gan.graph.update import Players, Step, further_step, update
 
 
 class Gan(NamedTuple):
@@ -95,7 +95,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         with network("discriminator_inference", reuse=True):
             D_prob, D_logit = system.discriminator(X, config, y, None)
 
-    theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
+    theta_D, theta_G = owned_variables(*system.theta(config))
 
     D_optimizer, G_optimizer = optimizer(config, "D"), optimizer(config, "G")
     pairs = averages(config, theta_G)
@@ -103,7 +103,11 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         with network("generator_averaged", reuse=True, weights=averaged(pairs)):
             G_sample = system.generator(Z, config, y, None)
     players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs)
-    steps = update(system, config, batch, passes, players)
+    further = [
+        further_step(config, n, forward(system, config, batch, reuse=True, further=n), players)
+        for n in range(config.D_steps - 1)
+    ]
+    steps = (*further, *update(system, config, batch, passes, players))
     solvers = {name: solver for step in steps for name, solver in step.solvers.items()}
     scalars = {name: scalar for step in steps for name, scalar in step.scalars.items()}
 

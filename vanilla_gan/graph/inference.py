@@ -60,7 +60,7 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
         G_sample = system.generator(Z, config, y, None)
     with network("discriminator", reuse=False):
         D_prob, D_logit = system.discriminator(X, config, y, None)
-    theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
+    theta_D, theta_G = owned_variables(*system.theta(config))
     return Inference(X, Z, y, G_sample, D_prob, D_logit), [*theta_D, *theta_G]
 
 

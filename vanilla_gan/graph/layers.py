@@ -7,7 +7,9 @@ all else, but that a layer in training mode gives what its pass computes in.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from vanilla_gan.graph.convolutions import convolution, transposed_convolution
@@ -18,6 +20,32 @@ from vanilla_gan.graph.variables import bias_var, scale_var, statistic_var, weig
 
 MOMENTUM = 0.99
 EPSILON = 1e-3
+
+
+def perceptron(x: Any, sizes: Sequence[int], player: str, init: str) -> Any:
+    """Returns fully connected layers of `x`, [B, sizes[0]] -> [B, sizes[-1]], with ReLU between.
+
+        D_h1 = relu(x D_W1 + D_b1)
+        D_h2 = D_h1 D_W2 + D_b2, ...
+
+    Its variables stand in the current scope, under the listing's names.
+
+    Source: `gan_tensorflow.py` of wiseodd/generative-models, which has one hidden layer.
+
+    Args:
+      x: float32 [B, sizes[0]].
+      sizes: of `x`, of each hidden layer, and of the result.
+      player: "D" or "G".
+      init: of the weights, as `weight_var` takes it.
+    """
+    theta = [
+        (weight_var(shape, f"{player}_W{layer}", init), bias_var(shape[1:], f"{player}_b{layer}"))
+        for layer, shape in enumerate(itertools.pairwise(sizes), start=1)
+    ]
+    for layer, (W, b) in enumerate(theta):
+        h = tf.nn.relu(x) if layer else x
+        x = tf.matmul(h, W) + b
+    return x
 
 
 def dense(

@@ -6,6 +6,7 @@ instead of on placeholders.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from vanilla_gan.graph.gan import Gan
 from vanilla_gan.graph.passes import Batch, forward, read
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.graph.update import Players, update
+from vanilla_gan.graph.update import Players, further_step, update
 
 
 class LoopGraph(NamedTuple):
@@ -29,6 +30,8 @@ class LoopGraph(NamedTuple):
         the same placeholder in a system that shares it.
       first: placeholder, int64 scalar, the first of the iterations; None in a system whose step
         does not depend on it.
+      D_rows, D_Z: placeholders, int32 [k, n, B] and float32 [k, n, B, Z_dim], of the
+        discriminator's n further steps; None where there are none.
       scalars: float32 [k] by name, those of the update's steps; fetching them trains the `k`
         iterations.
     """
@@ -39,6 +42,8 @@ class LoopGraph(NamedTuple):
     Z_D: Any
     Z_G: Any
     first: Any
+    D_rows: Any
+    D_Z: Any
     scalars: dict[str, Any]
 
 
@@ -70,23 +75,49 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     two_modes = isinstance(system.update, Simultaneous)
     first = tf.placeholder(tf.int64, [], name="first") if two_modes else None
     steps = tf.shape(rows)[0]
+    n_further = config.D_steps - 1
+    D_rows: Any = None
+    D_Z: Any = None
+    if n_further:
+        D_rows = tf.placeholder(tf.int32, [None, n_further, batch], name="D_rows")
+        D_Z = tf.placeholder(tf.float32, [None, n_further, batch, config.z_dim], name="D_Z")
 
     players = Players(gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages)
     names = [name for step in gan.steps for name in step.scalars]
 
+    def examples(rows_mb: Any) -> tuple[Any, Any]:
+        X_mb = system.scale(tf.cast(tf.gather(images, rows_mb), tf.float32))
+        if labels is None:
+            return X_mb, None
+        return X_mb, tf.one_hot(tf.cast(tf.gather(labels, rows_mb), tf.int32), config.num_classes)
+
+    def further_steps(k: Any) -> Any:
+        """Returns what the discriminator's further steps of an iteration are done with."""
+        done = k
+        for n in range(n_further):
+            X_mb, y_mb = examples(D_rows[k, n])
+            iteration = None if first is None else first + tf.cast(k, tf.int64)
+            batch = Batch(X_mb, D_Z[k, n], D_Z[k, n], y_mb, iteration)
+            # Statistics and what an optimizer counts are variables too.
+            with tf.control_dependencies([done]):
+                weights = read([*gan.theta_D, *gan.theta_G])
+                passes = forward(system, config, batch, reuse=True, weights=weights, further=n)
+                done = further_step(config, n, passes, players).solvers["D_solver"]
+        return done
+
     def iterate(k: Any, *written: Any) -> tuple[Any, ...]:
         # `k` comes out of the last iteration's updates: nothing is read before they are done.
-        with tf.control_dependencies([k]):
+        before = further_steps(k)
+        with tf.control_dependencies([before]):
             weights = read([*gan.theta_D, *gan.theta_G])
-        X_mb = system.scale(tf.cast(tf.gather(images, rows[k]), tf.float32))
-        y_mb = None
-        if labels is not None:
-            y_mb = tf.one_hot(tf.cast(tf.gather(labels, rows[k]), tf.int32), config.num_classes)
+        X_mb, y_mb = examples(rows[k])
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]
         batch = Batch(X_mb, Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)
-        passes = forward(system, config, batch, reuse=True, weights=weights)
-        done = update(system, config, batch, passes, players, weights)
+        behind = tf.control_dependencies([before]) if n_further else contextlib.nullcontext()
+        with behind:
+            passes = forward(system, config, batch, reuse=True, weights=weights)
+            done = update(system, config, batch, passes, players, weights)
         scalars = {name: scalar for step in done for name, scalar in step.scalars.items()}
         with tf.control_dependencies([op for step in done for op in step.solvers.values()]):
             return k + 1, *(
@@ -102,7 +133,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             parallel_iterations=1,
         )
         scalars = dict(zip(names, (values.stack() for values in written), strict=True))
-        return LoopGraph(images, labels, rows, Z_D, Z_G, first, scalars)
+        return LoopGraph(images, labels, rows, Z_D, Z_G, first, D_rows, D_Z, scalars)
 
 
 def _data_variable(name: str, shape: Sequence[int]) -> Any:

@@ -50,7 +50,13 @@ class Passes(NamedTuple):
 
 
 def forward(
-    system: System, config: Any, batch: Batch, *, reuse: bool, weights: Weights | None = None
+    system: System,
+    config: Any,
+    batch: Batch,
+    *,
+    reuse: bool,
+    weights: Weights | None = None,
+    further: int | None = None,
 ) -> Passes:
     """Applies the generator, the discriminator to images, and the discriminator to samples.
 
@@ -60,6 +66,8 @@ def forward(
       batch: of which the generator sees `Z_D`.
       reuse: False where the first two create the variables; the third one reuses them anyway.
       weights: of both networks, from `read`; None to read the variables at each use.
+      further: which of the discriminator's further steps in an iteration these are for, so that
+        each draws numbers of its own.
     """
     X, Z, y = batch.X, batch.Z_D, batch.y
     training: dict[str, TrainingPass] = {}
@@ -67,8 +75,9 @@ def forward(
         bfloat16 = config.precision == "bfloat16"
         for name, inputs_of in (("generator", Z), ("real", X), ("fake", Z)):
             n_images = tf.shape(inputs_of)[0]
+            called = name if further is None else f"{name}_{further}"
             training[name] = TrainingPass(
-                name, config.seed, batch.iteration, n_images, bfloat16=bfloat16
+                called, config.seed, batch.iteration, n_images, bfloat16=bfloat16
             )
 
     with network("generator", reuse=reuse, weights=weights):

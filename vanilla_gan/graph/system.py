@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+Names = tuple[str, ...]
+
 
 @dataclasses.dataclass(frozen=True)
 class Alternating:
@@ -74,7 +76,8 @@ class System:
         `training` is the pass of an update that has any, or None.
       discriminator: `(x, config, y, training) -> (D_prob, D_logit)`; likewise.
       theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
-        of the listing's own lists.
+        of the listing's own lists; those of the published networks.
+      theta_of: `(number of hidden layers) -> (theta_D, theta_G)`, where `h_dim` may name several.
       sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
       sides_multiple_of: what height and width of an image must be multiples of.
       scale: elementwise, what grey values 0..255 become before they are fed to `X`; for a float32
@@ -99,6 +102,13 @@ class System:
     conditional: bool = False
     sides_multiple_of: int = 1
     separate_images: bool = False
+    theta_of: Callable[[int], tuple[Names, Names]] | None = None
+
+    def theta(self, config: Any) -> tuple[Names, Names]:
+        """Returns theta_D and theta_G of the networks that the settings describe."""
+        if self.theta_of is not None and isinstance(config.h_dim, tuple):
+            return self.theta_of(len(config.h_dim))
+        return self.theta_D, self.theta_G
 
     def pixels(self) -> npt.NDArray[np.float32]:
         """Returns `scale` of 0..255, float32 [256]."""

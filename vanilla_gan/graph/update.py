@@ -1,7 +1,8 @@
 """The update: what an iteration does to both networks, and in which order; both engines walk it.
 
 A system has the alternating update or the simultaneous one. Their steps go the same way: passes,
-objective, gradients, apply, and what comes after.
+objective, gradients, apply, and what comes after. With `D_steps` above 1 the discriminator takes
+steps by itself before (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, algorithm 1).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.averages import Average, follow
+from vanilla_gan.graph.losses import Objective
 from vanilla_gan.graph.objective import objective, with_penalties
 from vanilla_gan.graph.passes import Batch, Passes, Weights, network, read
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
@@ -33,12 +35,16 @@ class Step(NamedTuple):
     Attributes:
       solvers: the operations that train, by the listing's names.
       scalars: float32 scalars by name, of the passes that the step's gradients come from.
-      noise: which noise of a `Batch` it is trained on, `Z_D` or `Z_G`.
+      noise: which noise of a `Batch` it is trained on, `Z_D` or `Z_G`; of a further step which
+        array of the draw, `D_Z`.
+      further: which of the discriminator's further steps it is, 0, 1, ..., each trained on a batch
+        of its own; None of the steps that the published iteration consists of.
     """
 
     solvers: Mapping[str, Any]
     scalars: Mapping[str, Any]
     noise: str
+    further: int | None = None
 
 
 def update(
@@ -66,6 +72,30 @@ def update(
     return _alternating(system, config, batch, passes, players, weights)
 
 
+def further_step(config: Any, number: int, passes: Passes, players: Players) -> Step:
+    """Returns a step of the discriminator alone, before those of `update`; nothing is watched.
+
+    Args:
+      config: the settings of the run.
+      number: which of them it is, 0, 1, ...
+      passes: `forward` of the step's own batch.
+      players: what is trained.
+    """
+    _, D_solver, _ = _D_step(config, passes, players)
+    return Step({"D_solver": tf.group(D_solver, *passes.updates)}, {}, "D_Z", number)
+
+
+def _D_step(
+    config: Any, passes: Passes, players: Players
+) -> tuple[Objective, Any, Mapping[str, Any]]:
+    """Returns the losses without penalties, D's solver by itself, and the scalars of its step."""
+    goal = objective(config, passes)
+    D_goal = with_penalties(config, passes, goal)
+    D_scalars = {"D_loss": D_goal.D_loss, **D_goal.D_watched}
+    pairs = players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D)
+    return goal, _clipped(config, players, _apply(players.D_optimizer, pairs)), D_scalars
+
+
 def _alternating(
     system: System,
     config: Any,
@@ -75,11 +105,7 @@ def _alternating(
     weights: Weights | None,
 ) -> tuple[Step, ...]:
     """Returns D's step, and then G's, which sees the updated discriminator."""
-    goal = objective(config, passes)
-    D_goal = with_penalties(config, passes, goal)
-    D_scalars = {"D_loss": D_goal.D_loss, **D_goal.D_watched}
-    pairs = players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D)
-    D_solver = _clipped(config, players, _apply(players.D_optimizer, pairs))
+    goal, D_solver, D_scalars = _D_step(config, passes, players)
 
     gate = tf.train.Optimizer.GATE_OP
     if weights is not None:

@@ -77,10 +77,13 @@ class Gallery:
             self._gif.changed()
 
     def losses(self, block: LossBlock) -> None:
-        """Makes the other two again where it is time to."""
-        self._losses_png.changed()
+        """Makes the other two again where it is time to.
+
+        The rows of `block` may not stand in the file yet, so what is made now does not have them.
+        """
         self._gif.poll()
         self._losses_png.poll()
+        self._losses_png.changed()
 
     def close(self) -> None:
         """Brings all of them up to date."""

@@ -40,6 +40,7 @@ class RunFacts(NamedTuple):
       num_classes: how many classes have training images.
       classes: these with their names, in words; empty where they have none.
       settings: every setting that applies to the system, by name.
+      from_preset: the names of those that came from the preset.
       versions: of what the numbers may depend on.
       device: where the graph was placed.
       started: UTC time of the first start, ISO 8601.
@@ -68,6 +69,7 @@ class RunFacts(NamedTuple):
     command: str
     parent: str = ""
     begun_as: Mapping[str, Any] = {}
+    from_preset: tuple[str, ...] = ()
 
 
 class Report(NamedTuple):

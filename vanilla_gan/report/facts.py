@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Any
 
-from vanilla_gan.declare import table_of
+from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.report.contents import RunFacts
 from vanilla_gan.runfolder.checkpoint import FOLDER
 from vanilla_gan.runfolder.record import RunRecord
@@ -23,7 +23,7 @@ def facts_of(record: RunRecord) -> RunFacts:
     """Returns what a report says of a run, out of its record."""
     config = record.config
     settings = {
-        name: sendable(value) if isinstance(value, str) else value
+        name: sendable(as_word(value)) if isinstance(value, (str, tuple)) else value
         for name, value in config.to_json().items()
         if value is not None
     }
@@ -40,6 +40,7 @@ def facts_of(record: RunRecord) -> RunFacts:
         num_classes=len(config.classes.trained),
         classes=sendable(config.classes.listed()) if config.classes.names else "",
         settings=settings,
+        from_preset=tuple(record.from_preset),
         versions=record.versions,
         device=record.device,
         started=record.started,
@@ -71,7 +72,9 @@ def command_line(record: RunRecord) -> str:
     if record.parent:
         return _fork_line(record.parent)
     config = dataclasses.replace(record.config, dataset=record.dataset["name"])
-    defaults = RunConfig(system=config.system).to_json() | dict(SYSTEMS[config.system].defaults)
+    plain = RunConfig(system=config.system, preset=config.preset)
+    own = {**SYSTEMS[config.system].defaults, **plain.from_preset}
+    defaults = {**plain.to_json(), "preset": "published", **own}
     words = ["./run.sh"]
     for name, entry in table_of(RunConfig).items():
         value = getattr(config, name)
@@ -106,6 +109,6 @@ def sendable(text: str) -> str:
 def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no{name}"]
-    text = sendable(str(value))
+    text = sendable(as_word(value))
     # absl takes a word with a dash for the next flag.
     return [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]

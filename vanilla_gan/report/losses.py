@@ -86,9 +86,10 @@ def curves(
             )
         beside = None
         if parent is not None and of_parent is not None:
-            smooth = moving_mean(of_parent, smoothing_window(len(of_parent)))
+            rows = len(of_parent)
+            smooth = moving_mean(of_parent, smoothing_window(rows), np.arange(rows))
             beside = np.interp(iterations, parent.iteration, smooth, left=np.nan, right=np.nan)
-        return Curve(raw, moving_mean(values, window)[places], low, high, beside)
+        return Curve(raw, moving_mean(values, window, places), low, high, beside)
 
     return Curves(
         iterations,
@@ -104,14 +105,14 @@ def smoothing_window(rows: int) -> int:
     return 1 if rows < 20 else max(5, rows // 100 * 2 + 1)
 
 
-def moving_mean(values: Floats, window: int) -> Floats:
-    """Returns the mean of the `window` (odd) values around each, of those there are at the ends.
+def moving_mean(values: Floats, window: int, places: npt.NDArray[np.intp]) -> Floats:
+    """Returns the mean of the `window` (odd) values around each of these places.
 
-    What is not finite counts as not there; NaN where nothing is there.
+    At the ends it is that of the values there are. What is not finite counts as not there; where
+    nothing is there, the mean is NaN.
     """
     finite = np.isfinite(values)
     half = window // 2
-    places = np.arange(len(values))
     first, behind = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
 
     def sums(of: npt.NDArray[np.bool_] | Floats) -> Floats:

@@ -60,9 +60,15 @@ def page_text(report: Report) -> dict[str, str]:
         "times": _facts((*_forked(report), *_times(report))),
         "versions": _facts((*facts.versions.items(), ("device", facts.device))),
         "settings": _facts(
-            ((name, str(value)) for name, value in facts.settings.items()), "facts settings"
+            ((name, _setting(report, name)) for name in facts.settings), "facts settings"
         ),
     }
+
+
+def _setting(report: Report, name: str) -> str:
+    facts = report.facts
+    by = f", by preset {facts.settings['preset']}" if name in facts.from_preset else ""
+    return f"{facts.settings[name]}{by}"
 
 
 def _state(report: Report) -> str:

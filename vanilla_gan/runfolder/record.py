@@ -22,7 +22,7 @@ from vanilla_gan.data.shape import (
     PUBLISHED_SHAPE,
     ImageShape,
 )
-from vanilla_gan.declare import table_of
+from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.settings import DATASETS, RunConfig, default_data_dir
@@ -88,6 +88,7 @@ _LATER: Mapping[str, Kind] = {
     "data_at": PATH,
     "changes": list_of(fields({"iteration": COUNT, **_CHANGE})),
     "parent": lambda value, name: None if value == {} else _PARENT(value, name),
+    "from_preset": list_of(TEXT),
 }
 # Of one start alone, or told in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
@@ -113,6 +114,7 @@ class RunRecord:
       parent: of a fork, the `path` and `run_id` of the run that it began as, the `iteration`, the
         SHA-256 of that `checkpoint`'s manifest, and `changes`, each with `setting`, `was` and
         `is`; empty for other runs.
+      from_preset: the names of the settings that came from `config.preset`.
     """
 
     run_id: str
@@ -126,6 +128,7 @@ class RunRecord:
     data_at: str = ""
     changes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     parent: dict[str, Any] = dataclasses.field(default_factory=dict)
+    from_preset: list[str] = dataclasses.field(default_factory=list)
 
     def begins_with_another_seed(self, iteration: int) -> bool:
         """Returns whether this is a fork that begins at `iteration`, with a seed of its own."""
@@ -157,6 +160,7 @@ def new_record(config: RunConfig, dataset: dict[str, Any], device: str) -> RunRe
         versions=versions(),
         started=now.isoformat(timespec="seconds"),
         data_at=os.path.abspath(config.data_dir),
+        from_preset=[*config.from_preset],
     )
 
 
@@ -287,7 +291,9 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
         name for name in sorted(now) if now[name] != then[name] and not table[name].is_free
     ]
     if different:
-        listed = "; ".join(f"--{name} was {then[name]}, is {now[name]}" for name in different)
+        listed = "; ".join(
+            f"--{name} was {as_word(then[name])}, is {as_word(now[name])}" for name in different
+        )
         fork = ""
         if all(table[name].effect == "numbers" for name in different):
             fork = f"go on with them in a new folder by fork --from {config.out}, "
@@ -327,6 +333,7 @@ def forked_record(
         versions=parent.versions,
         rewinds=parent.rewinds,
         parent={"path": path, "run_id": parent.run_id, "changes": changes},
+        from_preset=[name for name in parent.from_preset if was[name] == becomes[name]],
     )
 
 

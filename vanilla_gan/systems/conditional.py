@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
+from vanilla_gan.declare import several
+from vanilla_gan.graph.layers import perceptron
 from vanilla_gan.graph.system import Alternating, System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.graph.variables import bias_var, weight_var
-from vanilla_gan.systems import noise
+from vanilla_gan.systems import noise, vanilla
 
 
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
@@ -25,15 +26,8 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
       training: None, there is one mode.
     """
     X_dim, y_dim = config.image_shape.size, config.num_classes
-    D_W1 = weight_var([X_dim + y_dim, config.h_dim], "D_W1", config.init)
-    D_b1 = bias_var([config.h_dim], "D_b1")
-
-    D_W2 = weight_var([config.h_dim, 1], "D_W2", config.init)
-    D_b2 = bias_var([1], "D_b2")
-
     inputs = tf.concat(axis=1, values=[x, y])  # [B, X_dim + y_dim]
-    D_h1 = tf.nn.relu(tf.matmul(inputs, D_W1) + D_b1)  # [B, h_dim]
-    D_logit = tf.matmul(D_h1, D_W2) + D_b2  # [B, 1]
+    D_logit = perceptron(inputs, [X_dim + y_dim, *several(config.h_dim), 1], "D", config.init)
     D_prob = tf.nn.sigmoid(D_logit)
 
     return D_prob, D_logit
@@ -49,15 +43,9 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
       training: None, there is one mode.
     """
     X_dim, y_dim = config.image_shape.size, config.num_classes
-    G_W1 = weight_var([config.z_dim + y_dim, config.h_dim], "G_W1", config.init)
-    G_b1 = bias_var([config.h_dim], "G_b1")
-
-    G_W2 = weight_var([config.h_dim, X_dim], "G_W2", config.init)
-    G_b2 = bias_var([X_dim], "G_b2")
-
     inputs = tf.concat(axis=1, values=[z, y])  # [B, Z_dim + y_dim]
-    G_h1 = tf.nn.relu(tf.matmul(inputs, G_W1) + G_b1)  # [B, h_dim]
-    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, X_dim]
+    sizes = [config.z_dim + y_dim, *several(config.h_dim), X_dim]
+    G_log_prob = perceptron(inputs, sizes, "G", config.init)
     G_prob = tf.nn.sigmoid(G_log_prob)
 
     return G_prob
@@ -85,4 +73,5 @@ SYSTEM = System(
     update=Alternating(shared_noise=True),
     conditional=True,
     separate_images=True,
+    theta_of=vanilla.theta_of,
 )

@@ -2,9 +2,9 @@
 
 Source: T. Dasgupta, "Generative Adversarial Networks using Tensorflow" (2018), which builds it of
 `tf.layers.dense` in the variable scopes `gen` and `dis`. Differences: `tf.compat.v1.layers` needs
-Keras 2, so the layers are made of `tf.get_variable` under the names that the layers API gives; and
-the sample after an epoch is drawn through one operation, where the listing adds a generator to its
-graph each time.
+Keras 2, so the layers are made of `tf.get_variable` under the names that the layers API gives;
+there may be another number of hidden layers than the listing's two; and the sample after an epoch
+is drawn through one operation, where the listing adds a generator to its graph each time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.graph.layers import dense
-from vanilla_gan.graph.system import Alternating, Draws, Pictures, System
+from vanilla_gan.graph.system import Alternating, Draws, Names, Pictures, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
 
@@ -24,11 +24,8 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images, float32 [B, X_dim] in [-1, 1], for noise `z`, float32 [B, Z_dim]."""
     X_dim = config.image_shape.size
     with tf.variable_scope("gen"):
-        hidden1 = dense(z, config.h_dim, "dense", config.init)  # [B, h_dim]
-        hidden1 = tf.nn.leaky_relu(hidden1, alpha=ALPHA)
-        hidden2 = dense(hidden1, config.h_dim, "dense_1", config.init)  # [B, h_dim]
-        hidden2 = tf.nn.leaky_relu(hidden2, alpha=ALPHA)
-        output = tf.nn.tanh(dense(hidden2, X_dim, "dense_2", config.init))  # [B, X_dim]
+        hidden, last = _hidden(z, config)
+        output = tf.nn.tanh(dense(hidden, X_dim, last, config.init))  # [B, X_dim]
 
         return output
 
@@ -36,14 +33,34 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1], for images, float32 [B, X_dim] in [-1, 1]."""
     with tf.variable_scope("dis"):
-        hidden1 = dense(x, config.h_dim, "dense", config.init)  # [B, h_dim]
-        hidden1 = tf.nn.leaky_relu(hidden1, alpha=ALPHA)
-        hidden2 = dense(hidden1, config.h_dim, "dense_1", config.init)  # [B, h_dim]
-        hidden2 = tf.nn.leaky_relu(hidden2, alpha=ALPHA)
-        logits = dense(hidden2, 1, "dense_2", config.init)  # [B, 1]
+        hidden, last = _hidden(x, config)
+        logits = dense(hidden, 1, last, config.init)  # [B, 1]
         output = tf.sigmoid(logits)
 
         return output, logits
+
+
+def _hidden(x: Any, config: Any) -> tuple[Any, str]:
+    """Returns `x` behind the hidden layers, and the name of the layer that comes next.
+
+    One number in `h_dim` is the size of both layers of the listing.
+    """
+    h_dim = config.h_dim
+    sizes = h_dim if isinstance(h_dim, tuple) else (h_dim, h_dim)
+    for layer, size in enumerate(sizes):
+        x = tf.nn.leaky_relu(dense(x, size, _name(layer), config.init), alpha=ALPHA)  # [B, size]
+    return x, _name(len(sizes))
+
+
+def _name(layer: int) -> str:
+    """Returns how the layers API calls the `layer`-th dense layer of a scope."""
+    return f"dense_{layer}" if layer else "dense"
+
+
+def theta_of(hidden: int) -> tuple[Names, Names]:
+    """Returns the names of theta_D and theta_G for some hidden layers."""
+    names = [f"{_name(n)}/{part}" for n in range(hidden + 1) for part in ("kernel", "bias")]
+    return tuple(f"dis/{name}" for name in names), tuple(f"gen/{name}" for name in names)
 
 
 def symmetric_scale(grey: Any) -> Any:
@@ -51,14 +68,7 @@ def symmetric_scale(grey: Any) -> Any:
     return unit_scale(grey) * 2.0 - 1.0
 
 
-_VARIABLES = (
-    "dense/kernel",
-    "dense/bias",
-    "dense_1/kernel",
-    "dense_1/bias",
-    "dense_2/kernel",
-    "dense_2/bias",
-)
+_THETA_D, _THETA_G = theta_of(2)
 
 SYSTEM = System(
     source="T. Dasgupta, Generative Adversarial Networks using Tensorflow, 2018",
@@ -73,11 +83,12 @@ SYSTEM = System(
     },
     generator=generator,
     discriminator=discriminator,
-    theta_G=tuple(f"gen/{variable}" for variable in _VARIABLES),
-    theta_D=tuple(f"dis/{variable}" for variable in _VARIABLES),
+    theta_G=_THETA_G,
+    theta_D=_THETA_D,
     sample_Z=noise.uniform,
     scale=symmetric_scale,
     update=Alternating(shared_noise=True),
     draws=Draws(epoch_samples=True, pictures=Pictures.FIXED),
     separate_images=True,
+    theta_of=theta_of,
 )

@@ -2,8 +2,9 @@
 
 Source: wiseodd/generative-models, `GAN/vanilla_gan/gan_tensorflow.py`, the code of the 2016-09-17
 blog post; networks after Goodfellow et al. 2014 (https://arxiv.org/abs/1406.2661). Differences:
-the networks take their sizes from the run's settings and data, and the variables are made in a
-scope, once, and reused, where the listing made them at module level.
+the networks take their sizes from the run's settings and data, also more hidden layers than the
+one of the listing; and the variables are made in a scope, once, and reused, where the listing made
+them at module level.
 """
 
 from __future__ import annotations
@@ -11,23 +12,17 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
-from vanilla_gan.graph.system import Alternating, System
+from vanilla_gan.declare import several
+from vanilla_gan.graph.layers import perceptron
+from vanilla_gan.graph.system import Alternating, Names, System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.graph.variables import bias_var, weight_var
 from vanilla_gan.systems import noise
 
 
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1], for images, float32 [B, X_dim] in [0, 1]."""
     X_dim = config.image_shape.size
-    D_W1 = weight_var([X_dim, config.h_dim], "D_W1", config.init)
-    D_b1 = bias_var([config.h_dim], "D_b1")
-
-    D_W2 = weight_var([config.h_dim, 1], "D_W2", config.init)
-    D_b2 = bias_var([1], "D_b2")
-
-    D_h1 = tf.nn.relu(tf.matmul(x, D_W1) + D_b1)  # [B, h_dim]
-    D_logit = tf.matmul(D_h1, D_W2) + D_b2  # [B, 1]
+    D_logit = perceptron(x, [X_dim, *several(config.h_dim), 1], "D", config.init)
     D_prob = tf.nn.sigmoid(D_logit)
 
     return D_prob, D_logit
@@ -36,17 +31,16 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images, float32 [B, X_dim] in [0, 1], for noise `z`, float32 [B, Z_dim]."""
     X_dim = config.image_shape.size
-    G_W1 = weight_var([config.z_dim, config.h_dim], "G_W1", config.init)
-    G_b1 = bias_var([config.h_dim], "G_b1")
-
-    G_W2 = weight_var([config.h_dim, X_dim], "G_W2", config.init)
-    G_b2 = bias_var([X_dim], "G_b2")
-
-    G_h1 = tf.nn.relu(tf.matmul(z, G_W1) + G_b1)  # [B, h_dim]
-    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, X_dim]
+    G_log_prob = perceptron(z, [config.z_dim, *several(config.h_dim), X_dim], "G", config.init)
     G_prob = tf.nn.sigmoid(G_log_prob)
 
     return G_prob
+
+
+def theta_of(hidden: int) -> tuple[Names, Names]:
+    """Returns the names of theta_D and theta_G, weights before biases, for some hidden layers."""
+    names = [f"{kind}{layer}" for kind in "Wb" for layer in range(1, hidden + 2)]
+    return tuple(f"D_{name}" for name in names), tuple(f"G_{name}" for name in names)
 
 
 SYSTEM = System(
@@ -69,4 +63,5 @@ SYSTEM = System(
     scale=unit_scale,
     update=Alternating(),
     separate_images=True,
+    theta_of=theta_of,
 )

@@ -38,6 +38,8 @@ class Progress:
                 dynamic_ncols=True,
                 leave=False,
                 smoothing=0.1,
+                # Otherwise a thread of tqdm writes, too, which nothing can call off a full pipe.
+                miniters=1,
             )
 
     def advance(self, block: LossBlock) -> None:

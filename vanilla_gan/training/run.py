@@ -12,6 +12,7 @@ import numpy as np
 
 from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.streams import seeded
+from vanilla_gan.declare import as_word
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
@@ -22,7 +23,12 @@ from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
 from vanilla_gan.runfolder.lock import run_lock
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.runfolder.out_folder import check_no_results, make_out_dir, move_aside
+from vanilla_gan.runfolder.out_folder import (
+    check_no_results,
+    check_own_folders,
+    make_out_dir,
+    move_aside,
+)
 from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
@@ -73,6 +79,7 @@ def train(
         with run_lock(out_dir, inform):
             record = None
             if not config.overwrite:
+                check_own_folders(out_dir)
                 remove_leftovers(out_dir)
                 record = read_record(out_dir)
                 if record is None:
@@ -173,6 +180,11 @@ def _train_locked(
             f"{config.system} on {source.name}, --seed {config.seed}, {device.name} "
             f"({device.reason}), results in {config.out_dir}"
         )
+        if is_new and record.from_preset:
+            brought = ", ".join(
+                f"--{name} {as_word(getattr(config, name))}" for name in record.from_preset
+            )
+            inform(f"--preset {config.preset} stands for {brought}")
         chief = Chief(
             record=record,
             worker=Worker(config, model, train, random_stream, source.splits.validation),
@@ -215,6 +227,7 @@ def _cleared(config: RunConfig, inform: Inform) -> Iterator[None]:
     """
     aside = move_aside(config.out_dir) if config.overwrite else None
     if aside is None:
+        check_own_folders(config.out_dir)
         yield
         return
     inform(f"moved what was in {config.out_dir} to {aside}")

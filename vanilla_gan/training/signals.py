@@ -1,4 +1,7 @@
-"""Signals: the first one asks the run to stop, a second one ends the process at once."""
+"""Signals: the first one asks the run to stop, a second one ends the process at once.
+
+A run that waits for whoever reads its output is asked, too: what it still says is given up then.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.storage.streams import discard_blocked
 
 _NO_MORE = 0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -35,7 +39,8 @@ class StopRequest:
     def handle(self, signal_number: int, frame: FrameType | None) -> None:
         """Notes the first signal; at a second one exits without saving anything further.
 
-        That does no harm: files land whole or not at all, and the last checkpoint stands.
+        Standard streams that nobody reads on from are given up at the first. That a second one ends
+        it does no harm: files land whole or not at all, and the last checkpoint stands.
 
         Raises:
           StoppedBySignal: for the first signal, within `at_once`.
@@ -44,6 +49,7 @@ class StopRequest:
         if self.signal_number is not None:
             os._exit(128 + signal_number)
         self.ask(signal_number)
+        discard_blocked()
         if self._at_once:
             self._raise()
 

@@ -1,0 +1,30 @@
+"""Presets: what one word stands for, a row of settings for each system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# Huang et al. 2024 (https://arxiv.org/abs/2501.05441): the relativistic loss with both penalties
+# holds where one penalty fails, with an Adam that remembers little; Yazici et al. 2018
+# (https://arxiv.org/abs/1806.04498): samples of averaged weights.
+_BALANCED = {
+    "loss": "relativistic",
+    "r1": 0.3,
+    "r2": 0.3,
+    "beta1": 0.0,
+    "beta2": 0.99,
+    "ema": 0.999,
+}
+_TWO_LAYERS = {**_BALANCED, "learning_rate": 5e-4, "h_dim": (512, 512), "batch_size": 128}
+
+# By preset, system and setting. What a row does not name is the system's own.
+PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "published": {},
+    "stable": {
+        "vanilla": _TWO_LAYERS,
+        "conditional": _TWO_LAYERS,
+        "layers": _TWO_LAYERS,
+        "conv": {**_BALANCED, "learning_rate": 2e-4, "dropout_rate": 0.0},
+    },
+}
