@@ -14,6 +14,7 @@ from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import run
+from vanilla_gan.training.host import Host
 
 VALIDATION_SIZE = 5000
 TRAIN_SIZE = 1000
@@ -178,5 +179,5 @@ def train(out: pathlib.Path, data_dir: pathlib.Path, **settings: Any) -> Run:
         **settings,
     }
     stdout, lines = io.StringIO(), []
-    run.train(RunConfig(**settings), stdout=stdout, inform=lines.append)
+    run.train(RunConfig(**settings), Host(stdout=stdout, inform=lines.append))
     return Run(out, stdout.getvalue(), lines)

@@ -81,6 +81,7 @@ CODE = textwrap.dedent("""
     from vanilla_gan.settings import ENGINES, RunConfig
     from vanilla_gan.graph.gan import build_gan
     from vanilla_gan.systems import SYSTEMS
+    from vanilla_gan.training.host import Host
     from vanilla_gan.training.run import train
 
     for name, system in SYSTEMS.items():
@@ -94,7 +95,7 @@ CODE = textwrap.dedent("""
             engine=engine, iters=3, seed=3, h_dim=5, z_dim=3, batch_size=11, dataset="mnist",
             allow_unverified_data=True, data_dir=sys.argv[1], out=sys.argv[2] + engine,
         )
-        train(config, stdout=io.StringIO(), inform=lambda line: None)
+        train(config, Host(stdout=io.StringIO(), inform=lambda line: None))
     stocks["trained"] = stock()
 
     if importlib.util.find_spec("tf2onnx"):

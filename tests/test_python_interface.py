@@ -6,6 +6,8 @@ import io
 import json
 import os
 import pathlib
+import signal
+import subprocess
 import sys
 import textwrap
 import threading
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from offline import read_variables
-from processes import python
+from processes import ROOT, python
 
 import vanilla_gan
 from vanilla_gan.cli import main as cli
@@ -178,6 +180,78 @@ class TestTrain:
         lines = out.getvalue().splitlines()
         assert [line.partition(": ")[0] for line in lines] == ["Iter", "D loss", "G_loss", ""]
         assert err.getvalue().splitlines()[-1].startswith("done: 3 iterations")
+
+    def test_an_observer_of_ones_own_is_told_of_the_run(self, offline_data_dir, tmp_path):
+        told: list[Any] = []
+
+        class Mine(vanilla_gan.Observer):
+            def picture(self, it, samples):
+                told.append(("picture", it, samples.shape))
+
+            def losses(self, block):
+                told.append(("losses", block.first, block.D_loss.tolist()))
+
+        given = settings(offline_data_dir, tmp_path, sample_every=2, log_every=1)
+        run = vanilla_gan.train(vanilla_gan.RunConfig(**given), observers=[Mine()])
+        assert [one[1:] for one in told if one[0] == "picture"] == [(0, (16, 784)), (2, (16, 784))]
+        losses = [loss for one in told if one[0] == "losses" for loss in one[2]]
+        np.testing.assert_allclose(run.losses.d_loss, losses, rtol=1e-8)
+
+    def test_an_observer_that_fails_ends_the_run_as_it_is(self, offline_data_dir, tmp_path):
+        class Failing(vanilla_gan.Observer):
+            def picture(self, it, samples):
+                raise ZeroDivisionError
+
+        config = vanilla_gan.RunConfig(**settings(offline_data_dir, tmp_path))
+        with pytest.raises(ZeroDivisionError):
+            vanilla_gan.train(config, observers=[Failing()])
+        assert vanilla_gan.train(config).iterations == 3
+
+    def test_a_signal_ends_the_program_as_without_a_run_but_saves_it(
+        self, offline_data_dir, tmp_path
+    ):
+        given = settings(offline_data_dir, tmp_path, iters=10**7, sample_every=10)
+        code = f"""if True:
+            import vanilla_gan
+            for _ in range(2):
+                try:
+                    vanilla_gan.train(vanilla_gan.RunConfig(**{given!r}))
+                except vanilla_gan.VanillaGanError:
+                    pass
+        """
+        program = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert program.stdout is not None
+        assert any("Iter: 20" in line for line in program.stdout)
+        program.terminate()
+        program.communicate()
+        assert program.returncode == -signal.SIGTERM
+        run = vanilla_gan.train(vanilla_gan.RunConfig(iters=5, out=str(tmp_path)))
+        assert run.iterations > 20
+
+
+class TestOtherCommands:
+    def test_each_does_what_the_command_does(self, trained, tmp_path, capsys):
+        assert cli.main(["compare", f"--from={trained.out}", "--format=json"]) in (0, 1)
+        printed = json.loads(capsys.readouterr().out)
+        assert vanilla_gan.compare(trained.out) == printed
+        page = vanilla_gan.make_report(trained.out, out=str(tmp_path / "page.html"))
+        assert page.read_text().lower().startswith("<!doctype html>")
+        weights = vanilla_gan.export(trained.out, tmp_path / "w.npz", format="npz")
+        with np.load(weights) as arrays:
+            assert arrays["G_W1"].shape == (3, 7)
+        with pytest.raises(vanilla_gan.VanillaGanError, match="--n=-1"):
+            vanilla_gan.evaluate(trained.out, n=-1)
+
+    def test_images_in_an_array_become_a_data_set(self, tmp_path):
+        images = np.random.RandomState(0).randint(0, 256, (60, 28, 28), np.uint8)
+        np.savez(tmp_path / "mine.npz", x=images, y=np.arange(60) % 3)
+        folder = vanilla_gan.import_images(tmp_path / "mine.npz", tmp_path / "mnist", repeat=True)
+        config = vanilla_gan.RunConfig(
+            **settings(tmp_path, tmp_path / "out", allow_unverified_data=True)
+        )
+        assert (folder, vanilla_gan.train(config).iterations) == (tmp_path / "mnist", 3)
 
 
 class TestGenerator:

@@ -57,7 +57,7 @@ WRONG = [
     ("train", ("system",), ("wgan",), SYSTEMS),
     ("train", ("loss",), ("LOG",), "one of sigmoid_cross_entropy, log, minimax"),
     ("train", ("init",), ("he",), "one of xavier, xavier_normal"),
-    ("train", ("dataset",), ("cifar10",), "one of auto, mnist, fashion_mnist, digits"),
+    ("train", ("dataset",), ("cifar100",), "one of auto, mnist, fashion_mnist, kmnist"),
     ("train", ("engine",), ("eager",), "one of loop, feed"),
     ("train", ("precision",), ("float16",), "one of float32, bfloat16"),
     ("train", ("on_nan",), ("go_on",), "one of stop, rewind"),

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from typing import Any
 
 from vanilla_gan.data.classes import PUBLISHED, Classes
-from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
+from vanilla_gan.data.known import KNOWN
+from vanilla_gan.data.shape import POINT, POINT_TILES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.declare import (
     ABOVE_0,
@@ -31,7 +32,7 @@ from vanilla_gan.graph.optimizers import OPTIMIZERS
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
-DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
+DATASETS = ("auto", *KNOWN)
 INITS = ("xavier", "xavier_normal")
 LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
@@ -126,6 +127,13 @@ class RunConfig(Settings):
     )
     dropout_rate: float | None = setting(
         None, "share of a layer's values that training sets to 0, in [0, 1)", _SHARE
+    )
+    strided_layers: int | None = setting(
+        None,
+        "layers of each network that halve or double the images; one more per doubling above 32",
+        at_least(1),
+        at_most(16),
+        effect="variables",
     )
     seed: int | None = setting(
         None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
@@ -368,13 +376,20 @@ class RunConfig(Settings):
         Raises:
           UsageError: the system cannot make images of that shape, or `sample_class` is not there.
         """
-        multiple = SYSTEMS[self.system].sides_multiple_of
+        layers, of_shape = self.strided_layers, SYSTEMS[self.system].strided_layers
+        if of_shape is not None and "strided_layers" not in self.given:
+            layers = of_shape(shape)
+        multiple = 1 << (layers or 0)
         if shape.height % multiple or shape.width % multiple:
             raise UsageError(
                 f"--system={self.system}: it makes images whose height and width are multiples of "
                 f"{multiple}, those of the data are {shape}; scale them, or choose another system"
             )
-        filled: dict[str, Any] = {"image_shape": shape, "classes": classes}
+        filled: dict[str, Any] = {
+            "image_shape": shape,
+            "classes": classes,
+            "strided_layers": layers,
+        }
         if self.sample_class not in (None, "all"):
             label = classes.label(self.sample_class)
             if label is None and "sample_class" in self.given:
@@ -456,7 +471,10 @@ class RunConfig(Settings):
             raise ValueError(str(error)) from error
         # One that is missing came with a later version: it is the system's, or left at its default.
         defaults = SYSTEMS[config.system].defaults
-        return config.filled({name: defaults[name] for name in defaults.keys() - settings.keys()})
+        missing = {name: defaults[name] for name in defaults.keys() - settings.keys()}
+        config = config.filled(missing)
+        # As if asked for: the size of the images did not decide it then.
+        return dataclasses.replace(config, strided_layers=config.strided_layers)
 
     @property
     def num_classes(self) -> int:
@@ -465,8 +483,14 @@ class RunConfig(Settings):
 
     @property
     def picture_tiles(self) -> tuple[int, int]:
-        """How many tiles the pictures have down and across; with all classes, a row for each."""
-        return (len(self.classes.trained), 10) if self.sample_class == "all" else (4, 4)
+        """How many tiles the pictures have down and across; with all classes, a row for each.
+
+        Points of the plane are in one plot; it shows the product of the two.
+        """
+        points = self.image_shape == POINT
+        if self.sample_class == "all":
+            return len(self.classes.trained), 100 if points else 10
+        return POINT_TILES if points else (4, 4)
 
     @property
     def diseases_to_stop_on(self) -> tuple[str, ...]:

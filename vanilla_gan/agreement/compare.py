@@ -26,8 +26,9 @@ from vanilla_gan.agreement.verdicts import (
     judge_recorded,
     loss_means,
 )
+from vanilla_gan.data.shape import POINT
 from vanilla_gan.declare import group_of
-from vanilla_gan.drawing.grid import grid_layout
+from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
     DataError,
@@ -148,7 +149,7 @@ def _picture_facts(
 ) -> tuple[list[Fact], dict[int, Floats]]:
     """Returns what is right with the pictures, and the statistics, [4], of those of right size."""
     tiles = (*config.picture_tiles, config.image_shape)
-    layout = grid_layout(*tiles)
+    layout = picture_layout(*tiles)
     faults: dict[str, list[str]] = {"picture size": [], "tile positions": []}
     statistics = {}
     for it, path in pictures.items():
@@ -160,7 +161,8 @@ def _picture_facts(
         misplaced = tiles_fault(pixels, layout)
         if misplaced is not None:
             faults["tile positions"].append(f"{path.name}: {misplaced}")
-        statistics[it] = picture_statistics(read_tiles(pixels, *tiles), config.image_shape)
+        if config.image_shape != POINT:
+            statistics[it] = picture_statistics(read_tiles(pixels, *tiles), config.image_shape)
     if not pictures:
         return [Fact(what, None, "the run has no pictures") for what in faults], statistics
     return [

@@ -8,6 +8,7 @@ blocks, so that a session can be fed many at a time; the numbers are the same in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.data.shape import POINT, POINT_TILES
 from vanilla_gan.data.streams import PICTURES, begin_again, seeded
 from vanilla_gan.graph.system import Pictures, System
 from vanilla_gan.settings import RunConfig
@@ -29,7 +31,10 @@ State = dict[str, npt.NDArray[Any]]
 
 
 class PictureDraw(NamedTuple):
-    """The noise of a picture, drawn before the update of iteration `it`; Z: float32 [16, Z_dim]."""
+    """The noise of a picture, drawn before the update of iteration `it`; Z: float32 [16, Z_dim].
+
+    Of points of the plane there are 1,000.
+    """
 
     it: int
     Z: npt.NDArray[np.float32]
@@ -202,7 +207,7 @@ class Stream:
     def _next_picture_noise(self) -> npt.NDArray[np.float32]:
         if self._picture_noise is not None:
             return self._picture_noise
-        return self._sample_Z(PICTURE_SAMPLES)
+        return self._sample_Z(_picture_samples(self.train))
 
     def _sample_Z(self, m: int) -> npt.NDArray[np.float32]:
         # float64 until here, as in the published program, which casts where it feeds.
@@ -266,7 +271,7 @@ def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.Random
     picture_noise = None
     if system.draws.pictures is not Pictures.DRAWN:
         apart = seeded(config.resolved_int("seed"), PICTURES)
-        picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
+        picture_noise = system.sample_Z(apart, _picture_samples(train), z_dim).astype(np.float32)
     return Stream(
         system,
         train,
@@ -276,6 +281,10 @@ def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.Random
         D_steps=config.D_steps,
         picture_noise=picture_noise,
     )
+
+
+def _picture_samples(train: DataSet) -> int:
+    return math.prod(POINT_TILES) if train.shape == POINT else PICTURE_SAMPLES
 
 
 def _next_multiple(it: int, every: int) -> int:

@@ -17,7 +17,7 @@ import PIL.Image
 
 from vanilla_gan.data.idx import write_idx, write_idx_blocks
 from vanilla_gan.data.streams import fresh_seed
-from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.drawing.points import renderer
 from vanilla_gan.drawing.shown import shown
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.generator import BLOCK, Generator
@@ -224,16 +224,17 @@ def _write(
             write_idx(path, classes.astype(np.uint8))
         return [place.path, beside.path]
     images, shape = np.concatenate(list(drawn.images())), drawn.config.image_shape
+    ends = drawn.generator.system.pixels()[[0, 255]].tolist()
     if beside is not None:
         with place.whole() as path:
-            GridRenderer(n // config.interpolate, config.interpolate, shape).save(path, images)
+            renderer(n // config.interpolate, config.interpolate, shape, *ends).save(path, images)
         with beside.whole() as path:
             _write_gif(path, shown(drawn.generator.to_grey(images), shape))
         return [place.path, beside.path]
     rows, cols = _layout(config, n)
     empty = np.full((rows * cols - n, *shape.array), images.min(), np.float32)
     with place.whole() as path:
-        GridRenderer(rows, cols, shape).save(path, np.concatenate([images, empty]))
+        renderer(rows, cols, shape, *ends).save(path, np.concatenate([images, empty]))
     return [place.path]
 
 

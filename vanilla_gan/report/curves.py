@@ -39,7 +39,18 @@ def save_losses(
     title: str,
     parent: LossRows | None = None,
 ) -> None:
-    """Draws the losses into the PNG file `path`, 800x600 px, whole or not at all.
+    """Writes what `losses_png` draws to `path`, whole or not at all.
+
+    Raises:
+      OutputError: the file could not be written.
+    """
+    write_whole(path, losses_png(rows, published, title, parent))
+
+
+def losses_png(
+    rows: LossRows, published: PublishedRuns | None, title: str, parent: LossRows | None = None
+) -> bytes:
+    """Draws the losses as a PNG of 800x600 px.
 
     Each value is faint, a moving mean over a fiftieth of the rows is strong, and behind both lies
     what ten recorded runs of the published program span at the same iterations. The mean of the run
@@ -50,14 +61,10 @@ def save_losses(
     panel. Equal arguments give equal bytes.
 
     Args:
-      path: where the PNG shall stand.
       rows: of `losses.csv`, at least one.
       published: the recorded runs, if the system has any on the data set.
       title: a line above it all.
       parent: of the run that this one is a fork of, from the fork on.
-
-    Raises:
-      OutputError: the file could not be written.
 
     Side effects: none on matplotlib's settings, which are those of its own default style here.
     """
@@ -76,7 +83,7 @@ def save_losses(
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
-    write_whole(path, _encode(pixels))
+    return _encode(pixels)
 
 
 def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vanilla_gan.agreement.published import PublishedRuns
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS
 from vanilla_gan.agreement.statistics import NAMES
-from vanilla_gan.drawing.grid import grid_layout
+from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.losses import Curve, curves
 from vanilla_gan.report.quality import figure_names
@@ -38,7 +38,7 @@ def page_data(report: Report) -> dict[str, Any]:
             "d_loss": d_loss,
             "g_loss": g_loss,
             "layout": dataclasses.asdict(
-                grid_layout(*report.facts.rows_cols, report.facts.image_shape)
+                picture_layout(*report.facts.rows_cols, report.facts.image_shape)
             ),
         },
         "published": None if report.published is None else _published(report.published),

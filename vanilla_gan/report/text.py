@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import html
+import math
 from collections.abc import Iterable, Sequence
 
 from vanilla_gan.report.contents import Report, seconds_between_pictures
@@ -215,7 +216,7 @@ def _numbers(report: Report) -> str:
             picture_path(report.folder, picture.number).name,
             f"{iteration:,}",
             *(_figure(loss) for loss in pair),
-            *(f"{value:.4f}" for value in picture.statistics),
+            *(f"{value:.4f}" if math.isfinite(value) else _NONE for value in picture.statistics),
         )
         for picture, iteration, pair in zip(
             report.pictures, report.iterations(), losses, strict=True

@@ -6,9 +6,8 @@ import contextlib
 import functools
 import os
 import pathlib
-import sys
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
@@ -36,13 +35,13 @@ from vanilla_gan.runfolder.record import (
     given_settings,
     read_record,
 )
-from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import file_entry
 from vanilla_gan.storage.own import copy_open
 from vanilla_gan.storage.reading import open_file
 from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.host import Host
 from vanilla_gan.training.run import train
 
 Inform = Callable[[str], None]
@@ -52,13 +51,7 @@ _MAX_LOSSES = 1 << 32  # bytes, of some 100 million rows
 _MAX_RESULT = 1 << 30  # bytes; as many of a samples.npz are read
 
 
-def fork(
-    source: str,
-    config: RunConfig,
-    *,
-    stdout: TextIO | None = None,
-    inform: Inform = say,
-) -> None:
+def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     """Begins a run in `config.out` with the state of another one, and trains it to its end.
 
     The new run has a copy of the checkpoint, and of what led to it: rows of losses, pictures,
@@ -68,14 +61,15 @@ def fork(
     Args:
       source: the parent's folder, for its newest whole checkpoint; or a checkpoint in it.
       config: what is not given is the parent's.
-      stdout: where the published lines go; standard output unless given.
-      inform: called with each line for the user; prints to stderr.
+      host: what it is trained within; the command line unless given.
 
     Raises:
       VanillaGanError: every failure that a user can cause; the parent is never touched.
 
     Side effects: those of `training.run.train`, in the new folder.
     """
+    host = host or Host()
+    inform = host.inform
     path, out = pathlib.Path(source), config.out_dir
 
     def begin(parent: RunRecord, checkpoint: Checkpoint) -> None:
@@ -99,7 +93,7 @@ def fork(
         )
 
     with_newest(path, inform, begin)
-    train(config.filled({"overwrite": False}), stdout=stdout or sys.stdout, inform=inform)
+    train(config.filled({"overwrite": False}), host)
 
 
 def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.drawing.points import renderer
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DivergedError, VanillaGanError
 from vanilla_gan.health.diagnosis import Episode
@@ -48,16 +48,16 @@ class Recorder:
         config = chief.config
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
-        self._stdout = chief.stdout
+        self._stdout = chief.host.stdout
         self._stop = chief.stop
         self._stop_on = config.diseases_to_stop_on
         self._health = None
         if config.health_every:
             self._health = Health(chief.record, chief.worker, start, chief.inform)
-        self._observers = observers_of(
-            chief.record, chief.worker, start, chief.inform, self._health
-        )
-        self._grid = GridRenderer(*config.picture_tiles, config.image_shape)
+        own = observers_of(chief.record, chief.worker, start, chief.inform, self._health)
+        self._observers = [*own, *chief.host.observers]
+        low, high = SYSTEMS[config.system].pixels()[[0, 255]].tolist()
+        self._grid = renderer(*config.picture_tiles, config.image_shape, low, high)
         self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark, chief.inform)
         remove_pictures_from(self._out_dir, -(-start // self._sample_every), chief.inform)
         self._epoch_samples = None
