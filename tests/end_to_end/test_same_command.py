@@ -209,40 +209,45 @@ def test_overwrite_moves_aside_and_never_deletes(
     assert differences(tmp_path / "out.1", undisturbed()) == []
 
 
-def test_every_command_while_it_trains(tmp_path, command, words, offline_data_dir):
-    """Its checkpoints go within a second; none of the commands takes one that is gone for damaged.
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("sample", "export", "fork", "report", "compare", "train"),
+        pytest.param(("sample", "export", "fork", "evaluate") * 3, marks=pytest.mark.slow),
+    ],
+)
+def test_every_command_while_it_trains(tmp_path, command, words, offline_data_dir, names):
+    """Its checkpoints go within a moment; no command takes one that is gone for a damaged one.
 
     `-s` prints the table.
     """
     settings = {"iters": 10**7, "checkpoint_every": 20, "keep_checkpoints": 1, "log_every": 9}
     (tmp_path / "run").mkdir()
-    trains = start(words(**settings, sample_every=5000, report="true"), tmp_path / "run")
+    trains = start(words(**settings, sample_every=5000), tmp_path / "run")
     trains.wait_for((tmp_path / "run" / "out" / "001.png").exists)
+    of_run = "--from=run/out"
     commands = {
-        "sample": (["sample", "--out=s.png"], 0),
-        "export": (["export", "--out=model"], 0),
-        "fork": (["fork", "--out=child", "--iters=1"], 0),
-        "report": (["report", "--out=r.html"], 0),
-        "compare": (["compare"], 0),
-        "evaluate": (["evaluate", f"--data_dir={offline_data_dir}", "--n=20"], 0),
+        "sample": (["sample", of_run, "--out={}.png"], 0),
+        "export": (["export", of_run, "--out={}", "--format=npz"], 0),
+        "fork": (["fork", of_run, "--out={}", "--iters=1"], 0),
+        "report": (["report", of_run, "--out={}"], 0),
+        "compare": (["compare", of_run], 0),
+        "evaluate": (["evaluate", of_run, f"--data_dir={offline_data_dir}", "--n=20"], 0),
         "train": (words(out="run/out"), 2),
     }
-    print(f"\n{'while it trains':18}{'tried':>6}{'as expected':>13}")
-    for name, (given, status) in commands.items():
-        given = given if name == "train" else [*given, "--from=run/out"]
-        tries = 3 if name in ("sample", "export", "fork") else 1
-        for number in range(tries):
-            # A name of its own for each result.
-            finished = command([word.replace("--out=", f"--out={number}") for word in given])
-            assert finished.status == status, (name, finished.stderr)
-            assert "Traceback" not in finished.stderr
-        print(f"{name:18}{tries:6}{tries:13}")
+    for number, name in enumerate(names):
+        given, status = commands[name]
+        finished = command([word.format(number) for word in given])
+        print(f"while it trains: {name:10}status {finished.status}")
+        assert finished.status == status, (name, finished.stderr)
+        assert "Traceback" not in finished.stderr
     trains.signal(signal.SIGTERM)
     stopped = trains.wait()
     assert stopped.status == 143, stopped.stderr
     assert "warning" not in stopped.stderr
     [newest] = checkpoints(tmp_path / "run" / "out")
-    assert command(words(**{**settings, "iters": newest + 5}, out="run/out")).status == 0
+    again = words(**{**settings, "iters": newest + 5, "sample_every": 5000}, out="run/out")
+    assert command(again).status == 0
 
 
 def test_two_starts_at_once(tmp_path, words, undisturbed):
