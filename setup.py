@@ -53,6 +53,8 @@ setup(
         "onnx": ["onnx>=1.19", "onnxruntime>=1.20", "tf2onnx>=1.17"],
         "tensorboard": ["tensorboard>=2.20,<2.22"],
         "test": [
+            "ipykernel>=6.29",
+            "jupyter_client>=8.0",
             "mypy>=1.15",
             "onnx>=1.19",
             "onnxruntime>=1.20",

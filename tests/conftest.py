@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -35,6 +36,18 @@ def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Pa
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture
+def elsewhere(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """Runs the test in an empty folder of its own, so that nothing lands unnoticed; returns it."""
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
+    # The command line sets it where it is not set.
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +134,31 @@ def trained_run(
         return out
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def exported(
+    trained_run: Callable[[str], pathlib.Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., pathlib.Path]:
+    """Returns a function from a system's name to the SavedModel of `trained_run`.
+
+    With a path it is copied there, to be changed; otherwise it is not to be written to.
+    """
+
+    @functools.cache
+    def made(system: str) -> pathlib.Path:
+        # Here: tests that export nothing need not wait for it.
+        from vanilla_gan.generator.export import export
+        from vanilla_gan.generator.settings import ExportConfig
+
+        out = tmp_path_factory.mktemp("exported") / system
+        export(ExportConfig(source=str(trained_run(system)), out=str(out)), [].append)
+        return out
+
+    def model(system: str, to: str | pathlib.Path | None = None) -> pathlib.Path:
+        return made(system) if to is None else pathlib.Path(shutil.copytree(made(system), to))
+
+    return model
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import io
 import json
+import pathlib
 import random
 import struct
 import zipfile
@@ -81,6 +82,13 @@ def sealed(content: dict[str, Any]) -> bytes:
     content = {key: value for key, value in content.items() if key != "sha256"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return json.dumps({**content, "sha256": digest}, indent=1).encode() + b"\n"
+
+
+def flip(path: pathlib.Path) -> None:
+    """Changes a bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def changed_bytes(content: bytes, rng: random.Random) -> bytes:

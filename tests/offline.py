@@ -14,22 +14,30 @@ from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import run
+from vanilla_gan.training.host import Host
 
 VALIDATION_SIZE = 5000
 TRAIN_SIZE = 1000
 TEST_SIZE = 10
 
-# Shapes of the vanilla system's variables, in the sorted order in which the recipe draws them.
-SHAPES = {
-    "D_W1": (784, 128),
-    "D_W2": (128, 1),
-    "D_b1": (128,),
-    "D_b2": (1,),
-    "G_W1": (100, 128),
-    "G_W2": (128, 784),
-    "G_b1": (128,),
-    "G_b2": (784,),
-}
+
+def listed_shapes(
+    h_dim: int = 128, z_dim: int = 100, classes: int = 0
+) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of the vanilla system's variables, or the conditional one's, as listed."""
+    return {
+        "D_W1": (784 + classes, h_dim),
+        "D_b1": (h_dim,),
+        "D_W2": (h_dim, 1),
+        "D_b2": (1,),
+        "G_W1": (z_dim + classes, h_dim),
+        "G_b1": (h_dim,),
+        "G_W2": (h_dim, 784),
+        "G_b2": (784,),
+    }
+
+
+SHAPES = listed_shapes()
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -171,5 +179,5 @@ def train(out: pathlib.Path, data_dir: pathlib.Path, **settings: Any) -> Run:
         **settings,
     }
     stdout, lines = io.StringIO(), []
-    run.train(RunConfig(**settings), stdout=stdout, inform=lines.append)
+    run.train(RunConfig(**settings), Host(stdout=stdout, inform=lines.append))
     return Run(out, stdout.getvalue(), lines)

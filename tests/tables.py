@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.declare import Setting, Settings, as_word, table_of
 
 CONFIGS: Mapping[str, type[Settings]] = {
-    command: importlib.import_module(module).define().config for command, module in COMMANDS.items()
+    name: command().flags.config for name, command in COMMANDS.items()
 }
 # What the commands need that have a setting without a default.
 NEEDED: Mapping[str, Mapping[str, str]] = {

@@ -40,8 +40,9 @@ from vanilla_gan.training.fork import fork
 
 PACKAGE = pathlib.Path(offline.run.__file__).parents[1]
 ITERS, BATCH = 3, 8
-# Odd numbers of classes and unequal sides: a transpose, or a published size, shows.
-SHAPES = {"grey": (ImageShape(8, 12), 3), "colour": (ImageShape(16, 16, 3), 12)}
+# Odd numbers of classes and unequal sides: a transpose, or a published size, shows. 64 pixels give
+# conv a third strided layer.
+SHAPES = {"grey": (ImageShape(8, 64), 3), "colour": (ImageShape(16, 16, 3), 12)}
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -100,6 +101,9 @@ def test_it_trains_alike_on_both_engines_and_resumes(
     dataset = run.record()["dataset"]
     assert (dataset["image_shape"], dataset["num_classes"]) == ([*shape], classes)
     assert np.isfinite(run.losses()).all()
+    if system == "conv":
+        deepest = run.variables(ITERS)[f"generator/deconv{2 + (max(shape) == 64)}/kernel"]
+        assert deepest.shape == (5, 5, shape.channels, 64)
     if SYSTEMS[system].conditional:
         assert run.variables(ITERS)["D_W1"].shape == (shape.size + classes, 7)
     train(tmp_path / "out", iters=1, engine="feed")

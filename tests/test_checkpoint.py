@@ -9,13 +9,20 @@ import os
 import pathlib
 import signal
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 from forked import forked
 
 from vanilla_gan.errors import CheckpointError, OutputError
-from vanilla_gan.runfolder.checkpoint import Checkpoints, mark_of, read_checkpoint, run_state
+from vanilla_gan.runfolder.checkpoint import (
+    Checkpoints,
+    copy_checkpoint,
+    mark_of,
+    read_checkpoint,
+    run_state,
+)
 from vanilla_gan.runfolder.losses_csv import Mark
 from vanilla_gan.storage.sealed_json import write_sealed
 
@@ -226,6 +233,21 @@ def test_read_without_a_run_accepts_any(tmp_path, checkpoints):
     save(checkpoints, 40)
     moved = (tmp_path / "checkpoints" / "0000000040").rename(tmp_path / "kept")
     assert read_checkpoint(moved).iteration == 40
+
+
+def test_a_copy_takes_blocks_of_memory(tmp_path, checkpoints):
+    content = b"0123456789abcdef" * (1 << 21)
+    checkpoints.save(7, variables(content), some_state(7))
+    one = read_checkpoint(tmp_path / "checkpoints" / "0000000007")
+    tracemalloc.start()
+    try:
+        copy_checkpoint(one, tmp_path / "copy", "other")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000 < len(content)
+    copied = read_checkpoint(tmp_path / "copy" / "checkpoints" / "0000000007", "other")
+    assert (copied.folder / DATA).read_bytes() == content
 
 
 def test_going_back_sets_later_ones_aside(tmp_path, checkpoints):

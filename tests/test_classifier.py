@@ -9,6 +9,7 @@ import stat
 
 import numpy as np
 import pytest
+from mutants import flip
 from numpy_layers import convolved
 from offline import data_files
 
@@ -141,12 +142,6 @@ def test_a_cache_that_others_may_write_to_is_not_read(cache, weights, shapes, wh
     kept = store.read(shapes, said.append)
     assert (kept is None, len(said)) == (True, 1)
     assert "others may write to" in said[0]
-
-
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 def cut(path):

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from numpy_layers import convolved, leaky, normed, sigmoid, spread
 from offline import recording, train
+from processes import python
 
+from vanilla_gan.data.classes import PUBLISHED
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.engines.feed import FeedEngine
 from vanilla_gan.engines.in_graph import LoopEngine
 from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.errors import UsageError
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
 from vanilla_gan.graph.tf1 import tf as tf1
@@ -29,9 +30,10 @@ from vanilla_gan.graph.weights import assign_weights
 from vanilla_gan.settings import ENGINES, RunConfig
 from vanilla_gan.systems import SYSTEMS, conv
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONV = SYSTEMS["conv"]
 SLOPE = 0.3
+# How often the networks halve an image.
+LAYERS = {(28, 28, 1): 2, (64, 16, 3): 3}
 # As in the recording, and so as in files of weights: public.
 TRAINED = {
     "generator/dense/kernel": (100, 12544),
@@ -62,7 +64,8 @@ class Opened:
     """The graph of the system, with both engines on a data set, in a session of its own."""
 
     def __init__(self, images, **settings):
-        config = RunConfig(system="conv", seed=0, **settings).resolved()
+        shape = settings.pop("image_shape", ImageShape(28, 28))
+        config = RunConfig(system="conv", seed=0, **settings).resolved().of_data(shape, PUBLISHED)
         with tf.Graph().as_default() as graph:
             self.gan = build_gan(CONV, config, config.seed)
             loop = build_loop(CONV, config, self.gan, images.shape)
@@ -112,11 +115,11 @@ def noise(*shape, seed=4):
     return np.float32(np.random.RandomState(seed).normal(size=(*shape, 100)))
 
 
-def random_values(seed=5):
+def random_values(seed=5, shapes=None):
     """Returns values for all variables at which no term vanishes; variances are positive."""
     stream = np.random.RandomState(seed)
     values = {}
-    for name, shape in {**TRAINED, **MOVING}.items():
+    for name, shape in (shapes or {**TRAINED, **MOVING}).items():
         if name.endswith("kernel"):
             values[name] = stream.normal(0, 0.5 * np.prod(shape[:-1]) ** -0.5, shape)
         elif name.endswith(("gamma", "variance")):
@@ -129,8 +132,10 @@ def random_values(seed=5):
 # --- the networks, in NumPy as the listing describes them
 
 
-def numpy_generator(z, v, batch_statistics=False):
-    """Returns images [B, 784] for noise [B, 100], of values by name."""
+def numpy_generator(z, v, batch_statistics=False, shape=(28, 28, 1)):
+    """Returns images [B, X_dim] for noise [B, 100], of values by name."""
+    layers = LAYERS[shape]
+    channels = [min(32 << layer, 256) for layer in range(layers + 2)]
 
     def norm(x, name):
         mean, variance = v[f"{name}/moving_mean"], v[f"{name}/moving_variance"]
@@ -139,32 +144,49 @@ def numpy_generator(z, v, batch_statistics=False):
             mean, variance = x.mean(axis=axes), x.var(axis=axes)
         return leaky(normed(x, v[f"{name}/gamma"], v[f"{name}/beta"], mean, variance), SLOPE)
 
-    h = norm(np.float64(z) @ v["generator/dense/kernel"], "generator/bn0").reshape(-1, 7, 7, 256)
-    h = norm(spread(h, v["generator/deconv0/kernel"], 1), "generator/bn1")
-    h = norm(spread(h, v["generator/deconv1/kernel"], 2), "generator/bn2")
-    return np.tanh(spread(h, v["generator/deconv2/kernel"], 2)).reshape(len(z), 784)
+    h = norm(np.float64(z) @ v["generator/dense/kernel"], "generator/bn0")
+    h = h.reshape(-1, shape[0] // 2**layers, shape[1] // 2**layers, 256)
+    for layer in range(layers):
+        h = spread(h, v[f"generator/deconv{layer}/kernel"], 2 if layer else 1)
+        assert h.shape[-1] == channels[layers - layer]
+        h = norm(h, f"generator/bn{layer + 1}")
+    h = spread(h, v[f"generator/deconv{layers}/kernel"], 2)
+    assert h.shape[1:] == shape
+    return np.tanh(h).reshape(len(z), -1)
 
 
-def numpy_discriminator(x, v):
-    """Returns logits [B, 1] for images [B, 784] in [-1, 1], without dropout."""
-    h = np.float64(x).reshape(-1, 28, 28, 1)
-    for name in ("discriminator/conv0", "discriminator/conv1"):
+def numpy_discriminator(x, v, shape=(28, 28, 1)):
+    """Returns logits [B, 1] for images [B, X_dim] in [-1, 1], without dropout."""
+    h = np.float64(x).reshape(-1, *shape)
+    for name in (f"discriminator/conv{layer}" for layer in range(LAYERS[shape])):
         h = leaky(convolved(h, v[f"{name}/kernel"], 2) + v[f"{name}/bias"], SLOPE)
     return h.reshape(len(x), -1) @ v["discriminator/logit/kernel"] + v["discriminator/logit/bias"]
 
 
-def test_the_networks_are_those_of_the_listing(opened):
-    got, v, z = opened(), random_values(), noise(3)
+@pytest.mark.parametrize("shape", LAYERS)
+def test_the_networks_are_those_of_the_listing(opened, shape):
+    got, z = (
+        opened(np.zeros((9, np.prod(shape)), np.uint8), image_shape=ImageShape(*shape)),
+        noise(3),
+    )
+    slots = ("_solver", "_solver_1", "_power")
+    shapes = {
+        name: v.shape.as_list()
+        for name, v in got.variables.items()
+        if not name.endswith(slots) and "power" not in name
+    }
+    v = random_values(shapes=shapes)
     got.set(v)
-    x = np.float32(np.random.RandomState(6).uniform(-1, 1, (3, 784)))
+    x = np.float32(np.random.RandomState(6).uniform(-1, 1, (3, np.prod(shape))))
     G_sample = got.run(got.gan.G_sample, Z=z)
     # The values are spread over (-1, 1), where tanh tells them apart.
-    assert G_sample.std() > 0.3
-    np.testing.assert_allclose(G_sample, numpy_generator(z, v), rtol=0, atol=1e-5)
+    assert G_sample.std() > 0.2
+    np.testing.assert_allclose(G_sample, numpy_generator(z, v, shape=shape), rtol=0, atol=1e-5)
     G_training = got.run(got.G_training, Z=z)
-    np.testing.assert_allclose(G_training, numpy_generator(z, v, True), rtol=0, atol=1e-5)
+    expected = numpy_generator(z, v, True, shape)
+    np.testing.assert_allclose(G_training, expected, rtol=0, atol=1e-5)
     D_prob, D_logit = got.run([got.gan.D_prob, got.gan.D_logit], X=x)
-    expected = numpy_discriminator(x, v)
+    expected = numpy_discriminator(x, v, shape)
     assert np.abs(expected).min() > 1e-2
     np.testing.assert_allclose(D_logit, expected, rtol=1e-4)
     np.testing.assert_allclose(D_prob, sigmoid(expected), rtol=1e-4)
@@ -362,21 +384,40 @@ def test_initial_weights_leave_the_averages_at_their_beginning(twenty_images, tm
         np.testing.assert_array_equal(begun[name], float(name.endswith("variance")))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["loop", pytest.param("feed", marks=pytest.mark.slow)])
 def test_tensorflows_rewriter_does_not_stumble(twenty_images, tmp_path, engine):
     """Over the gradient of its own leaky ReLU it would, and say so on stderr."""
     flags = ["--system=conv", "--iters=1", "--batch_size=8", "--seed=1", f"--engine={engine}"]
     flags += ["--dataset=mnist", f"--data_dir={twenty_images}", "--allow_unverified_data"]
-    done = subprocess.run(
-        [sys.executable, "-m", "vanilla_gan", *flags, "--device=cpu", f"--out={tmp_path / 'out'}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-m", "vanilla_gan", *flags, "--device=cpu", f"--out={tmp_path / 'out'}")
     assert done.returncode == 0, done.stderr
     assert "optimizer" not in done.stderr
     assert "Mutation" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("sides", "layers"),
+    [
+        *[((28, 28), 2), ((32, 60), 2), ((64, 64), 3), ((127, 4), 0), ((64, 4), 2), ((68, 64), 2)],
+        *[((128, 64), 4), ((128, 8), 3), ((16, 36), 2), ((256, 256), 5)],
+    ],
+)
+def test_each_doubling_above_32_pixels_adds_a_layer_that_divides_both_sides(sides, layers):
+    shape, config = ImageShape(*sides, 3), RunConfig(system="conv").resolved()
+    if not layers:
+        with pytest.raises(UsageError, match=r"--system=conv: .* multiples of 4, .* 127x4x3; "):
+            config.of_data(shape, PUBLISHED)
+        return
+    config = config.of_data(shape, PUBLISHED)
+    assert config.strided_layers == layers
+    assert RunConfig.from_json(config.to_json()).of_data(shape, PUBLISHED) == config
+    earlier = {name: v for name, v in config.to_json().items() if name != "strided_layers"}
+    # Of runs of versions that always had two.
+    assert RunConfig.from_json(earlier).of_data(shape, PUBLISHED).strided_layers == 2
+    asked = RunConfig(system="conv", strided_layers=1).resolved().of_data(shape, PUBLISHED)
+    assert asked.strided_layers == 1
+    with pytest.raises(UsageError, match=f"multiples of {1 << 9}, "):
+        RunConfig(system="conv", strided_layers=9).resolved().of_data(shape, PUBLISHED)
 
 
 def test_the_published_settings():

@@ -23,9 +23,9 @@ def rows(d_loss, g_loss, every: int = 100) -> LossRows:
     return LossRows(np.arange(len(d_loss)) * every, d_loss, g_loss)
 
 
-def draw(path, losses: LossRows, published=None) -> np.ndarray:
+def draw(path, losses: LossRows, published=None, parent=None) -> np.ndarray:
     """Returns the picture, uint8 [600, 800, 3]."""
-    save_losses(path, losses, published, "vanilla on mnist, seed 7")
+    save_losses(path, losses, published, "vanilla on mnist, seed 7", parent)
     with PIL.Image.open(path) as picture:
         assert (picture.size, picture.format) == ((800, 600), "PNG")
         return np.array(picture.convert("RGB"))
@@ -54,6 +54,19 @@ def test_both_losses_are_seen_in_their_panels(tmp_path, n) -> None:
         assert not near(panel(pixels, number), other).any()
         # Crossings of the grid, at most.
         assert near(panel(pixels, number), GREY).mean() < 0.005
+
+
+def test_the_parent_of_a_fork_is_dashed_from_the_fork_on(tmp_path) -> None:
+    losses = noisy(101)
+    parent = LossRows(np.arange(50, 101) * 100, np.full(51, 0.2), np.full(51, 2.5))
+    pixels, without = (
+        draw(tmp_path / "a.png", losses, parent=parent),
+        draw(tmp_path / "b.png", losses),
+    )
+    for number in (0, 1):
+        dark, none = (near(panel(each, number), (0x40, 0x40, 0x40)) for each in (pixels, without))
+        assert dark[:, :340].sum() <= none.sum() + 5
+        assert dark[:, 340:].sum() > 100 + none.sum()
 
 
 def test_the_spread_of_the_recorded_runs_lies_behind(tmp_path) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from mutants import flip
 from offline import Run, train
 from one_line import failure
 from small_run import make_run
 
 from vanilla_gan.cli import main as cli
+from vanilla_gan.errors import RunConflictError
 from vanilla_gan.observers.event_files import event_files
 
 JUNK = {
@@ -56,7 +58,7 @@ def test_a_report_without_any_whole_picture(tmp_path, capsys):
     assert (status, f"{folder / '000.png'}" in line) == (1, True)
 
 
-@pytest.mark.parametrize("command", ["compare", "report", "evaluate", "sample"])
+@pytest.mark.parametrize("command", ["compare", "report", "evaluate", "sample", "export"])
 def test_a_folder_without_a_run_is_another_thing(tmp_path, capsys, command):
     (tmp_path / "mine").mkdir()
     status, _ = failure(capsys, command, f"--from={tmp_path / 'mine'}")
@@ -88,12 +90,6 @@ def test_losses_that_are_no_numbers(tmp_path, capsys):
         (folder / "losses.csv").write_text("iteration,d_loss,g_loss\n" + "".join(rows) + "\n")
         status, line = failure(capsys, "report", f"--from={folder}")
         assert (status, f"{folder / 'losses.csv'}" in line) == (1, True), rows
-
-
-def flip(path: pathlib.Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 def garble(path: pathlib.Path) -> None:
@@ -159,3 +155,34 @@ def test_no_result_decides_whether_training_can_go_on(
     else:
         assert noticed == set(kept_of)
     assert {path: kept_of[path].read_bytes() for path in damaged} == damaged
+
+
+@pytest.mark.parametrize("case", ["goes on", "is finished", "begins", "begins anew"])
+def test_no_checkpoint_goes_through_a_link(tmp_path, half, offline_data_dir, case):
+    """In a folder that somebody sent, it leads to checkpoints that are not theirs."""
+    out = shutil.copytree(half.out, tmp_path / "out")
+    theirs = (out / "checkpoints").rename(tmp_path / "theirs")
+    (theirs / ".mine.1.2.tmp").touch()
+    if case.startswith("begins"):
+        shutil.rmtree(out)
+        out.mkdir()
+    (out / "checkpoints").symlink_to(theirs)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path != out}
+    with pytest.raises(RunConflictError, match=r"checkpoints is a link to .*theirs: a run writes"):
+        train(
+            out,
+            offline_data_dir,
+            iters=8 if case == "is finished" else 11,
+            overwrite=case == "begins anew",
+        )
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p != out} == before
+
+
+def test_the_whole_folder_may_be_a_link(tmp_path, half, whole, offline_data_dir):
+    """As a user makes one who has another disk."""
+    shutil.copytree(half.out, tmp_path / "disk")
+    (tmp_path / "out").symlink_to("disk")
+    run = train(tmp_path / "out", offline_data_dir, iters=11)
+    assert run.losses().tolist() == whole.losses().tolist()
+    assert (tmp_path / "out").is_symlink()
+    assert (tmp_path / "disk" / "checkpoints" / "0000000011").is_dir()

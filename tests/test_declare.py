@@ -61,6 +61,7 @@ def test_the_table_says_what_was_declared():
         ({"share": 0}, "--share=0: expected a number above 0"),
         ({"share": float("nan")}, "--share=nan: expected a number above 0"),
         ({"word": "c"}, "--word=c: expected one of a, b"),
+        ({"word": "B"}, "--word=B: expected one of a, b (did you mean 'b'?)"),
         ({"source": ""}, "--from='': expected a path"),
     ],
 )

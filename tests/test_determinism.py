@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from offline import Run, read_variables, train
+from processes import python
 
 from vanilla_gan.settings import ENGINES
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 ITERS = 60
 SETTINGS = {"iters": ITERS, "sample_every": 25, "log_every": 1, "checkpoint_every": 23}
 
@@ -58,14 +55,7 @@ def test_another_process_gives_the_same_bits(run, engine, offline_data_dir, tmp_
     words = [f"--{name}={value}" for name, value in SETTINGS.items()]
     words += ["--seed=20160917", f"--engine={engine}", f"--out={tmp_path / 'out'}"]
     words += ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data"]
-    done = subprocess.run(
-        [sys.executable, "-m", "vanilla_gan", *words],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "12345"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-m", "vanilla_gan", *words, PYTHONHASHSEED="12345")
     assert done.returncode == 0, done.stderr
     assert done.stdout == run.stdout
     assert_same(results(tmp_path / "out"), results(run.out))
@@ -107,14 +97,3 @@ def test_how_often_something_is_saved_changes_no_number(run, engine, offline_dat
     one, two = results(run.out), results(other.out)
     assert {name for name in one if one[name] != two[name]} == {"losses.csv", "losses.png"}
     np.testing.assert_array_equal(other.losses(), run.losses()[::7])
-
-
-@pytest.mark.skipif(len(ENGINES) < 2, reason="there is one engine")
-def test_the_engines_agree(offline_data_dir, tmp_path):
-    runs = [
-        train(tmp_path / engine, offline_data_dir, engine=engine, seed=6, **SETTINGS)
-        for engine in ENGINES
-    ]
-    first, *others = (run.losses() for run in runs)
-    for other in others:
-        np.testing.assert_allclose(other, first, rtol=1e-6)

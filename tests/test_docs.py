@@ -21,6 +21,7 @@ SMALLER = {
     'dataset="mnist"': 'dataset="mnist", allow_unverified_data=True, h_dim=5, batch_size=11',
     "20_000": "2",
     "30_000": "3",
+    "30_100": "4",
     "40_000": "4",
 }
 
@@ -52,11 +53,13 @@ def test_the_python_examples_run(
     assert "2 digits_run/checkpoints/0000000002" in printed
     assert "(16, 28, 28) float32 uint8" in printed
     assert printed[-1].startswith("nothing_here")
+    assert names["page"].is_file()
+    assert (names["model"] / "saved_model.pb").is_file()
     assert names["slower"].iterations == 4
     assert names["run"] == (
         pathlib.Path("digits_run"),
-        3,
-        pathlib.Path("digits_run/checkpoints/0000000003"),
+        4,
+        pathlib.Path("digits_run/checkpoints/0000000004"),
     )
     assert np.isfinite([names["D_loss"], names["G_loss"]]).all()
 

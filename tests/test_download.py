@@ -9,7 +9,6 @@ import hashlib
 import http.server
 import os
 import pty
-import resource
 import shutil
 import socket
 import ssl
@@ -18,11 +17,11 @@ import subprocess
 import sys
 import termios
 import threading
-import tracemalloc
 import urllib.parse
 
 import numpy as np
 import pytest
+from processes import limited_files, peak_memory
 
 from vanilla_gan.data.download.download import fetch
 from vanilla_gan.data.download.transfer import Deadline
@@ -396,14 +395,10 @@ def test_a_transient_failure_is_retried_after_growing_pauses(tmp_path, server, b
 
 
 def test_a_gzip_bomb_is_not_inflated(tmp_path, server):
-    tracemalloc.start()
-    try:
+    with peak_memory() as peak:
         line = failure(tmp_path, server.mirror("bomb"))
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+        assert peak() < 1 << 20
     assert "wrong size: expected 3001 decompressed bytes, got 3002 or more" in line
-    assert peak < 1 << 20
 
 
 def test_an_old_file_survives_a_failed_download(tmp_path, server):
@@ -446,14 +441,8 @@ def test_a_read_only_folder_is_one_line_before_any_request(
 
 
 def test_a_full_disk_is_one_line_and_no_other_mirror_is_tried(tmp_path, server):
-    # A limit on the size of files fails a write as a full disk does.
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(DownloadError) as caught:
-            download(tmp_path, server.mirror("good"), server.mirror("good"), retries=2)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with limited_files(1000), pytest.raises(DownloadError) as caught:
+        download(tmp_path, server.mirror("good"), server.mirror("good"), retries=2)
     assert "cannot store" in str(caught.value)
     assert "File too large" in str(caught.value)
     assert len(server.requests) == 1

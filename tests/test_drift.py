@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from offline import initial_weights, train
+from offline import initial_weights, listed_shapes, train
 from wrong_programs import WRONG
 
 from vanilla_gan.agreement import drift, verdicts
@@ -18,6 +18,7 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.settings import ENGINES, RunConfig
 
 WHAT = "difference of recorded losses"
+OTHER_RATES = ("learning rate x10", "learning rate /3", "learning rate /10")
 # The recorded runs say nothing of initial weights and of data that a run brings itself.
 NOT_BY_LOSSES = {name for name in WRONG if name.startswith(("xavier", "fan_out"))}
 
@@ -33,11 +34,7 @@ def measured(request, offline_data_dir):
     )
     stream = np.random.RandomState(5)
     source = read_data_sets("mnist", offline_data_dir, stream, allow_unverified=True)
-    shapes = {
-        "D_W1": (784, 16), "D_b1": (16,), "D_W2": (16, 1), "D_b2": (1,),
-        "G_W1": (10, 16), "G_b1": (16,), "G_W2": (16, 784), "G_b2": (784,),
-    }  # fmt: skip
-    weights = initial_weights(0, shapes)
+    weights = initial_weights(0, listed_shapes(h_dim=16, z_dim=10))
     return list(drifts(config.resolved().counted(1000), source.splits.train, weights, 300))
 
 
@@ -148,7 +145,14 @@ def test_data_that_are_gone(offline_data_dir, recorded_settings, tmp_path, monke
     assert compare(moved).failed == 0
 
 
-@pytest.mark.parametrize("name", sorted(WRONG.keys() - NOT_BY_LOSSES))
+@pytest.mark.parametrize(
+    "name",
+    [
+        # One rate that is too high, and one that is too low; the others are slow.
+        pytest.param(name, marks=pytest.mark.slow) if name in OTHER_RATES else name
+        for name in sorted(WRONG.keys() - NOT_BY_LOSSES)
+    ],
+)
 def test_a_wrong_program_from_recorded_weights_is_caught(
     name, offline_data_dir, recorded_settings, tmp_path
 ):

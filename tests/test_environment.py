@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import pathlib
 import shutil
 import subprocess
-import sys
 
 import pytest
+from processes import python
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 # As a container may have it: nobody's, without an entry in the list of users.
 NOBODY = 54321
 
@@ -21,20 +20,8 @@ NOBODY = 54321
 @pytest.fixture
 def compare(trained_run, tmp_path):
     """Returns a function that runs the command in an environment, in a folder of its own."""
-    run = trained_run("vanilla")
-
-    def start(*words: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
-        changed = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-        return subprocess.run(
-            [sys.executable, "-m", "vanilla_gan", "compare", f"--from={run}", *words],
-            cwd=tmp_path,
-            env={name: value for name, value in changed.items() if value is not None},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return start
+    words = ("-m", "vanilla_gan", "compare", f"--from={trained_run('vanilla')}")
+    return functools.partial(python, *words, cwd=tmp_path)
 
 
 def assert_agrees(done: subprocess.CompletedProcess[str]) -> None:
@@ -43,7 +30,12 @@ def assert_agrees(done: subprocess.CompletedProcess[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "backend", ["module://matplotlib_inline.backend_inline", "widget", "TkAgg", ""]
+    "backend",
+    [
+        "module://matplotlib_inline.backend_inline",
+        "TkAgg",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("widget", "")),
+    ],
 )
 def test_backends_of_other_programs(compare, backend):
     assert_agrees(compare(MPLBACKEND=backend))
@@ -57,7 +49,13 @@ def test_settings_of_other_programs(compare, tmp_path):
     assert_agrees(compare(HOME=str(home), XDG_CONFIG_HOME=None))
 
 
-@pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all", "/proc/1"])
+@pytest.mark.parametrize(
+    "home",
+    [
+        "/dev/null",
+        *(pytest.param(p, marks=pytest.mark.slow) for p in ("/nowhere/at/all", "/proc/1")),
+    ],
+)
 def test_homes_that_take_no_files(compare, home):
     assert_agrees(compare(HOME=home, XDG_CONFIG_HOME=None, XDG_CACHE_HOME=None))
 
@@ -87,14 +85,9 @@ def test_a_user_without_an_entry_and_a_home(trained_run, tmp_path, candidate, st
         f"tempfile._candidate_tempdir_list = lambda: [{candidate!r}]; "
         "from vanilla_gan.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "compare", f"--from={trained_run('vanilla')}"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    nothing = dict.fromkeys(os.environ, None) | {"PATH": os.environ["PATH"]}
+    words = ("-c", code, "compare", f"--from={trained_run('vanilla')}")
+    done = python(*words, cwd=tmp_path, **nothing)
     assert done.returncode == status, done.stderr
     if status == 0:
         # Not silent here: matplotlib asks whether the user of that number could write its folder.

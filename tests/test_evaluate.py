@@ -10,7 +10,7 @@ import re
 import numpy as np
 import PIL.Image
 import pytest
-from offline import data_files, initial_weights
+from offline import initial_weights
 from one_line import failure
 
 from vanilla_gan.cli import main as cli
@@ -23,33 +23,16 @@ from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.quality_json import read_evaluations
 
 N = 37
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    folder = tmp_path / "cwd"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    """Returns a folder with the data that the runs below were trained on, to write to."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "mnist").mkdir()
-    for name, content in data_files().items():
-        (folder / "mnist" / name).write_bytes(content)
-    return folder
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture
-def evaluate(trained_run, data_dir, capsys):
+def evaluate(trained_run, offline_data_dir, capsys):
     """Returns a function that evaluates and returns (stdout, lines on stderr)."""
 
     def run(*words, source=None):
         source = source or trained_run("vanilla")
-        words = ["evaluate", f"--from={source}", f"--data_dir={data_dir}", *map(str, words)]
+        words = ["evaluate", f"--from={source}", f"--data_dir={offline_data_dir}", *map(str, words)]
         assert cli.main(words) == 0
         out, err = capsys.readouterr()
         return out, err.splitlines()
@@ -58,23 +41,12 @@ def evaluate(trained_run, data_dir, capsys):
 
 
 @pytest.fixture
-def fails(trained_run, data_dir, capsys):
+def fails(trained_run, offline_data_dir, capsys):
     def run(*words):
-        words = [f"--from={trained_run('vanilla')}", f"--data_dir={data_dir}", *words]
+        words = [f"--from={trained_run('vanilla')}", f"--data_dir={offline_data_dir}", *words]
         return failure(capsys, "evaluate", *words)
 
     return run
-
-
-@pytest.fixture
-def checkpoint(trained_run):
-    """Returns a checkpoint whose run takes no notes: the run itself is not to be written to."""
-
-    def folder(system, tmp_path):
-        assert cli.main(["export", f"--from={trained_run(system)}", f"--out={tmp_path}"]) == 0
-        return tmp_path
-
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -86,9 +58,9 @@ def checkpoint(trained_run):
         pytest.param("conv", marks=pytest.mark.slow),
     ],
 )
-def test_json_of_every_system(evaluate, checkpoint, capsys, tmp_path, system):
-    export = checkpoint(system, tmp_path / "export")
-    capsys.readouterr()
+def test_json_of_every_system(evaluate, exported, system):
+    # An export, whose run takes no notes: the run itself is not to be written to.
+    export = exported(system)
     out, _ = evaluate("--format=json", f"--n={N}", "--out=found.json", source=export)
     found = json.loads(out)
     assert out == pathlib.Path("found.json").read_text()
@@ -106,15 +78,15 @@ def test_json_of_every_system(evaluate, checkpoint, capsys, tmp_path, system):
     assert not (export / QUALITY).exists()
 
 
-def test_the_nearest_neighbours_of_the_shown_samples(evaluate, checkpoint, data_dir, tmp_path):
-    export = checkpoint("vanilla", tmp_path / "export")
+def test_the_nearest_neighbours_of_the_shown_samples(evaluate, exported, offline_data_dir):
+    export = exported("vanilla")
     out, _ = evaluate("--format=json", f"--n={N}", "--seed=8", source=export)
     found = json.loads(out)
     Z = np.random.RandomState([8, 2 << 20]).uniform(-1, 1, [N, 5])
     with Generator.load(export) as generator:
         shown = generator(Z)[:16].reshape(16, 784)
     splits = read_data_sets(
-        "mnist", data_dir, np.random.RandomState(0), allow_unverified=True
+        "mnist", offline_data_dir, np.random.RandomState(0), allow_unverified=True
     ).splits
     for sample, each in zip(shown, found["shown"], strict=True):
         distances = [math.dist(sample, real / 255) for real in splits.train.images]
@@ -124,8 +96,8 @@ def test_the_nearest_neighbours_of_the_shown_samples(evaluate, checkpoint, data_
         assert each["memorised"] == (min(distances) < found["test_image_distance"]["1%"])
 
 
-def test_the_table(evaluate, checkpoint, tmp_path):
-    export = checkpoint("vanilla", tmp_path / "export")
+def test_the_table(evaluate, exported):
+    export = exported("vanilla")
     out, _ = evaluate(f"--n={N}", "--out=found.json", source=export)
     found = json.loads(pathlib.Path("found.json").read_text())
     assert out == quality_table(found) + "\n"
@@ -145,8 +117,8 @@ def test_the_table(evaluate, checkpoint, tmp_path):
     assert "all 3" in quality_table({**found, "trained_classes": 3})
 
 
-def test_the_same_again_and_another_seed(evaluate, checkpoint, tmp_path):
-    export = checkpoint("vanilla", tmp_path / "export")
+def test_the_same_again_and_another_seed(evaluate, exported):
+    export = exported("vanilla")
     words = ("--format=json", f"--n={N}")
     first, _ = evaluate(*words, source=export)
     assert evaluate(*words, source=export)[0] == first
@@ -155,26 +127,33 @@ def test_the_same_again_and_another_seed(evaluate, checkpoint, tmp_path):
     assert other["real"] == json.loads(first)["real"]
 
 
-def test_the_classifier_is_trained_once(evaluate, checkpoint, data_dir, tmp_path, monkeypatch):
+def test_the_classifier_is_trained_once(
+    evaluate, exported, offline_data_dir, tmp_path, monkeypatch
+):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    export = checkpoint("vanilla", tmp_path / "export")
+    export = exported("vanilla")
     _, lines = evaluate(f"--n={N}", source=export)
     firsts = [line.split(" ")[0] for line in lines[-4:]]
     # Of random images it can learn nothing.
     assert firsts == ["training", "the", "warning:", "judging"]
     assert "10.00% of the test images right" in lines[-2]
     assert lines[-3].endswith(f"kept in {tmp_path / 'cache' / 'vanilla_gan'}")
-    assert not list((data_dir / "mnist").glob("classifier-*"))
+    assert not list((offline_data_dir / "mnist").glob("classifier-*"))
     _, lines = evaluate(f"--n={N}", source=export)
     assert lines[1:] == [f"judging {N} samples and as many real images"]
 
 
-def test_a_run_and_its_checkpoints_take_the_figures(data_dir, evaluate, tmp_path):
+def test_a_run_and_its_checkpoints_take_the_figures(offline_data_dir, evaluate, tmp_path):
     out = tmp_path / "run"
     weights = tmp_path / "weights.npz"
     np.savez(weights, **initial_weights())
     words = ["--iters=2", "--checkpoint_every=1", "--dataset=mnist", "--allow_unverified_data"]
-    words += [f"--data_dir={data_dir}", f"--out={out}", f"--init_weights={weights}", "--seed=0"]
+    words += [
+        f"--data_dir={offline_data_dir}",
+        f"--out={out}",
+        f"--init_weights={weights}",
+        "--seed=0",
+    ]
     assert cli.main(words) == 0
     _, lines = evaluate(f"--n={N}", source=out)
     assert lines[-1] == f"added to {out / QUALITY}, iteration 2"
@@ -196,8 +175,8 @@ def test_a_run_and_its_checkpoints_take_the_figures(data_dir, evaluate, tmp_path
 
 
 @pytest.mark.parametrize("n", [N, 10])
-def test_the_picture_of_neighbours(evaluate, checkpoint, tmp_path, n):
-    export = checkpoint("vanilla", tmp_path / "export")
+def test_the_picture_of_neighbours(evaluate, exported, n):
+    export = exported("vanilla")
     _, lines = evaluate(f"--n={n}", "--neighbours=pairs.png", source=export)
     assert lines[-1] == "wrote pairs.png"
     rows = -(-min(n, 16) // 4)
@@ -229,10 +208,10 @@ def test_wrong_usage(fails, words):
     assert line.endswith("see run.sh evaluate --help")
 
 
-def test_other_data(fails, data_dir, tmp_path):
+def test_other_data(fails, offline_data_dir, tmp_path):
     other = tmp_path / "other" / "mnist"
     other.mkdir(parents=True)
-    for path in (data_dir / "mnist").glob("*ubyte"):
+    for path in (offline_data_dir / "mnist").glob("*ubyte"):
         content = bytearray(path.read_bytes())
         content[-1] ^= 1
         (other / path.name).write_bytes(content)
@@ -246,23 +225,3 @@ def test_no_data(fails, tmp_path):
     status, line = fails(f"--data_dir={tmp_path / 'none'}")
     assert status == 1
     assert "none/mnist lacks" in line
-
-
-def test_nothing_to_evaluate(capsys, tmp_path):
-    status, line = failure(capsys, "evaluate", f"--from={tmp_path / 'none'}")
-    assert status == 1
-    assert "none does not exist; expected the --out of a run" in line
-
-
-def test_an_unwritable_file(fails):
-    status, line = fails(f"--n={N}", "--out=missing/found.json")
-    assert status == 1
-    assert line.startswith("cannot write missing/found.json: No such file or directory; ")
-
-
-def test_help_loads_no_tensorflow(capsys):
-    assert cli.main(["evaluate", "--help"]) == 0
-    text = capsys.readouterr().out
-    assert text.startswith("usage: ./run.sh evaluate [--flag=value ...]")
-    for name in ("from", "n", "seed", "data_dir", "format", "out", "neighbours"):
-        assert f"\n  --{name} " in text

@@ -10,12 +10,13 @@ import pytest
 from offline import data_files, read_variables, train
 
 from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.observers import evaluator
+from vanilla_gan.observers import evaluator, health
 from vanilla_gan.observers.evaluator import Evaluator
 from vanilla_gan.quality.evaluate import evaluate
 from vanilla_gan.quality.figures import Figures
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
+from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
@@ -193,3 +194,17 @@ def test_a_file_that_is_none_of_evaluations(data_dir, tmp_path):
     train(tmp_path, data_dir, **SMALL, iters=3, evaluate_every=2)
     assert (tmp_path / f"{QUALITY}.1").read_text() == "mine"
     assert [each.iteration for each in read_evaluations(tmp_path)] == [0, 2, 3]
+
+
+def test_classes_are_watched(data_dir, tmp_path, monkeypatch):
+    """The row of each picture says of which classes samples are; no number changes."""
+    monkeypatch.setattr(health, "WATCHED", SAMPLES)
+    settings = {**SMALL, "iters": 7, "health_every": 3}
+    watched = train(tmp_path / "with", data_dir, **settings, watch_classes=True)
+    rows = read_health(watched.out / "health.csv")
+    assert rows.iteration.tolist() == [0, 2, 3, 4, 6]
+    counts = [[int(count) for count in row.split()] for row in rows.classes]
+    assert [(len(each), sum(each)) for each in counts] == [
+        (0, 0) if it % 2 else (10, SAMPLES) for it in rows.iteration
+    ]
+    assert files_of(watched.out) == files_of(train(tmp_path / "without", data_dir, **settings).out)

@@ -142,8 +142,16 @@ def test_both_engines_are_the_same(runs):
         assert np.mean(off) < 0.01, name
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("stop", [2, 3], ids=["in an epoch", "at a picture"])
+@pytest.mark.parametrize(
+    ("stop", "engine"),
+    [
+        # Within an epoch, and at a picture.
+        (2, "loop"),
+        (3, "feed"),
+        pytest.param(2, "feed", marks=pytest.mark.slow),
+        pytest.param(3, "loop", marks=pytest.mark.slow),
+    ],
+)
 def test_a_continued_run_ends_with_the_same_bits(
     runs, system, cures, twenty_images, tmp_path, engine, stop
 ):
@@ -156,17 +164,24 @@ def test_a_continued_run_ends_with_the_same_bits(
     assert [name for name in one if one[name] != other[name]] == []
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss_trains_a_step(system, loss, twenty_images, tmp_path):
-    for engine in ENGINES:
-        given = settings(system, engine=engine, loss=loss, iters=1)
-        run = train(tmp_path / engine, twenty_images, **given)
-        assert np.isfinite(run.losses()).all()
-        assert (run.out / "000.png").is_file()
-        begun, done = run.variables(0), run.variables(1)
-        same = {name for name in begun if np.array_equal(begun[name], done[name])}
-        for theta in (SYSTEMS[system].theta_D, SYSTEMS[system].theta_G):
-            assert len(same & {*theta}) < len(theta) / 2
+@pytest.mark.parametrize(
+    ("loss", "engine"),
+    [
+        # Each loss by one engine, each engine with every other loss; the rest with the slow tests.
+        pytest.param(loss, engine, marks=() if (place + number) % 2 else pytest.mark.slow)
+        for place, loss in enumerate(LOSSES)
+        for number, engine in enumerate(ENGINES)
+    ],
+)
+def test_every_loss_trains_a_step(system, loss, engine, twenty_images, tmp_path):
+    given = settings(system, engine=engine, loss=loss, iters=1)
+    run = train(tmp_path / "out", twenty_images, **given)
+    assert np.isfinite(run.losses()).all()
+    assert (run.out / "000.png").is_file()
+    begun, done = run.variables(0), run.variables(1)
+    same = {name for name in begun if np.array_equal(begun[name], done[name])}
+    for theta in (SYSTEMS[system].theta_D, SYSTEMS[system].theta_G):
+        assert len(same & {*theta}) < len(theta) / 2
 
 
 def test_an_export_reads_back(runs, system, cures, tmp_path):

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import resource
-import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -15,6 +12,7 @@ import pytest
 import tensorflow as tf
 from offline import read_variables, train
 from one_line import failure, success
+from processes import limited_files, python
 from tensorflow.core.protobuf import saved_model_pb2
 
 from vanilla_gan.errors import CheckpointError
@@ -23,19 +21,9 @@ from vanilla_gan.generator.export_record import write_origin
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.systems import SYSTEMS
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 ITERS = 3
+pytestmark = pytest.mark.usefixtures("elsewhere")
 STATISTICS = {f"generator/bn{i}/moving_{kind}" for i in range(3) for kind in ("mean", "variance")}
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Runs each test in an empty folder of its own."""
-    folder = tmp_path / "cwd"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
-    return folder
 
 
 @pytest.fixture
@@ -68,34 +56,33 @@ def labels(system, n):
     return classes, {"y": tf.constant(np.eye(10, dtype=np.float32)[classes])}
 
 
-def test_the_discriminator_is_the_listing_in_numpy(export, trained_run):
-    export("--out=model")
+def test_the_discriminator_is_the_listing_in_numpy(exported, trained_run):
     V = read_variables(trained_run("vanilla"), ITERS)
     x = np.random.RandomState(4).rand(7, 784).astype(np.float32)
     expected = np.maximum(x @ V["D_W1"] + V["D_b1"], 0) @ V["D_W2"] + V["D_b2"]
-    got = tf.saved_model.load("model").signatures["discriminate"](x=tf.constant(x))["logit"]
+    judge = tf.saved_model.load(str(exported("vanilla"))).signatures["discriminate"]
+    got = judge(x=tf.constant(x))["logit"]
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_saved_model_holds_the_networks_and_nothing_of_training(export, trained_run, system):
-    export("--out=model", system=system)
+def test_a_saved_model_holds_the_networks_and_nothing_of_training(exported, trained_run, system):
+    model = exported(system)
     V = read_variables(trained_run(system), ITERS)
     networks = {*SYSTEMS[system].theta_D, *SYSTEMS[system].theta_G} | (STATISTICS & V.keys())
-    reader = tf.train.load_checkpoint("model/variables/variables")
+    reader = tf.train.load_checkpoint(str(model / "variables" / "variables"))
     assert set(reader.get_variable_to_shape_map()) == networks
     for name in networks:
         assert reader.get_tensor(name).tobytes() == V[name].tobytes()
-    graph = tf.saved_model.load("model").graph
+    graph = tf.saved_model.load(str(model)).graph
     types = {op.type for op in graph.get_operations()}
     assert {"VarHandleOp", "MatMul", "Placeholder"} <= types
     assert not {t for t in types if "Adam" in t or "Grad" in t or "Gather" in t or "While" in t}
     assert {op.device for op in graph.get_operations()} == {""}
 
 
-def test_the_record_beside_it(export, trained_run):
-    export("--out=model")
-    content = json.loads(pathlib.Path("model/vanilla_gan.json").read_text())
+def test_the_record_beside_it(exported, trained_run):
+    content = json.loads((exported("vanilla") / "vanilla_gan.json").read_text())
     run = json.loads((trained_run("vanilla") / "run.json").read_text())
     assert (content["system"], content["iteration"]) == ("vanilla", ITERS)
     assert content["run_id"] == run["run_id"]
@@ -112,9 +99,8 @@ def test_the_record_beside_it(export, trained_run):
 
 @pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.index"])
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
-def test_a_damaged_export_is_not_loaded(export, name, harm):
-    export("--out=model")
-    path = pathlib.Path("model") / name
+def test_a_damaged_export_is_not_loaded(exported, name, harm):
+    path = exported("vanilla", "model") / name
     content = bytearray(path.read_bytes())
     if harm == "flip":
         content[len(content) // 2] ^= 4
@@ -128,9 +114,9 @@ def test_a_damaged_export_is_not_loaded(export, name, harm):
         Generator.load("model")
 
 
-def test_no_graph_of_an_export_is_run(export, tmp_path):
+def test_no_graph_of_an_export_is_run(exported, tmp_path):
     """One whose restore writes a file, with sums that fit, as somebody might send it."""
-    export("--out=model")
+    exported("vanilla", "model")
     with Generator.load("model") as before:
         origin, images = before.origin, before(noise(3))
     victim = tmp_path / "victim"
@@ -191,13 +177,12 @@ def test_a_run_starts_from_exported_weights(
         assert first(noise(5)).tobytes() == last(noise(5)).tobytes()
 
 
-def agrees_with_the_saved_model(export, trained_run, system, generate, discriminate):
+def agrees_with_the_saved_model(exported, trained_run, system, generate, discriminate):
     """Compares other forms of the networks with the run, and with its export to a SavedModel.
 
     `generate` returns images, `discriminate` results by name; inputs are arrays by name.
     """
-    export("--out=model", system=system)
-    judge = tf.saved_model.load("model").signatures["discriminate"]
+    judge = tf.saved_model.load(str(exported(system))).signatures["discriminate"]
     with Generator.load(trained_run(system)) as run:
         for n in (1, 13):
             classes, y = labels(system, n)
@@ -213,7 +198,7 @@ def agrees_with_the_saved_model(export, trained_run, system, generate, discrimin
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_onnx(export, trained_run, system):
+def test_onnx(export, exported, trained_run, system):
     onnxruntime = pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")
     assert "read back, the same results within" in export("--format=onnx", system=system)[-1]
@@ -224,7 +209,7 @@ def test_onnx(export, trained_run, system):
     discriminate = onnxruntime.InferenceSession("discriminate.onnx")
     names = ("logit", "probability")
     agrees_with_the_saved_model(
-        export,
+        exported,
         trained_run,
         system,
         lambda **fed: generate.run(["images"], fed)[0],
@@ -234,14 +219,14 @@ def test_onnx(export, trained_run, system):
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_tflite(export, trained_run, system):
+def test_tflite(export, exported, trained_run, system):
     """One file with both networks; the discriminator is a score for images."""
     (line,) = export("--format=tflite", system=system)
     assert "read back, the same results within" in line
     interpreter = tf.lite.Interpreter(model_path="model.tflite")
     generate, discriminate = map(interpreter.get_signature_runner, ("generate", "discriminate"))
     agrees_with_the_saved_model(
-        export, trained_run, system, lambda **fed: generate(**fed)["images"], discriminate
+        exported, trained_run, system, lambda **fed: generate(**fed)["images"], discriminate
     )
 
 
@@ -270,13 +255,7 @@ def test_onnx_without_its_packages(trained_run, tmp_path, package):
         "from vanilla_gan.cli import main as cli; sys.exit(cli.main(sys.argv[1:]))"
     )
     words = ["export", f"--from={trained_run('vanilla')}", "--format=onnx", f"--out={tmp_path}/x"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-c", code, *words)
     assert done.returncode == 2
     assert done.stderr == (
         f"run.sh: --format=onnx needs the package {package} (the extra [onnx]); install it with "
@@ -303,9 +282,9 @@ def test_an_operation_that_onnx_export_does_not_know(fails, monkeypatch, elsewhe
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_the_same_network_is_the_same_onnx_file(export, monkeypatch, system):
+def test_the_same_network_is_the_same_onnx_file(export, exported, monkeypatch, system):
     pytest.importorskip("tf2onnx")
-    export("--out=model", system=system)
+    model = exported(system)
     begin, opened = tf.compat.v1.Session.__init__, []
 
     def spy(session, *args, **named):
@@ -316,16 +295,15 @@ def test_the_same_network_is_the_same_onnx_file(export, monkeypatch, system):
     # tf2onnx's own words are not among the lines.
     assert len(export("--format=onnx", "--out=1", system=system)) == 1
     export("--format=onnx", "--out=2", system=system)
-    export("--format=onnx", "--out=3", source="model")
+    export("--format=onnx", "--out=3", source=model)
     one, two, three = (pathlib.Path(name).read_bytes() for name in "123")
     assert one == two == three
     # One each, which hides the GPUs; another would take the memory of all of them.
     assert opened == [True, True, True]
 
 
-def test_an_export_can_be_exported_again(export, trained_run):
-    export("--out=model")
-    export("--out=again", source="model")
+def test_an_export_can_be_exported_again(export, exported, trained_run):
+    export("--out=again", source=exported("vanilla"))
     export("--format=npz", "--out=w.npz", source="again")
     V = read_variables(trained_run("vanilla"), ITERS)
     with np.load("w.npz") as got:
@@ -428,39 +406,19 @@ def test_wrong_usage(fails, words, said):
     assert status == 2
 
 
-@pytest.mark.parametrize("format", ["saved_model", "npz"])
-def test_an_out_that_cannot_be_written(fails, elsewhere, format):
-    status, line = fails(f"--format={format}", "--out=none/x")
-    assert line.startswith("cannot write none/")
-    assert "No such file or directory" in line
-    assert status == 1
-    assert list(elsewhere.iterdir()) == []
-
-
-def test_nothing_to_export(capsys, elsewhere):
-    assert failure(capsys, "export")[1].startswith("out does not exist; expected the --out of a")
-    status, line = failure(capsys, "export", f"--from={elsewhere}")
-    assert f"{elsewhere}: no run stands there" in line
-    assert status == 1
-
-
-def test_a_copied_export_is_whole(export, trained_run, tmp_path):
+def test_a_copied_export_is_whole(exported, trained_run):
     """It names no place, so it may be moved."""
-    export("--out=model")
-    moved = shutil.move("model", tmp_path / "moved")
-    with Generator.load(moved) as generator, Generator.load(trained_run("vanilla")) as run:
+    with (
+        Generator.load(exported("vanilla", "copy")) as generator,
+        Generator.load(trained_run("vanilla")) as run,
+    ):
         assert generator(noise(3)).tobytes() == run(noise(3)).tobytes()
 
 
 @pytest.mark.parametrize("form", ["saved_model", "npz"])
-def test_a_full_disk_is_named(trained_run, capsys, elsewhere, form):
+def test_a_full_disk_is_named(fails, form):
     """A limit on the size of files stands for it."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    words = ["export", f"--from={trained_run('vanilla')}", f"--format={form}", "--out=model"]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        status, line = failure(capsys, *words)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with limited_files(1000):
+        status, line = fails(f"--format={form}", "--out=model")
     assert (status, line[:39]) == (1, "cannot write model: File too large; fre")
     assert os.listdir() == []

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from offline import listed_shapes
 
 from vanilla_gan.graph.gan import build_gan, owned_variables
 from vanilla_gan.graph.tf1 import tf as tf1
@@ -16,16 +17,7 @@ from vanilla_gan.systems import SYSTEMS
 
 VANILLA = SYSTEMS["vanilla"]
 H, Z, B = 13, 7, 11
-SHAPES = {
-    "D_W1": (784, H),
-    "D_b1": (H,),
-    "D_W2": (H, 1),
-    "D_b2": (1,),
-    "G_W1": (Z, H),
-    "G_b1": (H,),
-    "G_W2": (H, 784),
-    "G_b2": (784,),
-}
+SHAPES = listed_shapes(H, Z)
 THETA_D = ["D_W1", "D_W2", "D_b1", "D_b2"]
 THETA_G = ["G_W1", "G_W2", "G_b1", "G_b2"]
 
@@ -287,16 +279,7 @@ def test_the_published_sizes_are_the_default():
     with tf.Graph().as_default():
         build_gan(VANILLA, config, config.seed)
         shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf1.trainable_variables()}
-    assert shapes == {
-        "D_W1": (784, 128),
-        "D_b1": (128,),
-        "D_W2": (128, 1),
-        "D_b2": (1,),
-        "G_W1": (100, 128),
-        "G_b1": (128,),
-        "G_W2": (128, 784),
-        "G_b2": (784,),
-    }
+    assert shapes == listed_shapes(h_dim=128, z_dim=100)
 
 
 def initial(**changes):

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from mutants import flip
 from offline import read_variables, train
 
 from vanilla_gan.data.dataset import unit_scale
@@ -169,18 +170,12 @@ def copy(trained_run, tmp_path):
     return shutil.copytree(trained_run("vanilla"), tmp_path / "run")
 
 
-def damage(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
 def data_of(checkpoint):
     return checkpoint / "model.ckpt.data-00000-of-00001"
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_said(copy):
-    damage(data_of(copy / "checkpoints" / f"{ITERS:010d}"))
+    flip(data_of(copy / "checkpoints" / f"{ITERS:010d}"))
     lines = []
     with Generator.load(copy, inform=lines.append) as generator:
         assert generator.iteration < ITERS
@@ -201,7 +196,7 @@ def load_error(path, kind=CheckpointError):
 
 def test_no_whole_checkpoint(copy):
     for checkpoint in (copy / "checkpoints").iterdir():
-        damage(data_of(checkpoint))
+        flip(data_of(checkpoint))
     line = load_error(copy)
     assert line.startswith(f"{copy}: none of its 2 checkpoints is whole: ")
 
@@ -213,7 +208,7 @@ def test_no_checkpoint(copy):
 
 def test_a_damaged_checkpoint_that_was_named(copy):
     checkpoint = copy / "checkpoints" / f"{ITERS:010d}"
-    damage(data_of(checkpoint))
+    flip(data_of(checkpoint))
     assert load_error(checkpoint).startswith(f"checkpoint {checkpoint} cannot be used: model.ckpt")
 
 
@@ -248,7 +243,7 @@ def test_no_run_there(tmp_path):
 
 
 def test_a_damaged_record(copy):
-    damage(copy / "run.json")
+    flip(copy / "run.json")
     assert f"{copy / 'run.json'} cannot be used: " in load_error(copy)
 
 

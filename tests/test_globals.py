@@ -7,14 +7,10 @@ again after each of these.
 from __future__ import annotations
 
 import json
-import pathlib
-import subprocess
-import sys
 import textwrap
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from processes import python
 
 CODE = textwrap.dedent("""
     import sys
@@ -85,6 +81,7 @@ CODE = textwrap.dedent("""
     from vanilla_gan.settings import ENGINES, RunConfig
     from vanilla_gan.graph.gan import build_gan
     from vanilla_gan.systems import SYSTEMS
+    from vanilla_gan.training.host import Host
     from vanilla_gan.training.run import train
 
     for name, system in SYSTEMS.items():
@@ -98,7 +95,7 @@ CODE = textwrap.dedent("""
             engine=engine, iters=3, seed=3, h_dim=5, z_dim=3, batch_size=11, dataset="mnist",
             allow_unverified_data=True, data_dir=sys.argv[1], out=sys.argv[2] + engine,
         )
-        train(config, stdout=io.StringIO(), inform=lambda line: None)
+        train(config, Host(stdout=io.StringIO(), inform=lambda line: None))
     stocks["trained"] = stock()
 
     if importlib.util.find_spec("tf2onnx"):
@@ -118,13 +115,7 @@ CODE = textwrap.dedent("""
 @pytest.fixture(scope="module")
 def report(offline_data_dir, tmp_path_factory):
     out = tmp_path_factory.mktemp("globals") / "out"
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(offline_data_dir), str(out)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-c", CODE, offline_data_dir, out)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -167,4 +158,5 @@ def test_loading_tensorflow_leaves_pythons_collector_on_or_off(switch):
         # Whoever has it on is spared to see TensorFlow's objects again.
         assert (gc.get_freeze_count() > 100_000) == gc.isenabled()
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=True)
+    done = python("-c", textwrap.dedent(code))
+    assert done.returncode == 0, done.stderr

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import pathlib
-import subprocess
-import sys
 
 import matplotlib
 import matplotlib.image
@@ -16,6 +12,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
+from processes import python
 
 from vanilla_gan.drawing import grid
 from vanilla_gan.errors import OutputError
@@ -178,18 +175,15 @@ def test_each_tile_is_scaled_to_its_own_range():
             assert (tile[:, -36:] == 255).all()
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
-def test_draws_the_pixels_of_matplotlib_for_any_range(seed):
+def any_range(seed: int) -> np.ndarray:
     random = np.random.RandomState(seed)
     scale, offset = 10.0 ** random.randint(-6, 6, (16, 1)), random.normal(0, 1, (16, 1))
-    samples = (scale * (random.uniform(-1, 1, (16, 784)) + offset)).astype(np.float32)
-
-    np.testing.assert_array_equal(grid.GridRenderer().draw(samples), grid.draw_reference(samples))
+    return (scale * (random.uniform(-1, 1, (16, 784)) + offset)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", list(nasty_samples()))
-def test_draws_the_pixels_of_matplotlib_for_nasty_samples(name):
-    samples = nasty_samples()[name]
+@pytest.mark.parametrize("name", [*range(4), *nasty_samples()])
+def test_draws_the_pixels_of_matplotlib(name):
+    samples = any_range(name) if isinstance(name, int) else nasty_samples()[name]
 
     np.testing.assert_array_equal(grid.GridRenderer().draw(samples), grid.draw_reference(samples))
 
@@ -304,17 +298,8 @@ def test_needs_neither_display_nor_pyplot(tmp_path):
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "assert 'tkinter' not in sys.modules\n"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
-    environment["MPLBACKEND"] = "TkAgg"
     path = tmp_path / "000.png"
-    result = subprocess.run(
-        [sys.executable, "-c", program, str(path)],
-        cwd=pathlib.Path(grid.__file__).parents[2],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = python("-c", program, path, DISPLAY=None, MPLBACKEND="TkAgg")
 
     assert result.returncode == 0, result.stderr
     np.testing.assert_array_equal(decode(path.read_bytes()), grid.draw_reference(noise()))

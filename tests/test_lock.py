@@ -143,7 +143,9 @@ def test_a_link_by_its_name_leads_nowhere(tmp_path):
         pytest.fail("locked a pipe")
 
 
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL]
+)
 def test_a_file_system_without_locks(tmp_path, monkeypatch, number):
     def refuse(descriptor: int, operation: int) -> None:
         raise OSError(number, os.strerror(number))

@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 import pytest
-from offline import train
+from offline import listed_shapes, train
 
 from vanilla_gan.errors import UsageError, VanillaGanError
 
@@ -52,11 +52,8 @@ def test_a_wrong_setting_leaves_the_run_where_it_is(run, offline_data_dir, wrong
 
 
 def test_weights_of_the_run_that_is_moved(run, offline_data_dir):
-    weights = {
-        "D_W1": (784, 7), "D_b1": (7,), "D_W2": (7, 1), "D_b2": (1,),
-        "G_W1": (5, 7), "G_b1": (7,), "G_W2": (7, 784), "G_b2": (784,),
-    }  # fmt: skip
-    np.savez(run / "w.npz", **{name: np.ones(shape, "f4") for name, shape in weights.items()})
+    shapes = listed_shapes(h_dim=7, z_dim=5)
+    np.savez(run / "w.npz", **{name: np.ones(shape, "f4") for name, shape in shapes.items()})
     train(run, offline_data_dir, overwrite=True, init_weights=str(run / "w.npz"), **SIZES)
     assert (run.with_name("out.1") / "w.npz").exists()
 

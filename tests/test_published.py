@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import http.server
 import pathlib
 import sys
-import threading
 
 import numpy as np
 import PIL.Image
 import pytest
+from serving import served
 
 from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.published_gif import frame_samples, read_published_gif
@@ -94,29 +91,15 @@ def gif(tmp_path_factory):
     return path
 
 
-@contextlib.contextmanager
-def served(folder):
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    handler.log_message = lambda *args: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_a_gif_from_a_file_and_from_an_address(gif):
     frames = read_published_gif(str(gif))
     assert [(frame.shape, frame.dtype) for frame in frames] == [((337, 330, 3), np.uint8)] * 3
     assert not np.array_equal(frames[0], frames[1])
-    with served(gif.parent) as address:
-        fetched = read_published_gif(f"{address}/training.gif")
+    with served(gif.parent) as (address, _):
+        fetched = read_published_gif(f"{address}training.gif")
         assert np.array_equal(np.stack(fetched), np.stack(frames))
         with pytest.raises(DownloadError, match=r"cannot download .*/none.gif: HTTP 404") as caught:
-            read_published_gif(f"{address}/none.gif")
+            read_published_gif(f"{address}none.gif")
     assert "\n" not in str(caught.value)
 
 

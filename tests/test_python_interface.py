@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import textwrap
@@ -14,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from offline import read_variables
+from processes import ROOT, python
 
 import vanilla_gan
 from vanilla_gan.cli import main as cli
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def settings(data_dir: pathlib.Path, out: pathlib.Path, **others: Any) -> dict[str, Any]:
@@ -62,22 +63,21 @@ NOTEBOOK = textwrap.dedent("""
 
 
 @pytest.mark.parametrize(
-    ("stderr", "engine"), [("cell", "loop"), ("cell", "feed"), ("own", "loop")]
+    ("stderr", "engine"),
+    [
+        ("cell", "loop"),
+        ("own", "loop"),
+        pytest.param("cell", "feed", marks=pytest.mark.slow),
+    ],
 )
 def test_tensorflow_starts_as_quietly_as_on_the_command_line(
     offline_data_dir, tmp_path, stderr, engine
 ):
     """Its chatter goes to the process's stderr, also where `sys.stderr` is a notebook's cell."""
     given = json.dumps(settings(offline_data_dir, tmp_path / "out", engine=engine))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-    done = subprocess.run(
-        [sys.executable, "-c", NOTEBOOK, given, stderr],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    environment = dict.fromkeys(name for name in os.environ if name.startswith("TF_"))
+    done = python("-c", NOTEBOOK, given, stderr, **environment)
+    assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
     if stderr == "own":
         assert (lines[0][:16], lines[-1][:5], len(lines)) == ("vanilla on mnist", "done:", 2)
@@ -99,9 +99,7 @@ class TestImport:
             print(first, still == first, "tensorflow" in sys.modules)
             print(sorted(set(vanilla_gan.__all__) - set(names)), config.system)
         """)
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        done = python("-c", code)
         assert done.stdout == "['vanilla_gan'] True False\n[] conv\n"
 
     def test_from_import_star_gives_all_of_it(self):
@@ -127,13 +125,7 @@ class TestImport:
                 vanilla_gan.trian
             """)
         )
-        done = subprocess.run(
-            [sys.executable, "-m", "mypy", "--follow-imports=silent", str(tmp_path / "user.py")],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = python("-m", "mypy", "--follow-imports=silent", tmp_path / "user.py")
         errors = [line for line in done.stdout.splitlines() if ": error: " in line]
         assert len(errors) == 2, done.stdout
         assert "[assignment]" in errors[0]
@@ -189,6 +181,78 @@ class TestTrain:
         assert [line.partition(": ")[0] for line in lines] == ["Iter", "D loss", "G_loss", ""]
         assert err.getvalue().splitlines()[-1].startswith("done: 3 iterations")
 
+    def test_an_observer_of_ones_own_is_told_of_the_run(self, offline_data_dir, tmp_path):
+        told: list[Any] = []
+
+        class Mine(vanilla_gan.Observer):
+            def picture(self, it, samples):
+                told.append(("picture", it, samples.shape))
+
+            def losses(self, block):
+                told.append(("losses", block.first, block.D_loss.tolist()))
+
+        given = settings(offline_data_dir, tmp_path, sample_every=2, log_every=1)
+        run = vanilla_gan.train(vanilla_gan.RunConfig(**given), observers=[Mine()])
+        assert [one[1:] for one in told if one[0] == "picture"] == [(0, (16, 784)), (2, (16, 784))]
+        losses = [loss for one in told if one[0] == "losses" for loss in one[2]]
+        np.testing.assert_allclose(run.losses.d_loss, losses, rtol=1e-8)
+
+    def test_an_observer_that_fails_ends_the_run_as_it_is(self, offline_data_dir, tmp_path):
+        class Failing(vanilla_gan.Observer):
+            def picture(self, it, samples):
+                raise ZeroDivisionError
+
+        config = vanilla_gan.RunConfig(**settings(offline_data_dir, tmp_path))
+        with pytest.raises(ZeroDivisionError):
+            vanilla_gan.train(config, observers=[Failing()])
+        assert vanilla_gan.train(config).iterations == 3
+
+    def test_a_signal_ends_the_program_as_without_a_run_but_saves_it(
+        self, offline_data_dir, tmp_path
+    ):
+        given = settings(offline_data_dir, tmp_path, iters=10**7, sample_every=10)
+        code = f"""if True:
+            import vanilla_gan
+            for _ in range(2):
+                try:
+                    vanilla_gan.train(vanilla_gan.RunConfig(**{given!r}))
+                except vanilla_gan.VanillaGanError:
+                    pass
+        """
+        program = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert program.stdout is not None
+        assert any("Iter: 20" in line for line in program.stdout)
+        program.terminate()
+        program.communicate()
+        assert program.returncode == -signal.SIGTERM
+        run = vanilla_gan.train(vanilla_gan.RunConfig(iters=5, out=str(tmp_path)))
+        assert run.iterations > 20
+
+
+class TestOtherCommands:
+    def test_each_does_what_the_command_does(self, trained, tmp_path, capsys):
+        assert cli.main(["compare", f"--from={trained.out}", "--format=json"]) in (0, 1)
+        printed = json.loads(capsys.readouterr().out)
+        assert vanilla_gan.compare(trained.out) == printed
+        page = vanilla_gan.make_report(trained.out, out=str(tmp_path / "page.html"))
+        assert page.read_text().lower().startswith("<!doctype html>")
+        weights = vanilla_gan.export(trained.out, tmp_path / "w.npz", format="npz")
+        with np.load(weights) as arrays:
+            assert arrays["G_W1"].shape == (3, 7)
+        with pytest.raises(vanilla_gan.VanillaGanError, match="--n=-1"):
+            vanilla_gan.evaluate(trained.out, n=-1)
+
+    def test_images_in_an_array_become_a_data_set(self, tmp_path):
+        images = np.random.RandomState(0).randint(0, 256, (60, 28, 28), np.uint8)
+        np.savez(tmp_path / "mine.npz", x=images, y=np.arange(60) % 3)
+        folder = vanilla_gan.import_images(tmp_path / "mine.npz", tmp_path / "mnist", repeat=True)
+        config = vanilla_gan.RunConfig(
+            **settings(tmp_path, tmp_path / "out", allow_unverified_data=True)
+        )
+        assert (folder, vanilla_gan.train(config).iterations) == (tmp_path / "mnist", 3)
+
 
 class TestGenerator:
     def test_it_loads_a_run_and_its_checkpoint(self, trained):
@@ -197,17 +261,10 @@ class TestGenerator:
                 Z = generator.sample_Z(5, seed=2)
                 images = generator(Z)
             # The vanilla listing by hand: sigmoid(relu(z W1 + b1) W2 + b2).
-            weights = weights_of(trained.checkpoint)
+            weights = read_variables(trained.out, 3)
             hidden = np.maximum(Z @ weights["G_W1"] + weights["G_b1"], 0)
             expected = 1 / (1 + np.exp(-(hidden @ weights["G_W2"] + weights["G_b2"])))
             np.testing.assert_allclose(images.reshape(5, 784), expected, rtol=0, atol=1e-6)
-
-
-def weights_of(checkpoint: pathlib.Path) -> dict[str, np.ndarray]:
-    import tensorflow as tf
-
-    reader = tf.train.load_checkpoint(str(checkpoint / "model.ckpt"))
-    return {name: reader.get_tensor(name) for name in ("G_W1", "G_b1", "G_W2", "G_b2")}
 
 
 class TestBuildGraph:
@@ -220,20 +277,6 @@ class TestBuildGraph:
         assert gan.X.graph is not tf.compat.v1.get_default_graph()
         assert tf.compat.v1.get_default_graph().get_operations() == []
         assert tf.executing_eagerly()
-
-    def test_a_step_of_the_discriminator_moves_its_weights_only(self):
-        import tensorflow as tf
-
-        config = vanilla_gan.RunConfig(seed=1, z_dim=3, h_dim=5)
-        gan = vanilla_gan.build_graph(config)
-        feeds = {gan.X: np.random.RandomState(0).rand(4, 784), gan.Z: np.ones((4, 3))}
-        with tf.compat.v1.Session(graph=gan.X.graph) as session:
-            session.run(gan.init)
-            before_D, before_G = session.run([gan.theta_D, gan.theta_G])
-            session.run(gan.D_solver, feeds)
-            after_D, after_G = session.run([gan.theta_D, gan.theta_G])
-        assert not np.array_equal(before_D[0], after_D[0])
-        assert all(map(np.array_equal, before_G, after_G))
 
     def test_the_seed_decides_the_first_weights(self):
         import tensorflow as tf

@@ -47,6 +47,23 @@ def test_the_script_is_bash() -> None:
     subprocess.run(["bash", "-n", str(ROOT / "run.sh")], check=True)
 
 
+def test_a_checkout_keeps_its_line_ends(tmp_path: pathlib.Path) -> None:
+    """bash takes a carriage return for a part of the last word; other files have sums."""
+    names = ["run.sh", ".ci/run", "setup.py", "tests/data/vanilla_offline_seed0.npz"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    settings = ["-c", "core.autocrlf=true", "-c", "user.name=x", "-c", "user.email=x@localhost"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        subprocess.run(["git", *settings, *words], cwd=tmp_path, check=True, capture_output=True)
+    for name in names:
+        (tmp_path / name).unlink()
+    subprocess.run(["git", *settings, "checkout", "-q", "."], cwd=tmp_path, check=True)
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes(), name
+
+
 def test_first_start_sets_up_with_one_line_and_runs(clone: Clone) -> None:
     done = clone.start()
     assert done.returncode == 0

@@ -5,15 +5,14 @@ from __future__ import annotations
 import gzip
 import pathlib
 import struct
-import tracemalloc
 
 import numpy as np
 import PIL.Image
 import pytest
-from offline import data_files
+from offline import data_files, train
 from one_line import failure, success
+from processes import peak_memory
 
-from vanilla_gan.cli import main as cli
 from vanilla_gan.data.folder import read_folder
 from vanilla_gan.data.idx import read_images, read_labels
 from vanilla_gan.drawing.grid import grid_layout, save_grid
@@ -21,16 +20,7 @@ from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
 
 Z_DIM = 5
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Runs each test in an empty folder of its own."""
-    folder = tmp_path / "cwd"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
-    return folder
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture
@@ -274,19 +264,6 @@ def test_inputs_that_are_an_npz(fails):
     assert "expected a npy file with one array" in fails("--inputs=z.npz")[1]
 
 
-@pytest.mark.parametrize("words", [["--format=npy"], ["--format=npz"], ["--format=idx"], []])
-def test_an_out_that_cannot_be_written(fails, elsewhere, words):
-    status, line = fails("--n=3", "--out=none/x", *words)
-    assert line.startswith("cannot write none/x: No such file or directory; ")
-    assert status == 1
-    pathlib.Path("folder").mkdir()
-    status, line = fails("--n=3", "--out=folder", *words)
-    assert line.startswith("--out=folder: ")
-    assert status == 2
-    # Nothing half-written stays behind.
-    assert [path.name for path in elsewhere.rglob("*")] == ["folder"]
-
-
 def test_a_folder_that_cannot_be_made(fails):
     pathlib.Path("file").write_text("")
     status, line = fails("--separate", "--n=3", "--out=file")
@@ -297,31 +274,15 @@ def test_a_folder_that_cannot_be_made(fails):
     assert status == 1
 
 
-def test_no_run_there(capsys, elsewhere):
-    status, line = failure(capsys, "sample")
-    assert line.startswith("out does not exist; expected the --out of a run")
-    assert status == 1
-    assert failure(capsys, "sample", f"--from={elsewhere}")[1].startswith(
-        f"{elsewhere}: no run stands there"
-    )
-
-
-@pytest.mark.parametrize("form", ["idx", "npz"])
-def test_memory_does_not_grow_with_the_images(sample, form):
+@pytest.mark.parametrize(("form", "z_dim"), [("idx", 5), ("npz", 5), ("npz", 1000)])
+def test_memory_does_not_grow_with_the_images(tmp_path, offline_data_dir, capsys, form, z_dim):
+    train(tmp_path / "run", offline_data_dir, iters=1, z_dim=z_dim, h_dim=7, batch_size=11)
     peaks = []
     for n in (1, 4_000, 16_000):
-        tracemalloc.start()
-        try:
-            sample(f"--format={form}", f"--n={n}", "--seed=3", f"--out={n}")
-            peaks.append(tracemalloc.get_traced_memory()[1])
-        finally:
-            tracemalloc.stop()
-    # 12,000 images as float32 are 38 MB; as the uint8 that are written, 9 MB; their noise, 0.2 MB.
+        with peak_memory() as peak:
+            words = (f"--format={form}", f"--n={n}", "--seed=3", f"--out={n}")
+            success(capsys, "sample", f"--from={tmp_path / 'run'}", *words)
+            peaks.append(peak())
+    # 12,000 images as float32 are 38 MB; as the uint8 that are written, 9 MB; their noise, of 1000
+    # numbers each, 48 MB.
     assert peaks[2] - peaks[1] < 5e6
-
-
-def test_help_names_every_flag(capsys):
-    assert cli.main(["sample", "--help"]) == 0
-    out = capsys.readouterr().out
-    for flag in ("from", "out", "format", "n", "rows", "cols", "separate", "seed", "class"):
-        assert f"  --{flag} " in out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
 import json
 import subprocess
@@ -42,6 +41,7 @@ def test_a_value_that_a_setting_must_refuse_is_one_clear_line(command, setting):
             CONFIGS[command](**{**NEEDED.get(command, {}), setting.name: value})
         line = str(caught.value)
         assert line.startswith(f"--{setting.flag}")
+        line, _, _ = line.partition(" (did you mean ")
         assert line.endswith((f": expected {expected}", f" is missing: {setting.missing}"))
         assert "\n" not in line
 
@@ -57,7 +57,7 @@ WRONG = [
     ("train", ("system",), ("wgan",), SYSTEMS),
     ("train", ("loss",), ("LOG",), "one of sigmoid_cross_entropy, log, minimax"),
     ("train", ("init",), ("he",), "one of xavier, xavier_normal"),
-    ("train", ("dataset",), ("cifar10",), "one of auto, mnist, fashion_mnist, digits"),
+    ("train", ("dataset",), ("cifar100",), "one of auto, mnist, fashion_mnist, kmnist"),
     ("train", ("engine",), ("eager",), "one of loop, feed"),
     ("train", ("precision",), ("float16",), "one of float32, bfloat16"),
     ("train", ("on_nan",), ("go_on",), "one of stop, rewind"),
@@ -152,11 +152,6 @@ def test_a_fresh_seed_is_drawn_each_time():
     assert len(seeds) == 20
     assert all(0 <= seed < 2**32 for seed in seeds)
     assert len({type(seed) for seed in seeds} | {int}) == 1
-
-
-def test_a_setting_that_the_system_does_not_have():
-    with pytest.raises(UsageError, match=r"--sample_class does not apply to --system vanilla"):
-        RunConfig(sample_class="5").resolved()
 
 
 @pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
@@ -284,7 +279,7 @@ def test_a_tilde_is_the_home_folder_behind_every_flag(command, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("VANILLA_GAN_DATA", "~/data")
     assert default_data_dir() == "/home/me/data"
-    flags = importlib.import_module(COMMANDS[command]).define()
+    flags = COMMANDS[command]().flags
     texts = [
         each.flag
         for each in table_of(CONFIGS[command]).values()

@@ -40,7 +40,6 @@ from vanilla_gan.agreement.statistics import (
     share_on,
     spread,
 )
-from vanilla_gan.training.recorder import Recorder
 
 SEEDS = range(10)
 ITERATIONS = range(0, 10_001, 1000)
@@ -211,20 +210,6 @@ def test_the_two_initial_forms_differ_at_first(recorded_statistics):
 # --- Our pictures.
 
 
-@pytest.fixture
-def pictured(monkeypatch):
-    """Returns the samples of each iteration's picture of the run that goes on."""
-    kept = {}
-    draw = Recorder.picture
-
-    def keep(self, it, samples):
-        kept[it] = samples.copy()
-        draw(self, it, samples)
-
-    monkeypatch.setattr(Recorder, "picture", keep)
-    return kept
-
-
 def table(ours, recorded):
     """The README's table: for each statistic and iteration our mean, and the widened range."""
     low, high = spread(recorded)
@@ -241,7 +226,7 @@ def table(ours, recorded):
 
 
 @pytest.mark.slow
-def test_our_pictures_lie_within_the_spread(real_data_dir, recorded_statistics, pictured, tmp_path):
+def test_our_pictures_lie_within_the_spread(real_data_dir, recorded_statistics, pictures, tmp_path):
     ours = []
     for seed in SEEDS:
         train(
@@ -252,10 +237,10 @@ def test_our_pictures_lie_within_the_spread(real_data_dir, recorded_statistics, 
             init="xavier_normal",
             iters=ITERATIONS[-1] + 1,
         )
-        assert sorted(pictured) == list(ITERATIONS)
+        assert sorted(pictures) == list(ITERATIONS)
         # In the recording's steps of 1/255.
-        samples = np.stack([pictured[it] for it in ITERATIONS])
+        samples = np.stack([pictures[it] for it in ITERATIONS])
         ours.append(picture_statistics(np.round(samples * 255) / 255))
-        pictured.clear()
+        pictures.clear()
     print(table(np.stack(ours), recorded_statistics))
     assert deviations(np.stack(ours), recorded_statistics) == []

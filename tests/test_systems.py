@@ -8,7 +8,15 @@ import pathlib
 import numpy as np
 import pytest
 from numpy_layers import leaky, sigmoid
-from offline import Run, assert_recorded, assert_recorded_losses, initial_weights, recording, train
+from offline import (
+    Run,
+    assert_recorded,
+    assert_recorded_losses,
+    initial_weights,
+    listed_shapes,
+    recording,
+    train,
+)
 
 from vanilla_gan.data.digits import digits
 from vanilla_gan.drawing.grid import save_grid
@@ -37,16 +45,7 @@ SHAPES = {
         "dis/dense_2/kernel": (128, 1),
         "dis/dense_2/bias": (1,),
     },
-    "conditional": {
-        "D_W1": (794, 128),
-        "D_b1": (128,),
-        "D_W2": (128, 1),
-        "D_b2": (1,),
-        "G_W1": (110, 128),
-        "G_b1": (128,),
-        "G_W2": (128, 784),
-        "G_b2": (784,),
-    },
+    "conditional": listed_shapes(classes=10),
 }
 
 

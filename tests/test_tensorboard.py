@@ -125,7 +125,7 @@ class TestWhatIsWritten:
             tmp_path / "out", offline_data_dir, **small, system=system, tensorboard=True
         ).out
         kinds = {tag.split("/")[0] for _, tag, _ in values_of(out)}
-        assert kinds == {"losses", "picture", "weights", "logits"}
+        assert kinds == {"losses", "health", "picture", "weights", "logits"}
 
 
 @pytest.mark.parametrize("engine", ["loop", "feed"])

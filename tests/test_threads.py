@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import pathlib
-import subprocess
-import sys
 import textwrap
 
 import pytest
+from processes import python
 
 from vanilla_gan.engines.threads import threads_within_operation
 from vanilla_gan.settings import RunConfig
@@ -70,8 +69,6 @@ CODE = textwrap.dedent("""
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/task").is_dir(), reason="needs Linux' /proc")
 def test_a_session_has_the_threads_that_it_was_given():
-    done = subprocess.run(
-        [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=120
-    )
+    done = python("-c", CODE)
     chosen, one, three, eight = json.loads(done.stdout.splitlines()[-1])
     assert (chosen - one, three - one, eight - one) == (0, 2, 7)

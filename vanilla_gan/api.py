@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import pathlib
+import signal
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.agreement.settings import CompareConfig
+from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.engines.quiet import without_chatter
-from vanilla_gan.errors import UsageError
+from vanilla_gan.errors import StoppedBySignal, UsageError
 from vanilla_gan.generator.generator import find_checkpoint
+from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.tf1 import load_tensorflow, tf
+from vanilla_gan.observers.cell import Cell, in_notebook, run_as_html
+from vanilla_gan.observers.observer import Observer
+from vanilla_gan.quality.settings import EvaluateConfig
+from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.losses_csv import read_losses
+from vanilla_gan.runfolder.names import LOSSES
+from vanilla_gan.runfolder.pictures import numbered_pictures
+from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
+from vanilla_gan.runfolder.record import read_record
+from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training import fork as forks
 from vanilla_gan.training import run
+from vanilla_gan.training.host import Host
 
 
 class TrainedRun(NamedTuple):
-    """Where a run stands.
+    """Where a run stands. A notebook shows it as its newest picture beside its losses.
 
     Attributes:
       out: the folder of its results.
@@ -30,48 +51,192 @@ class TrainedRun(NamedTuple):
     iterations: int
     checkpoint: pathlib.Path
 
+    @property
+    def losses(self) -> npt.NDArray[Any]:
+        """The rows of `losses.csv`: a structured array with the columns of that file, by name."""
+        rows = read_losses(self.out / LOSSES)
+        kinds = [(name, column.dtype) for name, column in rows._asdict().items()]
+        records: npt.NDArray[Any] = np.rec.fromarrays(list(rows), dtype=kinds)
+        return records
 
-def train(config: RunConfig) -> TrainedRun:
+    def pictures(self) -> dict[int, pathlib.Path]:
+        """Returns the numbered pictures by iteration, ascending."""
+        record = read_record(self.out)
+        every = record.config.resolved_int("sample_every") if record else 1
+        return {number * every: path for number, path in numbered_pictures(self.out).items()}
+
+    @property
+    def quality(self) -> list[Evaluation]:
+        """The evaluations that the run has, by ascending iteration; see `evaluate`."""
+        return read_evaluations(self.out)
+
+    def _repr_html_(self) -> str:
+        return run_as_html(self.out)
+
+
+def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> TrainedRun:
     """Trains the run in `config.out`, as the command does: begins it, or continues it.
 
     A run that is continued takes from itself every setting that `config` was not given. The
     published lines go to `sys.stdout`, all others to `sys.stderr`: to the cell, in a notebook.
 
+    Args:
+      config: the settings.
+      observers: told of each picture and each block of iterations; see `Observer`. Unless given,
+        in a notebook: one that shows the newest picture and the losses in the cell.
+
     Returns:
       Where the run stands then.
 
     Raises:
-      VanillaGanError: every failure that a user can cause. `StoppedBySignal`, one of them, comes of
-        interrupting the kernel: the state is saved, and the same call continues the run.
+      VanillaGanError: every failure that a user can cause.
+      KeyboardInterrupt: the kernel was interrupted. The state is saved, and the same call continues
+        the run. Other signals do what they would do without a run, behind saving it.
 
     Side effects: those of `training.run.train`.
     """
-    run.train(config)
+    with _interruptible():
+        run.train(config, _host(config, observers))
     return _trained(config)
 
 
-def fork(source: str, config: RunConfig) -> TrainedRun:
+def fork(source: str, config: RunConfig, observers: Sequence[Observer] | None = None) -> TrainedRun:
     """Begins a run in `config.out` with the state of another one, and trains it.
 
     Args:
       source: that run's folder, for its newest checkpoint; or a checkpoint in it.
       config: what is not given is that run's.
+      observers: see `train`.
 
     Returns:
       Where the new run stands then.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `training.fork.fork`.
+      KeyboardInterrupt: see `train`.
 
     Side effects: those of `train`.
     """
-    forks.fork(source, config)
+    with _interruptible():
+        forks.fork(source, config, _host(config, observers))
     return _trained(config)
+
+
+def _host(config: RunConfig, observers: Sequence[Observer] | None) -> Host:
+    if observers is None:
+        observers = [Cell(config.out_dir)] if in_notebook() else []
+    return Host(observers=observers, second_signal_exits=False)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ends a run that a signal stopped as Python ends any other code at that signal."""
+    try:
+        yield
+    except StoppedBySignal as error:
+        if error.signal_number == signal.SIGINT:
+            raise KeyboardInterrupt(str(error)) from None
+        say(str(error))
+        signal.raise_signal(error.signal_number)
+        raise
 
 
 def _trained(config: RunConfig) -> TrainedRun:
     _, checkpoint = find_checkpoint(config.out_dir)
     return TrainedRun(config.out_dir, checkpoint.iteration, checkpoint.folder)
+
+
+def evaluate(source: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:
+    """Judges samples of a trained generator beside real images, as the command does.
+
+    Args:
+      source: a run, one of its checkpoints, or an export.
+      settings: as the flags of `./run.sh evaluate`.
+
+    Returns:
+      What the command prints as JSON; see docs/quality.md.
+
+    Raises:
+      VanillaGanError: every failure that a user can cause; see `quality.evaluate.evaluate`.
+    """
+    from vanilla_gan.quality.evaluate import evaluate
+
+    return evaluate(EvaluateConfig(source=os.fspath(source), **settings), say)
+
+
+def compare(source: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:
+    """Compares a run with what was published, as the command does.
+
+    Args:
+      source: the run.
+      settings: as the flags of `./run.sh compare`.
+
+    Returns:
+      What the command prints as JSON. A run that does not agree is no error here: `failed` counts
+      the verdicts.
+
+    Raises:
+      VanillaGanError: every failure that a user can cause; see `agreement.compare.compare`.
+    """
+    from vanilla_gan.agreement.compare import compare
+    from vanilla_gan.agreement.comparison import as_dict
+
+    return as_dict(compare(CompareConfig(source=os.fspath(source), **settings), say))
+
+
+def make_report(source: str | os.PathLike[str], **settings: Any) -> pathlib.Path:
+    """Writes one HTML page of a run, as the command `report` does, and returns its path.
+
+    Args:
+      source: the run.
+      settings: as the flags of `./run.sh report`.
+
+    Raises:
+      VanillaGanError: every failure that a user can cause; see `report.report.write_report`.
+    """
+    from vanilla_gan.report.report import write_report
+
+    return write_report(ReportConfig(source=os.fspath(source), **settings), say)
+
+
+def export(
+    source: str | os.PathLike[str], out: str | os.PathLike[str], **settings: Any
+) -> pathlib.Path:
+    """Exports a trained system, as the command does, and returns where it stands.
+
+    Args:
+      source: a run, one of its checkpoints, or an export.
+      out: the folder or file to make.
+      settings: as the flags of `./run.sh export`, such as `format="onnx"`.
+
+    Raises:
+      VanillaGanError: every failure that a user can cause; see `generator.export.export`.
+    """
+    from vanilla_gan.generator.export import export
+
+    config = ExportConfig(source=os.fspath(source), out=os.fspath(out), **settings)
+    return export(config, say)
+
+
+def import_images(
+    source: str | os.PathLike[str], out: str | os.PathLike[str], **settings: Any
+) -> pathlib.Path:
+    """Makes a data set from pictures or a file of them, as the command does; returns its folder.
+
+    Args:
+      source: a folder of pictures, or a `.npy`, `.npz` or `.csv` file.
+      out: the folder to make.
+      settings: as the flags of `./run.sh import_images`.
+
+    Raises:
+      VanillaGanError: every failure that a user can cause; see
+        `data.pictures.import_images.import_images`.
+    """
+    from vanilla_gan.data.pictures.import_images import import_images
+
+    config = ImportConfig(source=os.fspath(source), out=os.fspath(out), **settings)
+    import_images(config, say)
+    return config.out_dir
 
 
 def build_graph(config: RunConfig, graph: Any = None) -> Gan:

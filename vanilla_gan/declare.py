@@ -10,13 +10,14 @@ The annotation says the kind, and whether None may stand for "left out".
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import itertools
 import math
 import os
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from vanilla_gan.errors import UsageError
@@ -171,7 +172,17 @@ class Setting:
             raise UsageError(f"--{self.flag} is missing: {self.missing}")
         for rule in self.rules:
             if not all(map(rule.holds, values)):
-                raise bad_value(self.flag, value, rule.expected)
+                raise bad_value(self.flag, value, rule.expected + self.meant(value))
+
+    def meant(self, value: object) -> str:
+        """Returns the suggestion of `nearest` among the choices; nothing where there are none."""
+        return nearest(str(value), self.choices)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Returns ` (did you mean ...?)` for the known word that is most like `word`, or nothing."""
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def several(value: Several) -> tuple[int, ...]:

@@ -76,14 +76,20 @@ class DivergedError(VanillaGanError):
         self.iteration = iteration
 
 
+class SickRunError(VanillaGanError):
+    """The run has a disease that it was to be stopped on, and has saved its state."""
+
+
 class StoppedBySignal(VanillaGanError):
     """The run was asked to stop by a signal and has saved its state.
 
     Attributes:
-      exit_status: 128 + the signal's number, as shells report it: 130 for SIGINT, 143 for SIGTERM.
+      signal_number: which one.
+      exit_status: 128 + its number, as shells report it: 130 for SIGINT, 143 for SIGTERM.
     """
 
     def __init__(self, signal_number: int, message: str) -> None:
         """Makes the error for a signal; `message` is the whole line."""
         super().__init__(message)
+        self.signal_number = signal_number
         self.exit_status = 128 + signal_number

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from typing import Any
 
 from vanilla_gan.data.classes import PUBLISHED, Classes
-from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
+from vanilla_gan.data.known import KNOWN
+from vanilla_gan.data.shape import POINT, POINT_TILES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.declare import (
     ABOVE_0,
@@ -31,12 +32,16 @@ from vanilla_gan.graph.optimizers import OPTIMIZERS
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
-DATASETS = ("auto", "mnist", "fashion_mnist", "digits")
+DATASETS = ("auto", *KNOWN)
 INITS = ("xavier", "xavier_normal")
 LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
+DISEASES = (
+    *("overpowering", "collapse", "partial_collapse", "frozen", "memorising", "oscillation"),
+    *("numbers", "scale", "swapped", "one_class"),
+)
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -47,6 +52,11 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
+_SOME = Rule(
+    f"none, or some of {', '.join(DISEASES)}, with commas between",
+    lambda value: value == "none" or {*value.split(",")} <= {*DISEASES},
+    ("", "nonsense", "collapse,", "none,collapse", "collapse frozen"),
+)
 # Which there are, the data say.
 CLASS = Rule("a class, or all", lambda value: 0 < len(value) <= 1000, ("", 1001 * "x"))
 DEVICE = Rule(
@@ -117,6 +127,13 @@ class RunConfig(Settings):
     )
     dropout_rate: float | None = setting(
         None, "share of a layer's values that training sets to 0, in [0, 1)", _SHARE
+    )
+    strided_layers: int | None = setting(
+        None,
+        "layers of each network that halve or double the images; one more per doubling above 32",
+        at_least(1),
+        at_most(16),
+        effect="variables",
     )
     seed: int | None = setting(
         None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
@@ -203,6 +220,23 @@ class RunConfig(Settings):
     )
     log_every: int = setting(
         100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
+    )
+    health_every: int = setting(
+        200,
+        "iterations between two rows of health.csv, which also has one a picture; 0: none",
+        at_least(0),
+        effect="rows",
+    )
+    watch_classes: bool = setting(
+        False,
+        "count the classes of 1,000 samples at each picture, for health.csv",
+        effect="keeping",
+    )
+    stop_on: str = setting(
+        "none",
+        "diseases that end the run, with status 1 and its state saved",
+        _SOME,
+        effect="rescue",
     )
     gif_frames: int = setting(
         11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
@@ -322,6 +356,12 @@ class RunConfig(Settings):
         """
         if self.optimizer == "sgd" and self.beta2 is not None:
             raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
+        for name, off in (("stop_on", "none"), ("watch_classes", False)):
+            if not self.health_every and getattr(self, name) != off:
+                raise UsageError(
+                    f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
+                    "leave one of them out"
+                )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
         if "label_smoothing" in asked:
@@ -340,13 +380,20 @@ class RunConfig(Settings):
         Raises:
           UsageError: the system cannot make images of that shape, or `sample_class` is not there.
         """
-        multiple = SYSTEMS[self.system].sides_multiple_of
+        layers, of_shape = self.strided_layers, SYSTEMS[self.system].strided_layers
+        if of_shape is not None and "strided_layers" not in self.given:
+            layers = of_shape(shape)
+        multiple = 1 << (layers or 0)
         if shape.height % multiple or shape.width % multiple:
             raise UsageError(
                 f"--system={self.system}: it makes images whose height and width are multiples of "
                 f"{multiple}, those of the data are {shape}; scale them, or choose another system"
             )
-        filled: dict[str, Any] = {"image_shape": shape, "classes": classes}
+        filled: dict[str, Any] = {
+            "image_shape": shape,
+            "classes": classes,
+            "strided_layers": layers,
+        }
         if self.sample_class not in (None, "all"):
             label = classes.label(self.sample_class)
             if label is None and "sample_class" in self.given:
@@ -428,7 +475,10 @@ class RunConfig(Settings):
             raise ValueError(str(error)) from error
         # One that is missing came with a later version: it is the system's, or left at its default.
         defaults = SYSTEMS[config.system].defaults
-        return config.filled({name: defaults[name] for name in defaults.keys() - settings.keys()})
+        missing = {name: defaults[name] for name in defaults.keys() - settings.keys()}
+        config = config.filled(missing)
+        # As if asked for: the size of the images did not decide it then.
+        return dataclasses.replace(config, strided_layers=config.strided_layers)
 
     @property
     def num_classes(self) -> int:
@@ -437,8 +487,19 @@ class RunConfig(Settings):
 
     @property
     def picture_tiles(self) -> tuple[int, int]:
-        """How many tiles the pictures have down and across; with all classes, a row for each."""
-        return (len(self.classes.trained), 10) if self.sample_class == "all" else (4, 4)
+        """How many tiles the pictures have down and across; with all classes, a row for each.
+
+        Points of the plane are in one plot; it shows the product of the two.
+        """
+        points = self.image_shape == POINT
+        if self.sample_class == "all":
+            return len(self.classes.trained), 100 if points else 10
+        return POINT_TILES if points else (4, 4)
+
+    @property
+    def diseases_to_stop_on(self) -> tuple[str, ...]:
+        """The diseases that end the run."""
+        return tuple(name for name in DISEASES if name in self.stop_on.split(","))
 
     @property
     def out_dir(self) -> pathlib.Path:

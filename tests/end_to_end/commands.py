@@ -5,18 +5,11 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from offline import listed_shapes
+
 SAMPLE_EVERY = 50
 CHECKPOINT_EVERY = 40
-SMALL_SHAPES = {
-    "D_W1": (784, 13),
-    "D_b1": (13,),
-    "D_W2": (13, 1),
-    "D_b2": (1,),
-    "G_W1": (7, 13),
-    "G_b1": (13,),
-    "G_W2": (13, 784),
-    "G_b2": (784,),
-}
+SMALL_SHAPES = listed_shapes(h_dim=13, z_dim=7)
 
 
 def small_run(data_dir: pathlib.Path, **changed: Any) -> list[str]:

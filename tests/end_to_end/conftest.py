@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from commands import small_run
+from results import differences
 from runner import Finished, run
 
 ITERS = 300
@@ -52,3 +53,21 @@ def command(tmp_path: pathlib.Path) -> Callable[..., Finished]:
         return run(words, tmp_path, *args, **options)
 
     return give
+
+
+@pytest.fixture
+def continues(
+    tmp_path: pathlib.Path, command: Callable[..., Finished], words: Any, undisturbed: Any
+) -> Callable[..., Finished]:
+    """Returns what gives a command again, and checks that it leaves what an undisturbed one does.
+
+    Without a command line of its own it is that of a run with these settings.
+    """
+
+    def check(given: Sequence[str] | None = None, **settings: Any) -> Finished:
+        finished = command(given or words(**settings))
+        assert finished.status == 0, finished.stderr
+        assert differences(tmp_path / "out", undisturbed(**settings)) == []
+        return finished
+
+    return check

@@ -25,9 +25,10 @@ def limit_file_size(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def write_stdout_to(path: str) -> None:
-    """Makes a file of standard output."""
-    os.dup2(os.open(path, os.O_WRONLY), 1)
+def write_to(path: str, *numbers: int) -> None:
+    """Makes a file of standard output, of standard error, or of both."""
+    for number in numbers:
+        os.dup2(os.open(path, os.O_WRONLY), number)
 
 
 def make_read_only(*folders: str) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from offline import train
+from processes import python
 
 from vanilla_gan.generator.sample import sample
 from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.systems import SYSTEMS
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # What somebody else would write. -I keeps this repository off the path; where the package is
 # installed beside TensorFlow, the None does.
@@ -48,23 +42,14 @@ print(sorted(name for name in sys.modules if name.split(".")[0] == "vanilla_gan"
 
 def command(folder, *words):
     """Runs the command line in a folder as a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "vanilla_gan", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = python("-m", "vanilla_gan", *words, cwd=folder)
+    assert done.returncode == 0, done.stderr
 
 
-# Each takes a new Python that loads TensorFlow: two systems always, the others with the slow tests.
-QUICK = ("vanilla", "conditional")
-
-
+# Five new Pythons that load TensorFlow: for the system with labels always, the others are slow.
 @pytest.mark.parametrize(
     "system",
-    [s if s in QUICK else pytest.param(s, marks=pytest.mark.slow) for s in SYSTEMS],
+    [s if s == "conditional" else pytest.param(s, marks=pytest.mark.slow) for s in SYSTEMS],
 )
 def test_the_same_images_without_this_package(tmp_path, offline_data_dir, system):
     sizes = [] if system == "conv" else ["--h_dim=7"]
@@ -82,13 +67,7 @@ def test_the_same_images_without_this_package(tmp_path, offline_data_dir, system
     )
     command(tmp_path, "sample", "--format=npz", "--out=drawn.npz", "--n=37", "--seed=5")
     command(tmp_path, "export", "--out=model")
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", ELSEWHERE],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-I", "-c", ELSEWHERE, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "['vanilla_gan']\n"  # the None
     with np.load(tmp_path / "drawn.npz") as drawn:
@@ -103,7 +82,7 @@ def test_the_same_images_without_this_package(tmp_path, offline_data_dir, system
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "drawn.npz").read_bytes()
 
 
-@pytest.mark.parametrize("system", ["vanilla", "conditional"])
+@pytest.mark.parametrize("system", ["conditional", pytest.param("vanilla", marks=pytest.mark.slow)])
 def test_the_same_samples_on_both_engines_and_after_a_resume(tmp_path, offline_data_dir, system):
     settings = {"system": system, "seed": 3, "z_dim": 5, "h_dim": 7, "batch_size": 11}
     train(tmp_path / "loop", offline_data_dir, iters=9, engine="loop", **settings)

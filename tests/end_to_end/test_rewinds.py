@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from commands import SMALL_SHAPES, small_run
 from mishaps import kill
+from offline import read_variables
 from results import checkpoints, differences, record
 from runner import Mishap, run
 
@@ -40,14 +40,9 @@ def rewound(offline_data_dir, tmp_path_factory) -> Rewound:
     raise AssertionError("no seed gave a run that diverges and recovers")
 
 
-def variables(out: pathlib.Path, iteration: int) -> dict[str, np.ndarray]:
-    reader = tf.train.load_checkpoint(str(out / "checkpoints" / f"{iteration:010d}" / "model.ckpt"))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
 def assert_all_finite(out: pathlib.Path) -> None:
     for iteration in checkpoints(out):
-        for name, values in variables(out, iteration).items():
+        for name, values in read_variables(out, iteration).items():
             assert np.isfinite(values).all(), (iteration, name)
     assert np.isfinite(np.loadtxt(out / "losses.csv", delimiter=",", skiprows=1)).all()
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.comparison import Comparison, Fact, PostLine
+from vanilla_gan.agreement.comparison import Comparison, Fact, ParentLine, PostLine
 from vanilla_gan.agreement.drift import drifts_of_run, said_of_rounding, within_rounding
 from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
@@ -26,8 +26,9 @@ from vanilla_gan.agreement.verdicts import (
     judge_recorded,
     loss_means,
 )
+from vanilla_gan.data.shape import POINT
 from vanilla_gan.declare import group_of
-from vanilla_gan.drawing.grid import grid_layout
+from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
     DataError,
@@ -38,6 +39,7 @@ from vanilla_gan.errors import (
 )
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
+from vanilla_gan.runfolder.parent import parent_losses
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import RunRecord, data_dir_of, record_from
 from vanilla_gan.settings import CURES, RunConfig
@@ -95,8 +97,30 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
     for number, frame in enumerate(frames[:_PICTURES]):
         post += _post_lines(number * FRAME_ITERATIONS, frame_samples(frame), statistics)
     return Comparison(
-        config.source, record, different_settings(record.config), facts, verdicts, post, notes
+        config.source,
+        record,
+        different_settings(record.config),
+        facts,
+        verdicts,
+        post,
+        notes,
+        _beside_parent(rows, parent_losses(record.parent)),
     )
+
+
+def _beside_parent(rows: LossRows, parent: LossRows | None) -> list[ParentLine]:
+    """Returns the mean losses of a fork and of its parent, over the iterations that both have."""
+    if parent is None:
+        return []
+    shared, ours, theirs = np.intersect1d(rows.iteration, parent.iteration, return_indices=True)
+    if not len(shared):
+        return []
+    first, last = int(shared[0]), int(shared[-1])
+    pairs = ((rows.d_loss, parent.d_loss), (rows.g_loss, parent.g_loss))
+    return [
+        ParentLine(what, first, last, float(mine[ours].mean()), float(its[theirs].mean()))
+        for what, (mine, its) in zip(MEAN_LOSSES, pairs, strict=True)
+    ]
 
 
 def different_settings(config: RunConfig) -> list[str]:
@@ -125,7 +149,7 @@ def _picture_facts(
 ) -> tuple[list[Fact], dict[int, Floats]]:
     """Returns what is right with the pictures, and the statistics, [4], of those of right size."""
     tiles = (*config.picture_tiles, config.image_shape)
-    layout = grid_layout(*tiles)
+    layout = picture_layout(*tiles)
     faults: dict[str, list[str]] = {"picture size": [], "tile positions": []}
     statistics = {}
     for it, path in pictures.items():
@@ -137,7 +161,8 @@ def _picture_facts(
         misplaced = tiles_fault(pixels, layout)
         if misplaced is not None:
             faults["tile positions"].append(f"{path.name}: {misplaced}")
-        statistics[it] = picture_statistics(read_tiles(pixels, *tiles), config.image_shape)
+        if config.image_shape != POINT:
+            statistics[it] = picture_statistics(read_tiles(pixels, *tiles), config.image_shape)
     if not pictures:
         return [Fact(what, None, "the run has no pictures") for what in faults], statistics
     return [

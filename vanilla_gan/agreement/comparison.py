@@ -32,6 +32,22 @@ class PostLine(NamedTuple):
     ours: float | None
 
 
+class ParentLine(NamedTuple):
+    """A mean of losses beside that of the run that this one is a fork of; it does not judge.
+
+    Attributes:
+      what: whose mean.
+      first, last: the iterations that both have, from the fork on.
+      ours, theirs: the means of the fork and of its parent.
+    """
+
+    what: str
+    first: int
+    last: int
+    ours: float
+    theirs: float
+
+
 class Comparison(NamedTuple):
     """All that was found.
 
@@ -43,6 +59,7 @@ class Comparison(NamedTuple):
       verdicts: of recorded losses, pictures and losses, in the order of iterations.
       post: of the post's own pictures; empty unless asked for.
       notes: what was not compared, and why.
+      parent: of a fork whose parent is there: its losses beside the parent's.
     """
 
     source: str
@@ -52,6 +69,7 @@ class Comparison(NamedTuple):
     verdicts: list[Verdict]
     post: list[PostLine]
     notes: list[str]
+    parent: list[ParentLine]
 
     @property
     def judged(self) -> int:
@@ -82,6 +100,7 @@ def as_dict(found: Comparison) -> dict[str, Any]:
         "verdicts": [_as_json(verdict) for verdict in found.verdicts],
         "post": [{**_as_json(line.verdict), "ours": line.ours} for line in found.post],
         "notes": found.notes,
+        "parent": [_without_nan(line._asdict()) for line in found.parent],
     }
 
 
@@ -91,9 +110,12 @@ def as_text(found: Comparison) -> str:
 
 
 def _as_json(verdict: Verdict) -> dict[str, Any]:
+    return {**_without_nan(verdict._asdict()), "passed": verdict.passed}
+
+
+def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
     # JSON has neither NaN nor infinity.
-    values = {
+    return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in verdict._asdict().items()
+        for name, value in values.items()
     }
-    return {**values, "passed": verdict.passed}

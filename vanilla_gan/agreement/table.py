@@ -28,6 +28,8 @@ def agreement_table(found: dict[str, Any]) -> str:
         lines += [_verdict(verdict) for verdict in found["verdicts"]]
     if found["post"]:
         lines += _post(found["post"])
+    if found["parent"]:
+        lines += _parent(found["parent"])
     return "\n".join([*lines, "", _summary(found)])
 
 
@@ -60,6 +62,22 @@ def _post(lines: list[dict[str, Any]]) -> list[str]:
                 "inside" if line["passed"] else "OUTSIDE",
                 "-" if line["ours"] is None else _shown(line["ours"]),
             )
+            for line in lines
+        ),
+    ]
+
+
+def _parent(lines: list[dict[str, Any]]) -> list[str]:
+    """Returns the lines of a fork beside its parent."""
+    span = f"{lines[0]['first']} to {lines[0]['last']}"
+    return [
+        "",
+        f"Means over iterations {span}, beside the run that this one is a fork of:",
+        _ROW.format("", "quantity", "this run", "parent", ""),
+        *(
+            _ROW.format(
+                "", line["what"], _shown(line["ours"]), f"{_shown(line['theirs']):>9}", ""
+            ).rstrip()
             for line in lines
         ),
     ]

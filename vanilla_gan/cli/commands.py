@@ -1,17 +1,260 @@
-"""Commands: one module each, with its `SUMMARY`, `define()` of its flags, and `run()`.
+"""The commands: what each is for, its flags, and the function that gets its settings.
 
-They are loaded by name, so that no command pays for what another one needs.
+Each is a function that loads only what its flags need; the work itself loads the rest. So no
+command pays for what another one needs.
 """
 
-COMMANDS = {
-    "train": "vanilla_gan.cli.train",
-    "fork": "vanilla_gan.cli.fork",
-    "sample": "vanilla_gan.cli.sample",
-    "evaluate": "vanilla_gan.cli.evaluate",
-    "report": "vanilla_gan.cli.report",
-    "compare": "vanilla_gan.cli.compare",
-    "verify": "vanilla_gan.cli.verify",
-    "export": "vanilla_gan.cli.export",
-    "import_weights": "vanilla_gan.cli.import_weights",
-    "import_images": "vanilla_gan.cli.import_images",
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from vanilla_gan.cli.flags import Flags
+from vanilla_gan.say import say, show
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+      summary: what it does, for its help.
+      flags: its flags, which also know the class of its settings.
+      run: does it, with these settings.
+    """
+
+    summary: str
+    flags: Flags
+    run: Callable[[Any], object]
+
+
+def train() -> Command:
+    """Returns the command that needs no name: a training run."""
+    from vanilla_gan.settings import RunConfig, default_data_dir
+    from vanilla_gan.systems import SYSTEMS
+
+    def run(config: RunConfig) -> None:
+        if "data_dir" not in config.given:
+            config = config.filled({"data_dir": default_data_dir()})
+        if config.log_device_placement:
+            # TensorFlow logs placements as information, which `cli` keeps quiet.
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+        from vanilla_gan.training.run import train
+
+        train(config)
+
+    of_systems = {name: system.defaults for name, system in SYSTEMS.items()}
+    return Command(
+        "Trains the GAN of the 2016 blog post and writes a 4x4 picture every 1000 iterations. "
+        "The same command again continues a run that was stopped.",
+        Flags(RunConfig, {"data_dir": default_data_dir()}, of_systems),
+        run,
+    )
+
+
+def fork() -> Command:
+    """Returns the command of a run that begins as another one."""
+    from vanilla_gan.declare import table_of
+    from vanilla_gan.training.settings import ForkConfig
+
+    def run(config: ForkConfig) -> None:
+        from vanilla_gan.training.fork import fork
+
+        fork(config.source, config.of_run())
+
+    return Command(
+        "Begins a new run with the state of another one, at its newest checkpoint or the one "
+        "named, and trains it. The flags are those of train; what is not given is the parent's.",
+        # No default is shown, because the parent has it.
+        Flags(ForkConfig, dict.fromkeys(table_of(ForkConfig), " ")),
+        run,
+    )
+
+
+def sample() -> Command:
+    """Returns the command of sampling from a trained generator."""
+    from vanilla_gan.generator.settings import SampleConfig
+
+    def run(config: SampleConfig) -> None:
+        from vanilla_gan.generator.sample import sample
+
+        sample(config, say)
+
+    return Command(
+        "Draws images from a trained generator: a grid, single files, arrays, or a walk between "
+        "them.",
+        Flags(SampleConfig),
+        run,
+    )
+
+
+def evaluate() -> Command:
+    """Returns the command of judging a trained generator; it prints what was found."""
+    from vanilla_gan.quality.settings import EvaluateConfig
+
+    def run(config: EvaluateConfig) -> None:
+        from vanilla_gan.quality.evaluate import as_text, evaluate
+        from vanilla_gan.quality.table import quality_table
+
+        found = evaluate(config, say)
+        show(as_text(found) if config.format == "json" else quality_table(found) + "\n")
+
+    return Command(
+        "Judges samples of a trained generator beside real images: Parzen log-likelihood, Frechet "
+        "distance, precision and recall, density and coverage, classes, nearest neighbours. "
+        "Prints on stdout. The first time it trains a classifier of the data set, about a minute.",
+        Flags(EvaluateConfig),
+        run,
+    )
+
+
+def report() -> Command:
+    """Returns the command of a report."""
+    from vanilla_gan.report.settings import ReportConfig
+
+    def run(config: ReportConfig) -> None:
+        from vanilla_gan.report.report import write_report
+
+        write_report(config, say)
+
+    return Command(
+        "Writes one HTML page of a run: its pictures, losses, quality and settings. The page needs "
+        "neither a server nor a network. An earlier one is replaced.",
+        Flags(ReportConfig),
+        run,
+    )
+
+
+def compare() -> Command:
+    """Returns the command of comparing a run; it prints what was found and fails where it does."""
+    from vanilla_gan.agreement.settings import CompareConfig
+
+    def run(config: CompareConfig) -> None:
+        from vanilla_gan.agreement.compare import compare
+        from vanilla_gan.agreement.comparison import as_dict, as_text
+        from vanilla_gan.agreement.table import agreement_table
+        from vanilla_gan.errors import DisagreementError
+
+        found = compare(config, say)
+        show(as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n")
+        if found.failed:
+            raise DisagreementError(
+                f"{config.source} does not agree with what was published: {found.failed} of "
+                f"{found.judged} verdicts fail"
+            )
+
+    return Command(
+        "Says for a run whether it agrees with what was published: picture size and tile "
+        "positions, recorded losses, and statistics of pictures and losses within the spread of "
+        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside.",
+        Flags(CompareConfig),
+        run,
+    )
+
+
+def doctor() -> Command:
+    """Returns the command of looking at a run's health; it prints what is found."""
+    from vanilla_gan.health.settings import DoctorConfig
+
+    def run(config: DoctorConfig) -> None:
+        from vanilla_gan.health.doctor import as_json, as_text, examined
+
+        found = examined(config.source)
+        show(as_json(found) if config.format == "json" else as_text(found))
+
+    return Command(
+        "Says which diseases the signs of a run tell of, since when, by which numbers, and what to "
+        "try. A line each, on stdout. Trains nothing, and needs neither a network nor the data.",
+        Flags(DoctorConfig),
+        run,
+    )
+
+
+def verify() -> Command:
+    """Returns the command of checking this installation against recorded steps."""
+    from vanilla_gan.agreement.settings import VerifyConfig
+
+    def run(config: VerifyConfig) -> None:
+        from vanilla_gan.agreement.verify import as_dict, as_text, verify
+        from vanilla_gan.agreement.verify_table import verify_table
+        from vanilla_gan.errors import DisagreementError
+
+        found = verify(config)
+        show(as_text(found) if config.format == "json" else verify_table(as_dict(found)) + "\n")
+        if found.failed:
+            raise DisagreementError(
+                f"this installation does not compute what was published: {found.failed} of "
+                f"{found.judged} verdicts fail"
+            )
+
+    return Command(
+        "Says whether this installation computes what the published programs computed: steps "
+        "recorded with TensorFlow 1.15.5, replayed from their recorded states. A line a trace, on "
+        "stdout; exit status 1 when one differs by more than rounding does. Needs no network and "
+        "no data.",
+        Flags(VerifyConfig),
+        run,
+    )
+
+
+def export() -> Command:
+    """Returns the command of exporting a trained system."""
+    from vanilla_gan.generator.settings import ExportConfig
+
+    def run(config: ExportConfig) -> None:
+        from vanilla_gan.generator.export import export
+
+        export(config, say)
+
+    return Command(
+        "Exports a trained system: a SavedModel that any TensorFlow 2 loads, its weights by name "
+        "for --init_weights, ONNX, or TensorFlow Lite. Each is read back and compared before it is "
+        "reported done.",
+        Flags(ExportConfig),
+        run,
+    )
+
+
+def import_weights() -> Command:
+    """Returns the command of taking weights from another program's checkpoint."""
+    from vanilla_gan.generator.settings import ImportConfig
+
+    def run(config: ImportConfig) -> None:
+        from vanilla_gan.generator.import_weights import import_weights
+
+        import_weights(config, say)
+
+    return Command(
+        "Takes the weights out of a TensorFlow checkpoint, such as one of the published program "
+        "under TensorFlow 1.x, and writes them as an npz file for --init_weights.",
+        Flags(ImportConfig),
+        run,
+    )
+
+
+def import_images() -> Command:
+    """Returns the command of making a data set from a folder of pictures."""
+    from vanilla_gan.data.pictures.settings import ImportConfig
+
+    def run(config: ImportConfig) -> None:
+        from vanilla_gan.cli.bar import Bar
+        from vanilla_gan.data.pictures.import_images import import_images
+
+        with Bar() as progress:
+            import_images(config, progress.inform, progress)
+
+    return Command(
+        "Makes a data set from a folder of pictures: 28x28, grey, in the four files that train "
+        "reads. Subfolders are classes. At least 5001 training images are needed, or --repeat.",
+        Flags(ImportConfig),
+        run,
+    )
+
+
+COMMANDS: dict[str, Callable[[], Command]] = {
+    each.__name__: each
+    for each in (
+        *(train, fork, sample, evaluate, report),
+        *(doctor, compare, verify, export, import_weights, import_images),
+    )
 }

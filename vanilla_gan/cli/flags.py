@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
-from vanilla_gan.declare import KINDS, Setting, Settings, Several, table_of
+from vanilla_gan.declare import KINDS, Setting, Settings, Several, nearest, table_of
 from vanilla_gan.errors import UsageError
 
 _KIND_SHOWN = {int: "int", float: "float", bool: "bool", str: "string", tuple: "int[,int...]"}
@@ -89,9 +88,10 @@ class Flags:
         except flags.IllegalFlagValueError as error:
             # absl: "flag --iters=x: " and what Python's own conversion says.
             shown, _, _ = str(error).removeprefix("flag ").partition(": ")
-            entry = self._settings[shown.removeprefix("--").partition("=")[0]]
+            name, _, value = shown.removeprefix("--").partition("=")
+            entry = self._settings[name]
             expected = entry.rules[0].expected if entry.choices else KINDS[entry.kind]
-            raise UsageError(f"{shown}: expected {expected}") from error
+            raise UsageError(f"{shown}: expected {expected}{entry.meant(value)}") from error
         except flags.Error as error:
             raise UsageError(" ".join(str(error).split())) from error
         if rest and self._word is not None and not self._values[self._word.flag].present:
@@ -127,9 +127,3 @@ class Flags:
         ]
         shown = self._shown.get(entry.name, entry.shown) or ", ".join(of_systems)
         return f" (default {shown})" if shown.strip() else ""
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Returns ` (did you mean ...?)` for the known word that is most like `word`, or nothing."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {found[0]!r}?)" if found else ""

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 from vanilla_gan import __version__
-from vanilla_gan.cli.commands import COMMANDS
+from vanilla_gan.cli.commands import COMMANDS, Command
 from vanilla_gan.cli.environment import (
     accept_every_character,
     check_names,
     check_temporary_folder,
     set_environment,
 )
-from vanilla_gan.cli.flags import nearest
+from vanilla_gan.declare import nearest
 from vanilla_gan.errors import UsageError, VanillaGanError
 from vanilla_gan.say import say
 from vanilla_gan.storage.files import unwritable
-from vanilla_gan.storage.streams import discard, flush_or_discard, open_missing_streams
+from vanilla_gan.storage.streams import (
+    discard,
+    discard_blocked,
+    flush_or_discard,
+    open_missing_streams,
+)
 
 _PROGRAM = "run.sh"
 _COLUMNS = 80
@@ -67,6 +70,7 @@ def _status(words: list[str]) -> int:
         say(f"{_PROGRAM}: {unwritable('standard output', error)}")
         return 1
     except KeyboardInterrupt:
+        discard_blocked()
         say(f"{_PROGRAM}: interrupted; no file is half-written: each is as before, or finished")
         return 130
     return 0
@@ -81,27 +85,27 @@ def _run(words: list[str]) -> None:
     if "--version" in words:
         print(f"vanilla_gan {__version__}", flush=True)
         return
-    command = importlib.import_module(COMMANDS[name])
+    command = COMMANDS[name]()
     if _HELP.intersection(words):
         print(_help(name, command), flush=True)
         return
-    flags = command.define()
     try:
-        given = flags.parse(words)
+        given = command.flags.parse(words)
     except UsageError as error:
         raise UsageError(f"{error}; see {_PROGRAM} {name} --help") from error
-    config = flags.config(**given)
+    config = command.flags.config(**given)
     check_temporary_folder()
     command.run(config)
 
 
-def _help(name: str, command: Any) -> str:
+def _help(name: str, command: Command) -> str:
     shown = f"[{name}]" if name == _DEFAULT_COMMAND else name
     others = ", ".join(other for other in COMMANDS if other != name)
-    flags = command.define()
     about = [
-        " ".join(command.SUMMARY.split()),
+        command.summary,
         f"Other commands: {others}, test; each has a --help of its own.",
     ]
     filled = "\n".join(textwrap.fill(line, _COLUMNS) for line in about)
-    return f"usage: ./{_PROGRAM} {shown} {flags.usage()}\n\n{filled}\n\n{flags.help()}"
+    return (
+        f"usage: ./{_PROGRAM} {shown} {command.flags.usage()}\n\n{filled}\n\n{command.flags.help()}"
+    )

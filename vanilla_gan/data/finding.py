@@ -10,9 +10,10 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 
-from vanilla_gan.data.download.catalog import CATALOG, DataSetEntry
+from vanilla_gan.data.download.catalog import CATALOG, DataFile, DataSetEntry
 from vanilla_gan.data.idx import read_idx
 from vanilla_gan.errors import DataError
+from vanilla_gan.storage.files import file_entry
 
 _LARGEST = max(file.size for entry in CATALOG.values() for file in entry.files)
 # Beside the folder that `--dataset` names. "": flat, the layout of TensorFlow 1's read_data_sets.
@@ -25,6 +26,8 @@ _FOLDERS = (
     "fashion-mnist",
     "FashionMNIST",
     "FashionMNIST/raw",
+    "KMNIST",
+    "KMNIST/raw",
 )
 
 
@@ -56,12 +59,13 @@ def find_elsewhere(
     for name, path in _candidates(entry, data_dir):
         if name in found:
             continue
-        digest = sha256_of(path)
-        if digest == {file.name: file.sha256 for file in entry.files}[name]:
+        file = next(file for file in entry.files if file.name == name)
+        digest = sum_of(file, path)
+        if digest == file.sha256:
             inform(f"found {entry.title}'s {name} at {path}")
             found[name] = path
         else:
-            what = owner(digest) or "no published file, or a damaged one"
+            what = owner_of(path) or "no published file, or a damaged one"
             inform(f"passed over {path}: not {entry.title}'s {name} but {what}")
     return found
 
@@ -72,6 +76,23 @@ def owner(sha256: str | None) -> str | None:
         if any(file.sha256 == sha256 for file in entry.files):
             return f"{entry.title}'s (--dataset {entry.name})"
     return None
+
+
+def owner_of(path: pathlib.Path) -> str | None:
+    """Returns what `owner` says of a file, by the sum of what it holds or by its own."""
+    return owner(sha256_of(path)) or owner(_sum_of_file(path))
+
+
+def sum_of(file: DataFile, path: pathlib.Path) -> str | None:
+    """Returns what a file of the catalog is known by: a sum of what it holds, or of itself."""
+    return _sum_of_file(path) if file.packed else sha256_of(path)
+
+
+def _sum_of_file(path: pathlib.Path) -> str | None:
+    try:
+        return str(file_entry(path, _LARGEST)["sha256"])
+    except (OSError, ValueError):
+        return None
 
 
 def sha256_of(path: pathlib.Path) -> str | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +16,11 @@ import numpy.typing as npt
 from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
-from vanilla_gan.data.finding import find, find_elsewhere, owner
-from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels
+from vanilla_gan.data.finding import find, find_elsewhere, owner_of, sum_of
+from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels, sha256_of_idx
 from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
+from vanilla_gan.storage.files import no_empty_folders
 
 
 class RawData(NamedTuple):
@@ -42,6 +42,26 @@ class RawData(NamedTuple):
     test_labels: npt.NDArray[np.uint8]
     checksum: str
     files: dict[str, str]
+
+
+def raw_data(
+    train_images: npt.NDArray[np.uint8],
+    train_labels: npt.NDArray[np.uint8],
+    test_images: npt.NDArray[np.uint8],
+    test_labels: npt.NDArray[np.uint8],
+) -> RawData:
+    """Returns arrays that came from no IDX file, with the sums that their files would have."""
+    arrays = (train_images, train_labels, test_images, test_labels)
+    for array in arrays:
+        array.setflags(write=False)
+    sums = {
+        name: sha256_of_idx(array) for name, array in zip(catalog.FILE_NAMES, arrays, strict=True)
+    }
+    return RawData(*arrays, checksum=_checksum(sums), files=sums)
+
+
+def _checksum(sums: Mapping[str, str]) -> str:
+    return hashlib.sha256("".join(sums.values()).encode("ascii")).hexdigest()
 
 
 def load(
@@ -95,28 +115,20 @@ def load_entry(
         paths = {**find_elsewhere(entry, pathlib.Path(data_dir), inform), **paths}
     missing = [file for file in entry.files if file.name not in paths]
     if missing and download:
-        with _no_empty_folders(folder):
+        with no_empty_folders(folder):
             for number, file in enumerate(missing):
                 try:
                     paths[file.name] = fetch(
-                        file.name, folder, mirrors=entry.mirrors, sha256=file.sha256, size=file.size
+                        file.name,
+                        folder,
+                        mirrors=entry.mirrors,
+                        sha256=file.sha256,
+                        size=file.size,
+                        **({"packed": True} if file.packed else {}),
                     )
                 except DownloadError as error:
                     raise _with_the_others(error, missing[number + 1 :]) from error
     return read_files(folder, paths, published=entry.files)
-
-
-@contextlib.contextmanager
-def _no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
-    """Removes the folders that the block made, should it fail and leave them empty."""
-    new = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
-    try:
-        yield
-    except DownloadError:
-        for path in new:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
 
 
 def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -> DownloadError:
@@ -159,7 +171,7 @@ def read_files(
         catalog.TEST_IMAGES: read_images,
         catalog.TEST_LABELS: read_any_labels,
     }
-    sizes = {file.name: file.size for file in published}
+    sizes = {file.name: file.size for file in published if not file.packed}
     with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:
         pending = {
             name: pool.submit(read, paths[name], max_bytes=sizes.get(name))
@@ -167,7 +179,11 @@ def read_files(
         }
     files = {name: future.result() for name, future in pending.items()}
     for file in published:
-        _check_sum(paths[file.name], file.sha256, files[file.name].sha256)
+        path = paths[file.name]
+        if file.packed:
+            _check_packed(path, file)
+        else:
+            _check_sum(path, file.sha256, files[file.name].sha256)
     for images, labels in (
         (catalog.TRAIN_IMAGES, catalog.TRAIN_LABELS),
         (catalog.TEST_IMAGES, catalog.TEST_LABELS),
@@ -191,7 +207,7 @@ def read_files(
         files[catalog.TRAIN_LABELS].array,
         files[catalog.TEST_IMAGES].array,
         files[catalog.TEST_LABELS].array,
-        checksum=hashlib.sha256("".join(sums.values()).encode("ascii")).hexdigest(),
+        checksum=_checksum(sums),
         files=sums,
     )
 
@@ -208,16 +224,31 @@ def _check_all_there(
         )
 
 
-def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
-    if got != expected and (other := owner(got)):
+def _check_owner(path: pathlib.Path) -> None:
+    if other := owner_of(path):
         raise DataError(
             f"{path} is not the published file but {other}; move it to a folder of that name, or "
             "name another folder with --data_dir"
         )
+
+
+def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
     if got != expected:
+        _check_owner(path)
         raise DataError(
             f"{path} is not the published file: expected SHA-256 {expected} of the decompressed "
             f"bytes, got {got}; delete it, and it is downloaded anew, or give "
+            "--allow_unverified_data if these are images of your own"
+        )
+
+
+def _check_packed(path: pathlib.Path, file: catalog.DataFile) -> None:
+    got = sum_of(file, path)
+    if got != file.sha256:
+        _check_owner(path)
+        raise DataError(
+            f"{path} is not the published file: expected SHA-256 {file.sha256} of the gzipped "
+            f"file, got {got}; delete it, and it is downloaded anew, or give "
             "--allow_unverified_data if these are images of your own"
         )
 

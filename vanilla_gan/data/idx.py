@@ -184,7 +184,7 @@ def write_idx_blocks(
     Raises:
       OutputError: the file could not be written.
     """
-    header = struct.pack(f">I{len(shape)}I", _UINT8_MAGIC | len(shape), *shape)
+    header = _header(shape)
     with contextlib.ExitStack() as stack:
         stream: Any = stack.enter_context(whole_file(path))
         if os.fspath(path).endswith(".gz"):
@@ -194,6 +194,17 @@ def write_idx_blocks(
         stream.write(header)
         for block in blocks:
             stream.write(np.ascontiguousarray(block).reshape(-1).data)
+
+
+def sha256_of_idx(array: npt.NDArray[np.uint8]) -> str:
+    """Returns the sum that the IDX file of an array of uint8 would have, 64 hex digits."""
+    digest = hashlib.sha256(_header(array.shape))
+    digest.update(np.ascontiguousarray(array).reshape(-1).data)
+    return digest.hexdigest()
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    return struct.pack(f">I{len(shape)}I", _UINT8_MAGIC | len(shape), *shape)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from vanilla_gan.data import folder
 from vanilla_gan.data.classes import read_class_names
 from vanilla_gan.data.dataset import Datasets, split
-from vanilla_gan.data.digits import digits
+from vanilla_gan.data.known import KNOWN, digits_in, digits_to_stack
+from vanilla_gan.data.streams import unread
 from vanilla_gan.errors import DownloadError
 
 
@@ -22,7 +23,7 @@ class DataSource(NamedTuple):
 
     Attributes:
       splits: train, validation and test.
-      name: `mnist`, `fashion_mnist` or `digits`; never `auto`.
+      name: one of `KNOWN`; never `auto`.
       checksum: SHA-256 that names the images and labels, 64 hex digits.
       class_names: by label, as far as the data have them.
     """
@@ -46,8 +47,8 @@ def read_data_sets(
     """Reads a data set from `<data_dir>/<dataset>/`, and fetches or makes it first if need be.
 
     Args:
-      dataset: `mnist`, `fashion_mnist`, `digits`; or `auto`, which is MNIST, and `digits` where
-        MNIST is neither there nor can be fetched.
+      dataset: one of `KNOWN`; or `auto`, which is MNIST, and `digits` where MNIST is neither there
+        nor can be fetched.
       data_dir: the folder of all data sets.
       random_stream: where the splits draw the order of their batches from.
       pixels: float32 [256], what each grey value becomes; see `DataSet`.
@@ -71,11 +72,9 @@ def read_data_sets(
             name = "digits"
             for line in _FALLBACK.format(error=error).splitlines():
                 inform(line)
-            raw = _digits(data_dir, inform)
-    elif dataset == "digits":
-        raw = _digits(data_dir, inform)
+            raw = digits_in(data_dir, False, inform)
     else:
-        raw = folder.load(name, data_dir, allow_unverified=allow_unverified, inform=inform)
+        raw = KNOWN[name].load(data_dir, allow_unverified, inform)
     splits = split(
         raw.train_images,
         raw.train_labels,
@@ -86,7 +85,20 @@ def read_data_sets(
         num_classes=num_classes,
     )
     names = read_class_names(pathlib.Path(data_dir, name), inform)
+    if not names and not allow_unverified:
+        names = dict(enumerate(KNOWN[name].names))
     return DataSource(splits, name, raw.checksum, names)
+
+
+def read_digits_to_stack(
+    data_dir: str | os.PathLike[str],
+    *,
+    allow_unverified: bool = False,
+    inform: Callable[[str], None] = lambda line: None,
+) -> DataSource:
+    """Reads the digits that `stacked_mnist` is drawn from; see `read_data_sets`."""
+    name, raw = digits_to_stack(data_dir, allow_unverified, inform)
+    return DataSource(split(*raw[:4], unread()), name, raw.checksum)
 
 
 _FALLBACK = """\
@@ -95,17 +107,3 @@ WARNING: this run does NOT train on MNIST but on the built-in digits.
 {error}
 The results cannot be compared with published ones.
 *******************************************************************************"""
-
-
-def _digits(data_dir: str | os.PathLike[str], inform: Callable[[str], None]) -> folder.RawData:
-    home = pathlib.Path(data_dir, "digits")
-    begun = False
-
-    def progress(done: int, total: int) -> None:
-        nonlocal begun
-        if not begun:
-            inform(f"drawing the built-in digits into {home}, once: {total} images, some seconds")
-        begun = True
-
-    digits.ensure(home, progress=progress)
-    return folder.read_folder(home)

@@ -35,6 +35,9 @@ def shape_of(images: tuple[int, ...]) -> ImageShape:
     return ImageShape(1, images[1]) if len(images) == 2 else ImageShape(*images[1:])
 
 
+# A point of the plane: the first value across, the second one up. Pictures show many, as a plot.
+POINT = ImageShape(1, 2, 1)
+POINT_TILES = (25, 40)
 # Of MNIST, Fashion-MNIST and the built-in digits; and of runs of versions that had no others.
 PUBLISHED_SHAPE = ImageShape(28, 28, 1)
 PUBLISHED_CLASSES = 10

@@ -10,6 +10,7 @@
 | TensorBoard's histograms of logits | the run's | `LOGITS` |
 | `sample`, and `import_images`' order | the command's | `PLAIN` |
 | the built-in digits | `DIGITS` | `PLAIN` |
+| `ring8` and `grid25`; `stacked_mnist` | `DIGITS` | `POINTS`; `STACKED` |
 | the classifier: order of its images, and its graph | `CLASSIFIER` | `PLAIN` |
 | which real images are judged beside which | `SPLIT` | `PLAIN` |
 | what an export is tried with; moved by a bit | 0 | `PLAIN`; `MOVED` |
@@ -36,6 +37,8 @@ EVALUATION = 2 << 20
 LOGITS = 3 << 20
 MOVED = 4 << 20
 FORK = 5 << 20
+POINTS = 6 << 20
+STACKED = 7 << 20
 
 DIGITS = CLASSIFIER = SPLIT = OFFLINE = 20160917
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -16,10 +17,12 @@ class LossBlock(NamedTuple):
       first: the first iteration.
       scalars: float32 [k] by name, for iterations `first .. first + k - 1`: `D_loss`, `G_loss`, and
         what else the objective watches.
+      signs: of the first iteration, by name, where it is one that has any; see `engines.signs`.
     """
 
     first: int
     scalars: Mapping[str, npt.NDArray[np.float32]]
+    signs: Mapping[str, float] = types.MappingProxyType({})
 
     @property
     def D_loss(self) -> npt.NDArray[np.float32]:
@@ -38,4 +41,4 @@ class LossBlock(NamedTuple):
 
     def cut(self, rows: int) -> LossBlock:
         """Returns the first `rows` iterations."""
-        return LossBlock(self.first, {name: of[:rows] for name, of in self.scalars.items()})
+        return self._replace(scalars={name: of[:rows] for name, of in self.scalars.items()})

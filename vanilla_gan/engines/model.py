@@ -7,7 +7,8 @@ import dataclasses
 import errno
 import itertools
 import os
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from vanilla_gan.graph.averages import begin
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.loop import LoopGraph, build_loop
 from vanilla_gan.graph.restoring import restore_variables
+from vanilla_gan.graph.signs import build_signs
 from vanilla_gan.graph.summaries import Summaries, build_summaries
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
@@ -37,6 +39,7 @@ class Model:
       loop: those of the in-graph loop, if it was asked for.
       session: the open `tf.Session`.
       summaries: histograms for TensorBoard, if the settings ask for them.
+      signs: the scalars of `graph.signs`, if they were asked for; none otherwise.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class Model:
         saver: Any,
         summaries: Summaries | None = None,
         begin_averages: Any = None,
+        signs: Mapping[str, Any] = types.MappingProxyType({}),
     ) -> None:
         """Holds what `open_model` has made."""
         self.gan = gan
         self.loop = loop
         self.session = session
         self.summaries = summaries
+        self.signs = signs
         self._saver = saver
         self._begin_averages = begin_averages
 
@@ -127,7 +132,11 @@ class Model:
 
 @contextlib.contextmanager
 def open_model(
-    config: RunConfig, device: Device, images_shape: tuple[int, int] | None = None
+    config: RunConfig,
+    device: Device,
+    images_shape: tuple[int, int] | None = None,
+    *,
+    signs: bool = False,
 ) -> Iterator[Model]:
     """Builds the graph of the settings' system on a device and opens a session for it.
 
@@ -136,6 +145,7 @@ def open_model(
       device: from `choose_device`.
       images_shape: (N, X_dim) of the images that the in-graph loop shall train on; None to build no
         such loop.
+      signs: whether there are to be any.
 
     Yields:
       The model, its variables not yet initialised. The session is closed behind the block.
@@ -151,13 +161,15 @@ def open_model(
             saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
         summaries = build_summaries(gan) if config.tensorboard else None
         begin_averages = begin(gan.averages) if gan.averages else None
+        # The last: what trains has the names and seeds that it has without.
+        watched = build_signs(system, config, gan) if signs else {}
     # From now on whatever would add a node, and so eat memory while it trains, raises.
     graph.finalize()
     if device.name.startswith("/CPU"):
         threads = threads_within_operation(config, usable_cores())
         config = dataclasses.replace(config, intra_op_threads=threads)
     with open_session(graph, config, device) as session:
-        yield Model(gan, loop, session, saver, summaries, begin_averages)
+        yield Model(gan, loop, session, saver, summaries, begin_averages, watched)
 
 
 def told_reason(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -26,6 +27,25 @@ _CHATTER = re.compile(
 
 @contextlib.contextmanager
 def without_chatter() -> Iterator[None]:
+    """Keeps TensorFlow's chatter during the block off the terminal, and out of a notebook's cell.
+
+    What Python's side of it logs as information is dropped: a notebook would show that.
+    """
+
+    def matters(record: logging.LogRecord) -> bool:
+        return record.levelno > logging.INFO
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(matters)
+    try:
+        with _held_stderr():
+            yield
+    finally:
+        logger.removeFilter(matters)
+
+
+@contextlib.contextmanager
+def _held_stderr() -> Iterator[None]:
     """Holds back the process's stderr during the block, then passes on all but known chatter.
 
     Works on the file descriptor, because the lines come from C++: not on `sys.stderr`, which in a

@@ -8,6 +8,7 @@ blocks, so that a session can be fed many at a time; the numbers are the same in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
+from vanilla_gan.data.shape import POINT, POINT_TILES
 from vanilla_gan.data.streams import PICTURES, begin_again, seeded
 from vanilla_gan.graph.system import Pictures, System
 from vanilla_gan.settings import RunConfig
@@ -29,7 +31,10 @@ State = dict[str, npt.NDArray[Any]]
 
 
 class PictureDraw(NamedTuple):
-    """The noise of a picture, drawn before the update of iteration `it`; Z: float32 [16, Z_dim]."""
+    """The noise of a picture, drawn before the update of iteration `it`; Z: float32 [16, Z_dim].
+
+    Of points of the plane there are 1,000.
+    """
 
     it: int
     Z: npt.NDArray[np.float32]
@@ -112,18 +117,19 @@ class Stream:
         *,
         sample_every: int,
         checkpoint_every: int,
+        signs_every: int = 0,
         longest: Callable[[], int],
     ) -> Iterator[PictureDraw | EpochSampleDraw | StepsDraw]:
         """Draws iterations `first .. last - 1` with their pictures, in order.
 
-        A block of steps ends where a picture or a checkpoint is due, and where a batch has another
-        size than the one before.
+        A block of steps ends where a picture, a checkpoint or signs are due, and where a batch has
+        another size than the one before.
 
         Args:
           first, last: the iterations.
           sample_every: a picture before the update at its multiples; in a system that keeps a
             sample after each epoch, that sample too, before the picture.
-          checkpoint_every: blocks end at its multiples; 0 for no such ends.
+          checkpoint_every, signs_every: blocks end at their multiples; 0 for no such ends.
           longest: asked for each block how many iterations it may have at the most.
 
         Yields:
@@ -148,8 +154,7 @@ class Stream:
             if self._short:
                 # Either whole batches, or one alone: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
-            if checkpoint_every:
-                ends.append(_next_multiple(it, checkpoint_every))
+            ends += [_next_multiple(it, n) for n in (checkpoint_every, signs_every) if n]
             steps = (self._longer_steps if self._further else self._steps)(it, min(ends) - it)
             yield steps
             it = steps.last
@@ -202,7 +207,7 @@ class Stream:
     def _next_picture_noise(self) -> npt.NDArray[np.float32]:
         if self._picture_noise is not None:
             return self._picture_noise
-        return self._sample_Z(PICTURE_SAMPLES)
+        return self._sample_Z(_picture_samples(self.train))
 
     def _sample_Z(self, m: int) -> npt.NDArray[np.float32]:
         # float64 until here, as in the published program, which casts where it feeds.
@@ -266,7 +271,7 @@ def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.Random
     picture_noise = None
     if system.draws.pictures is not Pictures.DRAWN:
         apart = seeded(config.resolved_int("seed"), PICTURES)
-        picture_noise = system.sample_Z(apart, PICTURE_SAMPLES, z_dim).astype(np.float32)
+        picture_noise = system.sample_Z(apart, _picture_samples(train), z_dim).astype(np.float32)
     return Stream(
         system,
         train,
@@ -276,6 +281,10 @@ def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.Random
         D_steps=config.D_steps,
         picture_noise=picture_noise,
     )
+
+
+def _picture_samples(train: DataSet) -> int:
+    return math.prod(POINT_TILES) if train.shape == POINT else PICTURE_SAMPLES
 
 
 def _next_multiple(it: int, every: int) -> int:

@@ -6,7 +6,7 @@ It writes no file and hears of no signal; what comes of its work is the chief's,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -17,6 +17,7 @@ from vanilla_gan.engines.engine import engine_of
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.model import Model
 from vanilla_gan.engines.prefetch import prefetched
+from vanilla_gan.engines.signs import Signs
 from vanilla_gan.engines.stream import EpochSampleDraw, PictureDraw, StepsDraw, stream_of
 from vanilla_gan.errors import DivergedError
 from vanilla_gan.settings import RunConfig
@@ -42,6 +43,7 @@ class Worker:
         model: Model,
         train: DataSet,
         random_stream: np.random.RandomState,
+        unseen: DataSet | None = None,
     ) -> None:
         """Makes a worker whose stream stands at its beginning; draws and trains nothing.
 
@@ -50,12 +52,17 @@ class Worker:
           model: opened for these settings.
           train: the training split; must draw its orders from `random_stream` too.
           random_stream: seeded by the settings' seed.
+          unseen: the validation split, if signs are to be taken; the model has them then.
         """
         self.config = config
         self.model = model
         self.stream = stream_of(config, train, random_stream)
         self._engine = engine_of(model, train)
         self._block = 1
+        self._signs = None
+        if unseen is not None and config.health_every:
+            every = config.health_every, config.resolved_int("sample_every")
+            self._signs = Signs(model, train, unseen, every)
 
     def draws(
         self, start: int
@@ -70,6 +77,7 @@ class Worker:
             self.config.resolved_int("iters"),
             sample_every=self.config.resolved_int("sample_every"),
             checkpoint_every=self.config.checkpoint_every,
+            signs_every=0 if self._signs is None else self.config.health_every,
             longest=lambda: self._block,
         )
         return prefetched(draws)
@@ -97,11 +105,17 @@ class Worker:
         return samples
 
     def train(self, draw: StepsDraw) -> LossBlock:
-        """Trains the iterations of a draw; returns their losses, which may not be finite."""
+        """Trains the iterations of a draw; returns their losses, which may not be finite.
+
+        Where signs are due at the first of them, they are taken before its update.
+        """
+        signs: Mapping[str, float] = {}
+        if self._signs is not None and self._signs.due(draw.first):
+            signs = self._signs.of(draw)
         began_s = time.monotonic()
         losses = self._engine.train(draw)
         took_s = time.monotonic() - began_s
         # At most doubled: the first blocks are slower than what follows.
         fitting = int(len(draw.rows) * BLOCK_S / max(took_s, 1e-6))
         self._block = max(1, min(fitting, 2 * self._block, MAX_BLOCK))
-        return losses
+        return losses._replace(signs=signs)

@@ -9,7 +9,7 @@ import pathlib
 import stat
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, choose_device
 from vanilla_gan.errors import CheckpointError, DamagedRunError, UsageError
 from vanilla_gan.generator.export_record import EXPORT_JSON, Origin
-from vanilla_gan.generator.trained import Trained, open_checkpoint, open_export
+from vanilla_gan.generator.trained import Trained, open_export, open_networks
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoint, Checkpoints
@@ -33,6 +33,7 @@ BLOCK = 1000
 _TRIES = 20
 
 Inform = Callable[[str], None]
+T = TypeVar("T")
 
 
 def _say_nothing(line: str) -> None:
@@ -96,12 +97,20 @@ class Generator:
 
     def sample_Z(self, n: int, seed: int | None = None) -> npt.NDArray[np.float32]:
         """Draws noise from the system's prior, float32 [n, Z_dim]; afresh if `seed` is None."""
-        stream, noise = seeded(seed), np.empty((n, self.z_dim), np.float32)
-        # In blocks, the same numbers: the stream's own are twice as large.
-        for start in range(0, n, BLOCK):
-            rows = noise[start : start + BLOCK]
-            rows[:] = self.system.sample_Z(stream, len(rows), self.z_dim)
+        noise = np.empty((n, self.z_dim), np.float32)
+        for start, rows in zip(range(0, n, BLOCK), self.noise_blocks(n, seed), strict=True):
+            noise[start : start + BLOCK] = rows
         return noise
+
+    def noise_blocks(self, n: int, seed: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
+        """Yields the noise of `sample_Z` as it is drawn: float32 [rows, Z_dim], `BLOCK` rows each.
+
+        There are fewer in the last block.
+        """
+        stream = seeded(seed)
+        for start in range(0, n, BLOCK):
+            rows = self.system.sample_Z(stream, min(BLOCK, n - start), self.z_dim)
+            yield rows.astype(np.float32)
 
     def __call__(
         self, Z: npt.ArrayLike, classes: npt.ArrayLike | None = None
@@ -220,7 +229,7 @@ def open_trained(
             opened = functools.partial(open_export, path)
         else:
             # Asked at once: loading TensorFlow takes seconds, and a wrong path shall not wait.
-            find_checkpoint(path)
+            with_newest(path, _say_nothing, _record_and_folder)
             opened = functools.partial(_open_newest, path, inform)
         with without_chatter():
             load_tensorflow()
@@ -230,21 +239,34 @@ def open_trained(
 
 @contextlib.contextmanager
 def _open_newest(path: pathlib.Path, inform: Inform, device: Device) -> Iterator[Trained]:
-    """Opens the checkpoint that is the newest now; the next one, if it is gone before it is read.
+    # Without a word: the checkpoint is found again, when its variables are read at once.
+    record, out_dir = with_newest(path, _say_nothing, _record_and_folder)
+    with open_networks(record, out_dir, device) as read:
+        yield with_newest(path, inform, lambda _, newest: read(newest))
 
-    A run that trains drops its old checkpoints.
+
+def _record_and_folder(record: RunRecord, checkpoint: Checkpoint) -> tuple[RunRecord, pathlib.Path]:
+    # OUT/checkpoints/N
+    return record, checkpoint.folder.parents[1]
+
+
+def with_newest(path: pathlib.Path, inform: Inform, use: Callable[[RunRecord, Checkpoint], T]) -> T:
+    """Returns `use(record, checkpoint)` of the checkpoint that is the newest now.
+
+    A run that trains drops its old checkpoints: if this one is gone before it was read, `use` is
+    called again, with the next one.
+
+    Raises:
+      CheckpointError: see `find_checkpoint`; or `use` raises it of a checkpoint that is there.
     """
-    with contextlib.ExitStack() as stack:
-        for left in reversed(range(_TRIES)):
-            there = _checkpoints_in(path)
-            try:
-                record, checkpoint = find_checkpoint(path, inform)
-                trained = stack.enter_context(open_checkpoint(record, checkpoint, device))
-                break
-            except CheckpointError:
-                if not left or _checkpoints_in(path) == there:
-                    raise
-        yield trained
+    left = _TRIES
+    while True:
+        there, left = _checkpoints_in(path), left - 1
+        try:
+            return use(*find_checkpoint(path, inform))
+        except CheckpointError:
+            if not left or _checkpoints_in(path) == there:
+                raise
 
 
 def _checkpoints_in(path: pathlib.Path) -> list[str]:

@@ -68,7 +68,8 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     """
     place = Place(pathlib.Path(config.out), config.overwrite)
     place.check()
-    run = RunConfig(system=config.system, z_dim=config.z_dim, h_dim=config.h_dim).resolved()
+    sizes = {name: getattr(config, name) for name in ("z_dim", "h_dim", "strided_layers")}
+    run = RunConfig(system=config.system, **sizes).resolved()
     run = run.of_data(config.shape, all_classes(config.num_classes))
     with without_chatter():
         load_tensorflow()

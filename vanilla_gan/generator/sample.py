@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
@@ -16,7 +17,7 @@ import PIL.Image
 
 from vanilla_gan.data.idx import write_idx, write_idx_blocks
 from vanilla_gan.data.streams import fresh_seed
-from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.drawing.points import renderer
 from vanilla_gan.drawing.shown import shown
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.generator import BLOCK, Generator
@@ -29,6 +30,9 @@ from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.npz import ArrayBlocks, write_npz
 from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.systems import noise
+
+# Called anew, it yields the same noise again, float32 [rows, z_dim].
+Noise = Callable[[], Iterator[npt.NDArray[np.float32]]]
 
 FRAME_MS = 100
 MAX_INPUTS = 1 << 32  # bytes of the noise in a file
@@ -48,16 +52,18 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
         if each is not None:
             each.check()
     with Generator.load(config.source, inform=inform) as generator:
-        Z = generator.checked_noise(_noise(config, generator, inform))
+        n, drawn = _noise(config, generator, inform)
         if config.interpolate:
-            if len(Z) < 2:
+            if n < 2:
                 raise UsageError(
                     "--interpolate needs at least 2 points; give more, by --n or in --inputs"
                 )
             spherical = generator.system.sample_Z is noise.normal
-            Z = walk(Z, config.interpolate, spherical=spherical).reshape(-1, generator.z_dim)
-        classes = _classes(config, generator, len(Z), inform)
-        written = _write(config, place, beside, Blocks(generator, Z, classes))
+            ends = np.concatenate(list(drawn()))
+            Z = walk(ends, config.interpolate, spherical=spherical).reshape(-1, generator.z_dim)
+            n, drawn = len(Z), functools.partial(_in_blocks, Z)
+        classes = _classes(config, generator, n, inform)
+        written = _write(config, place, beside, Blocks(generator, n, drawn, classes))
     for path in written:
         inform(f"wrote {path}")
     return written
@@ -101,7 +107,8 @@ def _holds_pictures_alone(folder: pathlib.Path) -> bool:
 
 def _noise(
     config: SampleConfig, generator: Generator, inform: Callable[[str], None]
-) -> npt.NDArray[Any]:
+) -> tuple[int, Noise]:
+    """Returns how many noise vectors there are, and what yields them."""
     if config.inputs is not None:
         try:
             loaded = read_npy(config.inputs, max_bytes=MAX_INPUTS)
@@ -112,14 +119,20 @@ def _noise(
             ) from error
         if not loaded.size:
             raise UsageError(f"--inputs={config.inputs}: it holds no noise vectors")
-        return loaded
+        given = generator.checked_noise(loaded)
+        return len(given), functools.partial(_in_blocks, given)
     default = 5 if config.interpolate else (config.rows or 4) * (config.cols or 4)
     n = config.n or default
     seed = config.seed
     if seed is None:
         seed = fresh_seed()
         inform(f"--seed {seed} draws these samples again")
-    return generator.sample_Z(n, seed)
+    return n, functools.partial(generator.noise_blocks, n, seed)
+
+
+def _in_blocks(noise: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
+    for start in range(0, len(noise), BLOCK):
+        yield noise[start : start + BLOCK]
 
 
 def _classes(
@@ -153,12 +166,14 @@ class Blocks(NamedTuple):
 
     Attributes:
       generator: draws them.
-      Z: the noise, float32 [n, z_dim].
+      n: how many.
+      noise: yields the noise, float32 [rows, z_dim], the same each time it is called.
       classes: for conditional systems, intp [n].
     """
 
     generator: Generator
-    Z: npt.NDArray[np.float32]
+    n: int
+    noise: Noise
     classes: npt.NDArray[np.intp] | None
 
     @property
@@ -169,13 +184,14 @@ class Blocks(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of all of them, [n, H, W] or [n, H, W, C]."""
-        return (len(self.Z), *self.config.image_shape.array)
+        return (self.n, *self.config.image_shape.array)
 
     def images(self) -> Iterator[npt.NDArray[np.float32]]:
         """Yields the images, float32 [rows, ...], in the generator's range."""
-        for start in range(0, len(self.Z), BLOCK):
-            rows = slice(start, start + BLOCK)
-            yield self.generator(self.Z[rows], None if self.classes is None else self.classes[rows])
+        start = 0
+        for Z in self.noise():
+            rows = slice(start, start := start + len(Z))
+            yield self.generator(Z, None if self.classes is None else self.classes[rows])
 
     def grey(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Yields them as uint8 [rows, ...]."""
@@ -186,7 +202,7 @@ def _write(
     config: SampleConfig, place: Place, beside: Place | None, drawn: Blocks
 ) -> list[pathlib.Path]:
     """Writes what was asked for, and returns its paths."""
-    n, classes = len(drawn.Z), drawn.classes
+    n, classes = drawn.n, drawn.classes
     if config.format != "png" or config.separate:
         with place.whole() as path:
             if config.separate:
@@ -196,8 +212,11 @@ def _write(
             elif config.format == "npy":
                 _write_npy(path, drawn)
             else:
-                blocks = ArrayBlocks(drawn.shape, np.dtype(np.float32), drawn.images())
-                arrays: dict[str, Any] = {"images": blocks, "Z": drawn.Z}
+                float32, z_dim = np.dtype(np.float32), drawn.generator.z_dim
+                arrays: dict[str, Any] = {
+                    "images": ArrayBlocks(drawn.shape, float32, drawn.images()),
+                    "Z": ArrayBlocks((n, z_dim), float32, drawn.noise()),
+                }
                 write_npz(path, arrays if classes is None else {**arrays, "classes": classes})
         if beside is None or classes is None:
             return [place.path]
@@ -205,16 +224,17 @@ def _write(
             write_idx(path, classes.astype(np.uint8))
         return [place.path, beside.path]
     images, shape = np.concatenate(list(drawn.images())), drawn.config.image_shape
+    ends = drawn.generator.system.pixels()[[0, 255]].tolist()
     if beside is not None:
         with place.whole() as path:
-            GridRenderer(n // config.interpolate, config.interpolate, shape).save(path, images)
+            renderer(n // config.interpolate, config.interpolate, shape, *ends).save(path, images)
         with beside.whole() as path:
             _write_gif(path, shown(drawn.generator.to_grey(images), shape))
         return [place.path, beside.path]
     rows, cols = _layout(config, n)
     empty = np.full((rows * cols - n, *shape.array), images.min(), np.float32)
     with place.whole() as path:
-        GridRenderer(rows, cols, shape).save(path, np.concatenate([images, empty]))
+        renderer(rows, cols, shape, *ends).save(path, np.concatenate([images, empty]))
     return [place.path]
 
 
@@ -237,7 +257,7 @@ def _write_npy(path: pathlib.Path, drawn: Blocks) -> None:
 
 def _write_separate(folder: pathlib.Path, drawn: Blocks) -> None:
     folder.mkdir()
-    digits = max(3, len(str(len(drawn.Z) - 1)))
+    digits = max(3, len(str(drawn.n - 1)))
     pictures = (shown(grey, drawn.config.image_shape) for grey in drawn.grey())
     for number, grey in enumerate(itertools.chain.from_iterable(pictures)):
         PIL.Image.fromarray(grey).save(folder / f"{number:0{digits}d}.png", "png")

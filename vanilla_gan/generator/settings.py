@@ -178,6 +178,9 @@ class ImportConfig(Settings):
     image_shape: str = setting(
         str(PUBLISHED_SHAPE), "height x width, and x channels, of its images", _IMAGE_SHAPE
     )
+    strided_layers: int | None = setting(
+        None, "layers of conv that halve its images, if not as many as for that size", at_least(1)
+    )
     num_classes: int = setting(PUBLISHED_CLASSES, "classes of a conditional system", *SIZE)
     map: str | None = setting(
         None, "JSON file: an object from the system's names to the checkpoint's"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Trained:
     def __init__(
         self, origin: Origin, tensors: Inference, trained: list[Any], session: Any
     ) -> None:
-        """Holds what `open_checkpoint` or `open_export` has opened."""
+        """Holds what `open_networks` or `open_export` has opened."""
         self.origin = origin
         self.tensors = tensors
         self.trained = trained
@@ -67,19 +67,24 @@ class Trained:
 
 
 @contextlib.contextmanager
-def open_checkpoint(record: RunRecord, checkpoint: Checkpoint, device: Device) -> Iterator[Trained]:
-    """Opens the networks of a run as they were at a checkpoint, on a device.
+def open_networks(
+    record: RunRecord, out_dir: pathlib.Path, device: Device
+) -> Iterator[Callable[[Checkpoint], Trained]]:
+    """Opens the networks of a run, on a device, still without their variables.
 
-    Raises:
-      CheckpointError: the checkpoint does not hold the variables of these networks.
+    Building them takes far longer than reading a checkpoint, which a run that trains may drop
+    meanwhile: so the checkpoint comes last.
+
+    Yields:
+      What reads the variables of a checkpoint; it raises a CheckpointError where the checkpoint
+      does not hold those of these networks.
     """
-    # OUT/checkpoints/N
-    out_dir = checkpoint.folder.parents[1]
     config = record.config.filled({"data_dir": data_dir_of(record, out_dir)})
-    origin = Origin(config, checkpoint.iteration, record.run_id, record.dataset)
-    averaged = record.config.ema is not None
-    with _opened(origin, checkpoint.prefix, checkpoint.folder, device, averaged) as trained:
-        yield trained
+    origin = Origin(config, 0, record.run_id, record.dataset)
+    with _built(origin, device, averaged=record.config.ema is not None) as read:
+        yield lambda checkpoint: read(
+            origin._replace(iteration=checkpoint.iteration), checkpoint.prefix, checkpoint.folder
+        )
 
 
 @contextlib.contextmanager
@@ -93,21 +98,21 @@ def open_export(folder: pathlib.Path, device: Device) -> Iterator[Trained]:
       CheckpointError: it is damaged, or not an export of this program.
     """
     origin = read_origin(folder)
-    with _opened(origin, str(folder / VARIABLES), folder, device) as trained:
-        yield trained
+    with _built(origin, device) as read:
+        yield read(origin, str(folder / VARIABLES), folder)
 
 
 @contextlib.contextmanager
-def _opened(
-    origin: Origin, prefix: str, folder: pathlib.Path, device: Device, averaged: bool = False
-) -> Iterator[Trained]:
-    """Builds the networks, and reads their variables from files with a path prefix.
+def _built(
+    origin: Origin, device: Device, averaged: bool = False
+) -> Iterator[Callable[[Origin, str, pathlib.Path], Trained]]:
+    """Builds the networks in a session.
 
-    With `averaged` the generator's are read from their moving averages. An export has only one set,
-    under the plain names.
-
-    Raises:
-      CheckpointError: these are not the variables of these networks.
+    Yields:
+      What reads their variables, of such an origin, from files with a path prefix in a folder. With
+      `averaged` the generator's are read from their moving averages. An export has only one set,
+      under the plain names. It raises a CheckpointError where these are not the variables of these
+      networks.
     """
     with tf.Graph().as_default() as graph, _placement(device):
         tensors, trained = build_inference(origin.system, origin.config)
@@ -116,15 +121,19 @@ def _opened(
         kept = {average_name(name) if name in of_G else name: v for name, v in names.items()}
         saver = tf.train.Saver(kept)
     with _session(graph, origin, device) as session:
-        try:
-            with graph.as_default(), without_chatter():
-                restore_variables(session, saver, kept, prefix)
-        except ValueError as error:
-            raise CheckpointError(
-                f"{folder}: it does not hold the variables of system {origin.config.system} with "
-                "the settings of this run; put the original back"
-            ) from error
-        yield Trained(origin, tensors, trained, session)
+
+        def read(origin: Origin, prefix: str, folder: pathlib.Path) -> Trained:
+            try:
+                with graph.as_default(), without_chatter():
+                    restore_variables(session, saver, kept, prefix)
+            except ValueError as error:
+                raise CheckpointError(
+                    f"{folder}: it does not hold the variables of system {origin.config.system} "
+                    "with the settings of this run; put the original back"
+                ) from error
+            return Trained(origin, tensors, trained, session)
+
+        yield read
 
 
 def _placement(device: Device) -> Any:

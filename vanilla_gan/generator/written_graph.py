@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.errors import OutputError
 from vanilla_gan.generator.export_record import one_line
@@ -37,7 +38,7 @@ def open_written_graph(
     session = open_session(graph, config, device)
     try:
         meta = _meta_graph(folder)
-        with graph.as_default(), plain_path(folder / VARIABLES) as plain:
+        with graph.as_default(), without_chatter(), plain_path(folder / VARIABLES) as plain:
             saver = tf.train.import_meta_graph(meta)
             saver.restore(session, plain)
     except (tf.errors.OpError, ValueError, OSError) as error:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.shape import ImageShape
+
 Names = tuple[str, ...]
 
 
@@ -77,9 +79,12 @@ class System:
       discriminator: `(x, config, y, training) -> (D_prob, D_logit)`; likewise.
       theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
         of the listing's own lists; those of the published networks.
-      theta_of: `(number of hidden layers) -> (theta_D, theta_G)`, where `h_dim` may name several.
+      theta_of: `(depth) -> (theta_D, theta_G)`; the depth is the number of hidden layers where
+        `h_dim` names several, or `strided_layers` in a system that has these.
       sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
-      sides_multiple_of: what height and width of an image must be multiples of.
+      strided_layers: `shape -> n`, how many layers halve images of that shape, unless the setting
+        `strided_layers` says it; height and width must be multiples of 2**n. None in a system that
+        takes images of any size.
       scale: elementwise, what grey values 0..255 become before they are fed to `X`; for a float32
         array or tensor alike.
       update: how an iteration trains.
@@ -100,14 +105,17 @@ class System:
     update: Alternating | Simultaneous
     draws: Draws = Draws()
     conditional: bool = False
-    sides_multiple_of: int = 1
     separate_images: bool = False
+    strided_layers: Callable[[ImageShape], int] | None = None
     theta_of: Callable[[int], tuple[Names, Names]] | None = None
 
     def theta(self, config: Any) -> tuple[Names, Names]:
         """Returns theta_D and theta_G of the networks that the settings describe."""
-        if self.theta_of is not None and isinstance(config.h_dim, tuple):
-            return self.theta_of(len(config.h_dim))
+        if self.theta_of is not None:
+            if self.strided_layers is not None:
+                return self.theta_of(config.strided_layers)
+            if isinstance(config.h_dim, tuple):
+                return self.theta_of(len(config.h_dim))
         return self.theta_D, self.theta_G
 
     def pixels(self) -> npt.NDArray[np.float32]:

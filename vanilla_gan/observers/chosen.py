@@ -7,6 +7,7 @@ from collections.abc import Callable
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.observers.evaluator import Evaluator
 from vanilla_gan.observers.gallery import Gallery
+from vanilla_gan.observers.health import Health
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.observers.report import ReportObserver
 from vanilla_gan.observers.tensorboard import TensorBoard
@@ -14,7 +15,11 @@ from vanilla_gan.runfolder.record import RunRecord
 
 
 def observers_of(
-    record: RunRecord, worker: Worker, start: int, warn: Callable[[str], None]
+    record: RunRecord,
+    worker: Worker,
+    start: int,
+    warn: Callable[[str], None],
+    health: Health | None = None,
 ) -> list[Observer]:
     """Returns the observers that the settings ask for, in the order in which they are told.
 
@@ -22,10 +27,13 @@ def observers_of(
       record: what `run.json` says, the settings among it, complete.
       worker: trains the run; it is as it is before iteration `start`.
       start: the iteration that comes next.
+      health: of the run, if it is watched: who trains asks that one, too.
       warn: called with one line for each result that is damaged, and so set aside.
     """
     config = record.config
     observers: list[Observer] = [Gallery(record, start, warn)]
+    if health is not None:
+        observers.append(health)
     if config.evaluate_every:
         observers.append(Evaluator(record, worker, start, warn))
     if config.tensorboard:

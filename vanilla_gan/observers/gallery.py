@@ -22,6 +22,7 @@ from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.curves import save_losses
 from vanilla_gan.runfolder.losses_csv import read_losses
 from vanilla_gan.runfolder.names import LATEST, LOSSES, LOSSES_PNG, TRAINING_GIF
+from vanilla_gan.runfolder.parent import parent_losses
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path, set_latest
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.storage.own import clear, set_aside
@@ -56,6 +57,7 @@ class Gallery:
         self._colour = config.image_shape.channels == 3
         self._frames, self._stride = config.gif_frames, config.gif_stride
         self._published = published_runs(config.system, record.dataset["name"])
+        self._parent = parent_losses(record.parent)
         self._title = f"{config.system} on {record.dataset['name']}, seed {config.seed}"
         self._gif = Refresher(self._write_gif, SHARE)
         self._losses_png = Refresher(self._write_losses_png, SHARE)
@@ -75,10 +77,13 @@ class Gallery:
             self._gif.changed()
 
     def losses(self, block: LossBlock) -> None:
-        """Makes the other two again where it is time to."""
-        self._losses_png.changed()
+        """Makes the other two again where it is time to.
+
+        The rows of `block` may not stand in the file yet, so what is made now does not have them.
+        """
         self._gif.poll()
         self._losses_png.poll()
+        self._losses_png.changed()
 
     def close(self) -> None:
         """Brings all of them up to date."""
@@ -114,6 +119,6 @@ class Gallery:
                 "again"
             ) from error
         if len(rows.iteration):
-            save_losses(path, rows, self._published, self._title)
+            save_losses(path, rows, self._published, self._title, self._parent)
             # A figure refers to itself in circles: tens of MB would stay for the next ones.
             gc.collect()

@@ -32,7 +32,8 @@ class Observer(Protocol):
     def losses(self, block: LossBlock) -> None:
         """The iterations of `block` are trained, and its rows stand in `losses.csv`.
 
-        `block.scalars` has the losses, and what else the run's objective watches.
+        `block.scalars` has the losses, and what else the run's objective watches; `block.signs`
+        what is looked at now and then.
 
         Raises:
           OutputError: something could not be written; the run ends.

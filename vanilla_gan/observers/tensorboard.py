@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ _RGBA = 4
 class TensorBoard:
     """Writes event files into OUT/tensorboard; an `Observer`.
 
-    For each row of `losses.csv` the scalars `losses/D_loss` and `losses/G_loss`. For each picture,
+    For each row of `losses.csv` the scalars `losses/D_loss` and `losses/G_loss`, for each row of
+    `health.csv` its signs, `health/logit_gap` and so on. For each picture,
     at its iteration, before the update: the picture itself, a histogram of each trained variable,
     and histograms of the discriminator's logits, `logits/D_logit_real` on the first 256 training
     images and `logits/D_logit_fake` on 256 images that the generator makes of fixed noise, with the
@@ -75,18 +76,24 @@ class TensorBoard:
 
         A checkpoint that is written next comes behind everything that led to it.
         """
+        self._add(block.first, block.signs, "health")
         skipped = -block.first % self._log_every
         for k in range(skipped, len(block.D_loss), self._log_every):
-            values = [
-                tf.summary.Summary.Value(tag="losses/D_loss", simple_value=block.D_loss[k]),
-                tf.summary.Summary.Value(tag="losses/G_loss", simple_value=block.G_loss[k]),
-            ]
-            self._events.add_summary(tf.summary.Summary(value=values), block.first + k)
+            losses = {"D_loss": block.D_loss[k], "G_loss": block.G_loss[k]}
+            self._add(block.first + k, losses, "losses")
         self._events.flush()
 
     def close(self) -> None:
         """Closes the file."""
         self._events.close()
+
+    def _add(self, it: int, scalars: Mapping[str, float], group: str) -> None:
+        values = [
+            tf.summary.Summary.Value(tag=f"{group}/{name}", simple_value=value)
+            for name, value in scalars.items()
+        ]
+        if values:
+            self._events.add_summary(tf.summary.Summary(value=values), it)
 
     def _picture(self, it: int) -> Any:
         path = picture_path(self._out_dir, it // self._sample_every)

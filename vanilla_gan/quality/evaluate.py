@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import pathlib
 from collections.abc import Callable
@@ -10,15 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.data.dataset import unit_scale
+from vanilla_gan.data.read import DataSource, read_data_sets, read_digits_to_stack
 from vanilla_gan.data.shape import ImageShape
-from vanilla_gan.data.streams import unread
-from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.data.streams import SPLIT, seeded, unread
+from vanilla_gan.drawing.points import renderer
 from vanilla_gan.errors import DataError, UsageError, VanillaGanError
 from vanilla_gan.generator.export_record import Origin
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.quality.figures import SAMPLES, Judge, Quality, largest_n
 from vanilla_gan.quality.memorised import Memorised, find_memorised
+from vanilla_gan.quality.modes import STACKED, modes_of, samples_of
 from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
@@ -65,6 +69,9 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         source = _read_data(origin, data_dir, inform)
         n = _checked_n(config.n, source)
         samples = draw_samples(generator, generator.config, n, config.seed)
+        of_modes = None
+        if count := samples_of(source.name):
+            of_modes = draw_samples(generator, generator.config, count, config.seed)
     train = source.splits.train
     shown = samples[:SHOWN]
     with open_classifier(source, inform) as look:
@@ -73,6 +80,12 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         quality, real = judge.measure(samples), judge.real
         classes = look(shown).classes
         accuracy, guessing = look.test_accuracy, look.guessing
+    modes = {}
+    if of_modes is not None:
+        read_digits = functools.partial(
+            read_digits_to_stack, data_dir, allow_unverified=origin.config.allow_unverified_data
+        )
+        modes = _modes(source, of_modes, read_digits, inform)
     memorised = find_memorised(shown, train.images, source.splits.test.images)
     found = {
         "format": FORMAT,
@@ -87,6 +100,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         "classifier_test_accuracy": accuracy,
         "guessing_test_accuracy": guessing,
         "trained_classes": len(train.trained_classes),
+        **modes,
         "shown": _shown_as_json(memorised, classes, train.labels),
         "test_image_distance": {"1%": memorised.limit, "50%": memorised.typical},
     }
@@ -100,6 +114,28 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
     figures = quality.figures._asdict()
     _add_to_run(pathlib.Path(config.source), Evaluation(origin.iteration, n, figures), inform)
     return found
+
+
+def _modes(
+    source: DataSource,
+    samples: npt.NDArray[np.float32],
+    read_digits: Callable[..., DataSource],
+    inform: Inform,
+) -> dict[str, Any]:
+    """Returns the modes of samples, and of as many real images beside, as JSON has them."""
+    train = source.splits.train.images
+    rows = seeded(SPLIT).randint(0, len(train), len(samples))
+    sets = {"samples": samples, "real images": unit_scale(train[rows].astype(np.float32))}
+    with contextlib.ExitStack() as opened:
+        read = None
+        if source.name == STACKED:
+            look = opened.enter_context(open_classifier(read_digits(inform=inform), inform))
+
+            def read(images: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+                return look(images).classes
+
+        found = {whose: modes_of(source.name, images, read) for whose, images in sets.items()}
+    return {"modes": {whose: modes._asdict() for whose, modes in found.items()}}
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -172,10 +208,11 @@ def _draw_neighbours(
     shape: ImageShape,
 ) -> None:
     """Draws four samples a row, each with its nearest training image to the right of it."""
-    pairs = np.stack([shown, nearest.astype(np.float32)], axis=1).reshape(-1, shape.size)
+    real = unit_scale(nearest.astype(np.float32))
+    pairs = np.stack([shown, real], axis=1).reshape(-1, shape.size)
     rows = -(-len(shown) // PAIRS_A_ROW)
     empty = np.zeros((rows * 2 * PAIRS_A_ROW - len(pairs), shape.size), np.float32)
-    GridRenderer(rows, 2 * PAIRS_A_ROW, shape).save(path, np.concatenate([pairs, empty]))
+    renderer(rows, 2 * PAIRS_A_ROW, shape).save(path, np.concatenate([pairs, empty]))
 
 
 def _add_to_run(source: pathlib.Path, evaluation: Evaluation, inform: Inform) -> None:

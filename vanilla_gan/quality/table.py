@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.quality.classes import COVERED, says_little
+from vanilla_gan.quality.modes import modes_lines
 
 _A_LINE = 10  # shares of classes
 _COLUMNS = "{:<24}{:>16}{:>16}  {}"
@@ -55,6 +56,8 @@ def quality_table(found: dict[str, Any]) -> str:
         f"classifier           names {found['classifier_test_accuracy']:.2%} of the test images "
         "right",
     ]
+    for number, line in enumerate(modes_lines(found.get("modes", {}))):
+        lines.append(f"{'' if number else 'modes':<21}{line}")
     guessing = found["guessing_test_accuracy"]
     if says_little(found["classifier_test_accuracy"], guessing):
         lines.append(f"{'':<21}one class for all: {guessing:.2%}; all but Parzen mean little")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +14,14 @@ import numpy.typing as npt
 from vanilla_gan.agreement.published import PublishedRuns, published_runs
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.errors import DamagedRunError, RunConflictError
+from vanilla_gan.health.diagnosis import diagnosed
+from vanilla_gan.health.diseases import Patient
+from vanilla_gan.health.words import lines_of
 from vanilla_gan.report.pictures import Shelf, SmallPicture
+from vanilla_gan.runfolder.health_csv import NO_ROWS, HealthRows, read_health
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
-from vanilla_gan.runfolder.names import LOSSES, QUALITY
+from vanilla_gan.runfolder.names import HEALTH, LOSSES, QUALITY
+from vanilla_gan.runfolder.parent import parent_losses
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
 
@@ -42,6 +47,7 @@ class RunFacts(NamedTuple):
       rewinds: how often it went back after a loss that was not finite.
       command: the line that trains it again, from the first word to the last.
       parent: where it was forked from, in words; empty where it was not.
+      begun_as: what the record says of the parent; empty where there is none.
     """
 
     system: str
@@ -62,6 +68,7 @@ class RunFacts(NamedTuple):
     rewinds: int
     command: str
     parent: str = ""
+    begun_as: Mapping[str, Any] = {}
     from_preset: tuple[str, ...] = ()
 
 
@@ -76,10 +83,13 @@ class Report(NamedTuple):
       pictures: those that are shown, ascending.
       pictures_found: how many there are.
       losses: every row.
+      parent_losses: those of the parent, from the fork on, if it is there.
       published: the recorded runs of the same system and data set, if there are any.
       frames: the post's own pictures, uint8 [337, 330, 3] each, the k-th of iteration 1000 k.
       quality: evaluations, ascending.
       warnings: a line for each file that could not be used.
+      health: the rows of signs, none where there is no file of them.
+      diseases: what these tell of, a line each.
     """
 
     folder: pathlib.Path
@@ -89,10 +99,13 @@ class Report(NamedTuple):
     pictures: list[SmallPicture]
     pictures_found: int
     losses: LossRows
+    parent_losses: LossRows | None
     published: PublishedRuns | None
     frames: Sequence[npt.NDArray[np.uint8]]
     quality: list[Evaluation]
     warnings: list[str]
+    health: HealthRows = NO_ROWS
+    diseases: Sequence[str] = ()
 
     def iterations(self) -> list[int]:
         """Returns the iteration of each picture that is shown."""
@@ -138,6 +151,12 @@ def gather(
     except DamagedRunError as error:
         quality = []
         warnings.append(str(error))
+    try:
+        health = read_health(out_dir / HEALTH)
+    except DamagedRunError as error:
+        health = NO_ROWS
+        warnings.append(str(error))
+    patient = Patient(str(facts.settings.get("loss")), facts.num_classes)
     times = [picture.written_s for picture in pictures]
     times += [
         path.stat().st_mtime
@@ -155,10 +174,13 @@ def gather(
         pictures=pictures,
         pictures_found=len(found),
         losses=losses,
+        parent_losses=parent_losses(facts.begun_as),
         published=published_runs(facts.system, facts.dataset),
         frames=frames,
         quality=quality,
         warnings=warnings,
+        health=health,
+        diseases=lines_of(diagnosed(health, patient)),
     )
 
 

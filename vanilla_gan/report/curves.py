@@ -25,7 +25,7 @@ _DPI = 100
 _MAX_POINTS = 2_000
 # As few rows as these are marked each: a single one makes no line.
 _MARKED = 60
-_D_COLOUR, _G_COLOUR, _SPREAD_COLOUR = "#1764ab", "#b8430b", "#d9d9d9"
+_D_COLOUR, _G_COLOUR, _SPREAD_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#d9d9d9", "#404040"
 # A range smaller than this gets labels between the powers of ten, too.
 _MANY_LABELS = 2e3
 
@@ -33,29 +33,42 @@ Floats = npt.NDArray[np.float64]
 
 
 def save_losses(
-    path: pathlib.Path, rows: LossRows, published: PublishedRuns | None, title: str
+    path: pathlib.Path,
+    rows: LossRows,
+    published: PublishedRuns | None,
+    title: str,
+    parent: LossRows | None = None,
 ) -> None:
-    """Draws the losses into the PNG file `path`, 800x600 px, whole or not at all.
+    """Writes what `losses_png` draws to `path`, whole or not at all.
+
+    Raises:
+      OutputError: the file could not be written.
+    """
+    write_whole(path, losses_png(rows, published, title, parent))
+
+
+def losses_png(
+    rows: LossRows, published: PublishedRuns | None, title: str, parent: LossRows | None = None
+) -> bytes:
+    """Draws the losses as a PNG of 800x600 px.
 
     Each value is faint, a moving mean over a fiftieth of the rows is strong, and behind both lies
-    what ten recorded runs of the published program span at the same iterations. The axes are
+    what ten recorded runs of the published program span at the same iterations. The mean of the run
+    that this one is a fork of is dashed. The axes are
     logarithmic. Of a loss that is never positive, such as G's of `--loss minimax`, the magnitude is
     drawn, without that span, which belongs to another loss; one of both signs gets a linear axis.
     What has no place on its axis (NaN, infinities, and zero on a logarithmic one) is counted in the
     panel. Equal arguments give equal bytes.
 
     Args:
-      path: where the PNG shall stand.
       rows: of `losses.csv`, at least one.
       published: the recorded runs, if the system has any on the data set.
       title: a line above it all.
-
-    Raises:
-      OutputError: the file could not be written.
+      parent: of the run that this one is a fork of, from the fork on.
 
     Side effects: none on matplotlib's settings, which are those of its own default style here.
     """
-    drawn = curves(rows, published, max_points=_MAX_POINTS)
+    drawn = curves(rows, published, parent, max_points=_MAX_POINTS)
     with matplotlib.style.context("default"):
         figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
         figure.subplots_adjust(left=0.1, right=0.97, bottom=0.08, top=0.91, hspace=0.16)
@@ -70,7 +83,7 @@ def save_losses(
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
-    write_whole(path, _encode(pixels))
+    return _encode(pixels)
 
 
 def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str) -> None:
@@ -116,6 +129,9 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
     if smoothed:
         label = f"mean of {drawn.window} rows"
         axes.plot(drawn.iterations, smooth, color=colour, linewidth=1.8, label=label)
+    if curve.parent is not None:
+        beside = np.where(_fits(sign * curve.parent, logarithmic), sign * curve.parent, np.nan)
+        axes.plot(drawn.iterations, beside, "--", color=_PARENT_COLOUR, label="parent, mean")
     missing = len(values) - len(shown)
     if missing:
         what = "zero, NaN or infinite" if logarithmic else "NaN or infinite"
@@ -127,7 +143,7 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=3,
+        ncols=4,
         fontsize="small",
         frameon=False,
         borderaxespad=0.2,

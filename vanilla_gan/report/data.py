@@ -11,15 +11,18 @@ import numpy.typing as npt
 from vanilla_gan.agreement.published import PublishedRuns
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS
 from vanilla_gan.agreement.statistics import NAMES
-from vanilla_gan.drawing.grid import grid_layout
+from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.losses import Curve, curves
 from vanilla_gan.report.quality import figure_names
+from vanilla_gan.runfolder.health_csv import SIGNS
 from vanilla_gan.runfolder.pictures import picture_path
 
 STATISTICS = ("Ink", "Pixels on", "Diversity", "Roughness")
 assert len(STATISTICS) == len(NAMES)
 
+# Rows of signs in a chart.
+MAX_SIGNS = 1000
 _DIGITS = 5  # more than a screen can show
 
 
@@ -35,12 +38,13 @@ def page_data(report: Report) -> dict[str, Any]:
             "d_loss": d_loss,
             "g_loss": g_loss,
             "layout": dataclasses.asdict(
-                grid_layout(*report.facts.rows_cols, report.facts.image_shape)
+                picture_layout(*report.facts.rows_cols, report.facts.image_shape)
             ),
         },
         "published": None if report.published is None else _published(report.published),
         "frame_iterations": [FRAME_ITERATIONS * k for k in range(len(report.frames))],
         "losses": _losses(report),
+        "health": _health(report),
         "quality": {
             "iterations": [each.iteration for each in report.quality],
             "figures": {
@@ -53,15 +57,28 @@ def page_data(report: Report) -> dict[str, Any]:
     }
 
 
+def _health(report: Report) -> dict[str, Any]:
+    rows = report.health
+    # Each k-th row: curves of a hundred pixels show no more.
+    step = max(1, len(rows.iteration) // MAX_SIGNS)
+    return {
+        "iterations": rows.iteration[::step].tolist(),
+        "figures": {name: numbers(rows.of(name)[::step]) for name in SIGNS},
+    }
+
+
 def losses_at(report: Report) -> tuple[list[float | None], list[float | None]]:
     """Returns both losses at the iteration of each picture, None where no row is of that one."""
     rows = report.losses
-    place = {iteration: k for k, iteration in enumerate(rows.iteration.tolist())}
-    places = [place.get(iteration) for iteration in report.iterations()]
+    iterations = np.array(report.iterations(), np.int64)
+    # A dictionary of a million rows would take 150 MB.
+    places = np.searchsorted(rows.iteration, iterations)
+    there = np.isin(iterations, rows.iteration)
 
     def at(values: npt.NDArray[np.float64]) -> list[float | None]:
-        found = [np.nan if k is None else values[k] for k in places]
-        return numbers(np.array(found))
+        found = np.full(len(places), np.nan)
+        found[there] = values[places[there]]
+        return numbers(found)
 
     return at(rows.d_loss), at(rows.g_loss)
 
@@ -83,7 +100,7 @@ def _published(published: PublishedRuns) -> dict[str, Any]:
 
 
 def _losses(report: Report) -> dict[str, Any]:
-    drawn = curves(report.losses, report.published)
+    drawn = curves(report.losses, report.published, report.parent_losses)
     return {
         "iterations": drawn.iterations.tolist(),
         "window": drawn.window,
@@ -95,7 +112,8 @@ def _losses(report: Report) -> dict[str, Any]:
 def _curve(curve: Curve) -> dict[str, Any]:
     # A logarithmic axis has no place for 0, which a sure discriminator reaches in float32.
     logarithmic = not (curve.raw < 0).any()
-    found: dict[str, Any] = {"logarithmic": logarithmic, "low": None, "high": None}
+    found: dict[str, Any] = dict.fromkeys(curve._fields)
+    found["logarithmic"] = logarithmic
     for name, values in curve._asdict().items():
         if values is not None:
             found[name] = numbers(np.where(values > 0, values, np.nan) if logarithmic else values)

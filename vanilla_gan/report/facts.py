@@ -47,6 +47,7 @@ def facts_of(record: RunRecord) -> RunFacts:
         rewinds=len(record.rewinds),
         command=command_line(record),
         parent=_parent(record),
+        begun_as=record.parent,
     )
 
 

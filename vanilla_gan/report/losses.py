@@ -23,12 +23,15 @@ class Curve(NamedTuple):
       raw: float64 [n], the values themselves.
       smooth: float64 [n], the mean over the rows around each.
       low, high: float64 [n], between which the recorded runs lie; None where there are none.
+      parent: float64 [n], the mean around each in the run that this one is a fork of, from the fork
+        on; None where that is not known.
     """
 
     raw: Floats
     smooth: Floats
     low: Floats | None
     high: Floats | None
+    parent: Floats | None = None
 
 
 class Curves(NamedTuple):
@@ -49,7 +52,12 @@ class Curves(NamedTuple):
     window: int
 
 
-def curves(rows: LossRows, published: PublishedRuns | None, max_points: int = MAX_POINTS) -> Curves:
+def curves(
+    rows: LossRows,
+    published: PublishedRuns | None,
+    parent: LossRows | None = None,
+    max_points: int = MAX_POINTS,
+) -> Curves:
     """Returns the curves of a run's losses.
 
     Where there are more rows than `max_points`, bins of equally many rows become two points each,
@@ -59,6 +67,7 @@ def curves(rows: LossRows, published: PublishedRuns | None, max_points: int = MA
     Args:
       rows: of `losses.csv`.
       published: the recorded runs of the same system, for the range behind the curves.
+      parent: of the run that this one is a fork of, from the fork on.
       max_points: at least 2.
     """
     window = smoothing_window(len(rows.iteration))
@@ -67,7 +76,7 @@ def curves(rows: LossRows, published: PublishedRuns | None, max_points: int = MA
     places = _two_a_bin(len(rows.iteration), per_bin) if thin else np.arange(len(rows.iteration))
     iterations = rows.iteration[places]
 
-    def curve(values: Floats, recorded: Floats | None) -> Curve:
+    def curve(values: Floats, recorded: Floats | None, of_parent: Floats | None) -> Curve:
         raw = _extremes(values, per_bin) if thin else values
         low = high = None
         if published is not None and recorded is not None:
@@ -75,12 +84,17 @@ def curves(rows: LossRows, published: PublishedRuns | None, max_points: int = MA
                 np.interp(iterations, published.loss_iterations, edge, right=np.nan)
                 for edge in (recorded.min(axis=0), recorded.max(axis=0))
             )
-        return Curve(raw, moving_mean(values, window)[places], low, high)
+        beside = None
+        if parent is not None and of_parent is not None:
+            rows = len(of_parent)
+            smooth = moving_mean(of_parent, smoothing_window(rows), np.arange(rows))
+            beside = np.interp(iterations, parent.iteration, smooth, left=np.nan, right=np.nan)
+        return Curve(raw, moving_mean(values, window, places), low, high, beside)
 
     return Curves(
         iterations,
-        curve(rows.d_loss, published and published.d_loss),
-        curve(rows.g_loss, published and published.g_loss),
+        curve(rows.d_loss, published and published.d_loss, parent and parent.d_loss),
+        curve(rows.g_loss, published and published.g_loss, parent and parent.g_loss),
         per_bin if thin else 1,
         window,
     )
@@ -91,14 +105,14 @@ def smoothing_window(rows: int) -> int:
     return 1 if rows < 20 else max(5, rows // 100 * 2 + 1)
 
 
-def moving_mean(values: Floats, window: int) -> Floats:
-    """Returns the mean of the `window` (odd) values around each, of those there are at the ends.
+def moving_mean(values: Floats, window: int, places: npt.NDArray[np.intp]) -> Floats:
+    """Returns the mean of the `window` (odd) values around each of these places.
 
-    What is not finite counts as not there; NaN where nothing is there.
+    At the ends it is that of the values there are. What is not finite counts as not there; where
+    nothing is there, the mean is NaN.
     """
     finite = np.isfinite(values)
     half = window // 2
-    places = np.arange(len(values))
     first, behind = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
 
     def sums(of: npt.NDArray[np.bool_] | Floats) -> Floats:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from vanilla_gan.agreement.statistics import picture_statistics
-from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
+from vanilla_gan.data.shape import POINT, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.drawing.shown import shown, shown_shape
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import DamagedRunError
@@ -29,6 +29,7 @@ from vanilla_gan.runfolder.pictures import numbered_pictures
 MAX_BYTES = 16_000_000
 # Each takes some 15 ms to read back, when it is first seen.
 MAX_PICTURES = 2000
+_NONE = np.full(4, np.nan)
 
 
 class SmallPicture(NamedTuple):
@@ -38,6 +39,7 @@ class SmallPicture(NamedTuple):
       number: of its file: 7 for `007.png`.
       png: its samples side by side without spaces, as a PNG.
       statistics: float64 [4], of its samples as they were drawn; see `agreement.statistics`.
+        NaN of points of the plane.
       written_s: when its file was written, in seconds since 1970.
     """
 
@@ -90,7 +92,12 @@ class Shelf:
             return self._kept[path][1]
         made: SmallPicture | str
         try:
-            samples = read_tiles(open_picture(path), self._rows, self._cols, self._shape)
+            picture = open_picture(path)
+            if self._shape == POINT:
+                # No sample can be read back out of a plot.
+                png = encode_pixels(picture[..., :1])
+                return self._keep(path, state, SmallPicture(number, png, _NONE, state[0] / 1e9))
+            samples = read_tiles(picture, self._rows, self._cols, self._shape)
             png = sheet_png(samples, self._rows, self._cols, self._shape)
             statistics = picture_statistics(samples, self._shape)
             made = SmallPicture(number, png, statistics, state[0] / 1e9)
@@ -98,6 +105,11 @@ class Shelf:
             made = str(error)
         except ValueError as error:
             made = f"{path} is not a picture of this run: {error}"
+        return self._keep(path, state, made)
+
+    def _keep(
+        self, path: pathlib.Path, state: tuple[int, int], made: SmallPicture | str
+    ) -> SmallPicture | str:
         self._kept[path] = state, made
         return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import html
+import math
 from collections.abc import Iterable, Sequence
 
 from vanilla_gan.report.contents import Report, seconds_between_pictures
@@ -14,6 +15,18 @@ from vanilla_gan.report.quality import Row, figure_names, label_of, rows_of
 from vanilla_gan.runfolder.pictures import picture_path
 from vanilla_gan.runfolder.quality_json import Figure
 
+# Of the signs, those whose curves are drawn.
+_SIGNS = {
+    "real_right": "Share of images D gets right",
+    "fake_right": "Share of samples D gets right",
+    "logit_gap": "Gap of mean logits",
+    "unseen_gap": "Gap to unseen images",
+    "d_gradient": "Gradient of D",
+    "g_gradient": "Gradient of G",
+    "diversity": "Distance of two samples",
+    "nearest": "Distance to the nearest sample",
+    "ink": "Ink",
+}
 _NONE = "\N{EN DASH}"
 
 
@@ -32,6 +45,7 @@ def page_text(report: Report) -> dict[str, str]:
         "losses_note": html.escape(_losses_note(report)),
         "d_label": html.escape(_curve_label(report, "D loss")),
         "g_label": html.escape(_curve_label(report, "G loss")),
+        "health": _health(report),
         "quality": _quality(report),
         "numbers": _numbers(report),
         "command": html.escape(facts.command),
@@ -92,13 +106,15 @@ def _thinned_pictures(report: Report) -> str:
 
 
 def _losses_note(report: Report) -> str:
-    drawn = curves(report.losses, report.published)
+    drawn = curves(report.losses, report.published, report.parent_losses)
     parts = ["Faint: the values fetched." if drawn.window > 1 else "The values fetched."]
     if drawn.window > 1:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
     if report.published is not None:
         seeds = len(report.published.seeds)
         parts.append(f"Grey: between the lowest and the highest of {seeds} published runs.")
+    if report.parent_losses is not None:
+        parts.append("Dashed: the mean of the run that this one is a fork of, from the fork on.")
     if drawn.rows_per_bin > 1:
         parts.append(
             f"There are more than {MAX_POINTS:,} rows: of each {drawn.rows_per_bin} the smallest "
@@ -117,6 +133,26 @@ def _curve_label(report: Report, name: str) -> str:
         f"{values.min():.4g} and {values.max():.4g}. Its values at the pictures stand in a table "
         "under Numbers."
     )
+
+
+def _health(report: Report) -> str:
+    """Returns the section of the signs, or nothing where there are none."""
+    if not len(report.health.iteration):
+        return ""
+    said = report.diseases or ["No sign of disease."]
+    parts = [
+        '<section aria-labelledby="health-title">',
+        '<h2 id="health-title">Health</h2>',
+        *(f'<p class="note">{html.escape(line)}</p>' for line in said),
+        '<p class="hint">Dashed: the same of real images.</p><div class="small-charts">',
+    ]
+    for name, label in _SIGNS.items():
+        parts.append(
+            f'<div><h3>{label}</h3><div class="chart" role="img" data-of="health" data-figure='
+            f'"{name}" aria-label="{label} over iterations; its values stand in health.csv"></div>'
+            "</div>"
+        )
+    return "\n".join([*parts, "</div>", "</section>"])
 
 
 def _quality(report: Report) -> str:
@@ -180,7 +216,7 @@ def _numbers(report: Report) -> str:
             picture_path(report.folder, picture.number).name,
             f"{iteration:,}",
             *(_figure(loss) for loss in pair),
-            *(f"{value:.4f}" for value in picture.statistics),
+            *(f"{value:.4f}" if math.isfinite(value) else _NONE for value in picture.statistics),
         )
         for picture, iteration, pair in zip(
             report.pictures, report.iterations(), losses, strict=True

@@ -46,7 +46,8 @@ from vanilla_gan.storage.fields import (
     whole,
 )
 from vanilla_gan.storage.files import file_entry, unwritable
-from vanilla_gan.storage.reading import reason_of
+from vanilla_gan.storage.own import copy_open
+from vanilla_gan.storage.reading import open_file, reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, seal
 from vanilla_gan.storage.whole import remove_leftovers, remove_whole, whole_path
 
@@ -263,17 +264,18 @@ def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) 
     folder = out_dir / FOLDER / _name(checkpoint.iteration)
     folder.mkdir(parents=True)
     for name, entry in manifest["files"].items():
+        path = checkpoint.folder / name
         try:
             # A name with a folder in it would lead out of the copy.
-            if os.path.basename(name) != name or file_entry(checkpoint.folder / name) != entry:
-                raise CheckpointError(f"{checkpoint.folder / name} is not what was written")
-            content = (checkpoint.folder / name).read_bytes()
+            if os.path.basename(name) != name or file_entry(path, entry["bytes"]) != entry:
+                raise CheckpointError(f"{path} is not what was written")
+            source = open_file(path, entry["bytes"])
         except OSError as error:
             raise CheckpointError(
-                f"{checkpoint.folder / name}: {error.strerror or error}; name a checkpoint that is "
-                "there"
+                f"{path}: {error.strerror or error}; name a checkpoint that is there"
             ) from error
-        (folder / name).write_bytes(content)
+        with source:
+            copy_open(source, folder / name)
     (folder / MANIFEST).write_bytes(seal({**manifest, "run_id": run_id}))
 
 

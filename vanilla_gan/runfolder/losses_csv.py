@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import array
 import errno
 import io
 import os
 import pathlib
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -151,7 +152,8 @@ def read_losses(path: pathlib.Path) -> LossRows:
     Raises:
       DamagedRunError: the file is missing, or not one of losses.
     """
-    tables: list[npt.NDArray[np.float64]] = [np.empty((0, 3))]
+    # They grow in place: a list of tables would have to be copied into one.
+    columns: tuple[array.array[Any], ...] = (array.array("q"), array.array("d"), array.array("d"))
     try:
         with open_file(path) as stream:
             if stream.read(len(HEADER)) != HEADER:
@@ -162,9 +164,10 @@ def read_losses(path: pathlib.Path) -> LossRows:
                 if len(rest) > _LONGEST_ROW:
                     raise ValueError(f"it has a row of more than {_LONGEST_ROW} bytes")
                 if rows.strip():
-                    tables.append(_table(rows))
-        table = np.concatenate(tables)
-        if (np.diff(table[:, 0]) <= 0).any():
+                    for column, values in zip(columns, _table(rows).T, strict=True):
+                        column.frombytes(values.astype(column.typecode).tobytes())
+        found = LossRows(*(np.asarray(column) for column in columns))
+        if (found.iteration[1:] <= found.iteration[:-1]).any():
             raise ValueError("its iterations do not ascend")
     except ValueError as error:
         raise DamagedRunError(f"{path} is not a file of losses: {reason_of(error)}") from error
@@ -172,8 +175,7 @@ def read_losses(path: pathlib.Path) -> LossRows:
         raise DamagedRunError(
             f"{path}: {error.strerror or error}; expected the folder of a run"
         ) from error
-    iteration, d_loss, g_loss = table.T
-    return LossRows(iteration.astype(np.int64), d_loss, g_loss)
+    return found
 
 
 def _table(rows: bytes) -> npt.NDArray[np.float64]:

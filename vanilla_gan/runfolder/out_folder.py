@@ -71,6 +71,23 @@ def check_no_part_of_a_run(out_dir: pathlib.Path) -> None:
             )
 
 
+def check_own_folders(out_dir: pathlib.Path) -> None:
+    """Checks that what a run keeps in a folder of its own stays within `out_dir`.
+
+    `out_dir` itself may be a link: its user chose it. A link in it may be somebody else's, who sent
+    the run, and lead to where checkpoints would be renamed, dropped and written.
+
+    Raises:
+      RunConflictError: the folder of the checkpoints is a link.
+    """
+    if (folder := out_dir / FOLDER).is_symlink():
+        raise RunConflictError(
+            f"{folder} is a link to {os.readlink(folder)}: a run writes through no link in its "
+            "folder; put the folder that it leads to in its place, and to have the run elsewhere "
+            f"let {out_dir} itself be the link, or choose another --out"
+        )
+
+
 def check_no_results(out_dir: pathlib.Path, lacking: str) -> None:
     """Checks that a run that begins in a folder overwrites no results.
 

@@ -8,9 +8,10 @@ import hashlib
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
-from vanilla_gan.errors import OutputError
+from vanilla_gan.errors import OutputError, VanillaGanError
 from vanilla_gan.storage.reading import open_file
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -57,6 +58,19 @@ def remove(path: pathlib.Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+@contextlib.contextmanager
+def no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
+    """Removes `folder` and its parents, should the block make them, fail, and leave them empty."""
+    new = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
+    try:
+        yield
+    except VanillaGanError:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OutputError:

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import stat
+import sys
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -57,6 +58,19 @@ def open_cut(path: str | os.PathLike[str], size: int) -> BinaryIO:
     stream.truncate(size)
     stream.seek(size)
     return stream
+
+
+def copy_open(stream: BinaryIO, copy: str | os.PathLike[str], most: int = sys.maxsize) -> None:
+    """Copies what is left of an open file, `most` bytes of it, into a new one, block by block.
+
+    Raises:
+      OSError: there is one already, or it cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with open(open_own(copy, flags), "wb") as target:
+        while block := stream.read(min(1 << 20, most)):
+            target.write(block)
+            most -= len(block)
 
 
 def set_aside(path: pathlib.Path, called: str | None = None) -> pathlib.Path:

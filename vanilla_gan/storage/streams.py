@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 from typing import TextIO
+
+# How long a reader that stands still is waited for by who is asked to end.
+GRACE_S = 1.0
 
 
 def open_missing_streams() -> None:
@@ -37,3 +41,17 @@ def flush_or_discard(stream: TextIO) -> None:
         stream.flush()
     except (OSError, ValueError):
         discard(stream)
+
+
+def discard_blocked() -> None:
+    """Gives up the standard streams whose readers stand still, as those of full pipes.
+
+    For a process that was asked to end: what it has yet to say must not keep it. Who is within a
+    write to such a stream when a signal comes, goes on behind its handler.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            writable = select.poll()
+            writable.register(stream.fileno(), select.POLLOUT)
+            if not writable.poll(1000 * GRACE_S):
+                discard(stream)

@@ -3,17 +3,19 @@
 Source: the deep convolutional GAN of Keras' and TensorFlow's tutorials, on Fashion-MNIST; after
 Radford et al. 2015 (https://arxiv.org/abs/1511.06434). Differences: no Keras object, its layers are
 made of `tf.get_variable`; the images are H x W x C, H and W multiples of 4, where the listing has
-28 x 28 x 1; a short last batch has as much noise as images, where the listing draws 128 vectors for
-it too; and it is trained on the 55,000 images of the training split, where the listing holds none
-of the 60,000 back.
+28 x 28 x 1, and each doubling above 32 pixels adds a strided layer to both networks; a short last
+batch has as much noise as images, where the listing draws 128 vectors for it too; and it is trained
+on the 55,000 images of the training split, where the listing holds none of the 60,000 back.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.graph.dropout import dropout
 from vanilla_gan.graph.layers import (
     batch_norm,
@@ -23,11 +25,29 @@ from vanilla_gan.graph.layers import (
     flatten,
     leaky_relu,
 )
-from vanilla_gan.graph.system import Draws, Pictures, Simultaneous, System
+from vanilla_gan.graph.system import Draws, Names, Pictures, Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
 
 SLOPE = 0.3
+# The published layers halve 28 pixels twice, and 32 of other listings.
+_LAYERS, _SIDE, _MOST_CHANNELS = 2, 32, 256
+
+
+def strided_layers(shape: ImageShape) -> int:
+    """Returns how many layers halve an image: two, and one more for each doubling above 32 pixels.
+
+    There are no more than halve both sides without a rest.
+    """
+    layers = _LAYERS
+    while max(shape[:2]) >= _SIDE << (layers - 1) and not any(n % (2 << layers) for n in shape[:2]):
+        layers += 1
+    return layers
+
+
+def _channels(halvings: int) -> int:
+    """Returns the channels of an image that was halved so often: 64, 128, 256, 256 and so on."""
+    return min(32 << halvings, _MOST_CHANNELS)
 
 
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
@@ -39,17 +59,20 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
       y: None, there are no labels.
       training: the pass in training mode; None for inference.
     """
-    init = config.init
+    init, layers = config.init, config.strided_layers
     height, width, channels = config.image_shape
+    stem = [height >> layers, width >> layers, _channels(layers + 1)]
     with tf.variable_scope("generator"):
-        h = dense(z, height // 4 * (width // 4) * 256, "dense", init, training, bias=False)
+        h = dense(z, math.prod(stem), "dense", init, training, bias=False)
         h = leaky_relu(batch_norm(h, "bn0", training), SLOPE, training)
-        h = tf.reshape(h, [-1, height // 4, width // 4, 256])
-        h = conv2d_transpose(h, 128, 5, "deconv0", init, training)  # [B, H/4, W/4, 128]
-        h = leaky_relu(batch_norm(h, "bn1", training), SLOPE, training)
-        h = conv2d_transpose(h, 64, 5, "deconv1", init, training, stride=2)  # [B, H/2, W/2, 64]
-        h = leaky_relu(batch_norm(h, "bn2", training), SLOPE, training)
-        h = conv2d_transpose(h, channels, 5, "deconv2", init, training, stride=2)  # [B, H, W, C]
+        h = tf.reshape(h, [-1, *stem])  # [B, H/4, W/4, 256]
+        h = conv2d_transpose(h, _channels(layers), 5, "deconv0", init, training)
+        for layer in range(1, layers):  # [B, H/4, W/4, 128] -> [B, H/2, W/2, 64]
+            h = leaky_relu(batch_norm(h, f"bn{layer}", training), SLOPE, training)
+            filters = _channels(layers - layer)
+            h = conv2d_transpose(h, filters, 5, f"deconv{layer}", init, training, stride=2)
+        h = leaky_relu(batch_norm(h, f"bn{layers}", training), SLOPE, training)
+        h = conv2d_transpose(h, channels, 5, f"deconv{layers}", init, training, stride=2)
 
         return tf.reshape(tf.nn.tanh(tf.cast(h, tf.float32)), [-1, config.image_shape.size])
 
@@ -66,12 +89,10 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
     init, rate = config.init, config.dropout_rate
     with tf.variable_scope("discriminator"):
         h = tf.reshape(x, [-1, *config.image_shape])  # [B, H, W, C]
-        h = conv2d(h, 64, 5, "conv0", init, training, stride=2)
-        h = leaky_relu(h, SLOPE, training)
-        h = dropout(h, rate, "dropout0", training)  # [B, H/2, W/2, 64]
-        h = conv2d(h, 128, 5, "conv1", init, training, stride=2)
-        h = leaky_relu(h, SLOPE, training)
-        h = dropout(h, rate, "dropout1", training)  # [B, H/4, W/4, 128]
+        for layer in range(config.strided_layers):  # -> [B, H/2, W/2, 64] -> [B, H/4, W/4, 128]
+            h = conv2d(h, _channels(layer + 1), 5, f"conv{layer}", init, training, stride=2)
+            h = leaky_relu(h, SLOPE, training)
+            h = dropout(h, rate, f"dropout{layer}", training)
         logit = dense(flatten(h), 1, "logit", init, training)  # [B, 1]
         logit = tf.cast(logit, tf.float32)
 
@@ -87,26 +108,20 @@ def symmetric_scale(grey: Any) -> Any:
     return grey * np.float32(1.0 / 127.5) - 1.0
 
 
-_THETA_G = (
-    "dense/kernel",
-    "bn0/gamma",
-    "bn0/beta",
-    "deconv0/kernel",
-    "bn1/gamma",
-    "bn1/beta",
-    "deconv1/kernel",
-    "bn2/gamma",
-    "bn2/beta",
-    "deconv2/kernel",
-)
-_THETA_D = (
-    "conv0/kernel",
-    "conv0/bias",
-    "conv1/kernel",
-    "conv1/bias",
-    "logit/kernel",
-    "logit/bias",
-)
+def theta_of(layers: int) -> tuple[Names, Names]:
+    """Returns the names of theta_D and theta_G, in the listing's order, for strided layers."""
+    theta_G = ["dense/kernel"]
+    for layer in range(layers + 1):
+        theta_G += [f"bn{layer}/gamma", f"bn{layer}/beta", f"deconv{layer}/kernel"]
+    names = [*(f"conv{layer}" for layer in range(layers)), "logit"]
+    theta_D = [f"{name}/{part}" for name in names for part in ("kernel", "bias")]
+    return (
+        tuple(f"discriminator/{variable}" for variable in theta_D),
+        tuple(f"generator/{variable}" for variable in theta_G),
+    )
+
+
+_THETA_D, _THETA_G = theta_of(_LAYERS)
 
 SYSTEM = System(
     source="https://www.tensorflow.org/tutorials/generative/dcgan, on Fashion-MNIST",
@@ -118,15 +133,17 @@ SYSTEM = System(
         "adam_epsilon": 1e-7,
         "label_smoothing": 0.0,
         "dropout_rate": 0.3,
+        "strided_layers": _LAYERS,
     },
     generator=generator,
     discriminator=discriminator,
-    theta_G=tuple(f"generator/{variable}" for variable in _THETA_G),
-    theta_D=tuple(f"discriminator/{variable}" for variable in _THETA_D),
+    theta_G=_THETA_G,
+    theta_D=_THETA_D,
     sample_Z=noise.normal,
     scale=symmetric_scale,
     update=Simultaneous(),
     draws=Draws(short_batches=True, pictures=Pictures.FIXED_AND_LAST),
     separate_images=True,
-    sides_multiple_of=4,
+    strided_layers=strided_layers,
+    theta_of=theta_of,
 )

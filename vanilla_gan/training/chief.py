@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TextIO
 
 from vanilla_gan.engines.stream import State
 from vanilla_gan.engines.worker import Worker
-from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.errors import SickRunError, StoppedBySignal
 from vanilla_gan.runfolder.checkpoint import Checkpoints, run_state
 from vanilla_gan.runfolder.losses_csv import Mark
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.training.host import Host
 from vanilla_gan.training.signals import StopRequest
 
 
@@ -25,16 +25,19 @@ class Chief:
       worker: draws and trains.
       checkpoints: the run's.
       stop: whether a signal came.
-      stdout: where the published lines go.
-      inform: called with each line for the user.
+      host: what the run is trained within.
     """
 
     record: RunRecord
     worker: Worker
     checkpoints: Checkpoints
     stop: StopRequest
-    stdout: TextIO
-    inform: Callable[[str], None]
+    host: Host
+
+    @property
+    def inform(self) -> Callable[[str], None]:
+        """Called with each line for the user."""
+        return self.host.inform
 
     @property
     def config(self) -> RunConfig:
@@ -54,6 +57,13 @@ class Chief:
         """
         state = run_state(stream, mark, rewinds=len(self.record.rewinds))
         self.checkpoints.save(it, self.worker.model.save, state)
+
+    def stopped_sick(self, it: int, why: str) -> SickRunError:
+        """Returns the error of a run that was stopped before iteration `it`, saved, and why."""
+        return SickRunError(
+            f"stopped by --stop_on at iteration {it} of {self.config.iters}, saved: {why}; the "
+            "same command with --stop_on none goes on regardless, fork goes on with other settings"
+        )
 
     def stopped(self, it: int) -> StoppedBySignal:
         """Returns the error of a run that a signal stopped before iteration `it`, saved."""

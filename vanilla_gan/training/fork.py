@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pathlib
-import shutil
-import sys
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import CheckpointError, RunConflictError, UsageError
-from vanilla_gan.generator.generator import find_checkpoint
+from vanilla_gan.generator.generator import with_newest
 from vanilla_gan.runfolder.checkpoint import (
     FOLDER,
     MANIFEST,
@@ -25,7 +24,7 @@ from vanilla_gan.runfolder.checkpoint import (
     mark_of,
 )
 from vanilla_gan.runfolder.lock import run_lock
-from vanilla_gan.runfolder.names import LOSSES, QUALITY, SAMPLES
+from vanilla_gan.runfolder.names import HEALTH, LOSSES, QUALITY, SAMPLES
 from vanilla_gan.runfolder.out_folder import make_out_dir, move_aside
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path
 from vanilla_gan.runfolder.quality_json import go_back_to
@@ -36,27 +35,23 @@ from vanilla_gan.runfolder.record import (
     given_settings,
     read_record,
 )
-from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import file_entry
+from vanilla_gan.storage.own import copy_open
 from vanilla_gan.storage.reading import open_file
 from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.host import Host
 from vanilla_gan.training.run import train
 
 Inform = Callable[[str], None]
 
 _KEPT = ".gitkeep"
 _MAX_LOSSES = 1 << 32  # bytes, of some 100 million rows
+_MAX_RESULT = 1 << 30  # bytes; as many of a samples.npz are read
 
 
-def fork(
-    source: str,
-    config: RunConfig,
-    *,
-    stdout: TextIO | None = None,
-    inform: Inform = say,
-) -> None:
+def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     """Begins a run in `config.out` with the state of another one, and trains it to its end.
 
     The new run has a copy of the checkpoint, and of what led to it: rows of losses, pictures,
@@ -66,22 +61,29 @@ def fork(
     Args:
       source: the parent's folder, for its newest whole checkpoint; or a checkpoint in it.
       config: what is not given is the parent's.
-      stdout: where the published lines go; standard output unless given.
-      inform: called with each line for the user; prints to stderr.
+      host: what it is trained within; the command line unless given.
 
     Raises:
       VanillaGanError: every failure that a user can cause; the parent is never touched.
 
     Side effects: those of `training.run.train`, in the new folder.
     """
-    path = pathlib.Path(source)
-    parent, checkpoint = find_checkpoint(path, inform)
-    out = config.out_dir
-    if not _goes_on(parent, checkpoint if path.parent.name == FOLDER else None, config):
+    host = host or Host()
+    inform = host.inform
+    path, out = pathlib.Path(source), config.out_dir
+
+    def begin(parent: RunRecord, checkpoint: Checkpoint) -> None:
+        if _goes_on(parent, checkpoint if path.parent.name == FOLDER else None, config):
+            return
         folder = checkpoint.folder.parents[1]
         _check_changes(parent, config)
         record = forked_record(parent, config, folder, _dataset(parent, config, inform))
-        manifest = file_entry(checkpoint.folder / MANIFEST)
+        try:
+            manifest = file_entry(checkpoint.folder / MANIFEST)
+        except OSError as error:
+            raise CheckpointError(
+                f"{checkpoint.folder}: {error.strerror or error}; name a checkpoint that is there"
+            ) from error
         record.parent |= {"iteration": checkpoint.iteration, "checkpoint": manifest["sha256"]}
         _place(record, parent, checkpoint, config, inform)
         changes = [f"--{c['setting']} {c['is']} (was {c['was']})" for c in record.parent["changes"]]
@@ -89,7 +91,9 @@ def fork(
             f"forked {folder} at iteration {checkpoint.iteration} into {out}, with "
             + (", ".join(changes) or "the same settings")
         )
-    train(config.filled({"overwrite": False}), stdout=stdout or sys.stdout, inform=inform)
+
+    with_newest(path, inform, begin)
+    train(config.filled({"overwrite": False}), host)
 
 
 def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> bool:
@@ -191,21 +195,27 @@ def _place(
         if aside is not None:
             inform(f"moved what was in {config.out} to {aside}")
     remove_leftovers(out)
-    kept = os.listdir(out)
-    if set(kept) - {_KEPT}:
-        raise UsageError(
-            f"--out={config.out}: there are other things in it, {sorted(kept)[0]} among them; "
-            "expected a name that is free, or an empty folder"
-        )
-    # A whole folder is renamed to that name in one step.
-    for name in kept:
-        (out / name).unlink()
-    out.rmdir()
-    with whole_path(out) as home:
+    kept = _check_empty(config)
+    with whole_path(out, functools.partial(_check_empty, config)) as home:
         home.mkdir()
         for name in kept:
             (home / name).touch()
         _copy(record, parent, checkpoint, home, inform)
+
+
+def _check_empty(config: RunConfig) -> list[str]:
+    """Returns what is in the folder: nothing, or what keeps it in git.
+
+    Raises:
+      UsageError: there is more.
+    """
+    found = sorted(os.listdir(config.out_dir))
+    if set(found) - {_KEPT}:
+        raise UsageError(
+            f"--out={config.out}: there are other things in it, {found[0]} among them; "
+            "expected a name that is free, or an empty folder"
+        )
+    return found
 
 
 def _copy(
@@ -224,32 +234,29 @@ def _copy(
         raise CheckpointError(f"{STATE} is not of this run: {error}") from error
     mark = mark_of(checkpoint.state)
     # Damaged or missing rows do not matter: the run begins a new file, and says so.
-    with (
-        contextlib.suppress(OSError),
-        open_file(folder / LOSSES, _MAX_LOSSES) as losses,
-        open(home / LOSSES, "wb") as copy,
-    ):
-        shutil.copyfileobj(losses, copy)
-        copy.truncate(min(mark.size, copy.tell()))
+    with contextlib.suppress(OSError), open_file(folder / LOSSES, _MAX_LOSSES) as losses:
+        copy_open(losses, home / LOSSES, mark.size)
     then, now = parent.config, record.config
     if then.sample_class == now.sample_class:
         for number, path in numbered_pictures(folder).items():
             at = number * then.resolved_int("sample_every")
             if at < it and at % now.resolved_int("sample_every") == 0:
                 picture = picture_path(home, at // now.resolved_int("sample_every"))
-                _copy_file(path, picture)
-    for name in (SAMPLES, QUALITY):
-        if (folder / name).exists():
-            _copy_file(folder / name, home / name)
+                _copy_result(path, picture, inform)
+    for name in (HEALTH, SAMPLES, QUALITY):
+        if os.path.lexists(folder / name):
+            _copy_result(folder / name, home / name, inform)
     if (home / QUALITY).exists():
         go_back_to(home, it, inform)
     record.save(home)
 
 
-def _copy_file(path: pathlib.Path, copy: pathlib.Path) -> None:
+def _copy_result(path: pathlib.Path, copy: pathlib.Path, inform: Inform) -> None:
+    """Copies a result of the parent's; nothing depends on it, so one that cannot be read stays."""
     try:
-        source = open_file(path)
+        source = open_file(path, _MAX_RESULT)
     except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}; put it back") from error
-    with source, open(copy, "wb") as target:
-        shutil.copyfileobj(source, target)
+        inform(f"warning: {path} is left out: {error.strerror or error}")
+        return
+    with source:
+        copy_open(source, copy)

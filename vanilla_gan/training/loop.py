@@ -7,6 +7,7 @@ after each block looks whether a checkpoint is due or a signal came.
 from __future__ import annotations
 
 from vanilla_gan.engines.stream import EpochSampleDraw, PictureDraw
+from vanilla_gan.health.words import begun
 from vanilla_gan.training.chief import Chief
 from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.saver import Saver
@@ -17,6 +18,7 @@ def train_from(start: int, chief: Chief, recorder: Recorder, saver: Saver) -> No
 
     Raises:
       StoppedBySignal: a signal came; the state is saved.
+      SickRunError: the run has a disease that it shall be stopped on; the state is saved.
       DivergedError: a loss, sample or weight is not finite; nothing of that is saved.
       OutputError: a result could not be written.
     """
@@ -33,7 +35,12 @@ def train_from(start: int, chief: Chief, recorder: Recorder, saver: Saver) -> No
             recorder.losses(worker.train(draw))
 
             stopping = chief.stop.signal_number is not None
-            if stopping or saver.due(draw.last):
+            disease = (
+                recorder.to_stop_on() if draw.last < chief.config.resolved_int("iters") else None
+            )
+            if stopping or disease is not None or saver.due(draw.last):
                 saver.save(draw.last, draw.after)
             if stopping:
                 raise chief.stopped(draw.last)
+            if disease is not None:
+                raise chief.stopped_sick(draw.last, begun(disease))

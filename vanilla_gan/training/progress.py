@@ -1,16 +1,18 @@
-"""Progress on stderr: a bar on a terminal, a plain line now and then anywhere else."""
+"""Progress on stderr: a bar on a terminal or in a notebook, else a plain line now and then."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tqdm import tqdm
+import tqdm
 
 from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.observers.cell import in_notebook
 
 LINE_EVERY_S = 60.0
 
@@ -30,14 +32,16 @@ class Progress:
         self._inform = inform
         self._began_s = self._line_s = time.monotonic()
         self._bar: Any = None
-        if sys.stderr is not None and sys.stderr.isatty():
-            self._bar = tqdm(
+        if in_notebook() or (sys.stderr is not None and sys.stderr.isatty()):
+            self._bar = _tqdm()(
                 total=iters,
                 initial=start,
                 unit="it",
                 dynamic_ncols=True,
                 leave=False,
                 smoothing=0.1,
+                # Otherwise a thread of tqdm writes, too, which nothing can call off a full pipe.
+                miniters=1,
             )
 
     def advance(self, block: LossBlock) -> None:
@@ -61,7 +65,7 @@ class Progress:
         if self._bar is None:
             yield
             return
-        with tqdm.external_write_mode(file=sys.stdout):
+        with self._bar.external_write_mode(file=sys.stdout):
             yield
 
     def close(self) -> None:
@@ -78,3 +82,12 @@ class Progress:
             f"{left_s // 3600}:{left_s // 60 % 60:02d}:{left_s % 60:02d} left, "
             f"D loss {block.D_loss[-1]:.4}, G_loss {block.G_loss[-1]:.4}"
         )
+
+
+def _tqdm() -> Any:
+    """Returns the bar for where this runs: a notebook's has a widget, if widgets are installed."""
+    with warnings.catch_warnings():
+        # That they are not, which is no fault.
+        warnings.simplefilter("ignore", tqdm.TqdmWarning)
+        from tqdm.auto import tqdm as bar
+    return bar

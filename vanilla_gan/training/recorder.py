@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.drawing.grid import GridRenderer
+from vanilla_gan.drawing.points import renderer
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DivergedError, VanillaGanError
+from vanilla_gan.health.diagnosis import Episode
 from vanilla_gan.observers.chosen import observers_of
+from vanilla_gan.observers.health import Health
 from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import picture_path, remove_pictures_from
@@ -46,10 +48,16 @@ class Recorder:
         config = chief.config
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
-        self._stdout = chief.stdout
+        self._stdout = chief.host.stdout
         self._stop = chief.stop
-        self._observers = observers_of(chief.record, chief.worker, start, chief.inform)
-        self._grid = GridRenderer(*config.picture_tiles, config.image_shape)
+        self._stop_on = config.diseases_to_stop_on
+        self._health = None
+        if config.health_every:
+            self._health = Health(chief.record, chief.worker, start, chief.inform)
+        own = observers_of(chief.record, chief.worker, start, chief.inform, self._health)
+        self._observers = [*own, *chief.host.observers]
+        low, high = SYSTEMS[config.system].pixels()[[0, 255]].tolist()
+        self._grid = renderer(*config.picture_tiles, config.image_shape, low, high)
         self._losses_csv = LossesCsv(self._out_dir / LOSSES, config.log_every, mark, chief.inform)
         remove_pictures_from(self._out_dir, -(-start // self._sample_every), chief.inform)
         self._epoch_samples = None
@@ -97,6 +105,10 @@ class Recorder:
         for observer in self._observers:
             observer.losses(block)
         self._progress.advance(block)
+
+    def to_stop_on(self) -> Episode | None:
+        """Returns the disease that the run has, and shall be stopped on; None if there is none."""
+        return None if self._health is None else self._health.lasting(self._stop_on)
 
     def mark(self) -> Mark:
         """Flushes `losses.csv` to the disk and returns where it ends."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import sys
 from collections.abc import Callable, Iterator
-from typing import TextIO
 
 import numpy as np
 
@@ -23,7 +21,12 @@ from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
 from vanilla_gan.runfolder.lock import run_lock
 from vanilla_gan.runfolder.names import RUN_JSON
-from vanilla_gan.runfolder.out_folder import check_no_results, make_out_dir, move_aside
+from vanilla_gan.runfolder.out_folder import (
+    check_no_results,
+    check_own_folders,
+    make_out_dir,
+    move_aside,
+)
 from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
@@ -34,30 +37,25 @@ from vanilla_gan.runfolder.record import (
     note_changes,
     read_record,
 )
-from vanilla_gan.say import say
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import no_empty_folders
 from vanilla_gan.storage.whole import remove_leftovers
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.attempts import attempt, begin
 from vanilla_gan.training.chief import Chief
+from vanilla_gan.training.host import Host
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
 from vanilla_gan.training.tune import tuned
 
 Inform = Callable[[str], None]
 
 
-def train(
-    config: RunConfig,
-    *,
-    stdout: TextIO | None = None,
-    inform: Inform = say,
-) -> None:
+def train(config: RunConfig, host: Host | None = None) -> None:
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
     Args:
       config: the settings; a run that is continued takes from itself those that were not given.
-      stdout: where the published lines go; standard output unless given.
-      inform: called with each line for the user; prints to stderr.
+      host: what it is trained within; the command line unless given.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `errors`.
@@ -67,12 +65,15 @@ def train(
     """
     if config.overwrite:
         config = _away_from(config)
+    host = host or Host()
+    inform = host.inform
     out_dir = config.out_dir
-    with stop_on_signals() as stop:
+    with stop_on_signals(host.second_signal_exits) as stop, no_empty_folders(out_dir):
         make_out_dir(out_dir)
         with run_lock(out_dir, inform):
             record = None
             if not config.overwrite:
+                check_own_folders(out_dir)
                 remove_leftovers(out_dir)
                 record = read_record(out_dir)
                 if record is None:
@@ -85,7 +86,7 @@ def train(
                     # One that goes on does this when it goes back to its checkpoint.
                     remove_leftovers(out_dir / FOLDER)
                     return
-            _train_locked(config, record, stop, stdout or sys.stdout, inform)
+            _train_locked(config, record, stop, host)
 
 
 def _continued(record: RunRecord, config: RunConfig, inform: Inform) -> RunConfig:
@@ -126,13 +127,14 @@ def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
 
 
 def _train_locked(
-    config: RunConfig, record: RunRecord | None, stop: StopRequest, stdout: TextIO, inform: Inform
+    config: RunConfig, record: RunRecord | None, stop: StopRequest, host: Host
 ) -> None:
     """Trains with the folder locked; `config` is resolved, `record` is None for a new run.
 
     An earlier run in the folder is moved aside last, when nothing else can be wrong.
     """
     is_new = record is None
+    inform = host.inform
     random_stream = seeded(config.seed)
     with stop.at_once():
         source = _read_data(config, record, random_stream, inform)
@@ -161,7 +163,8 @@ def _train_locked(
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(memory_errors_told(device))
-        model = stack.enter_context(open_model(config, device, images_shape))
+        signs = config.health_every > 0
+        model = stack.enter_context(open_model(config, device, images_shape, signs=signs))
         weights = None
         if begins and config.init_weights is not None:
             weights = read_weights(config.init_weights, model.weight_shapes)
@@ -179,11 +182,10 @@ def _train_locked(
             inform(f"--preset {config.preset} stands for {brought}")
         chief = Chief(
             record=record,
-            worker=Worker(config, model, train, random_stream),
+            worker=Worker(config, model, train, random_stream, source.splits.validation),
             checkpoints=checkpoints,
             stop=stop,
-            stdout=stdout,
-            inform=inform,
+            host=host,
         )
         if begins:
             begin(chief, weights)
@@ -219,6 +221,7 @@ def _cleared(config: RunConfig, inform: Inform) -> Iterator[None]:
     """
     aside = move_aside(config.out_dir) if config.overwrite else None
     if aside is None:
+        check_own_folders(config.out_dir)
         yield
         return
     inform(f"moved what was in {config.out_dir} to {aside}")

@@ -1,4 +1,7 @@
-"""Signals: the first one asks the run to stop, a second one ends the process at once."""
+"""Signals: the first one asks the run to stop, a second one may end the process.
+
+A run that waits for whoever reads its output is asked, too: what it still says is given up then.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from vanilla_gan.errors import StoppedBySignal
+from vanilla_gan.storage.streams import discard_blocked
 
 _NO_MORE = 0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,9 +26,10 @@ class StopRequest:
       signal_number: the first signal that came; None as long as none has.
     """
 
-    def __init__(self) -> None:
-        """Makes a request that nobody has made yet."""
+    def __init__(self, second_exits: bool = True) -> None:
+        """Makes a request that nobody has made yet; see `stop_on_signals`."""
         self.signal_number: int | None = None
+        self._second_exits = second_exits
         self._at_once = False
 
     def ask(self, signal_number: int) -> None:
@@ -33,17 +38,19 @@ class StopRequest:
             self.signal_number = signal_number
 
     def handle(self, signal_number: int, frame: FrameType | None) -> None:
-        """Notes the first signal; at a second one exits without saving anything further.
+        """Notes the first signal; at a second one may exit without saving anything further.
 
-        That does no harm: files land whole or not at all, and the last checkpoint stands.
+        Standard streams that nobody reads on from are given up at the first. That a second one ends
+        it does no harm: files land whole or not at all, and the last checkpoint stands.
 
         Raises:
-          StoppedBySignal: for the first signal, within `at_once`.
+          StoppedBySignal: for a signal within `at_once`.
         """
         del frame
-        if self.signal_number is not None:
+        if self._second_exits and self.signal_number is not None:
             os._exit(128 + signal_number)
         self.ask(signal_number)
+        discard_blocked()
         if self._at_once:
             self._raise()
 
@@ -78,13 +85,17 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
+def stop_on_signals(second_exits: bool = True) -> Iterator[StopRequest]:
     """Handles SIGINT, SIGTERM and SIGHUP during the block.
+
+    Args:
+      second_exits: whether a second signal ends the process. Otherwise it changes nothing: the
+        first one is being obeyed, and the process has other things in it than this run.
 
     A signal that the process was told to ignore (`nohup` ignores SIGHUP) stays ignored. Outside the
     main thread, where Python allows no handlers, nothing is handled.
     """
-    request = StopRequest()
+    request = StopRequest(second_exits)
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
@@ -92,7 +103,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
     handled = [s for s in STOP_SIGNALS if signal.getsignal(s) not in (signal.SIG_IGN, None)]
     before = {s: signal.signal(s, request.handle) for s in handled}
     try:
-        with _watched(handled):
+        with _watched(handled) if second_exits else contextlib.nullcontext():
             yield request
     finally:
         for signal_number, handler in before.items():

@@ -21,11 +21,14 @@ class DataFile:
       size: how many bytes it has when it is not compressed.
       sha256: SHA-256 of those bytes, as 64 hex digits. The compressed files of two mirrors may
         differ; what comes out of them must not.
+      packed: whether size and sum are those of the compressed file, where its publisher names no
+        others.
     """
 
     name: str
     size: int
     sha256: str
+    packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,4 +115,41 @@ FASHION_MNIST = DataSetEntry(
     ),
 )
 
-CATALOG = {entry.name: entry for entry in (MNIST, FASHION_MNIST)}
+# Sums and sizes of the gzipped files: TensorFlow Datasets, `url_checksums/kmnist.txt`.
+KMNIST = DataSetEntry(
+    name="kmnist",
+    title="Kuzushiji-MNIST",
+    files=(
+        DataFile(
+            TRAIN_IMAGES,
+            18165135,
+            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+            packed=True,
+        ),
+        DataFile(
+            TRAIN_LABELS,
+            29497,
+            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+            packed=True,
+        ),
+        DataFile(
+            TEST_IMAGES,
+            3041136,
+            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+            packed=True,
+        ),
+        DataFile(
+            TEST_LABELS,
+            5120,
+            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+            packed=True,
+        ),
+    ),
+    mirrors=(
+        # Its authors' own; listed in `torchvision.datasets.KMNIST.mirrors`.
+        "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+    ),
+)
+
+CATALOG = {entry.name: entry for entry in (MNIST, FASHION_MNIST, KMNIST)}

@@ -60,6 +60,8 @@ def fetch(
     mirrors: Sequence[str],
     sha256: str,
     size: int,
+    suffix: str = ".gz",
+    packed: bool = False,
     timeout_s: float = 30.0,
     retries: int = 2,
     slowest_bytes_per_s: float = 10_000.0,
@@ -79,6 +81,8 @@ def fetch(
       mirrors: addresses to which the name is appended, in the order of trying.
       sha256: SHA-256 of the decompressed bytes, as hex digits.
       size: how many decompressed bytes there must be.
+      suffix: what stands in place of `.gz`.
+      packed: whether sum and size are those of the file itself, whatever it holds.
       timeout_s: time limit for connecting, and for each wait; see `transfer.receive`.
       retries: how many more times one mirror may be asked.
       slowest_bytes_per_s: a body that comes slower than this on average is given up.
@@ -92,7 +96,8 @@ def fetch(
       DownloadError: no mirror delivered it (the line has each one's reason), or it could not be
         stored.
     """
-    final = pathlib.Path(folder, f"{name}.gz")
+    final = pathlib.Path(folder, f"{name}{suffix}")
+    surplus = 0 if packed else size // _GZIP_SURPLUS_SHARE + _GZIP_SURPLUS_BYTES
     failures = []
     for mirror in mirrors:
         url = f"{mirror}{final.name}"
@@ -104,12 +109,15 @@ def fetch(
                     receive(
                         url,
                         stream,
-                        max_bytes=size + size // _GZIP_SURPLUS_SHARE + _GZIP_SURPLUS_BYTES,
+                        max_bytes=size + surplus,
                         timeout_s=timeout_s,
                         slowest_bytes_per_s=slowest_bytes_per_s,
                         progress=progress,
                     )
-                    _verify(stream, sha256, size)
+                    if packed:
+                        _verify_packed(stream, sha256, size)
+                    else:
+                        _verify(stream, sha256, size)
                 return final
             except TransferError as error:
                 failure = error
@@ -119,7 +127,8 @@ def fetch(
         failures.append(f"{url}: {failure}{tries}")
     raise DownloadError(
         f"cannot download {final.name}: {'; '.join(failures) or 'no mirror is known'}; "
-        f"get the file by hand and put it at {final} (SHA-256 when decompressed: {sha256})"
+        f"get the file by hand and put it at {final} "
+        f"(SHA-256{'' if packed else ' when decompressed'}: {sha256})"
     )
 
 
@@ -137,6 +146,23 @@ def _stored(final: pathlib.Path) -> Iterator[BinaryIO]:
             f"cannot store {final}: {reason}; make room and the folder writable, or choose another "
             "one with --data_dir"
         ) from error
+
+
+def _verify_packed(stream: BinaryIO, sha256: str, size: int) -> None:
+    """Checks what was received, as it came.
+
+    Raises:
+      TransferError: it has another size or checksum.
+    """
+    digest, got = hashlib.sha256(), 0
+    stream.seek(0)
+    while chunk := stream.read(_CHUNK_SIZE):
+        digest.update(chunk)
+        got += len(chunk)
+    if got != size:
+        raise TransferError(f"wrong size: expected {size} bytes, got {got}")
+    if digest.hexdigest() != sha256:
+        raise TransferError(f"wrong SHA-256: expected {sha256}, got {digest.hexdigest()}")
 
 
 def _verify(stream: BinaryIO, sha256: str, size: int) -> None:

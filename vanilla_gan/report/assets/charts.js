@@ -63,7 +63,8 @@
         y: { distr: curve.logarithmic ? 3 : 1, ...(curve.logarithmic && { range: aboutValues }) } },
       axes: [alongX, axis({ size: 56, values: (_, ticks) => ticks.map((y) => (y === null ? "" : short(y))) })],
       series: [{}, hidden, hidden,
-        line(name, 1, { alpha: data.losses.window > 1 ? 0.4 : 1 }), line(name, 2, { show: data.losses.window > 1 })],
+        line(name, 1, { alpha: data.losses.window > 1 ? 0.4 : 1 }), line(name, 2, { show: data.losses.window > 1 }),
+        line("--quiet", 1.5, { dash: [6, 4], points: { show: false }, show: Boolean(curve.parent) })],
       bands: ranged ? [{ series: [2, 1], fill: () => colour("--range") + "99" }] : [],
       hooks: {
         ready: [(u) => { u.over.append(marker); mark(u); }],
@@ -78,7 +79,7 @@
       },
     };
     const none = x.map(() => null);
-    const u = new uPlot(options, [x, curve.low || none, curve.high || none, curve.raw, curve.smooth], holder);
+    const u = new uPlot(options, [x, curve.low || none, curve.high || none, curve.raw, curve.smooth, curve.parent || none], holder);
     let pressed = 0;
     u.over.addEventListener("mousemove", (event) => point(u, event));
     u.over.addEventListener("mouseleave", () => { tip.hidden = true; });
@@ -92,13 +93,13 @@
 
   function qualityChart(holder) {
     const name = holder.dataset.figure;
-    const { iterations, figures } = data.quality;
+    const { iterations, figures } = data[holder.dataset.of || "quality"];
     const real = figures[name + "_real"];
     return new uPlot({
       width: holder.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
       scales: { x: { time: false }, y: { range: withZero } },
       axes: [alongX, axis({ size: 56, space: 24, values: (_, ticks) => ticks.map(short) })],
-      series: [{}, line("--accent", 2, { points: { show: true, size: 6, fill: () => colour("--accent") } }),
+      series: [{}, line("--accent", 2, { points: { show: iterations.length < 60, size: 6, fill: () => colour("--accent") } }),
         ...(real ? [line("--quiet", 1, { dash: [4, 4], points: { show: false } })] : [])],
     }, [iterations, figures[name], ...(real ? [real] : [])], holder);
   }

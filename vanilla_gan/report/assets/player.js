@@ -72,6 +72,11 @@
     const at = data.published ? data.published.iterations.indexOf(iterations[index]) : -1;
     return rows.map((row, k) => {
       const value = statistics[index][k];
+      // Points of the plane have none.
+      if (value === null) {
+        row.value.textContent = "\u2013";
+        return `${data.names[k]} unknown`;
+      }
       row.value.textContent = value.toFixed(3);
       row.place.style.left = (100 * value) / highest[k] + "%";
       row.range.hidden = at < 0;

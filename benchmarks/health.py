@@ -1,0 +1,285 @@
+"""The table of docs/health.md: what is said of healthy runs and of runs made sick on purpose.
+
+    .venv/bin/python benchmarks/health.py --iters 3000 --seeds 1           # a first table
+    .venv/bin/python benchmarks/health.py --iters 20000 --seeds 20 --cure  # the full one
+
+Each run stands in a folder of its own below --out, and is kept: a call that was stopped goes on. A
+sick run is sick from its first iteration on. With --cure each sick run goes on in a fork, with the
+settings that are prescribed for the disease named first, and the table says whether that ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import io
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vanilla_gan.data.idx import write_idx
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import seeded, unread
+from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.session import choose_device
+from vanilla_gan.engines.signs import Signs
+from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.engines.worker import Worker
+from vanilla_gan.errors import DivergedError
+from vanilla_gan.graph import losses
+from vanilla_gan.health.diagnosis import Episode, diagnosed
+from vanilla_gan.health.doctor import patient_of
+from vanilla_gan.runfolder.health_csv import read_health
+from vanilla_gan.runfolder.names import HEALTH
+from vanilla_gan.runfolder.record import record_from
+from vanilla_gan.settings import RunConfig, default_data_dir
+from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.fork import fork
+from vanilla_gan.training.run import train
+from vanilla_gan.training.settings import ForkConfig
+
+# An illness has to be named within so many iterations.
+IN_TIME = 2000
+Images = tuple[np.ndarray, np.ndarray]
+
+
+def of_one_class(images: np.ndarray, labels: np.ndarray) -> Images:
+    """Returns ones, more than 5,000 of them."""
+    ones = labels == 1
+    return images[ones], labels[ones]
+
+
+def few(images: np.ndarray, labels: np.ndarray) -> Images:
+    """Returns 5,000 images that nobody trains on, and 500."""
+    return images[:5500], labels[:5500]
+
+
+def constant_generator(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Returns weights with which the noise comes to nothing, and no gradient passes."""
+    return {**xavier(shapes), "G_W1": np.zeros(shapes["G_W1"], np.float32)}
+
+
+def sure_discriminator(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Returns weights with which D's logits are far beyond what a sigmoid tells apart."""
+    weights = xavier(shapes)
+    return {**weights, "D_W2": 1000 * weights["D_W2"]}
+
+
+def xavier(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Returns weights as a run begins with, drawn from a stream apart."""
+    stream = seeded(0)
+    return {
+        name: (stream.normal(size=shape) * (2 / shape[0]) ** 0.5 * (len(shape) > 1)).astype("f4")
+        for name, shape in shapes.items()
+    }
+
+
+def swapped(real: Any, fake: Any, real_label: float = 1.0) -> losses.Objective:
+    """Returns the losses of a D that is told that samples are real."""
+    right, wrong = (losses.sigmoid_cross_entropy(*pair) for pair in ((real, fake), (fake, real)))
+    return right._replace(D_loss=wrong.D_loss)
+
+
+class Run(NamedTuple):
+    """A run to look at.
+
+    Attributes:
+      name: of its folder.
+      expected: which diseases are right; none for a healthy one.
+      settings: what is not the default.
+      data: what is made of MNIST's training images and labels.
+      weights: what it begins with.
+      loss: in place of `sigmoid_cross_entropy`.
+      unscaled: whether grey values stay 0..255.
+    """
+
+    name: str
+    expected: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = {}
+    data: Callable[[np.ndarray, np.ndarray], Images] | None = None
+    weights: Callable[[Mapping[str, tuple[int, ...]]], dict[str, np.ndarray]] | None = None
+    loss: Any = None
+    unscaled: bool = False
+
+
+RUNS = (
+    *(Run(system, settings={"system": system}) for system in ("vanilla", "layers", "conditional")),
+    Run("fashion", settings={"dataset": "fashion_mnist"}),
+    Run("conv", settings={"system": "conv"}),
+    Run("D's learning rate x10", ("overpowering",), {"D_learning_rate": 0.01}),
+    Run("G's learning rate 1e-5", ("overpowering",), {"G_learning_rate": 1e-5}),
+    Run("G frozen", ("frozen",), {"G_learning_rate": 1e-30}),
+    Run("constant generator", ("collapse",), weights=constant_generator),
+    Run("G's learning rate x30", ("collapse", "partial_collapse"), {"G_learning_rate": 0.03}),
+    Run("one class", ("one_class",), data=of_one_class),
+    Run("images in 0..255", ("scale",), unscaled=True),
+    Run("swapped labels", ("swapped",), loss=swapped),
+    Run("saturated sigmoid", ("numbers",), weights=sure_discriminator),
+    Run("500 images", ("memorising",), data=few),
+    Run("both learning rates x50", ("oscillation", "numbers"), {"learning_rate": 0.05}),
+    Run(
+        "minimax and D x10",
+        ("frozen", "overpowering"),
+        {"loss": "minimax", "D_learning_rate": 0.01},
+    ),
+)
+
+
+@contextlib.contextmanager
+def made_sick(run: Run) -> Iterator[None]:
+    """Changes the program for the block, as no flag can."""
+    system, loss = SYSTEMS["vanilla"], losses.LOSSES["sigmoid_cross_entropy"]
+    if run.unscaled:
+        SYSTEMS["vanilla"] = dataclasses.replace(system, scale=lambda grey: grey * np.float32(1))
+    if run.loss is not None:
+        losses.LOSSES["sigmoid_cross_entropy"] = run.loss
+    try:
+        yield
+    finally:
+        SYSTEMS["vanilla"], losses.LOSSES["sigmoid_cross_entropy"] = system, loss
+
+
+def config_of(run: Run, home: pathlib.Path, iters: int, seed: int) -> RunConfig:
+    """Returns the settings of a run, whose data and weights are written where it needs any."""
+    settings = {"dataset": "mnist", "data_dir": default_data_dir(), **run.settings}
+    if run.data is not None:
+        settings |= {"data_dir": str(home / "data"), "allow_unverified_data": True}
+        write_data(run, home / "data" / "mnist")
+    if run.weights is not None:
+        settings["init_weights"] = str(home / "weights.npz")
+        shapes = {"D_W1": (784, 128), "D_b1": (128,), "D_W2": (128, 1), "D_b2": (1,)}
+        shapes |= {"G_W1": (100, 128), "G_b1": (128,), "G_W2": (128, 784), "G_b2": (784,)}
+        home.mkdir(parents=True, exist_ok=True)
+        np.savez(home / "weights.npz", **run.weights(shapes))
+    if "system" in settings:
+        settings["sample_every"] = 1000
+    return RunConfig(**settings, iters=iters, seed=seed, out=str(home / f"seed{seed}"))
+
+
+def write_data(run: Run, folder: pathlib.Path) -> None:
+    """Writes what the run makes of MNIST as four files."""
+    if folder.exists():
+        return
+    assert run.data is not None
+    splits = read_data_sets("mnist", default_data_dir(), unread()).splits
+    folder.mkdir(parents=True)
+    images = np.concatenate([splits.validation.images, splits.train.images])
+    labels = np.concatenate([splits.validation.labels, splits.train.labels])
+    train_images, train_labels = run.data(images.reshape(-1, 28, 28), labels)
+    write_idx(folder / "train-images-idx3-ubyte", train_images)
+    write_idx(folder / "train-labels-idx1-ubyte", train_labels)
+    write_idx(folder / "t10k-images-idx3-ubyte", splits.test.images.reshape(-1, 28, 28))
+    write_idx(folder / "t10k-labels-idx1-ubyte", splits.test.labels)
+
+
+def trained(run: Run, home: pathlib.Path, iters: int, seed: int) -> list[Episode]:
+    """Trains a run, as far as it goes, and returns what is said of it."""
+    config = config_of(run, home, iters, seed)
+    with made_sick(run), contextlib.suppress(DivergedError):
+        train(config, stdout=io.StringIO(), inform=lambda line: None)
+    return said_of(config)
+
+
+def cured(run: Run, home: pathlib.Path, iters: int, seed: int, first: Episode) -> bool:
+    """Goes on with what is prescribed for the first disease, and returns whether that ended."""
+    out = str(home / f"seed{seed}_cured")
+    tried = ForkConfig(**first.disease.settings, iters=2 * iters, out=out)
+    with made_sick(run), contextlib.suppress(DivergedError):
+        fork(
+            str(home / f"seed{seed}"),
+            tried.of_run(),
+            stdout=io.StringIO(),
+            inform=lambda line: None,
+        )
+    return not any(
+        episode.disease is first.disease and episode.ended is None for episode in said_of(tried)
+    )
+
+
+def said_of(config: RunConfig) -> list[Episode]:
+    """Returns what the doctor finds in a run's folder."""
+    rows = read_health(config.out_dir / HEALTH)
+    return diagnosed(rows, patient_of(record_from(config.out)))
+
+
+def row_of(run: Run, home: pathlib.Path, iters: int, seed: int, cure: bool) -> str:
+    """Returns the row of a run in the table."""
+    found = trained(run, home, iters, seed)
+    named = "; ".join(
+        f"{episode.disease.name} {episode.since} ({episode.named}"
+        + (")" if episode.ended is None else f", to {episode.ended})")
+        for episode in found
+    )
+    right = [episode for episode in found if episode.disease.name in run.expected]
+    in_time = any(episode.named <= IN_TIME for episode in right)
+    verdict = ("no" if found else "yes") if not run.expected else "yes" if in_time else "no"
+    ended = ""
+    if cure and right and right[0].disease.settings:
+        ended = "yes" if cured(run, home, iters, seed, right[0]) else "no"
+    wanted = " or ".join(run.expected) or "healthy"
+    return f"| {run.name} | {seed} | {wanted} | {named or 'no sign'} | {verdict} | {ended} |"
+
+
+def cost(system: str, iters: int) -> str:
+    """Returns the processor time of the signs of one iteration, and that of an iteration."""
+    config = RunConfig(system=system, seed=0, iters=iters, health_every=iters, sample_every=iters)
+    stream, pixels = seeded(0), SYSTEMS[system].pixels()
+    splits = read_data_sets("mnist", default_data_dir(), stream, pixels=pixels).splits
+    config = config.resolved().counted(splits.train.num_examples)
+    images = splits.train.images.shape
+    with open_model(config, choose_device("cpu"), images, signs=True) as model:
+        model.initialise()
+        signs = Signs(model, splits.train, splits.validation, (1,))
+        worker = Worker(config, model, splits.train, stream)
+        spent = []
+        with worker.draws(0) as draws:
+            for draw in draws:
+                if isinstance(draw, StepsDraw):
+                    times_s = [time.process_time()]
+                    for what in (signs.of, worker.train):
+                        what(draw)
+                        times_s.append(time.process_time())
+                    spent.append((len(draw.rows), *np.diff(times_s)))
+    # The first of each makes the graphs ready.
+    counts, signs_s, train_s = np.transpose(spent[3:])
+    of_signs, of_one = 1e3 * np.median(signs_s), 1e3 * train_s.sum() / counts.sum()
+    share = of_signs / (200 * of_one)
+    return (
+        f"{system}: signs {of_signs:.2f} ms, an iteration {of_one:.2f} ms; one in 200: {share:.2%}"
+    )
+
+
+def main() -> None:
+    """Trains what is missing and prints the table, a row as soon as its run is there."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--iters", type=int, default=3000, help="of each run")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each kind")
+    parser.add_argument("--cure", action="store_true", help="go on with what is prescribed")
+    parser.add_argument("--only", default="", help="names of runs, with commas between")
+    parser.add_argument("--out", default="health_runs", help="folder of the runs")
+    parser.add_argument("--cost", action="store_true", help="say what signs cost, and no more")
+    args = parser.parse_args()
+    if args.cost:
+        for system in SYSTEMS:
+            print(cost(system, args.iters), flush=True)
+        return
+    unknown = set(filter(None, args.only.split(","))) - {run.name for run in RUNS}
+    if unknown:
+        sys.exit(f"unknown: {', '.join(unknown)}; expected {', '.join(run.name for run in RUNS)}")
+    print(
+        "| run | seed | what it is | named: since (at) | right | cured |\n|---|---|---|---|---|---|"
+    )
+    for run in RUNS:
+        if not args.only or run.name in args.only.split(","):
+            home = pathlib.Path(args.out) / run.name.replace(" ", "_").replace("'", "")
+            for seed in range(args.seeds):
+                print(row_of(run, home, args.iters, seed, args.cure), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The diseases: each by rows made by hand, some by runs that are really sick; doctor, stopping."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+
+import numpy as np
+import offline
+import pytest
+
+from vanilla_gan.cli.main import main
+from vanilla_gan.errors import SickRunError, UsageError
+from vanilla_gan.health.diagnosis import diagnosed
+from vanilla_gan.health.diseases import DISEASES, Patient
+from vanilla_gan.runfolder.health_csv import NUMBERS, HealthRows, read_health
+from vanilla_gan.settings import DISEASES as NAMES
+from vanilla_gan.settings import RunConfig
+
+HEALTHY = {
+    **{"real_right": 0.8, "fake_right": 0.9, "logit_gap": 4.0, "largest_logit": 9.0},
+    **{"unseen_gap": 0.1, "d_gradient": 0.5, "g_gradient": 4.0, "d_weights": 20.0},
+    **{"diversity": 6.0, "diversity_real": 10.0, "nearest": 3.0, "nearest_real": 7.0},
+    **{"ink": 0.12, "ink_real": 0.13, "largest_pixel": 1.0},
+}
+DOCUMENT = (pathlib.Path(__file__).parents[1] / "docs" / "health.md").read_text(encoding="utf-8")
+PATIENT = Patient("sigmoid_cross_entropy", 10)
+# What a row is like while a run has the disease.
+SICK = {
+    "overpowering": {"real_right": 1.0, "fake_right": 0.99, "logit_gap": 30.0},
+    "collapse": {"diversity": 0.1, "nearest": 0.05},
+    "partial_collapse": {"nearest": 0.3},
+    "frozen": {"g_gradient": 1e-9},
+    "memorising": {"unseen_gap": 3.0},
+    "oscillation": [{"fake_right": 0.1}, {"fake_right": 0.9}],
+    "numbers": {"d_gradient": np.inf},
+    "scale": {"largest_pixel": 255.0},
+    "swapped": {"logit_gap": -3.0},
+}
+
+
+def rows(count=60, every=200, sick=(), changes=()):
+    """Returns healthy rows, but with `changes`, in turn, in the rows of `sick`."""
+    changes = changes if isinstance(changes, list) else [changes]
+    table = np.full((count, len(NUMBERS)), np.nan)
+    for k in range(count):
+        row = {**HEALTHY, "g_weights": 20.0 + k, **(changes[k % len(changes)] if k in sick else {})}
+        for name, value in row.items():
+            table[k, NUMBERS.index(name)] = value
+    return HealthRows(np.arange(count) * every, table, [""] * count)
+
+
+def test_every_disease_can_be_stopped_on():
+    assert [disease.name for disease in DISEASES] == list(NAMES)
+    assert {*SICK, "one_class"} == set(NAMES)
+    for disease in DISEASES:
+        assert disease.settings or disease.advice
+        assert set(disease.numbers) <= set(NUMBERS)
+        (row,) = re.findall(rf"^\| `{disease.name}` \|.*$", DOCUMENT, re.MULTILINE)
+        assert f"| {disease.span:,} |" in row
+
+
+def test_nothing_is_said_of_healthy_rows():
+    assert diagnosed(rows(), PATIENT) == []
+    assert diagnosed(rows(0), PATIENT) == []
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_a_disease_is_named_with_its_beginning_and_its_end(name):
+    (disease,) = (each for each in DISEASES if each.name == name)
+    (found,) = diagnosed(rows(sick=range(20, 40), changes=SICK[name]), PATIENT)
+    assert found.disease.name == name
+    # The first swing is that from the last healthy row.
+    assert found.since == 4000
+    assert 4000 < found.named <= 4000 + disease.span
+    assert found.named < found.ended <= 8000 + disease.span
+    assert all(f"{found.numbers[sign]:.3g}" for sign in disease.numbers)
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_no_single_row_makes_a_disease(name):
+    assert diagnosed(rows(sick=[20], changes=SICK[name]), PATIENT) == []
+
+
+def test_weights_that_stay_as_they_are_tell_of_a_frozen_generator():
+    (found,) = diagnosed(rows(sick=range(60), changes={"g_weights": 20.0}), PATIENT)
+    assert (found.disease.name, found.ended) == ("frozen", None)
+
+
+def test_one_class_and_the_logarithm_are_known_of_the_run():
+    (found,) = diagnosed(rows(), Patient("sigmoid_cross_entropy", 1))
+    assert (found.disease.name, found.since, found.ended) == ("one_class", 0, None)
+    large = rows(sick=range(60), changes={"largest_logit": 80.0})
+    assert [each.disease.name for each in diagnosed(large, Patient("log", 10))] == ["numbers"]
+    assert diagnosed(large, PATIENT) == []
+
+
+def test_what_was_named_stays_named():
+    """A run tells of a disease by the rows there are; the doctor, of all of them, says the same."""
+    sick = [*range(5, 20), *range(30, 48)]
+    whole = rows(sick=sick, changes=SICK["collapse"])
+    assert len(diagnosed(whole, PATIENT)) == 2
+    for n in range(1, 61):
+        part = HealthRows(*(column[:n] for column in whole))
+        expected = [
+            each for each in diagnosed(whole, PATIENT) if each.named <= whole.iteration[n - 1]
+        ]
+        last = whole.iteration[n - 1]
+        for one, other in zip(diagnosed(part, PATIENT), expected, strict=True):
+            until = None if other.ended is None or other.ended > last else other.ended
+            assert one == other._replace(ended=until)
+
+
+@pytest.mark.parametrize("more", [{"stop_on": "collapse"}, {"watch_classes": True}])
+def test_what_needs_signs_says_so(more):
+    with pytest.raises(UsageError, match="health_every"):
+        RunConfig(health_every=0, **more).resolved()
+
+
+TIMES = {"iters": 301, "sample_every": 100, "health_every": 50, "checkpoint_every": 100, "seed": 1}
+SIZES = {"h_dim": 16, "z_dim": 5, "batch_size": 20, "device": "cpu"}
+
+
+def short_spans(monkeypatch):
+    """Makes every disease one that is named within 100 iterations."""
+    from vanilla_gan.health import diagnosis
+
+    short = tuple(disease._replace(span=100) for disease in DISEASES)
+    monkeypatch.setattr(diagnosis, "DISEASES", short)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("frozen", {"G_learning_rate": 1e-30}),
+        ("collapse", {"init_weights": "still"}),
+        ("numbers", {"init_weights": "sure"}),
+    ],
+)
+def test_a_sick_run_is_named(offline_data_dir, tmp_path, monkeypatch, name, settings):
+    short_spans(monkeypatch)
+    if "init_weights" in settings:
+        shapes = {"D_W1": (784, 16), "D_b1": (16,), "D_W2": (16, 1), "D_b2": (1,)}
+        shapes |= {"G_W1": (5, 16), "G_b1": (16,), "G_W2": (16, 784), "G_b2": (784,)}
+        weights = offline.initial_weights(0, shapes)
+        if settings["init_weights"] == "still":
+            weights["G_W1"] *= 0
+        else:
+            weights["D_W2"] *= 1e6
+        np.savez(tmp_path / "weights.npz", **weights)
+        settings = {"init_weights": str(tmp_path / "weights.npz")}
+    run = offline.train(tmp_path / "out", offline_data_dir, **TIMES, **SIZES, **settings)
+    rows = read_health(run.out / "health.csv")
+    assert name in {each.disease.name for each in diagnosed(rows, PATIENT)}
+    assert any(f"({name})" in line for line in run.lines)
+    assert not run.stdout.count("health")
+
+
+def test_stop_on_saves_and_goes_on_when_told(offline_data_dir, tmp_path, monkeypatch, capsys):
+    short_spans(monkeypatch)
+    settings = {**TIMES, **SIZES, "G_learning_rate": 1e-30}
+    out = tmp_path / "out"
+    with pytest.raises(SickRunError, match="frozen") as stopped:
+        offline.train(out, offline_data_dir, **settings, stop_on="swapped,frozen")
+    assert stopped.value.exit_status == 1
+    told = json.loads(doctor(capsys, out, "--format", "json"))
+    (found,) = (each for each in told["diseases"] if each["name"] == "frozen")
+    assert found["ended"] is None
+    assert not told["healthy"]
+    # Saved behind the row that told of it: nothing is trained twice.
+    newest = max(int(path.name) for path in (out / "checkpoints").iterdir())
+    assert found["named"] < newest <= found["named"] + 50
+    again = offline.train(out, offline_data_dir, **settings, stop_on="none")
+    assert f"continuing at iteration {newest} of 301" in again.lines
+    assert not any("(frozen)" in line for line in again.lines)
+    whole = offline.train(tmp_path / "whole", offline_data_dir, **settings)
+    assert (out / "losses.csv").read_bytes() == (whole.out / "losses.csv").read_bytes()
+    assert (out / "health.csv").read_bytes() == (whole.out / "health.csv").read_bytes()
+    # What was said while it trained, the doctor says of the run.
+    said = [line for line in whole.lines if line.startswith("health: ")]
+    assert doctor(capsys, out).splitlines()[:-1] == said
+
+
+def test_the_doctor_says_so_of_a_healthy_run_and_of_none(trained_run, tmp_path, capsys):
+    assert "no sign of disease" in doctor(capsys, trained_run("vanilla"))
+    assert json.loads(doctor(capsys, trained_run("layers"), "--format=json"))["diseases"] == []
+    for folder in (tmp_path, tmp_path / "none"):
+        assert main(["doctor", "--from", str(folder)]) == 2
+        assert "no run there" in capsys.readouterr().err
+
+
+def doctor(capsys, out, *flags):
+    """Returns what `./run.sh doctor` prints."""
+    capsys.readouterr()
+    assert main(["doctor", "--from", str(out), *flags]) == 0
+    return capsys.readouterr().out

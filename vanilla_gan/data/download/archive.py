@@ -1,0 +1,67 @@
+"""A data set that is published as one archive: found in its folder or downloaded, and verified."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from vanilla_gan.data.download.download import fetch as fetch_file
+from vanilla_gan.errors import DataError
+from vanilla_gan.storage.files import file_entry
+
+
+class Archive(NamedTuple):
+    """One archive.
+
+    Attributes:
+      dataset: what `--dataset` calls its data, and the name of their folder.
+      name: of the file, without `suffix`.
+      suffix: the rest of the file's name.
+      size: in bytes, as it is published.
+      sha256: of those bytes, as 64 hex digits.
+      mirrors: addresses to which the file's name is appended, in the order of trying.
+    """
+
+    dataset: str
+    name: str
+    suffix: str
+    size: int
+    sha256: str
+    mirrors: tuple[str, ...]
+
+
+def verified(
+    archive: Archive,
+    data_dir: str | os.PathLike[str],
+    fetch: Callable[..., Any] = fetch_file,
+) -> pathlib.Path:
+    """Returns where an archive stands, verified; downloads it first where it is missing.
+
+    Raises:
+      DataError: the file that stands there is another one.
+      DownloadError: it is missing, and could not be downloaded or stored.
+    """
+    folder = pathlib.Path(data_dir, archive.dataset)
+    path = folder / (archive.name + archive.suffix)
+    if not os.path.lexists(path):
+        fetch(
+            archive.name,
+            folder,
+            mirrors=archive.mirrors,
+            sha256=archive.sha256,
+            size=archive.size,
+            suffix=archive.suffix,
+            packed=True,
+        )
+    try:
+        got = file_entry(path, archive.size + 1)["sha256"]
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {error}; replace the file") from error
+    if got != archive.sha256:
+        raise DataError(
+            f"{path} is not the published file: expected SHA-256 {archive.sha256}, got {got}; "
+            "delete it, and it is downloaded anew"
+        )
+    return path

@@ -1,0 +1,74 @@
+"""The table of the built-in data sets: how each comes to its arrays, and what its classes are."""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from vanilla_gan.data import cifar10, emnist, folder, points
+from vanilla_gan.data.digits import digits
+from vanilla_gan.data.download.catalog import CATALOG
+from vanilla_gan.data.stacked import stack
+from vanilla_gan.errors import DownloadError
+
+Inform = Callable[[str], None]
+# From the folder of all data sets and whether other data than the published ones may be there.
+Load = Callable[[str | os.PathLike[str], bool, Inform], folder.RawData]
+
+
+class Known(NamedTuple):
+    """A data set; `names` are those of its classes, none where digits say it all."""
+
+    load: Load
+    names: Sequence[str] = ()
+
+
+def digits_in(
+    data_dir: str | os.PathLike[str], allow_unverified: bool, inform: Inform
+) -> folder.RawData:
+    """Reads the built-in digits; draws them first where they are missing."""
+    del allow_unverified
+    home = pathlib.Path(data_dir, "digits")
+    begun = False
+
+    def progress(done: int, total: int) -> None:
+        nonlocal begun
+        if not begun:
+            inform(f"drawing the built-in digits into {home}, once: {total} images, some seconds")
+        begun = True
+
+    digits.ensure(home, progress=progress)
+    return folder.read_folder(home)
+
+
+def digits_to_stack(
+    data_dir: str | os.PathLike[str], allow_unverified: bool, inform: Inform
+) -> tuple[str, folder.RawData]:
+    """Returns the name and the arrays of the digits that `stacked_mnist` is drawn from."""
+    try:
+        return "mnist", _published("mnist", data_dir, allow_unverified, inform)
+    except DownloadError as error:
+        inform(f"warning: stacked_mnist is drawn from the built-in digits, not from MNIST: {error}")
+        return "digits", digits_in(data_dir, False, inform)
+
+
+def _published(
+    name: str, data_dir: str | os.PathLike[str], allow_unverified: bool, inform: Inform
+) -> folder.RawData:
+    return folder.load(name, data_dir, allow_unverified=allow_unverified, inform=inform)
+
+
+_KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+
+KNOWN: dict[str, Known] = {
+    **{name: Known(functools.partial(_published, name)) for name in CATALOG},
+    "kmnist": Known(functools.partial(_published, "kmnist"), _KUZUSHIJI),
+    "digits": Known(digits_in),
+    "emnist_letters": Known(lambda place, other, _: emnist.load(place, other), emnist.NAMES),
+    "cifar10": Known(lambda place, other, _: cifar10.load(place, other), cifar10.NAMES),
+    "stacked_mnist": Known(lambda *request: stack(digits_to_stack(*request)[1])),
+    **{name: Known(lambda *request, name=name: points.draw(name)) for name in points.MIXTURES},
+}

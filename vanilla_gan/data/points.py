@@ -1,0 +1,71 @@
+"""The built-in data sets `ring8` and `grid25`: points of the plane around 8 and 25 centres.
+
+Source: section 4.1 of Lin et al. 2018, PacGAN (https://arxiv.org/abs/1712.04086), after Srivastava
+et al. 2017, VEEGAN (https://arxiv.org/abs/1705.07761): centres on the unit circle with a standard
+deviation of 0.01, and on the grid -4, -2, 0, 2, 4 with one of 0.05. Differences: coordinates are
+bytes, as grey values of images are, so that a point lies within 0.45% of the square's side; the
+points of a set are drawn once, 105,000 to train on and 10,000 to test with, with as many around
+each centre, where the papers draw with replacement.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.data.folder import RawData, raw_data
+from vanilla_gan.data.streams import DIGITS, POINTS, seeded
+
+TRAIN, TEST = 105_000, 10_000  # 5,000 of the first are the validation split
+
+
+class Mixture(NamedTuple):
+    """Normal distributions of the same width and weight.
+
+    Attributes:
+      centres: float64 [k, 2].
+      sigma: standard deviation of both coordinates.
+      half: the square of the data reaches from -half to half; 0 and 1 of an image are these.
+    """
+
+    centres: npt.NDArray[np.float64]
+    sigma: float
+    half: float
+
+    def coordinates(self, samples: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Returns the points, float64 [n, 2], that samples in [0, 1], [n, 2], stand for."""
+        return (2.0 * np.asarray(samples, np.float64).reshape(-1, 2) - 1.0) * self.half
+
+
+def _ring(count: int) -> npt.NDArray[np.float64]:
+    angles = 2 * np.pi * np.arange(count) / count
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _grid(*places: float) -> npt.NDArray[np.float64]:
+    return np.array([(x, y) for x in places for y in places])
+
+
+MIXTURES = {
+    "ring8": Mixture(_ring(8), 0.01, 1.1),
+    "grid25": Mixture(_grid(-4.0, -2.0, 0.0, 2.0, 4.0), 0.05, 4.4),
+}
+
+
+def draw(name: str) -> RawData:
+    """Draws a set: images uint8 [N, 1, 2], the label of each the number of its centre.
+
+    The same name gives the same points, drawn from a stream of their own.
+    """
+    mixture, random_stream = MIXTURES[name], seeded(DIGITS, POINTS)
+    arrays = []
+    for count in (TRAIN, TEST):
+        labels = (np.arange(count) % len(mixture.centres)).astype(np.uint8)
+        random_stream.shuffle(labels)
+        points = mixture.centres[labels] + random_stream.normal(0, mixture.sigma, (count, 2))
+        unit = (points / mixture.half + 1.0) / 2.0
+        images = np.rint(255.0 * unit.clip(0.0, 1.0)).astype(np.uint8)
+        arrays += [images.reshape(count, 1, 2), labels]
+    return raw_data(*arrays)

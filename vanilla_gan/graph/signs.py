@@ -1,0 +1,94 @@
+"""Signs of a training's health: scalars of one batch, in a run of the graph of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vanilla_gan.graph.gan import Gan
+from vanilla_gan.graph.losses import LABELLED
+from vanilla_gan.graph.system import System
+from vanilla_gan.graph.tf1 import tf
+
+# Of a batch, so many images are compared with each other: enough for a mean, and cheap.
+COMPARED = 64
+# D's step from fake to real lies at 0, but for one loss; the others not named here know no step.
+_STEP = dict.fromkeys((*LABELLED, "hinge"), 0.0) | {"lsgan": 0.5}
+
+
+def build_signs(system: System, config: Any, gan: Gan) -> dict[str, Any]:
+    """Adds the signs to the graph of `gan`; nothing that trains depends on them.
+
+    They are fetched in a run without solvers, so that what trains stays the same graph, to the bit:
+    in every iteration, the norms of gradients alone would take some percent of the time.
+
+    Args:
+      system: the published program that `gan` was built of.
+      config: the settings that it was built with.
+      gan: the feed graph. The signs need all of its placeholders.
+
+    Returns:
+      float32 scalars by name, of the weights as they are:
+        real_right, fake_right: share of images, of samples, that D gets right. Where a loss has no
+          step from fake to real, it is half way between both means.
+        logit_gap: how far D's mean logits of images and samples are apart.
+        largest_logit: the largest magnitude of a logit.
+        seen: D's mean logit of images, as inference has it.
+        d_gradient, g_gradient: norms of the gradients of both losses, each by its own network.
+        d_weights, g_weights: norms of these weights.
+        diversity, diversity_real: mean distance of two samples, of two images, in [0, 1]^X_dim.
+        nearest, nearest_real: mean distance of a sample, of an image, to the one most like it.
+        ink, ink_real: mean brightness of samples and images, black 0 and white 1.
+        largest_pixel: the largest magnitude in the images as D sees them.
+    """
+    with tf.name_scope("signs"):
+        real, fake = gan.D_logit_real, gan.D_logit_fake
+        mean_real, mean_fake = tf.reduce_mean(real), tf.reduce_mean(fake)
+        step = _STEP.get(config.loss, (mean_real + mean_fake) / 2)
+        samples, images = _in_unit(system, gan.G_sample), _in_unit(system, gan.X)
+        diversity, nearest = _distances(samples)
+        diversity_real, nearest_real = _distances(images)
+        return {
+            "real_right": tf.reduce_mean(tf.cast(real > step, tf.float32)),
+            "fake_right": tf.reduce_mean(tf.cast(fake < step, tf.float32)),
+            "logit_gap": mean_real - mean_fake,
+            "largest_logit": tf.reduce_max(tf.abs(tf.concat([real, fake], axis=0))),
+            "seen": tf.reduce_mean(gan.D_logit),
+            "d_gradient": _gradient(gan.D_loss, gan.theta_D),
+            "g_gradient": _gradient(gan.G_loss, gan.theta_G),
+            "d_weights": tf.global_norm([variable.read_value() for variable in gan.theta_D]),
+            "g_weights": tf.global_norm([variable.read_value() for variable in gan.theta_G]),
+            "diversity": diversity,
+            "diversity_real": diversity_real,
+            "nearest": nearest,
+            "nearest_real": nearest_real,
+            "ink": tf.reduce_mean(samples),
+            "ink_real": tf.reduce_mean(images),
+            "largest_pixel": tf.reduce_max(tf.abs(gan.X)),
+        }
+
+
+def _gradient(loss: Any, theta: Sequence[Any]) -> Any:
+    found = tf.gradients(loss, theta)
+    return tf.global_norm([gradient for gradient in found if gradient is not None])
+
+
+def _in_unit(system: System, images: Any) -> Any:
+    black, white = system.pixels()[[0, 255]].tolist()
+    return (images - black) / (white - black)
+
+
+def _distances(images: Any) -> tuple[Any, Any]:
+    """Returns the mean distance of two images, and of one to its nearest; no numbers for one."""
+    some = images[:COMPARED]
+    # Equal images come out equal, whatever is rounded.
+    some -= tf.reduce_mean(some, axis=0, keepdims=True)
+    squares = tf.reduce_sum(tf.square(some), axis=1, keepdims=True)  # [n, 1]
+    products = tf.matmul(some, some, transpose_b=True)  # [n, n]
+    apart = tf.sqrt(tf.maximum(squares + tf.transpose(squares) - 2.0 * products, 0.0))
+    n = tf.shape(some)[0]
+    itself = tf.cast(tf.eye(n), tf.bool)
+    others = tf.where(itself, tf.zeros_like(apart), apart)
+    pairs = tf.cast(n * (n - 1), tf.float32)
+    nearest = tf.reduce_min(tf.where(itself, tf.fill(tf.shape(apart), float("inf")), apart), axis=1)
+    return tf.reduce_sum(others) / pairs, tf.reduce_mean(nearest)

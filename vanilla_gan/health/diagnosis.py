@@ -1,0 +1,87 @@
+"""The diagnosis: from rows of signs to diseases, with their beginning and end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.health.diseases import DISEASES, Disease, Patient
+from vanilla_gan.runfolder.health_csv import HealthRows
+
+# Of the rows within the span of a disease: when it is named, and when it has ended.
+BEGINS, ENDS = 0.8, 0.2
+# Fewer say nothing.
+LEAST_ROWS = 3
+
+
+class Episode(NamedTuple):
+    """A disease from its beginning to its end.
+
+    Attributes:
+      disease: which.
+      since: the iteration of the first row that told of it.
+      named: of the row at which it had done so for long enough.
+      numbers: the signs of that row by name.
+      ended: the iteration of the row at which it was over; None while it lasts.
+    """
+
+    disease: Disease
+    since: int
+    named: int
+    numbers: Mapping[str, float]
+    ended: int | None
+
+
+def diagnosed(rows: HealthRows, patient: Patient) -> list[Episode]:
+    """Returns the episodes that rows tell of, in the order in which they were named.
+
+    A disease is named at the first row at which 80% of the rows within its span, itself among them,
+    tell of it; it has ended where at most 20% do. What was named of some rows is named of these and
+    any later ones.
+    """
+    found = []
+    # What is not finite is no reason to complain: it tells of something, or of nothing.
+    with np.errstate(all="ignore"):
+        for disease in DISEASES:
+            found += _episodes(rows, disease, disease.told(rows, patient))
+    return sorted(found, key=lambda episode: episode.named)
+
+
+def _episodes(rows: HealthRows, disease: Disease, told: npt.NDArray[np.bool_]) -> list[Episode]:
+    if not told.any():
+        return []
+    it = rows.iteration
+    place = np.arange(len(it))
+    # The rows in (it - span, it], or more where these are few: from `first` on.
+    first = np.searchsorted(it, it - disease.span, side="right")
+    first = np.maximum(np.minimum(first, place + 1 - LEAST_ROWS), 0)
+    sums = np.concatenate([[0], np.cumsum(told)])
+    share = (sums[place + 1] - sums[first]) / (place + 1 - first)
+    full = (it - it[0] >= disease.span) & (place + 1 - first >= LEAST_ROWS)
+    begins = np.flatnonzero(told & full & (share >= BEGINS))
+    ends = np.flatnonzero(share <= ENDS)
+    found: list[Episode] = []
+    after = 0
+    while (k := np.searchsorted(begins, after)) < len(begins):
+        named = int(begins[k])
+        since = int(first[named] + np.argmax(told[first[named] :]))
+        while since and told[since - 1]:
+            since -= 1
+        e = np.searchsorted(ends, named)
+        over = int(ends[e]) if e < len(ends) else None
+        found.append(
+            Episode(
+                disease,
+                since=int(it[since]),
+                named=int(it[named]),
+                numbers={name: float(rows.of(name)[named]) for name in disease.numbers},
+                ended=None if over is None else int(it[over]),
+            )
+        )
+        if over is None:
+            break
+        after = over
+    return found

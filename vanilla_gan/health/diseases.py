@@ -1,0 +1,203 @@
+"""The diseases: for each, which rows of signs tell of it, for how long, and what to try.
+
+The thresholds are those that tell sick runs from healthy ones in the table of docs/health.md, which
+`benchmarks/health.py` makes.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.runfolder.health_csv import HealthRows
+
+# What is a number as long as a run is well; distances are none in a batch of one image.
+_ALWAYS = ("logit_gap", "largest_logit", "d_gradient", "g_gradient", "d_weights", "g_weights")
+
+Told = npt.NDArray[np.bool_]
+
+
+class Patient(NamedTuple):
+    """What is known of a run beside its signs.
+
+    Attributes:
+      loss: the name of what its networks minimise.
+      classes: how many classes its data have.
+    """
+
+    loss: str
+    classes: int
+
+
+class Disease(NamedTuple):
+    """One of them.
+
+    Attributes:
+      name: as `stop_on` has it.
+      what: what is wrong, for people.
+      told: from rows and patient to which rows tell of it, bool [n].
+      span: for so many iterations they have to, before it is named.
+      numbers: the signs that tell.
+      settings: what to try, by name.
+      advice: the same in words, where no setting says it.
+    """
+
+    name: str
+    what: str
+    told: Callable[[HealthRows, Patient], Told]
+    span: int
+    numbers: tuple[str, ...]
+    settings: Mapping[str, Any] = types.MappingProxyType({})
+    advice: str = ""
+
+
+def overpowering(rows: HealthRows, patient: Patient) -> Told:
+    """Says where D tells nearly every image from every sample, by far."""
+    right = np.minimum(rows.of("real_right"), rows.of("fake_right"))
+    return (right > 0.97) & (rows.of("logit_gap") > 22)
+
+
+def collapse(rows: HealthRows, patient: Patient) -> Told:
+    """Says where all samples are nearly one."""
+    return np.asarray(rows.of("diversity") < 0.05 * rows.of("diversity_real"))
+
+
+def partial_collapse(rows: HealthRows, patient: Patient) -> Told:
+    """Says where each sample has a near twin, but not all are one."""
+    twins = rows.of("nearest") < 0.09 * rows.of("nearest_real")
+    return np.asarray(twins & ~collapse(rows, patient))
+
+
+def frozen(rows: HealthRows, patient: Patient) -> Told:
+    """Says where G gets no gradient, or its weights have not moved since the row before."""
+    weights = rows.of("g_weights")
+    still = np.diff(weights, prepend=np.nan) == 0
+    return np.asarray(still | (rows.of("g_gradient") < 1e-6))
+
+
+def memorising(rows: HealthRows, patient: Patient) -> Told:
+    """Says where D finds images that it has not seen about as false as samples."""
+    gap = rows.of("logit_gap")
+    return np.asarray((gap > 1) & (rows.of("unseen_gap") > 0.5 * gap))
+
+
+def oscillation(rows: HealthRows, patient: Patient) -> Told:
+    """Says where D's verdict, or the samples' brightness, swings from row to row."""
+    right = np.abs(np.diff(rows.of("fake_right"), prepend=np.nan))
+    ink = np.abs(np.diff(rows.of("ink"), prepend=np.nan))
+    return np.asarray((right > 0.5) | (ink > 0.5 * rows.of("ink_real")))
+
+
+def numbers(rows: HealthRows, patient: Patient) -> Told:
+    """Says where numbers are not finite, or on the way there."""
+    # The sigmoid of TensorFlow 1.x becomes 0 at -88, and its logarithm infinite.
+    most = 70.0 if patient.loss == "log" else 100.0
+    large = rows.of("largest_logit") > most
+    steep = np.maximum(rows.of("d_gradient"), rows.of("g_gradient")) > 1e3
+    unknown = ~np.isfinite([rows.of(name) for name in _ALWAYS]).all(axis=0)
+    return np.asarray(large | steep | unknown)
+
+
+def scale(rows: HealthRows, patient: Patient) -> Told:
+    """Says where images are not about from 0, or -1, to 1."""
+    largest = rows.of("largest_pixel")
+    return (largest > 2) | (largest < 0.1)
+
+
+def swapped(rows: HealthRows, patient: Patient) -> Told:
+    """Says where D takes samples for more real than images."""
+    return rows.of("logit_gap") < -1
+
+
+def one_class(rows: HealthRows, patient: Patient) -> Told:
+    """Says everywhere that the data have one class, if so."""
+    return np.full(len(rows.iteration), patient.classes == 1)
+
+
+DISEASES = (
+    Disease(
+        "overpowering",
+        "the discriminator overpowers the generator",
+        overpowering,
+        1000,
+        ("real_right", "fake_right", "logit_gap"),
+        {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
+    ),
+    Disease(
+        "collapse",
+        "total collapse: all samples are nearly one",
+        collapse,
+        1000,
+        ("diversity", "diversity_real"),
+        {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
+    ),
+    Disease(
+        "partial_collapse",
+        "partial collapse: each sample has a near twin",
+        partial_collapse,
+        1500,
+        ("nearest", "nearest_real", "diversity", "diversity_real"),
+        {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
+    ),
+    Disease(
+        "frozen",
+        "the generator does not learn",
+        frozen,
+        1000,
+        ("g_gradient", "g_weights"),
+        {"loss": "sigmoid_cross_entropy", "G_learning_rate": 0.001},
+    ),
+    Disease(
+        "memorising",
+        "the discriminator knows its images by heart",
+        memorising,
+        1000,
+        ("unseen_gap", "logit_gap"),
+        {"r1": 1.0},
+        "or give it more images",
+    ),
+    Disease(
+        "oscillation",
+        "the two networks swing to and fro",
+        oscillation,
+        1000,
+        ("fake_right", "ink", "ink_real"),
+        {"learning_rate": 0.0002, "beta1": 0.5},
+    ),
+    Disease(
+        "numbers",
+        "numbers are on the way to NaN",
+        numbers,
+        400,
+        ("largest_logit", "d_gradient", "g_gradient"),
+        {"loss": "relativistic", "learning_rate": 0.0002},
+    ),
+    Disease(
+        "scale",
+        "the images are scaled wrongly",
+        scale,
+        400,
+        ("largest_pixel", "ink_real"),
+        advice="grey values have to become 0 to 1, or -1 to 1: see `scale` of the system",
+    ),
+    Disease(
+        "swapped",
+        "D takes samples for more real than images: its labels are swapped",
+        swapped,
+        1000,
+        ("real_right", "fake_right", "logit_gap"),
+        advice="D's loss has to be small where logits of images are large",
+    ),
+    Disease(
+        "one_class",
+        "the images are all of one class",
+        one_class,
+        400,
+        ("diversity_real",),
+        advice="samples can only be of that one; train on images of more classes",
+    ),
+)

@@ -1,0 +1,81 @@
+"""`./run.sh doctor`: which diseases a run has had, by its `health.csv`."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+from typing import Any, NamedTuple
+
+from vanilla_gan.errors import RunConflictError
+from vanilla_gan.health.diagnosis import Episode, diagnosed
+from vanilla_gan.health.diseases import Patient
+from vanilla_gan.health.words import lines_of
+from vanilla_gan.runfolder.health_csv import HealthRows, read_health
+from vanilla_gan.runfolder.names import HEALTH
+from vanilla_gan.runfolder.record import RunRecord, record_from
+
+
+class Examined(NamedTuple):
+    """What was found in the folder `source`: all rows of signs, and the episodes they tell of."""
+
+    source: str
+    rows: HealthRows
+    episodes: list[Episode]
+
+
+def patient_of(record: RunRecord) -> Patient:
+    """Returns what the signs of a run have to be seen by."""
+    return Patient(record.config.loss, len(record.config.classes.trained))
+
+
+def examined(source: str) -> Examined:
+    """Examines the run in a folder.
+
+    Raises:
+      RunConflictError: there is no run, or it has no signs.
+      DamagedRunError: its record or its signs are damaged.
+    """
+    record = record_from(source)
+    rows = read_health(pathlib.Path(source) / HEALTH)
+    if not len(rows.iteration):
+        raise RunConflictError(
+            f"--from={source}: {HEALTH} has no rows; a run writes them unless --health_every is 0; "
+            "give it a moment, or name the folder of another run"
+        )
+    return Examined(source, rows, diagnosed(rows, patient_of(record)))
+
+
+def as_text(found: Examined) -> str:
+    """Returns what was found as lines for people."""
+    lines = lines_of(found.episodes) or ["health: no sign of disease"]
+    it = found.rows.iteration
+    return "\n".join([*lines, f"{len(it)} rows of signs, iterations {it[0]} to {it[-1]}", ""])
+
+
+def as_json(found: Examined) -> str:
+    """Returns what was found as JSON text; a number that is not finite is null."""
+    content = {
+        "format": 1,
+        "source": found.source,
+        "rows": len(found.rows.iteration),
+        "last_iteration": int(found.rows.iteration[-1]),
+        "healthy": all(episode.ended is not None for episode in found.episodes),
+        "diseases": [_as_dict(episode) for episode in found.episodes],
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _as_dict(episode: Episode) -> dict[str, Any]:
+    disease = episode.disease
+    numbers = episode.numbers.items()
+    return {
+        "name": disease.name,
+        "what": disease.what,
+        "since": episode.since,
+        "named": episode.named,
+        "ended": episode.ended,
+        "numbers": {name: value if math.isfinite(value) else None for name, value in numbers},
+        "settings": dict(disease.settings),
+        "advice": disease.advice,
+    }

@@ -1,0 +1,37 @@
+"""What is said of a disease, in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vanilla_gan.health.diagnosis import Episode
+
+
+def lines_of(episodes: Iterable[Episode]) -> list[str]:
+    """Returns what is said of each: of its beginning, and of its end if it has one."""
+    return [
+        line
+        for episode in episodes
+        for line in (begun(episode), *([] if episode.ended is None else [ended(episode)]))
+    ]
+
+
+def begun(episode: Episode) -> str:
+    """Returns what is wrong, since when, the numbers, and what to try."""
+    disease = episode.disease
+    numbers = ", ".join(f"{name} {value:.3g}" for name, value in episode.numbers.items())
+    flags = " ".join(f"--{name} {value}" for name, value in disease.settings.items())
+    advice = " ".join(filter(None, (flags and f"try {flags}", disease.advice)))
+    return (
+        f"health: {disease.what} ({disease.name}), since iteration {episode.since}; at iteration "
+        f"{episode.named}: {numbers}; {advice}"
+    )
+
+
+def ended(episode: Episode) -> str:
+    """Returns that it is over."""
+    disease = episode.disease
+    return (
+        f"health: no longer at iteration {episode.ended}: {disease.what} ({disease.name}), since "
+        f"iteration {episode.since}"
+    )

@@ -1,0 +1,112 @@
+"""The observer of a run's health: the rows of `health.csv`, and a word when they tell of one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.agreement.statistics import picture_statistics
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
+from vanilla_gan.drawing.shown import shown
+from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.engines.worker import Worker
+from vanilla_gan.health.diagnosis import Episode, diagnosed
+from vanilla_gan.health.doctor import patient_of
+from vanilla_gan.health.words import begun, ended
+from vanilla_gan.quality.samples import draw_samples
+from vanilla_gan.quality.trained_classifier import open_classifier
+from vanilla_gan.runfolder.health_csv import PICTURE, HealthCsv
+from vanilla_gan.runfolder.names import HEALTH
+from vanilla_gan.runfolder.record import RunRecord
+
+# Samples whose classes are counted: shares to within some percent.
+WATCHED = 1000
+SEED = 0
+
+
+class Health:
+    """Writes a row for each block that has signs, and says what they tell of; an `Observer`.
+
+    A disease is told of once, and once more when it is over, as `./run.sh doctor` does of all rows.
+    """
+
+    def __init__(
+        self, record: RunRecord, worker: Worker, start: int, warn: Callable[[str], None]
+    ) -> None:
+        """Cuts the file back to iteration `start`, which comes next.
+
+        With `watch_classes` it trains the classifier if none is kept.
+
+        Raises:
+          OutputError: the file cannot be written.
+        """
+        self._config = record.config
+        self._model = worker.model
+        self._inform = warn
+        self._csv = HealthCsv(self._config.out_dir / HEALTH, start, warn)
+        self._patient = patient_of(record)
+        self._told = diagnosed(self._csv.rows, self._patient)
+        self._numbers: dict[str, float] = {}
+        self._classes = ""
+        with contextlib.ExitStack() as opened:
+            opened.callback(self._csv.close)
+            self._look = None
+            if self._config.watch_classes:
+                source = read_data_sets(
+                    record.dataset["name"],
+                    self._config.data_dir,
+                    unread(),
+                    allow_unverified=self._config.allow_unverified_data,
+                    num_classes=self._config.num_classes,
+                )
+                self._look = opened.enter_context(open_classifier(source, warn))
+            self._resources = opened.pop_all()
+
+    def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
+        """Keeps the statistics of the picture for the row of its iteration."""
+        statistics = picture_statistics(self._drawn(samples), self._config.image_shape)
+        self._numbers = dict(zip(PICTURE, statistics.tolist(), strict=True))
+        if self._look is not None:
+            drawn = draw_samples(self._model.sample, self._config, WATCHED, SEED)
+            counts = np.bincount(self._look(drawn).classes, minlength=self._config.num_classes)
+            self._classes = " ".join(str(count) for count in counts)
+
+    def losses(self, block: LossBlock) -> None:
+        """Writes the row of the first iteration, if it has signs."""
+        if block.signs:
+            self._csv.append(block.first, {**block.signs, **self._numbers}, self._classes)
+            self._numbers, self._classes = {}, ""
+            self._tell(diagnosed(self._csv.rows, self._patient))
+
+    def lasting(self, names: Collection[str]) -> Episode | None:
+        """Returns the first of the diseases of these names that lasts, or None."""
+        found = (each for each in self._told if each.ended is None and each.disease.name in names)
+        return next(found, None)
+
+    def _tell(self, found: list[Episode]) -> None:
+        before = {(each.disease.name, each.named): each.ended for each in self._told}
+        for each in found:
+            key = each.disease.name, each.named
+            if key not in before:
+                self._inform(begun(each))
+            if each.ended is not None and before.get(key) is None:
+                self._inform(ended(each))
+        self._told = found
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._resources.close()
+
+    def _drawn(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Returns samples as a picture shows them: a grey one from its darkest to its lightest."""
+        shape = self._config.image_shape
+        tiles = shown(samples, shape).astype(np.float64)
+        if shape.channels != 3:
+            flat = tiles.reshape(len(tiles), -1, 1)
+            low, high = flat.min(axis=1, keepdims=True), flat.max(axis=1, keepdims=True)
+            tiles = (tiles - low) / np.where(high > low, high - low, 1.0)
+        return tiles.reshape(len(samples), -1)

@@ -1,0 +1,186 @@
+"""`health.csv`: signs of a run's health by iteration, cut back exactly where it continues."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.errors import DamagedRunError
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_cut, set_aside
+from vanilla_gan.storage.reading import read_file, reason_of
+from vanilla_gan.storage.whole import write_whole
+
+SIGNS = (
+    *("real_right", "fake_right", "logit_gap", "largest_logit", "unseen_gap"),
+    *("d_gradient", "g_gradient", "d_weights", "g_weights"),
+    *("diversity", "diversity_real", "nearest", "nearest_real", "ink", "ink_real", "largest_pixel"),
+)
+# Of the tiles of a picture as they are drawn, in the order of `agreement.statistics`.
+PICTURE = ("picture_ink", "picture_share_on", "picture_diversity", "picture_roughness")
+NUMBERS = (*SIGNS, *PICTURE)
+# How many samples are of each class, with spaces between: a text, where classes are watched.
+CLASSES = "classes"
+HEADER = ",".join(("iteration", *NUMBERS, CLASSES)) + "\n"
+MAX_BYTES = 1 << 28  # some million rows
+
+Floats = npt.NDArray[np.float64]
+
+
+class HealthRows(NamedTuple):
+    """The rows of a file.
+
+    Attributes:
+      iteration: int64 [n], ascending.
+      numbers: float64 [n, len(NUMBERS)]; NaN where there is none, and where a sign is none.
+      classes: what stands in the last column, [n].
+    """
+
+    iteration: npt.NDArray[np.int64]
+    numbers: Floats
+    classes: Sequence[str]
+
+    def of(self, name: str) -> Floats:
+        """Returns a column, float64 [n]."""
+        return self.numbers[:, NUMBERS.index(name)]
+
+
+NO_ROWS = HealthRows(np.empty(0, np.int64), np.empty((0, len(NUMBERS))), ())
+
+
+class HealthCsv:
+    """Appends rows, and has those there are.
+
+    A row is in the file as soon as it is appended: a killed process loses none.
+    """
+
+    def __init__(self, path: pathlib.Path, start: int, warn: Callable[[str], None]) -> None:
+        """Opens the file and cuts off the rows of iteration `start` and later ones.
+
+        Args:
+          path: the file; a new one is begun where there is none.
+          start: the iteration that comes next, which has a row yet to come.
+          warn: called with one line where a file is damaged, and so renamed.
+
+        Raises:
+          OutputError: it cannot be opened, cut or renamed.
+        """
+        self._path = path
+        size, found = len(HEADER), NO_ROWS
+        try:
+            size, found = _read(path, start)
+        except DamagedRunError as error:
+            warn(f"warning: {error}; it is {set_aside(path)} now; a new one is begun")
+        if not os.path.lexists(path):
+            write_whole(path, HEADER.encode())
+        try:
+            self._file: BinaryIO = open_cut(path, size)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        self._n = len(found.iteration)
+        # As they grow, twice as many: what is kept of a run is never copied for each of its rows.
+        self._iteration, self._numbers = found.iteration, found.numbers
+        self._classes = list(found.classes)
+
+    @property
+    def rows(self) -> HealthRows:
+        """All of them, as they are read back."""
+        return HealthRows(self._iteration[: self._n], self._numbers[: self._n], self._classes)
+
+    def append(self, it: int, numbers: Mapping[str, float], classes: str = "") -> None:
+        """Appends the row of an iteration, of which what is not named has no number.
+
+        Raises:
+          OutputError: it could not be written.
+        """
+        if self._n == len(self._iteration):
+            more = max(64, self._n)
+            self._iteration = np.concatenate([self._iteration, np.zeros(more, np.int64)])
+            self._numbers = np.concatenate([self._numbers, np.zeros((more, len(NUMBERS)))])
+        cells = [_text(numbers[name]) if name in numbers else "" for name in NUMBERS]
+        try:
+            self._file.write((",".join((str(it), *cells, classes)) + "\n").encode())
+            self._file.flush()
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        self._iteration[self._n] = it
+        # As they will be read.
+        self._numbers[self._n] = [float(cell or "nan") for cell in cells]
+        self._classes.append(classes)
+        self._n += 1
+
+    def close(self) -> None:
+        """Closes the file.
+
+        Raises:
+          OutputError: the last row could not be written.
+        """
+        try:
+            self._file.close()
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+
+def read_health(path: pathlib.Path) -> HealthRows:
+    """Reads the rows there are; none where there is no file.
+
+    A last one that is still being written is left out.
+
+    Raises:
+      DamagedRunError: the file cannot be read, or is not one of signs.
+    """
+    return _read(path, None)[1]
+
+
+def _read(path: pathlib.Path, before: int | None) -> tuple[int, HealthRows]:
+    """Returns where the whole rows before an iteration, or all, end in the file, and these rows.
+
+    Raises:
+      DamagedRunError: see `read_health`.
+    """
+    try:
+        if path.is_symlink():
+            raise ValueError("it is a link")
+        content = read_file(path, MAX_BYTES).decode("ascii", "replace")
+        if not content.startswith(HEADER):
+            raise ValueError("it does not begin with " + HEADER.strip())
+        lines = content[len(HEADER) :].split("\n")[:-1]
+        table = [_row(line) for line in lines]
+        if any(one[0] >= next_[0] for one, next_ in itertools.pairwise(table)):
+            raise ValueError("its iterations do not ascend")
+    except FileNotFoundError:
+        return len(HEADER), NO_ROWS
+    except (OSError, ValueError) as error:
+        raise DamagedRunError(f"{path} is not a file of signs: {reason_of(error)}") from error
+    if before is not None:
+        table = [row for row in table if row[0] < before]
+    size = len(HEADER) + sum(len(line) + 1 for line in lines[: len(table)])
+    if not table:
+        return size, NO_ROWS
+    iteration, numbers, classes = zip(*table, strict=True)
+    return size, HealthRows(np.array(iteration, np.int64), np.array(numbers), classes)
+
+
+def _row(line: str) -> tuple[int, list[float], str]:
+    """Returns what a row says.
+
+    Raises:
+      ValueError: it is none.
+    """
+    it, *cells, classes = line.split(",")
+    if len(cells) != len(NUMBERS) or not it.isdecimal() or int(it) > 2**53:
+        raise ValueError(f"{line[:80]!r} is no row of {len(NUMBERS) + 2} cells")
+    if not all(count.isdecimal() for count in classes.split()):
+        raise ValueError(f"{classes[:80]!r} are no counts of classes")
+    return int(it), [float(cell or "nan") for cell in cells], classes
+
+
+def _text(value: float) -> str:
+    return f"{value:.9g}" if math.isfinite(value) else str(float(value))
