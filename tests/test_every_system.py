@@ -13,6 +13,7 @@ from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.settings import ENGINES, LOSSES, RunConfig
 from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.systems.presets import PRESETS
 
 # Of 20 images: epochs end within a batch, or with a short one. Odd sizes show a transpose.
 BATCH, ITERS = 8, 7
@@ -24,7 +25,7 @@ CURES = {
     "published": {},
     "cured": {
         **{"preset": "stable", "ema": 0.75, "h_dim": (7, 6, 4), "dropout_rate": 0.25},
-        "D_steps": 2,
+        **{"D_steps": 2, "r2": 0.0, "dragan": 0.1},
     },
 }
 
@@ -69,6 +70,9 @@ def test_its_defaults_are_its_settings(system):
     defaults = SYSTEMS[system].defaults
     config = RunConfig(system=system).resolved()
     assert {name: getattr(config, name) for name in defaults} == dict(defaults)
+    # No preset leaves a system out without a word, or names a setting that it lacks.
+    assert system in PRESETS["stable"]
+    RunConfig(system=system, preset="stable").resolved().counted(1000).check_complete(1000)
     # Given settings win over them.
     config = RunConfig(system=system, adam_epsilon=0.5, learning_rate=0.25).resolved()
     assert (config.adam_epsilon, config.learning_rate) == (0.5, 0.25)

@@ -19,6 +19,8 @@ from vanilla_gan.graph import losses
 from vanilla_gan.graph.averages import begin
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
+from vanilla_gan.graph.passes import Batch, forward
+from vanilla_gan.graph.penalties import PENALTIES, penalties
 from vanilla_gan.graph.system import Alternating, Draws, Simultaneous, System
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.variables import statistic_var, weight_var
@@ -173,11 +175,12 @@ def toy(opened):
     return opened()
 
 
-def numpy_steps(toy, first, by_hand, penalty=0.0, step=None, behind=lambda weights: None):
+def numpy_steps(toy, first, by_hand, penalty=0.0, pull=0.0, step=None, behind=lambda weights: None):
     """Returns losses and weights of three iterations in float64, gradients derived by hand.
 
     `penalty` is the weight of a penalty on D's gradient by an image, which is `D_W` for all of
-    them; `step` an optimizer in place of Adam; `behind` is called with the weights after each.
+    them, `pull` that of one that draws its norm to 1; `step` is an optimizer in place of Adam;
+    `behind` is called with the weights after each.
     """
     weights = {name: np.float64(value) for name, value in toy.weights.items()}
     m = dict.fromkeys(weights, 0.0)
@@ -200,8 +203,10 @@ def numpy_steps(toy, first, by_hand, penalty=0.0, step=None, behind=lambda weigh
         for X_D, Z_D in [*zip(toy.D_X[t - 1], toy.D_Z[t - 1], strict=True), (X, Z)]:
             D_W, G = weights["D_W"], Z_D @ G_W
             D_loss, G_loss, d_real, d_fake, g_fake = by_hand(X_D @ D_W + shift, G @ D_W + shift)
-            D_loss += penalty / 2 * (D_W**2).sum()
-            adam("D_W", X_D.T @ d_real + G.T @ d_fake + penalty * D_W, next(D_updates))
+            norm = np.sqrt((D_W**2).sum())
+            D_loss += penalty / 2 * norm**2 + pull * (norm - 1) ** 2
+            slope = penalty * D_W + 2 * pull * (norm - 1) * D_W / norm
+            adam("D_W", X_D.T @ d_real + G.T @ d_fake + slope, next(D_updates))
             behind(weights)
         if alternating:
             # All that G's step sees of the discriminator is updated, its logits of real images too.
@@ -256,6 +261,8 @@ CURES = {
         {"step": rmsprop},
     ),
     "sgd": ({"optimizer": "sgd", "beta1": 0.5, "G_learning_rate": RATE / 4}, {"step": sgd}),
+    "gradient penalty": ({"wgan_gp": 0.7}, {"pull": 0.7}),
+    "DRAGAN": ({"dragan": 0.7, "D_steps": 2}, {"pull": 0.7}),
     "three steps of D": ({"D_steps": 3, "r1": 0.3}, {"penalty": 0.3}),
     "clipping": (
         {"clip_weights": 0.05},
@@ -271,7 +278,48 @@ def test_cures_are_what_numpy_computes(opened, engine, update, cure):
     settings, by_hand = CURES[cure]
     toy = opened(UPDATES[update], "relativistic", **settings)
     block = trained_as_numpy_does(toy, engine, of_relativistic, **by_hand)
-    assert set(block.scalars) == {"D_loss", "G_loss"} | {"r1", "r2"} & settings.keys()
+    assert set(block.scalars) == {"D_loss", "G_loss"} | PENALTIES.keys() & settings.keys()
+
+
+@pytest.mark.parametrize("name", ["wgan_gp", "dragan"])
+def test_where_a_penalty_looks_follows_from_seed_and_iteration(name):
+    stream = np.random.RandomState(2)
+    X, G = np.float32(stream.rand(2, 5, 11))
+    seen = []
+
+    def points(seed, iteration, further=None):
+        """Returns what D is shown, whose logit is half the square: its gradient is the image."""
+        with tf.Graph().as_default(), tf1.Session() as session:
+
+            def D(x, config, y, training):
+                seen.append(x)
+                return x, tf1.reduce_sum(tf1.square(x), axis=1, keepdims=True) / 2
+
+            system = dataclasses.replace(
+                SIMULTANEOUS, discriminator=D, generator=lambda z, *_: tf.constant(G)
+            )
+            config = RunConfig(seed=seed, **{name: 0.5})
+            batch = Batch(*map(tf.constant, (X, G, G)), None, tf.constant(iteration, tf.int64))
+            passes = forward(system, config, batch, reuse=False, further=further)
+            found = penalties(config, passes)
+            value, at = session.run([found[name], seen[-1]])
+        norms = np.sqrt((at**2).sum(axis=1))
+        assert value == pytest.approx(0.5 * ((norms - 1) ** 2).mean(), rel=1e-5)
+        return at
+
+    at = points(3, 7)
+    if name == "wgan_gp":
+        shares = (at - G) / (X - G)
+        np.testing.assert_allclose(shares, np.tile(shares[:, :1], 11), rtol=1e-4)
+    else:
+        shares = (at - X) / (X.std() / 2)
+        assert len(np.unique(shares.round(5))) == shares.size
+    assert shares.min() >= 0
+    assert shares.max() < 1
+    assert len(np.unique(shares[:, 0].round(5))) == 5
+    np.testing.assert_array_equal(points(3, 7), at)
+    for other in ((4, 7), (3, 8), (3, 7, 0), (3, 7, 1)):
+        assert np.abs(points(*other) - at).max() > 0.01
 
 
 @pytest.mark.parametrize("update", UPDATES)

@@ -172,6 +172,10 @@ class RunConfig(Settings):
         0.0, "weight of R1: D's gradients at real images are kept small; 0: none", _WEIGHT
     )
     r2: float = setting(0.0, "weight of R2: the same at samples", _WEIGHT)
+    wgan_gp: float = setting(
+        0.0, "weight of WGAN-GP's: D's slope between images and samples is drawn to 1", _WEIGHT
+    )
+    dragan: float = setting(0.0, "weight of DRAGAN's: the same around real images", _WEIGHT)
     clip_weights: float | None = setting(
         None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
     )

@@ -19,7 +19,8 @@
 | to which side the n-th twin of a recorded run is moved | n = 0, 1, ... | `PLAIN` |
 
 The graph draws by itself from TensorFlow's own generators, which have nothing of these: initial
-weights by the run's seed and the variable's name, dropout by the seed, the iteration and the name.
+weights by the run's seed and the variable's name, dropout and where penalties look by the seed, the
+iteration and the name.
 
 What has its own use beside a seed is independent of all others of that seed. `DIGITS`,
 `CLASSIFIER`, `SPLIT` and `OFFLINE` are one number: its digits and its figures are known to users,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from vanilla_gan.graph.averages import Average, averaged, averages
 from vanilla_gan.graph.optimizers import optimizer
 from vanilla_gan.graph.passes import Batch, forward, network
+from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.update import Players, Step, further_step, update
@@ -23,9 +24,9 @@ class Gan(NamedTuple):
     of its values are: bool scalars. X_dim is the size of an image, 784 in the published data.
 
     With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
-    into the losses from training, and `iteration` is a placeholder, an int64 scalar: training draws
-    random numbers that depend on it. With the alternating one there is one mode, `D_prob` is
-    `D_real`, `D_logit` is `D_logit_real`, and `iteration` is None.
+    into the losses from training. With the alternating one there is one mode, `D_prob` is `D_real`,
+    and `D_logit` is `D_logit_real`. `iteration` is a placeholder, an int64 scalar, where training
+    draws random numbers that depend on it, with the simultaneous update or a penalty; else None.
 
     `averages` are G's moving averages, none without `ema`; with them `G_sample` is made of these.
 
@@ -83,7 +84,9 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     if system.conditional:
         y = tf.placeholder(tf.float32, shape=[None, config.num_classes], name="y")
     two_modes = isinstance(system.update, Simultaneous)
-    iteration = tf.placeholder(tf.int64, shape=[], name="iteration") if two_modes else None
+    iteration = None
+    if takes_iteration(system, config):
+        iteration = tf.placeholder(tf.int64, shape=[], name="iteration")
 
     # The generator and the first discriminator create the variables; the second one reuses them.
     batch = Batch(X, Z, Z, y, iteration)

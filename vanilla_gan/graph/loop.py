@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.graph.gan import Gan
 from vanilla_gan.graph.passes import Batch, forward, read
-from vanilla_gan.graph.system import Simultaneous, System
+from vanilla_gan.graph.penalties import takes_iteration
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.update import Players, further_step, update
 
@@ -72,8 +73,8 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     Z_G = Z_D
     if not system.update.shared_noise:
         Z_G = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_G")
-    two_modes = isinstance(system.update, Simultaneous)
-    first = tf.placeholder(tf.int64, [], name="first") if two_modes else None
+    draws = takes_iteration(system, config)
+    first = tf.placeholder(tf.int64, [], name="first") if draws else None
     steps = tf.shape(rows)[0]
     n_further = config.D_steps - 1
     D_rows: Any = None
@@ -85,17 +86,17 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     players = Players(gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages)
     names = [name for step in gan.steps for name in step.scalars]
 
-    def examples(rows_mb: Any) -> tuple[Any, Any]:
-        X_mb = system.scale(tf.cast(tf.gather(images, rows_mb), tf.float32))
+    def examples(rows: Any, at: Any) -> tuple[Any, Any]:
+        X_mb = system.scale(tf.cast(tf.gather(images, rows[at]), tf.float32))
         if labels is None:
             return X_mb, None
-        return X_mb, tf.one_hot(tf.cast(tf.gather(labels, rows_mb), tf.int32), config.num_classes)
+        return X_mb, tf.one_hot(tf.cast(tf.gather(labels, rows[at]), tf.int32), config.num_classes)
 
     def further_steps(k: Any) -> Any:
         """Returns what the discriminator's further steps of an iteration are done with."""
         done = k
         for n in range(n_further):
-            X_mb, y_mb = examples(D_rows[k, n])
+            X_mb, y_mb = examples(D_rows, (k, n))
             iteration = None if first is None else first + tf.cast(k, tf.int64)
             batch = Batch(X_mb, D_Z[k, n], D_Z[k, n], y_mb, iteration)
             # Statistics and what an optimizer counts are variables too.
@@ -110,7 +111,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         before = further_steps(k)
         with tf.control_dependencies([before]):
             weights = read([*gan.theta_D, *gan.theta_G])
-        X_mb, y_mb = examples(rows[k])
+        X_mb, y_mb = examples(rows, k)
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]
         batch = Batch(X_mb, Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)

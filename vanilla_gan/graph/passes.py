@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.system import Simultaneous, System
@@ -21,7 +21,7 @@ class Batch(NamedTuple):
       Z_D, Z_G: noise of the two solvers' steps, float32 [B, Z_dim]; one and the same tensor in a
         system that shares it.
       y: one-hot labels, float32 [B, num_classes], of a conditional system; None of any other.
-      iteration: int64 scalar, in a simultaneous update; None in any other.
+      iteration: int64 scalar, where the graph draws numbers; None elsewhere.
     """
 
     X: Any
@@ -37,6 +37,9 @@ class Passes(NamedTuple):
     Tensors are float32: images `X` and samples `G_sample` [B, X_dim], `D_*` [B, 1]. `updates` are
     the operations that must run with the step, `fake` the pass of the discriminator on samples;
     None in an alternating update.
+
+    `look` applies the same discriminator to other images: `(images [B, X_dim], name) -> logits`.
+    `seed_for` gives the seed of a stateless draw by its name, int64 [2]; it needs the iteration.
     """
 
     X: Any
@@ -47,6 +50,8 @@ class Passes(NamedTuple):
     D_logit_fake: Any
     updates: list[Any]
     fake: TrainingPass | None
+    look: Callable[[Any, str], Any]
+    seed_for: Callable[[str], Any]
 
 
 def forward(
@@ -71,14 +76,22 @@ def forward(
     """
     X, Z, y = batch.X, batch.Z_D, batch.y
     training: dict[str, TrainingPass] = {}
-    if isinstance(system.update, Simultaneous):
+    two_modes = isinstance(system.update, Simultaneous)
+
+    def training_pass(name: str, inputs: Any) -> TrainingPass:
+        called = name if further is None else f"{name}_{further}"
         bfloat16 = config.precision == "bfloat16"
+        n_images = tf.shape(inputs)[0]
+        return TrainingPass(called, config.seed, batch.iteration, n_images, bfloat16=bfloat16)
+
+    if two_modes:
         for name, inputs_of in (("generator", Z), ("real", X), ("fake", Z)):
-            n_images = tf.shape(inputs_of)[0]
-            called = name if further is None else f"{name}_{further}"
-            training[name] = TrainingPass(
-                called, config.seed, batch.iteration, n_images, bfloat16=bfloat16
-            )
+            training[name] = training_pass(name, inputs_of)
+
+    def look(images: Any, name: str) -> Any:
+        one = training_pass(name, images) if two_modes else None
+        with network(f"discriminator_{name}", reuse=True, weights=weights):
+            return system.discriminator(images, config, y, one)[1]
 
     with network("generator", reuse=reuse, weights=weights):
         G_sample = system.generator(Z, config, y, training.get("generator"))
@@ -96,6 +109,8 @@ def forward(
         D_logit_fake=D_logit_fake,
         updates=[update for one in training.values() for update in one.updates],
         fake=training.get("fake"),
+        look=look,
+        seed_for=lambda name: training_pass("drawn", X).seed_for(name),
     )
 
 

@@ -1,7 +1,8 @@
 """Penalties on the discriminator's gradients by images, which keep it from overpowering G.
 
-Each is half its weight times the mean of the squared norm, over a batch, of the gradient of a logit
-by its image. It is added to what D minimises; its own gradient goes back through the graph twice.
+Each is a weight times the mean over a batch of how far the gradient of a logit by its image is from
+what it should be. It is added to what D minimises; its own gradient goes back through the graph
+twice.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan.graph.passes import Passes
+from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 
 
@@ -30,7 +32,64 @@ def r2(passes: Passes) -> tuple[Any, Any]:
     return passes.D_logit_fake, passes.G_sample
 
 
-PENALTIES = {"r1": r1, "r2": r2}
+def wgan_gp(passes: Passes) -> tuple[Any, Any]:
+    """Returns the logits and images of WGAN-GP: anywhere between a real image and a sample.
+
+    Source: Gulrajani et al. 2017 (https://arxiv.org/abs/1704.00028), algorithm 1, with a weight of
+    10 and `--loss wgan`. Draws one number for each pair.
+    """
+    share = _uniform(passes, "between", tf.shape(passes.X)[:1])[:, tf.newaxis]
+    images = passes.G_sample + share * (passes.X - passes.G_sample)
+    return passes.look(images, "between"), images
+
+
+def dragan(passes: Passes) -> tuple[Any, Any]:
+    """Returns the logits and images of DRAGAN: real ones with noise.
+
+    The noise is uniform in [0, 1) times half the standard deviation of all pixels of the batch, and
+    each image has a share of it.
+
+    Source: Kodali et al. 2017 (https://arxiv.org/abs/1705.07215) and their program, with a weight
+    of 10. Draws the noise, and a number for each image.
+    """
+    X = passes.X
+    share = _uniform(passes, "share", tf.shape(X)[:1])[:, tf.newaxis]
+    deviation = tf.sqrt(tf.reduce_mean(tf.square(X - tf.reduce_mean(X))))
+    images = X + share * 0.5 * deviation * _uniform(passes, "around", tf.shape(X))
+    return passes.look(images, "around"), images
+
+
+def _uniform(passes: Passes, name: str, shape: Any) -> Any:
+    """Returns numbers in [0, 1), float32, which follow from seed, iteration and name."""
+    return tf.random.stateless_uniform(shape, passes.seed_for(name))
+
+
+def half_square(gradients: Any) -> Any:
+    """Returns half the mean squared norm of gradients, [B, X_dim]: the slope should be 0."""
+    return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(gradients), axis=1))
+
+
+def off_one(gradients: Any) -> Any:
+    """Returns the mean squared difference of their norm from 1."""
+    # A root of 0 has no gradient.
+    norms = tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=1) + 1e-12)
+    return tf.reduce_mean(tf.square(norms - 1.0))
+
+
+# By the name of the weight: where D's slope is looked at, and how far it is from what it should be.
+PENALTIES = {
+    "r1": (r1, half_square),
+    "r2": (r2, half_square),
+    "wgan_gp": (wgan_gp, off_one),
+    "dragan": (dragan, off_one),
+}
+_DRAWING = ("wgan_gp", "dragan")
+
+
+def takes_iteration(system: System, config: Any) -> bool:
+    """Returns whether a step draws numbers in the graph, which follow from the iteration."""
+    two_modes = isinstance(system.update, Simultaneous)
+    return two_modes or any(getattr(config, name) for name in _DRAWING)
 
 
 def penalties(config: Any, passes: Passes) -> Mapping[str, Any]:
@@ -41,12 +100,11 @@ def penalties(config: Any, passes: Passes) -> Mapping[str, Any]:
       passes: of both networks, all of one iteration.
     """
     found = {}
-    for name, part in PENALTIES.items():
+    for name, (part, distance) in PENALTIES.items():
         weight = getattr(config, name)
         if weight:
             with tf.name_scope(name):
                 logits, images = part(passes)
                 (gradients,) = tf.gradients(logits, images)
-                squares = tf.reduce_sum(tf.square(gradients), axis=1)
-                found[name] = 0.5 * weight * tf.reduce_mean(squares)
+                found[name] = weight * distance(gradients)
     return found
