@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vanilla_gan.data import cifar10, emnist, folder, points
-from vanilla_gan.data.digits import digits
 from vanilla_gan.data.download.catalog import CATALOG
 from vanilla_gan.data.stacked import stack
 from vanilla_gan.errors import DownloadError
@@ -30,6 +29,9 @@ def digits_in(
     data_dir: str | os.PathLike[str], allow_unverified: bool, inform: Inform
 ) -> folder.RawData:
     """Reads the built-in digits; draws them first where they are missing."""
+    # matplotlib, whose fonts they are: the settings take nothing but the names from this table.
+    from vanilla_gan.data.digits import digits
+
     del allow_unverified
     home = pathlib.Path(data_dir, "digits")
     begun = False
