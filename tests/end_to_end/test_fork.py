@@ -19,6 +19,8 @@ from runner import Mishap, run
 
 ITERS = 160
 AT_80 = "out/checkpoints/0000000080"
+# The record names the parent, and the figure draws it beside the fork.
+OF_ITS_OWN = {"run.json", "losses.png"}
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +51,7 @@ def test_without_a_change_it_is_the_parent_bit_for_bit(there, command):
     assert finished.status == 0, finished.stderr
     assert "continuing at iteration 80 of 160" in finished.stderr
     child = there / "new" / "child"
-    # The record and the manifests have the run's id.
-    assert set(differences(child, there / "out")) == {"run.json"}
+    assert set(differences(child, there / "out")) == OF_ITS_OWN
     assert fingerprint(there / "out") == before
     ours, theirs = record(child), record(there / "out")
     assert ours["run_id"] != theirs["run_id"]
@@ -79,7 +80,7 @@ def test_other_systems(there, command, system, given):
     finished = command(["fork", "--from=other/checkpoints/0000000006", "--out=child"])
     assert finished.status == 0, finished.stderr
     different = differences(there / "child", there / "other")
-    assert {name for name in different if "checkpoints/000000000" not in name} == {"run.json"}
+    assert {name for name in different if "checkpoints/000000000" not in name} == OF_ITS_OWN
 
 
 def test_what_is_changed_holds_from_there_on(there, command):
@@ -147,7 +148,7 @@ def test_the_same_command_continues_it(there, command):
     assert finished.status == 0, finished.stderr
     assert "continuing at iteration 160 of 240" in finished.stderr
     assert command(["--out=out", "--iters=240"]).status == 0
-    assert set(differences(there / "child", there / "out")) == {"run.json"}
+    assert set(differences(there / "child", there / "out")) == OF_ITS_OWN
 
 
 @pytest.mark.parametrize("count", [4, 10, 16])

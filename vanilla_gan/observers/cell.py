@@ -82,7 +82,7 @@ def run_as_html(out_dir: pathlib.Path) -> str:
             curves = losses_png(rows, published, f"iteration {rows.iteration[-1]}")
             images.append((curves, "the losses"))
     shown = "".join(
-        f'<img alt="{alt}" style="height: 300px; image-rendering: pixelated; margin: 4px"'
+        f'<img alt="{alt}" style="height: 330px; max-width: 100%; margin: 4px"'
         f' src="data:image/png;base64,{base64.b64encode(png).decode()}">'
         for png, alt in images
     )

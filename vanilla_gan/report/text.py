@@ -139,11 +139,11 @@ def _health(report: Report) -> str:
     """Returns the section of the signs, or nothing where there are none."""
     if not len(report.health.iteration):
         return ""
-    said = report.diseases or ["No sign of disease."]
+    said = [f'<p class="note">{html.escape(line)}</p>' for line in report.diseases]
     parts = [
         '<section aria-labelledby="health-title">',
         '<h2 id="health-title">Health</h2>',
-        *(f'<p class="note">{html.escape(line)}</p>' for line in said),
+        *(said or ["<p>No sign of disease.</p>"]),
         '<p class="hint">Dashed: the same of real images.</p><div class="small-charts">',
     ]
     for name, label in _SIGNS.items():
