@@ -217,6 +217,13 @@ def test_onnx(export, exported, trained_run, system):
     )
 
 
+def test_servers_find_the_generator_where_they_look(exported):
+    signatures = tf.saved_model.load(str(exported("vanilla"))).signatures
+    Z = tf.random.stateless_uniform([3, 5], (1, 2), -1, 1)
+    found, expected = signatures["serving_default"](z=Z), signatures["generate"](z=Z)
+    np.testing.assert_array_equal(found["images"], expected["images"])
+
+
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_tflite(export, exported, trained_run, system):

@@ -154,7 +154,7 @@ def test_what_decides_its_numbers_tells_two_runs_apart():
     record = make_record()
     for name, entry in table_of(RunConfig).items():
         was = record.config.to_json()[name]
-        candidates = [*entry.choices, 50, 7, 0.125, True, False, "all", "cpu"]
+        candidates = [*entry.choices, 50, 7, 0.125, True, False, "all", "cpu", "collapse"]
         given = {name: next(value for value in candidates if is_other(entry, was, value))}
         # Of a setting that neither list knows only its own word is taken.
         if name in FREE or (name not in FIXED and entry.is_free):

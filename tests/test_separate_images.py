@@ -98,5 +98,5 @@ def test_a_discriminator_that_mixes_images_is_refused():
     theta_D = ("hidden/kernel", "hidden/bias", "norm/gamma", "norm/beta")
     theta_D += ("logit/kernel", "logit/bias")
     with pytest.raises(ValueError, match="has a batch norm, which mixes images"):
-        _built(discriminator, theta_D=theta_D)
-    _built(discriminator, theta_D=theta_D, separate_images=False)
+        _built(discriminator, theta_of=None, theta_D=theta_D)
+    _built(discriminator, theta_of=None, theta_D=theta_D, separate_images=False)

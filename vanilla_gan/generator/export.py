@@ -40,6 +40,9 @@ from vanilla_gan.storage.plain_path import plain_path
 
 CPU = Device("/CPU:0", "exports are made there")
 
+# Where TensorFlow Serving and Keras' TFSMLayer look unless they are told otherwise.
+DEFAULT_SIGNATURE = "serving_default"
+
 # How many images an export is tried on.
 TRIALS = 64
 
@@ -106,7 +109,8 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
 
     Signatures, everything float32, with any number of rows B:
       generate: z [B, Z_dim] (and y, one-hot [B, num_classes]) to images [B, size];
-      discriminate: x [B, size] (and y) to probability and logit [B, 1].
+      discriminate: x [B, size] (and y) to probability and logit [B, 1];
+      serving_default: as generate.
 
     Args:
       folder: where it shall stand; nothing may stand there.
@@ -129,6 +133,7 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
                 )
                 for signature in SIGNATURES
             }
+            signatures[DEFAULT_SIGNATURE] = signatures[SIGNATURES[0]]
             plain = stack.enter_context(plain_path(folder.parent / "saved_model"))
             builder = tf.saved_model.Builder(plain)
             builder.add_meta_graph_and_variables(
