@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.graph import gan, losses, variables
+from vanilla_gan.graph import gan, layers, losses, variables
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.systems import vanilla
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -95,7 +94,7 @@ def fan_out(patch: pytest.MonkeyPatch) -> None:
     def wrong(shape: Any, name: str, init: str) -> Any:
         return right(shape, name, init, fan_in=shape[1])
 
-    patch.setattr(vanilla, "weight_var", wrong)
+    patch.setattr(layers, "weight_var", wrong)
 
 
 @dataclasses.dataclass(frozen=True)
