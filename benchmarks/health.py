@@ -40,6 +40,7 @@ from vanilla_gan.runfolder.record import record_from
 from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.fork import fork
+from vanilla_gan.training.host import Host
 from vanilla_gan.training.run import train
 from vanilla_gan.training.settings import ForkConfig
 
@@ -177,11 +178,16 @@ def write_data(run: Run, folder: pathlib.Path) -> None:
     write_idx(folder / "t10k-labels-idx1-ubyte", splits.test.labels)
 
 
+def silent() -> Host:
+    """Returns what says nothing of a run."""
+    return Host(stdout=io.StringIO(), inform=lambda line: None)
+
+
 def trained(run: Run, home: pathlib.Path, iters: int, seed: int) -> list[Episode]:
     """Trains a run, as far as it goes, and returns what is said of it."""
     config = config_of(run, home, iters, seed)
     with made_sick(run), contextlib.suppress(DivergedError):
-        train(config, stdout=io.StringIO(), inform=lambda line: None)
+        train(config, silent())
     return said_of(config)
 
 
@@ -190,12 +196,7 @@ def cured(run: Run, home: pathlib.Path, iters: int, seed: int, first: Episode) -
     out = str(home / f"seed{seed}_cured")
     tried = ForkConfig(**first.disease.settings, iters=2 * iters, out=out)
     with made_sick(run), contextlib.suppress(DivergedError):
-        fork(
-            str(home / f"seed{seed}"),
-            tried.of_run(),
-            stdout=io.StringIO(),
-            inform=lambda line: None,
-        )
+        fork(str(home / f"seed{seed}"), tried.of_run(), silent())
     return not any(
         episode.disease is first.disease and episode.ended is None for episode in said_of(tried)
     )
@@ -226,7 +227,7 @@ def row_of(run: Run, home: pathlib.Path, iters: int, seed: int, cure: bool) -> s
 
 
 def cost(system: str, iters: int) -> str:
-    """Returns the processor time of the signs of one iteration, and that of an iteration."""
+    """Returns the time of the signs of one iteration, and that of an iteration."""
     config = RunConfig(system=system, seed=0, iters=iters, health_every=iters, sample_every=iters)
     stream, pixels = seeded(0), SYSTEMS[system].pixels()
     splits = read_data_sets("mnist", default_data_dir(), stream, pixels=pixels).splits
@@ -240,17 +241,19 @@ def cost(system: str, iters: int) -> str:
         with worker.draws(0) as draws:
             for draw in draws:
                 if isinstance(draw, StepsDraw):
-                    times_s = [time.process_time()]
+                    times_s = [time.perf_counter()]
                     for what in (signs.of, worker.train):
                         what(draw)
-                        times_s.append(time.process_time())
+                        times_s.append(time.perf_counter())
                     spent.append((len(draw.rows), *np.diff(times_s)))
     # The first of each makes the graphs ready.
     counts, signs_s, train_s = np.transpose(spent[3:])
     of_signs, of_one = 1e3 * np.median(signs_s), 1e3 * train_s.sum() / counts.sum()
-    share = of_signs / (200 * of_one)
+    every = RunConfig.health_every
+    share = of_signs / (every * of_one)
     return (
-        f"{system}: signs {of_signs:.2f} ms, an iteration {of_one:.2f} ms; one in 200: {share:.2%}"
+        f"{system}: signs {of_signs:.2f} ms, an iteration {of_one:.2f} ms; "
+        f"one in {every}: {share:.2%}"
     )
 
 

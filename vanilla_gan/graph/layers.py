@@ -22,30 +22,27 @@ MOMENTUM = 0.99
 EPSILON = 1e-3
 
 
-def perceptron(x: Any, sizes: Sequence[int], player: str, init: str) -> Any:
-    """Returns fully connected layers of `x`, [B, sizes[0]] -> [B, sizes[-1]], with ReLU between.
+def layer_vars(player: str, sizes: Sequence[int], init: str) -> list[tuple[Any, Any]]:
+    """Makes weight and bias of fully connected layers, `D_W1` and `D_b1`, `D_W2` and `D_b2`, ...
 
-        D_h1 = relu(x D_W1 + D_b1)
-        D_h2 = D_h1 D_W2 + D_b2, ...
-
-    Its variables stand in the current scope, under the listing's names.
-
-    Source: `gan_tensorflow.py` of wiseodd/generative-models, which has one hidden layer.
+    They stand in the current scope.
 
     Args:
-      x: float32 [B, sizes[0]].
-      sizes: of `x`, of each hidden layer, and of the result.
       player: "D" or "G".
+      sizes: of the input, of each hidden layer, and of the result.
       init: of the weights, as `weight_var` takes it.
     """
-    theta = [
+    return [
         (weight_var(shape, f"{player}_W{layer}", init), bias_var(shape[1:], f"{player}_b{layer}"))
         for layer, shape in enumerate(itertools.pairwise(sizes), start=1)
     ]
-    for layer, (W, b) in enumerate(theta):
-        h = tf.nn.relu(x) if layer else x
-        x = tf.matmul(h, W) + b
-    return x
+
+
+def more_layers(h: Any, theta: Sequence[tuple[Any, Any]]) -> Any:
+    """Returns `h` behind hidden layers, each with ReLU: those beyond the one of the listings."""
+    for W, b in theta:
+        h = tf.nn.relu(tf.matmul(h, W) + b)
+    return h
 
 
 def dense(

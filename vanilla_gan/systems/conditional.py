@@ -10,7 +10,7 @@ from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.declare import several
-from vanilla_gan.graph.layers import perceptron
+from vanilla_gan.graph.layers import layer_vars, more_layers
 from vanilla_gan.graph.system import Alternating, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise, vanilla
@@ -26,8 +26,13 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
       training: None, there is one mode.
     """
     X_dim, y_dim = config.image_shape.size, config.num_classes
+    sizes = [X_dim + y_dim, *several(config.h_dim), 1]
+    (D_W1, D_b1), *more, (D_W2, D_b2) = layer_vars("D", sizes, config.init)
+
     inputs = tf.concat(axis=1, values=[x, y])  # [B, X_dim + y_dim]
-    D_logit = perceptron(inputs, [X_dim + y_dim, *several(config.h_dim), 1], "D", config.init)
+    D_h1 = tf.nn.relu(tf.matmul(inputs, D_W1) + D_b1)  # [B, h_dim]
+    D_h1 = more_layers(D_h1, more)
+    D_logit = tf.matmul(D_h1, D_W2) + D_b2  # [B, 1]
     D_prob = tf.nn.sigmoid(D_logit)
 
     return D_prob, D_logit
@@ -43,9 +48,13 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
       training: None, there is one mode.
     """
     X_dim, y_dim = config.image_shape.size, config.num_classes
-    inputs = tf.concat(axis=1, values=[z, y])  # [B, Z_dim + y_dim]
     sizes = [config.z_dim + y_dim, *several(config.h_dim), X_dim]
-    G_log_prob = perceptron(inputs, sizes, "G", config.init)
+    (G_W1, G_b1), *more, (G_W2, G_b2) = layer_vars("G", sizes, config.init)
+
+    inputs = tf.concat(axis=1, values=[z, y])  # [B, Z_dim + y_dim]
+    G_h1 = tf.nn.relu(tf.matmul(inputs, G_W1) + G_b1)  # [B, h_dim]
+    G_h1 = more_layers(G_h1, more)
+    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, X_dim]
     G_prob = tf.nn.sigmoid(G_log_prob)
 
     return G_prob

@@ -13,7 +13,7 @@ from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.declare import several
-from vanilla_gan.graph.layers import perceptron
+from vanilla_gan.graph.layers import layer_vars, more_layers
 from vanilla_gan.graph.system import Alternating, Names, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
@@ -22,7 +22,12 @@ from vanilla_gan.systems import noise
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1], for images, float32 [B, X_dim] in [0, 1]."""
     X_dim = config.image_shape.size
-    D_logit = perceptron(x, [X_dim, *several(config.h_dim), 1], "D", config.init)
+    sizes = [X_dim, *several(config.h_dim), 1]
+    (D_W1, D_b1), *more, (D_W2, D_b2) = layer_vars("D", sizes, config.init)
+
+    D_h1 = tf.nn.relu(tf.matmul(x, D_W1) + D_b1)  # [B, h_dim]
+    D_h1 = more_layers(D_h1, more)
+    D_logit = tf.matmul(D_h1, D_W2) + D_b2  # [B, 1]
     D_prob = tf.nn.sigmoid(D_logit)
 
     return D_prob, D_logit
@@ -31,7 +36,12 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images, float32 [B, X_dim] in [0, 1], for noise `z`, float32 [B, Z_dim]."""
     X_dim = config.image_shape.size
-    G_log_prob = perceptron(z, [config.z_dim, *several(config.h_dim), X_dim], "G", config.init)
+    sizes = [config.z_dim, *several(config.h_dim), X_dim]
+    (G_W1, G_b1), *more, (G_W2, G_b2) = layer_vars("G", sizes, config.init)
+
+    G_h1 = tf.nn.relu(tf.matmul(z, G_W1) + G_b1)  # [B, h_dim]
+    G_h1 = more_layers(G_h1, more)
+    G_log_prob = tf.matmul(G_h1, G_W2) + G_b2  # [B, X_dim]
     G_prob = tf.nn.sigmoid(G_log_prob)
 
     return G_prob
