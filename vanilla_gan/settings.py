@@ -222,7 +222,7 @@ class RunConfig(Settings):
         100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
     )
     health_every: int = setting(
-        500,
+        250,
         "iterations between two rows of health.csv, which also has one a picture; 0: none",
         at_least(0),
         effect="rows",

@@ -14,7 +14,7 @@ from vanilla_gan.engines.stream import StepsDraw
 class Signs:
     """Takes the signs of the iterations that are multiples of some numbers.
 
-    One in 500 iterations costs under 1% of the time, and both engines have it from the same graph,
+    One in 250 iterations costs about 1% of the time, and both engines have it from the same graph,
     `graph.signs`. Nothing is drawn: the batch and the noise are those of the iteration's D step,
     the unseen images are the validation split's, in their order.
     """

@@ -67,9 +67,8 @@ def collapse(rows: HealthRows, patient: Patient) -> Told:
 
 
 def partial_collapse(rows: HealthRows, patient: Patient) -> Told:
-    """Says where each sample has a near twin, but not all are one."""
-    twins = rows.of("nearest") < 0.09 * rows.of("nearest_real")
-    return np.asarray(twins & ~collapse(rows, patient))
+    """Says where each sample has a near twin, as also where all are one: a run swings between."""
+    return np.asarray(rows.of("nearest") < 0.09 * rows.of("nearest_real"))
 
 
 def frozen(rows: HealthRows, patient: Patient) -> Told:
