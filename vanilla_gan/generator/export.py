@@ -40,7 +40,7 @@ from vanilla_gan.storage.plain_path import plain_path
 
 CPU = Device("/CPU:0", "exports are made there")
 
-# Where TensorFlow Serving and Keras' TFSMLayer look unless they are told otherwise.
+# Where TensorFlow Serving looks unless it is told otherwise.
 DEFAULT_SIGNATURE = "serving_default"
 
 # How many images an export is tried on.
