@@ -42,6 +42,11 @@ DISEASES = (
     *("overpowering", "collapse", "partial_collapse", "frozen", "memorising", "oscillation"),
     *("numbers", "scale", "swapped", "one_class"),
 )
+# Figures of an evaluation by which checkpoints can be told apart, and which way is better.
+BETTER = {
+    **{"parzen_nats": "higher", "frechet": "lower", "precision": "higher", "recall": "higher"},
+    **{"coverage": "higher", "classes_covered": "higher"},
+}
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -257,6 +262,18 @@ class RunConfig(Settings):
     keep_checkpoints: int = setting(
         3, "how many of the newest checkpoints to keep", at_least(1), effect="keeping"
     )
+    keep_best: str = setting(
+        "none",
+        "figure of --evaluate_every whose best checkpoint is kept beside the newest, as OUT/best",
+        choices=("none", *BETTER),
+        effect="keeping",
+    )
+    stop_after_no_gain: int = setting(
+        0,
+        "evaluations without a better --keep_best behind which the run ends; 0: none",
+        at_least(0),
+        effect="keeping",
+    )
     on_nan: str = setting(
         "stop",
         "when a loss is not finite: stop, or go back and draw new noise",
@@ -362,6 +379,16 @@ class RunConfig(Settings):
                     f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
                     "leave one of them out"
                 )
+        if self.keep_best != "none" and not self.evaluate_every:
+            raise UsageError(
+                f"--keep_best={self.keep_best}: no evaluation finds that figure; give "
+                "--evaluate_every, or leave --keep_best out"
+            )
+        if self.stop_after_no_gain and self.keep_best == "none":
+            raise UsageError(
+                f"--stop_after_no_gain={self.stop_after_no_gain}: which figure is to get better? "
+                "give --keep_best, or leave this out"
+            )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
         if "label_smoothing" in asked:

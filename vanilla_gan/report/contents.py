@@ -48,6 +48,7 @@ class RunFacts(NamedTuple):
       command: the line that trains it again, from the first word to the last.
       parent: where it was forked from, in words; empty where it was not.
       begun_as: what the record says of the parent; empty where there is none.
+      best: the best checkpoint that is kept, in words; empty where there is none.
     """
 
     system: str
@@ -70,6 +71,7 @@ class RunFacts(NamedTuple):
     parent: str = ""
     begun_as: Mapping[str, Any] = {}
     from_preset: tuple[str, ...] = ()
+    best: str = ""
 
 
 class Report(NamedTuple):

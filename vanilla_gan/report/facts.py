@@ -48,7 +48,16 @@ def facts_of(record: RunRecord) -> RunFacts:
         command=command_line(record),
         parent=_parent(record),
         begun_as=record.parent,
+        best=_best(record),
     )
+
+
+def _best(record: RunRecord) -> str:
+    """Returns which checkpoint is the best one, by what; nothing where none is kept."""
+    best = record.best
+    if not best:
+        return ""
+    return f"iteration {best['iteration']:,}, {best['figure']} {best['value']:.4g}"
 
 
 def _parent(record: RunRecord) -> str:
