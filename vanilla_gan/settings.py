@@ -181,6 +181,12 @@ class RunConfig(Settings):
         0.0, "weight of WGAN-GP's: D's slope between images and samples is drawn to 1", _WEIGHT
     )
     dragan: float = setting(0.0, "weight of DRAGAN's: the same around real images", _WEIGHT)
+    D_noise: float = setting(
+        0.0, "deviation of the normal noise on what D sees, images and samples; 0: none", _WEIGHT
+    )
+    D_dropout: float | None = setting(
+        None, "share of a hidden layer's values in D that training sets to 0, in [0, 1)", _SHARE
+    )
     clip_weights: float | None = setting(
         None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
     )
