@@ -129,6 +129,7 @@ class Setting:
       effect: what depends on it.
       missing: what to give; empty where it may be left out.
       word: how the help calls it where it may also stand without its flag.
+      repeats: whether the flag may be given several times; the value has blanks between them.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Setting:
     effect: Effect
     missing: str
     word: str
+    repeats: bool
 
     @property
     def is_free(self) -> bool:
@@ -212,13 +214,15 @@ def setting(
     shown: str = "",
     missing: str = "",
     word: str = "",
+    repeats: bool = False,
 ) -> T:
     """Declares a field of a class of settings; `Setting` describes the arguments."""
     if choices:
         rules = (one_of(choices), *rules)
     entry = {"text": text, "rules": rules, "choices": tuple(choices), "effect": effect}
     more = {"group": group, "flag": flag, "shown": shown, "missing": missing, "word": word}
-    return dataclasses.field(default=default, metadata={"setting": {**entry, **more}})
+    metadata = {"setting": {**entry, **more, "repeats": repeats}}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def table_of(config: type[Settings]) -> Mapping[str, Setting]:

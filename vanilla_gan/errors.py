@@ -76,6 +76,10 @@ class DivergedError(VanillaGanError):
         self.iteration = iteration
 
 
+class FailedRunsError(VanillaGanError):
+    """Some runs of a sweep failed; the others went on."""
+
+
 class SickRunError(VanillaGanError):
     """The run has a disease that it was to be stopped on, and has saved its state."""
 

@@ -83,7 +83,7 @@ def losses_png(
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
-    return _encode(pixels)
+    return encode(pixels)
 
 
 def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str) -> None:
@@ -97,11 +97,11 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
       name: of the loss.
       colour: of its lines.
     """
-    sign, logarithmic = _axis_of(values)
-    shown = sign * values[_fits(sign * values, logarithmic)]
+    sign, logarithmic = axis_of(values)
+    shown = sign * values[fits(sign * values, logarithmic)]
     if logarithmic and len(shown):
         axes.set_yscale("log")
-        _label_between(axes, shown)
+        label_between(axes, shown)
     if sign > 0 and curve.low is not None and curve.high is not None:
         axes.fill_between(
             drawn.iterations,
@@ -114,7 +114,7 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
     smoothed = drawn.window > 1
     few = len(drawn.iterations) <= _MARKED
     raw, smooth = (
-        np.where(_fits(sign * line, logarithmic), sign * line, np.nan)
+        np.where(fits(sign * line, logarithmic), sign * line, np.nan)
         for line in (curve.raw, curve.smooth)
     )
     axes.plot(
@@ -130,7 +130,7 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
         label = f"mean of {drawn.window} rows"
         axes.plot(drawn.iterations, smooth, color=colour, linewidth=1.8, label=label)
     if curve.parent is not None:
-        beside = np.where(_fits(sign * curve.parent, logarithmic), sign * curve.parent, np.nan)
+        beside = np.where(fits(sign * curve.parent, logarithmic), sign * curve.parent, np.nan)
         axes.plot(drawn.iterations, beside, "--", color=_PARENT_COLOUR, label="parent, mean")
     missing = len(values) - len(shown)
     if missing:
@@ -150,7 +150,7 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
     )
 
 
-def _axis_of(values: Floats) -> tuple[int, bool]:
+def axis_of(values: Floats) -> tuple[int, bool]:
     """Returns the sign with which values are drawn, 1 or -1, and whether logarithmically."""
     finite = values[np.isfinite(values)]
     if (finite >= 0).all():
@@ -158,12 +158,12 @@ def _axis_of(values: Floats) -> tuple[int, bool]:
     return (-1, True) if (finite <= 0).all() else (1, False)
 
 
-def _fits(values: Floats, logarithmic: bool) -> npt.NDArray[np.bool_]:
+def fits(values: Floats, logarithmic: bool) -> npt.NDArray[np.bool_]:
     """Says of each value whether its axis has a place for it."""
     return np.isfinite(values) & (values > 0 if logarithmic else True)
 
 
-def _label_between(axes: Axes, shown: Floats) -> None:
+def label_between(axes: Axes, shown: Floats) -> None:
     """Labels 2 and 5 as well as 1, 10, ..., where there is room for it."""
     if shown.max() < _MANY_LABELS * shown.min():
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -171,7 +171,7 @@ def _label_between(axes: Axes, shown: Floats) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _encode(pixels: npt.NDArray[np.uint8]) -> bytes:
+def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Encodes uint8 [height, width, 3] as a PNG of 256 colours, 40% of the size of one of all."""
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).quantize(256).save(buffer, "png", dpi=(_DPI, _DPI))

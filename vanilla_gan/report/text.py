@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import html
 import math
-from collections.abc import Iterable, Sequence
 
 from vanilla_gan.report.contents import Report, seconds_between_pictures
 from vanilla_gan.report.data import STATISTICS, losses_at
 from vanilla_gan.report.facts import sendable
 from vanilla_gan.report.losses import MAX_POINTS, curves
+from vanilla_gan.report.parts import definitions, table_html
 from vanilla_gan.report.quality import Row, figure_names, label_of, rows_of
 from vanilla_gan.runfolder.pictures import picture_path
 from vanilla_gan.runfolder.quality_json import Figure
@@ -50,7 +50,7 @@ def page_text(report: Report) -> dict[str, str]:
         "numbers": _numbers(report),
         "command": html.escape(facts.command),
         "repeat_note": html.escape(_repeat_note(report)),
-        "data": _facts(
+        "data": definitions(
             (
                 ("Data set", facts.dataset),
                 ("Images", f"{facts.train_examples:,} to train on"),
@@ -58,9 +58,9 @@ def page_text(report: Report) -> dict[str, str]:
                 ("SHA-256", facts.checksum),
             )
         ),
-        "times": _facts((*_forked(report), *_times(report))),
-        "versions": _facts((*facts.versions.items(), ("device", facts.device))),
-        "settings": _facts(
+        "times": definitions((*_forked(report), *_times(report))),
+        "versions": definitions((*facts.versions.items(), ("device", facts.device))),
+        "settings": definitions(
             ((name, _setting(report, name)) for name in facts.settings), "facts settings"
         ),
     }
@@ -163,7 +163,9 @@ def _quality(report: Report) -> str:
     rows = [
         (row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest, classes)
     ]
-    newest_table = _table(("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,))
+    newest_table = table_html(
+        ("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,)
+    )
     parts = [
         '<section aria-labelledby="quality-title">',
         '<h2 id="quality-title">Quality</h2>',
@@ -182,7 +184,7 @@ def _quality(report: Report) -> str:
                 'the table below"></div></div>'
             )
         parts.append("</div>")
-        table = _table(
+        table = table_html(
             ("Iteration", *(label_of(name, classes) for name in names)),
             [
                 (f"{each.iteration:,}", *(_figure(each.figures.get(name)) for name in names))
@@ -222,7 +224,7 @@ def _numbers(report: Report) -> str:
             report.pictures, report.iterations(), losses, strict=True
         )
     ]
-    return _table(("Picture", "Iteration", "D loss", "G loss", *STATISTICS), rows)
+    return table_html(("Picture", "Iteration", "D loss", "G loss", *STATISTICS), rows)
 
 
 def _repeat_note(report: Report) -> str:
@@ -259,28 +261,3 @@ def _times(report: Report) -> list[tuple[str, str]]:
             ("Measured", "by the times of the files, with all that a run does beside training"),
         ]
     return found
-
-
-def _facts(pairs: Iterable[tuple[str, str]], kind: str = "facts") -> str:
-    entries = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in pairs
-    )
-    return f'<dl class="{kind}">{entries}</dl>'
-
-
-def _table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: Sequence[int] = ()
-) -> str:
-    kinds = ["text" if k in text_columns else "number" for k in range(len(head))]
-    titles = "".join(
-        f'<th scope="col" class="{kind}">{html.escape(title)}</th>'
-        for title, kind in zip(head, kinds, strict=True)
-    )
-    lines = []
-    for first, *others in rows:
-        cells = "".join(
-            f'<td class="{kind}">{html.escape(cell)}</td>'
-            for cell, kind in zip(others, kinds[1:], strict=True)
-        )
-        lines.append(f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>')
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
