@@ -223,7 +223,7 @@ class RunConfig(Settings):
     )
     health_every: int = setting(
         250,
-        "iterations between two rows of health.csv, which also has one a picture; 0: none",
+        "iterations between two rows of signs in health.csv; 0: no such file",
         at_least(0),
         effect="rows",
     )

@@ -152,7 +152,7 @@ def gather(
         quality = []
         warnings.append(str(error))
     try:
-        health = read_health(out_dir / HEALTH)
+        health = read_health(out_dir / HEALTH).with_signs()
     except DamagedRunError as error:
         health = NO_ROWS
         warnings.append(str(error))
