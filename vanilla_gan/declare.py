@@ -92,6 +92,16 @@ def one_of(choices: Sequence[str]) -> Rule:
     return Rule(f"one of {', '.join(choices)}", lambda value: value in choices, wrong)
 
 
+def some_of(choices: Sequence[str]) -> Rule:
+    """Returns the rule of none, or of words out of some with commas between."""
+    wrong = ("", "nonsense", f"{choices[0]},", f"none,{choices[0]}", " ".join(choices))
+    return Rule(
+        f"none, or some of {', '.join(choices)}, with commas between",
+        lambda value: value == "none" or {*value.split(",")} <= {*choices},
+        wrong,
+    )
+
+
 _LARGEST = 2**63 - 1  # of what other programs take for a whole number
 _NAN, _INF = math.nan, math.inf
 ABOVE_0 = Rule("a number above 0", lambda value: 0 < value < _INF, (0.0, -1e-3, _INF, _NAN))

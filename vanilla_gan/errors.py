@@ -63,6 +63,12 @@ class DisagreementError(VanillaGanError):
     """A run does not agree with what was published."""
 
 
+class NotJudgedError(VanillaGanError):
+    """Whether a run agrees with what was published cannot be said."""
+
+    exit_status = 3
+
+
 class DivergedError(VanillaGanError):
     """A loss, a sample or a weight is NaN or infinite.
 

@@ -168,9 +168,9 @@ def compare() -> Command:
 
     def run(config: CompareConfig) -> None:
         from vanilla_gan.agreement.compare import compare
-        from vanilla_gan.agreement.comparison import as_dict, as_text
+        from vanilla_gan.agreement.comparison import NOT_JUDGED, as_dict, as_text
         from vanilla_gan.agreement.table import agreement_table
-        from vanilla_gan.errors import DisagreementError
+        from vanilla_gan.errors import DisagreementError, NotJudgedError
 
         found = compare(config, say)
         show(as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n")
@@ -179,11 +179,17 @@ def compare() -> Command:
                 f"{config.source} does not agree with what was published: {found.failed} of "
                 f"{found.judged} verdicts fail"
             )
+        if found.outcome == NOT_JUDGED:
+            what = ", ".join(found.missing) or "statistics, losses, traces"
+            raise NotJudgedError(
+                f"{config.source} is not judged by its {what}: {'; '.join(found.reasons)}"
+            )
 
     return Command(
         "Says for a run whether it agrees with what was published: picture size and tile "
         "positions, recorded losses, and statistics of pictures and losses within the spread of "
-        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside.",
+        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside, 3 "
+        "when nothing but the pictures' size could be compared.",
         Flags(CompareConfig),
         run,
     )

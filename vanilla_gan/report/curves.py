@@ -25,7 +25,8 @@ _DPI = 100
 _MAX_POINTS = 2_000
 # As few rows as these are marked each: a single one makes no line.
 _MARKED = 60
-_D_COLOUR, _G_COLOUR, _SPREAD_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#d9d9d9", "#404040"
+_D_COLOUR, _G_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#404040"
+_RECORDED_COLOUR, _EXPECTED_COLOUR = "#cccccc", "#eeeeee"
 # A range smaller than this gets labels between the powers of ten, too.
 _MANY_LABELS = 2e3
 
@@ -52,11 +53,12 @@ def losses_png(
 ) -> bytes:
     """Draws the losses as a PNG of 800x600 px.
 
-    Each value is faint, a moving mean over a fiftieth of the rows is strong, and behind both lies
-    what ten recorded runs of the published program span at the same iterations. The mean of the run
-    that this one is a fork of is dashed. The axes are
-    logarithmic. Of a loss that is never positive, such as G's of `--loss minimax`, the magnitude is
-    drawn, without that span, which belongs to another loss; one of both signs gets a linear axis.
+    Each value is faint, a moving mean over a fiftieth of the rows is strong. Behind both lies what
+    ten recorded runs of the published program span at the same iterations, dark, and where
+    `compare` expects the mean of any run of it over some hundred iterations, light. The mean of the
+    run that this one is a fork of is dashed. The axes are logarithmic. Of a loss that is never
+    positive, such as G's of `--loss minimax`, the magnitude is drawn, without these spans, which
+    belong to another loss; one of both signs gets a linear axis.
     What has no place on its axis (NaN, infinities, and zero on a logarithmic one) is counted in the
     panel. Equal arguments give equal bytes.
 
@@ -102,15 +104,12 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
     if logarithmic and len(shown):
         axes.set_yscale("log")
         label_between(axes, shown)
-    if sign > 0 and curve.low is not None and curve.high is not None:
-        axes.fill_between(
-            drawn.iterations,
-            curve.low,
-            curve.high,
-            color=_SPREAD_COLOUR,
-            linewidth=0,
-            label="ten published runs, lowest to highest",
-        )
+    for low, high, shade, label in (
+        (curve.expected_low, curve.expected_high, _EXPECTED_COLOUR, "expected mean"),
+        (curve.low, curve.high, _RECORDED_COLOUR, "ten recorded runs"),
+    ):
+        if sign > 0 and low is not None and high is not None:
+            axes.fill_between(drawn.iterations, low, high, color=shade, linewidth=0, label=label)
     smoothed = drawn.window > 1
     few = len(drawn.iterations) <= _MARKED
     raw, smooth = (
@@ -143,7 +142,7 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=4,
+        ncols=5,
         fontsize="small",
         frameon=False,
         borderaxespad=0.2,

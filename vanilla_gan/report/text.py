@@ -6,6 +6,8 @@ import datetime
 import html
 import math
 
+from vanilla_gan.agreement.normal import MEAN_LOSSES
+from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.report.contents import Report, seconds_between_pictures
 from vanilla_gan.report.data import STATISTICS, losses_at
 from vanilla_gan.report.facts import sendable
@@ -27,6 +29,9 @@ _SIGNS = {
     "nearest": "Distance to the nearest sample",
     "ink": "Ink",
 }
+_QUANTITIES = dict(zip(NAMES, (name.lower() for name in STATISTICS), strict=True)) | {
+    name: name for name in MEAN_LOSSES
+}
 _NONE = "\N{EN DASH}"
 
 
@@ -37,6 +42,7 @@ def page_text(report: Report) -> dict[str, str]:
         "title": html.escape(f"{facts.system} on {facts.dataset}: report"),
         "heading": html.escape(f"{facts.system} on {facts.dataset}"),
         "state": html.escape(_state(report)),
+        "verdict": _verdict(report),
         "warnings": "".join(
             f'<p class="note">{html.escape(sendable(line))}</p>' for line in report.warnings
         ),
@@ -81,6 +87,30 @@ def _state(report: Report) -> str:
     return f"{how_far}. Seed {facts.settings.get('seed')}. State of {_time(report.state)}."
 
 
+def _verdict(report: Report) -> str:
+    """Returns what the recorded runs say of this one, as an element of the page."""
+    judged = report.normal.verdicts
+    outside = [verdict for verdict in judged if not verdict.passed]
+    if outside:
+        first = outside[0]
+        said = (
+            f"Not as expected: {len(outside)} of {len(judged)} numbers are where a run of the "
+            f"published program would not have them, first {_QUANTITIES[first.what]} at iteration "
+            f"{first.iteration:,}: {first.value:.3g}, expected {first.low:.3g} to {first.high:.3g}."
+        )
+        if report.different_settings:
+            said += f" The settings differ: {'; '.join(report.different_settings)}."
+    elif judged:
+        said = (
+            f"As expected: all {len(judged)} numbers that were compared are where a run of the "
+            "published program would have them, whatever its seed."
+        )
+    else:
+        said = f"Not compared with the published program: {'; '.join(report.normal.notes)}."
+    kind = "verdict-line out" if outside else "verdict-line"
+    return f'<p class="{kind}">{html.escape(sendable(said))}</p>'
+
+
 def _time(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
@@ -93,8 +123,9 @@ def _statistics_note(report: Report) -> str:
     init = report.facts.settings.get("init")
     other = "" if init == published.init else f" They began with --init {published.init}."
     return (
-        f"{how} The grey range is that of {len(published.seeds)} runs of the published program at "
-        f"the same iteration, recorded every 1,000 up to {published.iterations[-1]:,}.{other}"
+        f"{how} Dark grey: {len(published.seeds)} recorded runs of the published program at the "
+        "same iteration; light grey: where any run of it is expected. Recorded every 1,000 up to "
+        f"{published.iterations[-1]:,}.{other}"
     )
 
 
@@ -112,7 +143,10 @@ def _losses_note(report: Report) -> str:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
     if report.published is not None:
         seeds = len(report.published.seeds)
-        parts.append(f"Grey: between the lowest and the highest of {seeds} published runs.")
+        parts.append(
+            f"Dark grey: {seeds} recorded runs; light grey: where means over 1,000 iterations are "
+            "expected."
+        )
     if report.parent_losses is not None:
         parts.append("Dashed: the mean of the run that this one is a fork of, from the fork on.")
     if drawn.rows_per_bin > 1:
