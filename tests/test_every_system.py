@@ -25,7 +25,7 @@ CURES = {
     "published": {},
     "cured": {
         **{"preset": "stable", "ema": 0.75, "h_dim": (7, 6, 4), "dropout_rate": 0.25},
-        **{"D_steps": 2, "r2": 0.0, "dragan": 0.1},
+        **{"D_steps": 2, "r2": 0.0, "dragan": 0.1, "D_noise": 0.1, "D_dropout": 0.25},
     },
 }
 
@@ -45,7 +45,7 @@ def settings(system, **others):
     return {
         name: value
         for name, value in given.items()
-        if name not in (*SIZES, "dropout_rate") or name in SYSTEMS[system].defaults
+        if name not in (*SIZES, "dropout_rate", "D_dropout") or name in SYSTEMS[system].defaults
     }
 
 

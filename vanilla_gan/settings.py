@@ -43,6 +43,11 @@ DISEASES = (
     *("overpowering", "collapse", "partial_collapse", "frozen", "memorising", "oscillation"),
     *("numbers", "scale", "swapped", "one_class"),
 )
+# Figures of an evaluation by which checkpoints can be told apart, and which way is better.
+BETTER = {
+    **{"parzen_nats": "higher", "frechet": "lower", "precision": "higher", "recall": "higher"},
+    **{"coverage": "higher", "classes_covered": "higher"},
+}
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -172,6 +177,12 @@ class RunConfig(Settings):
         0.0, "weight of WGAN-GP's: D's slope between images and samples is drawn to 1", _WEIGHT
     )
     dragan: float = setting(0.0, "weight of DRAGAN's: the same around real images", _WEIGHT)
+    D_noise: float = setting(
+        0.0, "deviation of the normal noise on what D sees, images and samples; 0: none", _WEIGHT
+    )
+    D_dropout: float | None = setting(
+        None, "share of a hidden layer's values in D that training sets to 0, in [0, 1)", _SHARE
+    )
     clip_weights: float | None = setting(
         None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
     )
@@ -252,6 +263,18 @@ class RunConfig(Settings):
     )
     keep_checkpoints: int = setting(
         3, "how many of the newest checkpoints to keep", at_least(1), effect="keeping"
+    )
+    keep_best: str = setting(
+        "none",
+        "figure of --evaluate_every whose best checkpoint is kept beside the newest, as OUT/best",
+        choices=("none", *BETTER),
+        effect="keeping",
+    )
+    stop_after_no_gain: int = setting(
+        0,
+        "evaluations without a better --keep_best behind which the run ends; 0: none",
+        at_least(0),
+        effect="keeping",
     )
     on_nan: str = setting(
         "stop",
@@ -358,6 +381,16 @@ class RunConfig(Settings):
                     f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
                     "leave one of them out"
                 )
+        if self.keep_best != "none" and not self.evaluate_every:
+            raise UsageError(
+                f"--keep_best={self.keep_best}: no evaluation finds that figure; give "
+                "--evaluate_every, or leave --keep_best out"
+            )
+        if self.stop_after_no_gain and self.keep_best == "none":
+            raise UsageError(
+                f"--stop_after_no_gain={self.stop_after_no_gain}: which figure is to get better? "
+                "give --keep_best, or leave this out"
+            )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
         if "label_smoothing" in asked:

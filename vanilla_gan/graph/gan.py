@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.averages import Average, averaged, averages
+from vanilla_gan.graph.discriminator import discriminate, has_two_modes
+from vanilla_gan.graph.network import network
 from vanilla_gan.graph.optimizers import optimizer
-from vanilla_gan.graph.passes import Batch, forward, network
+from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -25,8 +27,9 @@ class Gan(NamedTuple):
 
     With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
     into the losses from training. With the alternating one there is one mode, `D_prob` is `D_real`,
-    and `D_logit` is `D_logit_real`. `iteration` is a placeholder, an int64 scalar, where training
-    draws random numbers that depend on it, with the simultaneous update or a penalty; else None.
+    and `D_logit` is `D_logit_real`, unless a cure draws numbers in the discriminator: then these
+    two come from inference. `iteration` is a placeholder, an int64 scalar, where training draws
+    random numbers that depend on it, with the simultaneous update or such a cure; else None.
 
     `averages` are G's moving averages, none without `ema`; with them `G_sample` is made of these.
 
@@ -95,8 +98,9 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     if two_modes:
         with network("generator_inference", reuse=True):
             G_sample = system.generator(Z, config, y, None)
-        with network("discriminator_inference", reuse=True):
-            D_prob, D_logit = system.discriminator(X, config, y, None)
+    if has_two_modes(system, config):
+        name = "discriminator_inference"
+        D_prob, D_logit = discriminate(system, config, name, X, y, None, reuse=True)
 
     theta_D, theta_G = owned_variables(*system.theta(config))
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.gan import Gan
-from vanilla_gan.graph.passes import Batch, forward, read
+from vanilla_gan.graph.network import read
+from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vanilla_gan.graph.discriminator import has_two_modes
 from vanilla_gan.graph.passes import Passes
-from vanilla_gan.graph.system import Simultaneous, System
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 
 
@@ -88,8 +89,7 @@ _DRAWING = ("wgan_gp", "dragan")
 
 def takes_iteration(system: System, config: Any) -> bool:
     """Returns whether a step draws numbers in the graph, which follow from the iteration."""
-    two_modes = isinstance(system.update, Simultaneous)
-    return two_modes or any(getattr(config, name) for name in _DRAWING)
+    return has_two_modes(system, config) or any(getattr(config, name) for name in _DRAWING)
 
 
 def penalties(config: Any, passes: Passes) -> Mapping[str, Any]:

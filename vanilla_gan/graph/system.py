@@ -19,7 +19,8 @@ Names = tuple[str, ...]
 class Alternating:
     """The update of D's step and then G's, which sees the updated discriminator.
 
-    Its networks have one mode: their `training` is None.
+    Its networks have one mode: their `training` is None, but that of a discriminator in which a
+    cure draws numbers.
 
     Attributes:
       shared_noise: whether both steps of an iteration see the same noise.

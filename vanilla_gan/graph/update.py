@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.averages import Average, follow
+from vanilla_gan.graph.discriminator import draws
 from vanilla_gan.graph.losses import Objective
+from vanilla_gan.graph.network import Weights, network, read
 from vanilla_gan.graph.objective import objective, with_penalties
-from vanilla_gan.graph.passes import Batch, Passes, Weights, network, read
+from vanilla_gan.graph.passes import Batch, Passes
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -149,16 +151,17 @@ def _updated(
     with tf.control_dependencies([D_solver]):
         weights = read(theta_D)
 
-    def logits(name: str, x: Any, y: Any) -> Any:
-        with network(name, reuse=True, weights=weights):
-            return system.discriminator(x, config, y, None)[1]
-
-    parts = _halves(G_sample, batch) if system.separate_images else [(G_sample, batch.y)]
-    logits_fake = [logits("discriminator_updated", *half) for half in parts]
+    # What is drawn is drawn for the whole batch.
+    in_halves = system.separate_images and not draws(config)
+    logits_fake = [
+        passes.look(half, "fake", called="discriminator_updated", y=y, weights=weights)
+        for half, y in (_halves(G_sample, batch) if in_halves else [(G_sample, batch.y)])
+    ]
     D_logit_fake = tf.concat(logits_fake, axis=0)
     D_logit_real = passes.D_logit_real
     if real:
-        D_logit_real = logits("discriminator_updated_real", batch.X, batch.y)
+        called = "discriminator_updated_real"
+        D_logit_real = passes.look(batch.X, "real", called=called, weights=weights)
     return passes._replace(G_sample=G_sample, D_logit_real=D_logit_real, D_logit_fake=D_logit_fake)
 
 

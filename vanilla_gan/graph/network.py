@@ -1,0 +1,45 @@
+"""One application of a network: the names of its operations, and where its variables come from."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from vanilla_gan.graph.tf1 import tf
+
+Weights = Mapping[str, Any]
+
+
+def read(variables: Sequence[Any]) -> Weights:
+    """Returns the values of variables at this place of the graph, by full name, for `network`.
+
+    Networks that share a read share what is made of it, too: with `--precision bfloat16` each
+    weight is rounded once for all of them. Gradients reach the variables through it.
+    """
+    return {variable.op.name: variable.read_value() for variable in variables}
+
+
+@contextlib.contextmanager
+def network(name: str, *, reuse: bool, weights: Weights | None = None) -> Iterator[None]:
+    """Enters the scopes of one application of a network.
+
+    The published variables are called `D_W1`, not `discriminator/D_W1`. So the name scope names the
+    operations, while the variable scope is the surrounding one and only says whether variables are
+    created or reused.
+
+    Args:
+      name: of the application.
+      reuse: whether the variables exist.
+      weights: what `tf.get_variable` gives instead of the variables of these names.
+    """
+    given = weights or {}
+
+    def weight(getter: Any, name: str, *args: Any, **settings: Any) -> Any:
+        return given[name] if name in given else getter(name, *args, **settings)
+
+    scope = tf.variable_scope(
+        tf.get_variable_scope(), reuse=reuse, auxiliary_name_scope=False, custom_getter=weight
+    )
+    with scope, tf.name_scope(name):
+        yield
