@@ -16,7 +16,7 @@ from vanilla_gan.declare import table_of
 from vanilla_gan.errors import SickRunError, UsageError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import DISEASES, Patient
-from vanilla_gan.runfolder.health_csv import NUMBERS, HealthRows, read_health
+from vanilla_gan.runfolder.health_csv import NUMBERS, SIGNS, HealthRows, read_health
 from vanilla_gan.settings import DISEASES as NAMES
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -140,6 +140,21 @@ def test_what_was_named_stays_named():
         for one, other in zip(diagnosed(part, PATIENT), expected, strict=True):
             until = None if other.ended is None or other.ended > last else other.ended
             assert one == other._replace(ended=until)
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_rows_of_pictures_alone_change_nothing(name):
+    sick = rows(sick=range(20, 40), changes=SICK[name])
+    pictures = HealthRows(
+        (sick.iteration[:, None] + [20, 40, 60]).ravel(),
+        np.where(np.arange(len(NUMBERS)) < len(SIGNS), np.nan, 0.5) * np.ones((180, 1)),
+        [""] * 180,
+    )
+    order = np.argsort(np.concatenate([sick.iteration, pictures.iteration]))
+    mixed = HealthRows(
+        *(np.concatenate([one, other])[order] for one, other in zip(sick, pictures, strict=True))
+    )
+    assert diagnosed(mixed, PATIENT) == diagnosed(sick, PATIENT)
 
 
 @pytest.mark.parametrize("more", [{"stop_on": "collapse"}, {"watch_classes": True}])

@@ -25,7 +25,7 @@ DOCUMENTS = [
     "benchmarks/RESULTS_CONV.md",
 ]
 # Not among the settings that `--help` lists: its own name, and flags of other programs.
-FOREIGN_FLAGS = {"help", "durations", "logdir", "snapshot", "tf1_python"}
+FOREIGN_FLAGS = {"help", "durations", "logdir", "snapshot", "tf1_python", "array"}
 
 Rows = list[tuple[str, ...]]
 

@@ -24,6 +24,7 @@ from vanilla_gan.declare import (
     at_most,
     bad_value,
     setting,
+    some_of,
     table_of,
 )
 from vanilla_gan.errors import UsageError
@@ -57,11 +58,6 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
-_SOME = Rule(
-    f"none, or some of {', '.join(DISEASES)}, with commas between",
-    lambda value: value == "none" or {*value.split(",")} <= {*DISEASES},
-    ("", "nonsense", "collapse,", "none,collapse", "collapse frozen"),
-)
 # Which there are, the data say.
 CLASS = Rule("a class, or all", lambda value: 0 < len(value) <= 1000, ("", 1001 * "x"))
 DEVICE = Rule(
@@ -244,7 +240,7 @@ class RunConfig(Settings):
     )
     health_every: int = setting(
         250,
-        "iterations between two rows of health.csv, which also has one a picture; 0: none",
+        "iterations between two rows of signs in health.csv; 0: no such file",
         at_least(0),
         effect="rows",
     )
@@ -256,7 +252,7 @@ class RunConfig(Settings):
     stop_on: str = setting(
         "none",
         "diseases that end the run, with status 1 and its state saved",
-        _SOME,
+        some_of(DISEASES),
         effect="rescue",
     )
     gif_frames: int = setting(

@@ -231,7 +231,7 @@ def test_every_command_while_it_trains(tmp_path, command, words, offline_data_di
         "export": (["export", of_run, "--out={}", "--format=npz"], 0),
         "fork": (["fork", of_run, "--out={}", "--iters=1"], 0),
         "report": (["report", of_run, "--out={}"], 0),
-        "compare": (["compare", of_run], 0),
+        "compare": (["compare", of_run], 3),
         "evaluate": (["evaluate", of_run, f"--data_dir={offline_data_dir}", "--n=20"], 0),
         "train": (words(out="run/out"), 2),
     }

@@ -71,6 +71,43 @@ def fork() -> Command:
     )
 
 
+def sweep() -> Command:
+    """Returns the command of many runs; it prints their table and fails where one of them did."""
+    from vanilla_gan.settings import default_data_dir
+    from vanilla_gan.sweep.settings import SweepConfig
+    from vanilla_gan.systems import SYSTEMS
+
+    def run(config: SweepConfig) -> None:
+        import shlex
+
+        from vanilla_gan.cli.grid import grid_of
+        from vanilla_gan.cli.words import this_program, words_of
+        from vanilla_gan.sweep.sweep import Program, sweep
+        from vanilla_gan.sweep.table import sweep_table
+
+        grid = grid_of(config.grid)
+        if "data_dir" not in config.given:
+            config = config.filled({"data_dir": default_data_dir()})
+        program = Program(
+            train=lambda settings: [*this_program(), "train", *words_of(settings)],
+            sweep=shlex.join(["./run.sh", "sweep", *words_of(config)]),
+        )
+        found, failure = sweep(config, grid, program, say)
+        show(sweep_table(found) + "\n")
+        if failure is not None:
+            raise failure
+
+    of_systems = {name: system.defaults for name, system in SYSTEMS.items()}
+    return Command(
+        "Trains the same system with many seeds, side by side as processes of one thread each, in "
+        "a folder for each run. Flags are those of train. The same command continues what was "
+        "stopped, and leaves out what is finished. At the end: a table on stdout, sweep.json, "
+        "sweep.png and sweep.html.",
+        Flags(SweepConfig, {"data_dir": default_data_dir()}, of_systems),
+        run,
+    )
+
+
 def sample() -> Command:
     """Returns the command of sampling from a trained generator."""
     from vanilla_gan.generator.settings import SampleConfig
@@ -131,9 +168,9 @@ def compare() -> Command:
 
     def run(config: CompareConfig) -> None:
         from vanilla_gan.agreement.compare import compare
-        from vanilla_gan.agreement.comparison import as_dict, as_text
+        from vanilla_gan.agreement.comparison import NOT_JUDGED, as_dict, as_text
         from vanilla_gan.agreement.table import agreement_table
-        from vanilla_gan.errors import DisagreementError
+        from vanilla_gan.errors import DisagreementError, NotJudgedError
 
         found = compare(config, say)
         show(as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n")
@@ -142,11 +179,17 @@ def compare() -> Command:
                 f"{config.source} does not agree with what was published: {found.failed} of "
                 f"{found.judged} verdicts fail"
             )
+        if found.outcome == NOT_JUDGED:
+            what = ", ".join(found.missing) or "statistics, losses, traces"
+            raise NotJudgedError(
+                f"{config.source} is not judged by its {what}: {'; '.join(found.reasons)}"
+            )
 
     return Command(
         "Says for a run whether it agrees with what was published: picture size and tile "
         "positions, recorded losses, and statistics of pictures and losses within the spread of "
-        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside.",
+        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside, 3 "
+        "when nothing but the pictures' size could be compared.",
         Flags(CompareConfig),
         run,
     )
@@ -254,7 +297,7 @@ def import_images() -> Command:
 COMMANDS: dict[str, Callable[[], Command]] = {
     each.__name__: each
     for each in (
-        *(train, fork, sample, evaluate, report),
+        *(train, fork, sweep, sample, evaluate, report),
         *(doctor, compare, verify, export, import_weights, import_images),
     )
 }

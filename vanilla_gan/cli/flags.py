@@ -67,6 +67,8 @@ class Flags:
         for name, entry in self._settings.items():
             if entry.choices:
                 flags.DEFINE_enum(name, None, list(entry.choices), "", flag_values=self._values)
+            elif entry.repeats:
+                flags.DEFINE_multi_string(name, None, "", flag_values=self._values)
             else:
                 define[entry.kind](name, None, "", flag_values=self._values)
 
@@ -100,6 +102,7 @@ class Flags:
             only = f"one {self._word.word} and flags" if self._word else "flags"
             raise UsageError(f"{' '.join(rest)!r}: expected {only} only")
         values = {entry.name: self._values[flag].value for flag, entry in self._settings.items()}
+        values |= {name: " ".join(of) for name, of in values.items() if isinstance(of, list)}
         # No shell expands a ~ behind --out=; a folder of that name is nobody's wish.
         return {
             name: os.path.expanduser(value) if isinstance(value, str) else value
