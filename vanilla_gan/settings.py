@@ -345,7 +345,7 @@ class RunConfig(Settings):
         filled: dict[str, Any] = {
             name: value for name, value in defaults.items() if getattr(self, name) is None
         }
-        filled |= self.from_preset
+        filled |= self.from_program | self.from_preset
         if self.iters is not None or self.epochs is not None:
             # However the system counts, the user has counted.
             filled.pop("iters", None)
@@ -353,6 +353,16 @@ class RunConfig(Settings):
         if self.seed is None:
             filled["seed"] = fresh_seed()
         return self.filled(filled).paired(self.given)
+
+    @property
+    def from_program(self) -> dict[str, Any]:
+        """What the published program says of settings that all systems have and nobody gave."""
+        row = SYSTEMS[self.system].published if self.preset == "published" else {}
+        # Another optimizer means something else by them.
+        of_optimizer = ("beta1", "beta2") if "optimizer" in self.given else ()
+        return {
+            name: value for name, value in row.items() if name not in (*self.given, *of_optimizer)
+        }
 
     @property
     def from_preset(self) -> dict[str, Any]:
@@ -435,7 +445,7 @@ class RunConfig(Settings):
 
         An epoch is as many iterations as whole batches fit into `num_examples` images, and one
         more for what is left in a system with short batches. An iteration of several updates of D
-        takes as many batches, whole ones in any system.
+        takes as many batches, whole ones in any system, and one more where one goes unused.
 
         Raises:
           UsageError: a batch is larger than that; evaluations that fall between pictures.
@@ -445,8 +455,9 @@ class RunConfig(Settings):
             raise bad_value(
                 "batch_size", batch_size, f"at most the number of training images, {num_examples}"
             )
-        epoch = max(1, num_examples // (batch_size * self.D_steps))
-        if SYSTEMS[self.system].draws.short_batches and self.D_steps == 1:
+        draws = SYSTEMS[self.system].draws
+        epoch = max(1, num_examples // (batch_size * (self.D_steps + draws.unused)))
+        if draws.short_batches and self.D_steps == 1:
             epoch = -(-num_examples // batch_size)
         filled: dict[str, Any] = {}
         if self.epochs is not None:
