@@ -81,8 +81,8 @@ def test_its_defaults_are_its_settings(system):
 
 
 def test_an_epoch_has_whole_groups_of_images(system):
-    config = RunConfig(system=system, pack=3, batch_size=100, epochs=2).resolved()
-    assert config.counted(1000).iters == 2 * 3
+    config = RunConfig(system=system, pack=3, batch_size=100, epochs=2, D_steps=1).resolved()
+    assert config.counted(1000).iters == 2 * (1000 // (300 * (1 + SYSTEMS[system].draws.unused)))
     with pytest.raises(UsageError, match=r"batch_size=100: expected .*299.*pack"):
         config.counted(299)
 
@@ -134,7 +134,7 @@ def test_a_solver_moves_its_own_network_alone(system, loss):
             assert moved <= own | slots
             # A loss may be blind to a bias, as one of differences is to that of all logits.
             assert moved == own | slots if loss == LOSSES[0] else moved & own
-            assert len(powers) == 2
+            assert len(powers) == (2 if config.optimizer == "adam" else 0)
             assert not statistics or solver == "G_solver"
 
 
@@ -195,7 +195,7 @@ def test_every_loss_trains_a_step(system, loss, engine, twenty_images, tmp_path)
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_vector_moves_on_by_one_power_iteration_a_step(system, engine, twenty_images, tmp_path):
-    given = settings(system, engine=engine, iters=1, spectral_norm=True)
+    given = settings(system, engine=engine, iters=1, spectral_norm=True, D_steps=1)
     run = train(tmp_path / "out", twenty_images, **given)
     begun, done = run.variables(0), run.variables(1)
     kept = [name for name in begun if name.endswith("/singular")]

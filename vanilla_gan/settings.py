@@ -355,7 +355,7 @@ class RunConfig(Settings):
         filled: dict[str, Any] = {
             name: value for name, value in defaults.items() if getattr(self, name) is None
         }
-        filled |= self.from_preset
+        filled |= self.from_program | self.from_preset
         if self.iters is not None or self.epochs is not None:
             # However the system counts, the user has counted.
             filled.pop("iters", None)
@@ -363,6 +363,16 @@ class RunConfig(Settings):
         if self.seed is None:
             filled["seed"] = fresh_seed()
         return self.filled(filled).paired(self.given)
+
+    @property
+    def from_program(self) -> dict[str, Any]:
+        """What the published program says of settings that all systems have and nobody gave."""
+        row = SYSTEMS[self.system].published if self.preset == "published" else {}
+        # Another optimizer means something else by them.
+        of_optimizer = ("beta1", "beta2") if "optimizer" in self.given else ()
+        return {
+            name: value for name, value in row.items() if name not in (*self.given, *of_optimizer)
+        }
 
     @property
     def from_preset(self) -> dict[str, Any]:
@@ -445,8 +455,8 @@ class RunConfig(Settings):
 
         An epoch is as many iterations as whole batches fit into `num_examples` images, and one
         more for what is left in a system with short batches. An iteration of several updates of D
-        takes as many batches, and one that packs images as many times the images, whole ones in any
-        system.
+        takes as many batches, and one more where one goes unused; one that packs images takes as
+        many times the images. Both take whole batches in any system.
 
         Raises:
           UsageError: a batch is larger than that; evaluations that fall between pictures.
@@ -456,7 +466,8 @@ class RunConfig(Settings):
             packed = "" if self.pack == 1 else f" over --pack={self.pack}"
             expected = f"at most the number of training images, {num_examples}{packed}"
             raise bad_value("batch_size", self.resolved_int("batch_size"), expected)
-        epoch = max(1, num_examples // (images * self.D_steps))
+        draws = SYSTEMS[self.system].draws
+        epoch = max(1, num_examples // (images * (self.D_steps + draws.unused)))
         if self.has_short_batches:
             epoch = -(-num_examples // images)
         filled: dict[str, Any] = {}

@@ -43,7 +43,7 @@ def train() -> Command:
 
         train(config)
 
-    of_systems = {name: system.defaults for name, system in SYSTEMS.items()}
+    of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
         "Trains the GAN of the 2016 blog post and writes a 4x4 picture every 1000 iterations. "
         "The same command again continues a run that was stopped.",

@@ -128,5 +128,6 @@ class Flags:
         of_systems = [
             f"{system} {d[entry.name]}" for system, d in self._of_systems.items() if entry.name in d
         ]
-        shown = self._shown.get(entry.name, entry.shown) or ", ".join(of_systems)
+        shown = self._shown.get(entry.name, entry.shown)
+        shown = ", ".join([shown, *of_systems] if shown else of_systems)
         return f" (default {shown})" if shown.strip() else ""

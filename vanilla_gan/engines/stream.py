@@ -2,7 +2,8 @@
 
 At an iteration with a picture: its noise `[16, Z_dim]`; then at every iteration the batch, the
 noise of the discriminator's step and the noise of the generator's step. Where the discriminator has
-more steps than one, a batch and its noise for each further one come before. Iterations are drawn in
+more steps than one, a batch and its noise for each further one come before; a batch and noise that
+a program draws for nothing come before the generator's noise. Iterations are drawn in
 blocks, so that a session can be fed many at a time; the numbers are the same in any block size.
 """
 
@@ -110,6 +111,7 @@ class Stream:
         self._z_dim = z_dim
         self._further = D_steps - 1
         self._short = system.draws.short_batches and D_steps == 1 if short is None else short
+        self._unused = system.draws.unused
         self._picture_noise = picture_noise
 
     def draws(
@@ -157,7 +159,9 @@ class Stream:
                 # Either whole batches, or one alone: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
             ends += [_next_multiple(it, n) for n in (checkpoint_every, signs_every) if n]
-            steps = (self._longer_steps if self._further else self._steps)(it, min(ends) - it)
+            steps = (self._longer_steps if self._further or self._unused else self._steps)(
+                it, min(ends) - it
+            )
             yield steps
             it = steps.last
 
@@ -199,6 +203,9 @@ class Stream:
                 D_Z[k, step] = self._sample_Z(self._batch_size)
             rows[k] = self._next_rows()
             Z_D[k] = self._sample_Z(self._batch_size)
+            if self._unused:
+                self._next_rows()
+                self._sample_Z(self._batch_size)
             if Z_G is not Z_D:
                 Z_G[k] = self._sample_Z(self._batch_size)
         return StepsDraw(first, rows, Z_D, Z_G, self.state(), D_rows, D_Z)

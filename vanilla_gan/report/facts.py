@@ -131,7 +131,7 @@ def command_line(record: RunRecord) -> str:
         return _fork_line(record.parent)
     config = dataclasses.replace(record.config, dataset=record.dataset["name"])
     plain = RunConfig(system=config.system, preset=config.preset)
-    own = {**SYSTEMS[config.system].defaults, **plain.from_preset}
+    own = {**SYSTEMS[config.system].defaults, **plain.from_program, **plain.from_preset}
     defaults = {**plain.to_json(), "preset": "published", **own}
     words = ["./run.sh"]
     for name, entry in table_of(RunConfig).items():
