@@ -101,7 +101,7 @@ def test_the_shell_examples_run(
 def test_every_flag_named_in_your_data_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     known = set()
     for command in ("train", "sample", "import_images", "import_weights"):
-        assert cli.main([command, "--help"]) == 0
+        assert cli.main([command, "--helpfull"]) == 0
         known |= set(re.findall(r"^  --(\w+)", capsys.readouterr().out, re.MULTILINE))
     text = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--(\w+)", text)) <= known
