@@ -100,12 +100,17 @@ class RunConfig(Settings):
         at_least(1),
         effect="length",
         group="What is trained",
+        common=True,
     )
     epochs: int | None = setting(
         None, "the same, in passes through the training images", at_least(1), effect="length"
     )
     system: str = setting(
-        "vanilla", "which published program to run", choices=tuple(SYSTEMS), effect="variables"
+        "vanilla",
+        "which published program to run",
+        choices=tuple(SYSTEMS),
+        effect="variables",
+        common=True,
     )
     loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
     init: str = setting(
@@ -117,9 +122,13 @@ class RunConfig(Settings):
     batch_size: int | None = setting(None, "images per update", *SIZE)
     z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
     h_dim: int | tuple[int, ...] | None = setting(
-        None, "units of a hidden layer; of each, where there are several", *SIZE, effect="variables"
+        None,
+        "units of a hidden layer; of each, where there are several",
+        *SIZE,
+        effect="variables",
+        common=True,
     )
-    learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0)
+    learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0, common=True)
     adam_epsilon: float | None = setting(
         None, "added by both to the root of the second moment", ABOVE_0
     )
@@ -137,7 +146,10 @@ class RunConfig(Settings):
         effect="variables",
     )
     seed: int | None = setting(
-        None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
+        None,
+        "decides every random draw; left out, a fresh one is drawn and recorded",
+        SEED,
+        common=True,
     )
     init_weights: str | None = setting(
         None,
@@ -208,6 +220,7 @@ class RunConfig(Settings):
         "auto: MNIST, or the built-in digits where it cannot be had",
         choices=DATASETS,
         group="Data",
+        common=True,
     )
     data_dir: str = setting(
         "data",
@@ -225,12 +238,16 @@ class RunConfig(Settings):
         PATH,
         effect="keeping",
         group="Results",
+        common=True,
     )
     overwrite: bool = setting(
         False, "move the run that stands in --out aside, to OUT.1, and start anew", effect="keeping"
     )
     sample_every: int | None = setting(
-        None, "iterations between two pictures; one epoch where none is named", at_least(1)
+        None,
+        "iterations between two pictures; one epoch where none is named",
+        at_least(1),
+        common=True,
     )
     sample_class: str | None = setting(
         None, "class that the pictures show, its number or name, or all: a row for each", CLASS
@@ -266,7 +283,11 @@ class RunConfig(Settings):
         False, "write event files for TensorBoard, into OUT/tensorboard", effect="keeping"
     )
     evaluate_every: int = setting(
-        0, "iterations between two evaluations of quality; 0: none", at_least(0), effect="keeping"
+        0,
+        "iterations between two evaluations of quality; 0: none",
+        at_least(0),
+        effect="keeping",
+        common=True,
     )
     checkpoint_every: int = setting(
         0, "iterations between two checkpoints; 0: 10 to 60 seconds", at_least(0), effect="keeping"
@@ -311,7 +332,7 @@ class RunConfig(Settings):
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
-    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine")
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine", common=True)
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
     )
