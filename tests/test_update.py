@@ -24,6 +24,7 @@ from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
 from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.penalties import PENALTIES, penalties
+from vanilla_gan.graph.spectral import normalised
 from vanilla_gan.graph.system import Alternating, Draws, Simultaneous, System
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.training_pass import TrainingPass
@@ -47,7 +48,7 @@ def generator(z, config, y, training):
 
 def discriminator(x, config, y, training):
     """Returns `x W` as the logit; training adds the iteration to it."""
-    W = weight_var([784, 1], "D_W", config.init)
+    W = weight_var([config.image_shape.size, 1], "D_W", config.init)
     logit = tf1.matmul(x, W)
     if training is not None:
         logit += tf.cast(training.iteration, tf.float32) / 8
@@ -115,16 +116,17 @@ class Toy:
         if loss not in LOSSES_HERE:
             settings["loss"] = loss
         config = RunConfig(z_dim=Z_DIM, batch_size=B, seed=0, **settings, **cures)
+        self.pack, n = config.pack, B * config.pack
         stream = np.random.RandomState(1)
         images = stream.randint(0, 256, (N, 784)).astype(np.uint8)
         self.weights = {
             "G_W": np.float32(stream.normal(0, 0.3, (Z_DIM, 784))),
-            "D_W": np.float32(stream.normal(0, 0.1, (784, 1))),
+            "D_W": np.float32(stream.normal(0, 0.1, (784 * self.pack, 1))),
         }
-        self.rows = stream.randint(0, N, (3, B))
+        self.rows = stream.randint(0, N, (3, n))
         self.X = images[self.rows] * np.float32(1 / 255)
-        self.Z, self.Z_G = np.float32(stream.uniform(-1, 1, (2, 3, B, Z_DIM)))
-        further = (3, config.D_steps - 1, B)
+        self.Z, self.Z_G = np.float32(stream.uniform(-1, 1, (2, 3, n, Z_DIM)))
+        further = (3, config.D_steps - 1, n)
         self.D_rows = stream.randint(0, N, further)
         self.D_X = images[self.D_rows] * np.float32(1 / 255)
         self.D_Z = np.float32(stream.uniform(-1, 1, (*further, Z_DIM)))
@@ -183,6 +185,16 @@ def no_noise(which, iteration):
     return 0.0
 
 
+def joined(toy, images):
+    """Returns groups of images as D sees them: of each pixel, the values of all in turn."""
+    return images.reshape(-1, toy.pack, 784).transpose(0, 2, 1).reshape(-1, 784 * toy.pack)
+
+
+def apart(toy, groups):
+    """Returns what belongs to each image of groups: the inverse of `joined`."""
+    return groups.reshape(-1, 784, toy.pack).transpose(0, 2, 1).reshape(-1, 784)
+
+
 def numpy_steps(
     toy,
     first,
@@ -192,13 +204,15 @@ def numpy_steps(
     step=None,
     behind=lambda weights: None,
     noise=no_noise,
+    normed=False,
 ):
     """Returns losses and weights of three iterations in float64, gradients derived by hand.
 
     `penalty` is the weight of a penalty on D's gradient by an image, which is `D_W` for all of
     them, `pull` that of one that draws its norm to 1; `step` is an optimizer in place of Adam;
     `behind` is called with the weights after each; `noise` is what D sees on top of images and
-    samples, by the name of the pass and the iteration.
+    samples, by the name of the pass and the iteration; `normed` is whether D's weight, whose
+    singular value is its norm, is divided by that.
     """
     weights = {name: np.float64(value) for name, value in toy.weights.items()}
     m = dict.fromkeys(weights, 0.0)
@@ -213,6 +227,10 @@ def numpy_steps(
         alpha = RATE * np.sqrt(1 - BETA2**t) / (1 - BETA1**t)
         weights[name] = weights[name] - alpha * m[name] / (np.sqrt(v[name]) + EPSILON)
 
+    def seen_weight():
+        size = np.sqrt((weights["D_W"] ** 2).sum()) if normed else 1.0
+        return weights["D_W"] / size, size
+
     losses, D_updates = [], itertools.count(1)
     alternating = isinstance(toy.system.update, Alternating)
     for t, (X, Z, Z_G) in enumerate(zip(toy.X, toy.Z, toy.Z_G, strict=True), start=1):
@@ -222,18 +240,24 @@ def numpy_steps(
         for n, (X_D, Z_D) in enumerate(batches):
             of = "" if n == len(batches) - 1 else f"_{n}"
             on_real, on_fake = (noise(f"{which}{of}", first + t - 1) for which in ("real", "fake"))
-            D_W, X_D, G = weights["D_W"], X_D + on_real, Z_D @ G_W + on_fake
+            D_W, size = seen_weight()
+            X_D, G = joined(toy, X_D + on_real), joined(toy, Z_D @ G_W + on_fake)
             D_loss, G_loss, d_real, d_fake, g_fake = by_hand(X_D @ D_W + shift, G @ D_W + shift)
             norm = np.sqrt((D_W**2).sum())
             D_loss += penalty / 2 * norm**2 + pull * (norm - 1) ** 2
             slope = penalty * D_W + 2 * pull * (norm - 1) * D_W / norm
-            adam("D_W", X_D.T @ d_real + G.T @ d_fake + slope, next(D_updates))
+            slope = X_D.T @ d_real + G.T @ d_fake + slope
+            if normed:
+                # The part along the weight changes nothing.
+                slope = (slope - (slope * D_W).sum() * D_W) / size
+            adam("D_W", slope, next(D_updates))
             behind(weights)
         if alternating:
             # All that G's step sees of the discriminator is updated, its logits of real images too.
-            D_W = weights["D_W"]
-            _, G_loss, _, _, g_fake = by_hand((X + on_real) @ D_W, (Z_G @ G_W + on_fake) @ D_W)
-        adam("G_W", Z_G.T @ (g_fake @ D_W.T), t)
+            D_W, _ = seen_weight()
+            groups = joined(toy, X + on_real), joined(toy, Z_G @ G_W + on_fake)
+            _, G_loss, _, _, g_fake = by_hand(*(each @ D_W for each in groups))
+        adam("G_W", Z_G.T @ apart(toy, g_fake @ D_W.T), t)
         behind(weights)
         losses.append([D_loss, G_loss])
     return np.array(losses), weights
@@ -295,6 +319,9 @@ def test_noise_is_normal_and_of_its_iteration_and_pass():
 
 
 CURES = {
+    "spectral norm": ({"spectral_norm": True, "D_steps": 2}, {"normed": True}),
+    "packing": ({"pack": 2, "r1": 0.3}, {"penalty": 0.3}),
+    "packing, gradient penalty": ({"pack": 3, "wgan_gp": 0.7, "D_steps": 2}, {"pull": 0.7}),
     "noise": ({"D_noise": 0.4, "D_steps": 2}, {"noise": drawn}),
     "R1": ({"r1": 0.3}, {"penalty": 0.3}),
     "R1 and R2": ({"r1": 0.3, "r2": 0.2}, {"penalty": 0.5}),
@@ -321,6 +348,43 @@ def test_cures_are_what_numpy_computes(opened, engine, update, cure):
     toy = opened(UPDATES[update], "relativistic", **settings)
     block = trained_as_numpy_does(toy, engine, of_relativistic, **by_hand)
     assert set(block.scalars) == {"D_loss", "G_loss"} | PENALTIES.keys() & settings.keys()
+
+
+@pytest.mark.parametrize("shape", [(13, 7), (5, 3, 2, 4)])
+def test_a_normed_weight_has_a_singular_value_of_one(shape):
+    stream = np.random.RandomState(2)
+    weight, vector = (
+        np.float32(stream.normal(size=shape)),
+        np.float32(stream.normal(size=(1, shape[-1]))),
+    )
+    matrix = np.float64(weight).reshape(-1, shape[-1])
+    with tf.Graph().as_default(), tf1.Session() as session:
+        fed = tf1.placeholder(tf.float32, vector.shape)
+        tensor = tf.constant(weight)
+        found = normalised(tensor, fed)
+        gradient = tf1.gradients(tf1.reduce_sum(found[0] ** 3), tensor)[0]
+
+        def step(vector):
+            """Returns a step by hand: weight, next vector, product of both vectors, value."""
+            left = matrix @ vector.T
+            left /= np.linalg.norm(left)
+            right = left.T @ matrix
+            right /= np.linalg.norm(right)
+            value = (left.T @ matrix @ right.T).item()
+            return (matrix / value).reshape(shape), right, left @ right, value
+
+        for _ in range(60):
+            got, moved = session.run(found, {fed: vector})
+            normed, right, outer, value = step(vector)
+            np.testing.assert_allclose(got, normed, rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(moved, right, rtol=1e-4, atol=1e-5)
+            slope = 3 * normed.reshape(matrix.shape) ** 2
+            by_hand = slope / value - (slope * matrix).sum() / value**2 * outer
+            np.testing.assert_allclose(
+                session.run(gradient, {fed: vector}), by_hand.reshape(shape), rtol=1e-3, atol=1e-3
+            )
+            vector = moved
+    assert np.linalg.norm(got.reshape(matrix.shape), 2) == pytest.approx(1, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["wgan_gp", "dragan"])

@@ -195,6 +195,16 @@ class RunConfig(Settings):
     D_dropout: float | None = setting(
         None, "share of a hidden layer's values in D that training sets to 0, in [0, 1)", _SHARE
     )
+    spectral_norm: bool = setting(
+        False, "divide each weight of D by its largest singular value", effect="variables"
+    )
+    pack: int = setting(
+        1,
+        "images that D judges together; --batch_size counts such groups",
+        at_least(1),
+        at_most(64),
+        effect="variables",
+    )
     clip_weights: float | None = setting(
         None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
     )
@@ -466,20 +476,21 @@ class RunConfig(Settings):
 
         An epoch is as many iterations as whole batches fit into `num_examples` images, and one
         more for what is left in a system with short batches. An iteration of several updates of D
-        takes as many batches, whole ones in any system, and one more where one goes unused.
+        takes as many batches, and one more where one goes unused; one that packs images takes as
+        many times the images. Both take whole batches in any system.
 
         Raises:
           UsageError: a batch is larger than that; evaluations that fall between pictures.
         """
-        batch_size = self.resolved_int("batch_size")
-        if batch_size > num_examples:
-            raise bad_value(
-                "batch_size", batch_size, f"at most the number of training images, {num_examples}"
-            )
+        images = self.images_a_step
+        if images > num_examples:
+            packed = "" if self.pack == 1 else f" over --pack={self.pack}"
+            expected = f"at most the number of training images, {num_examples}{packed}"
+            raise bad_value("batch_size", self.resolved_int("batch_size"), expected)
         draws = SYSTEMS[self.system].draws
-        epoch = max(1, num_examples // (batch_size * (self.D_steps + draws.unused)))
-        if draws.short_batches and self.D_steps == 1:
-            epoch = -(-num_examples // batch_size)
+        epoch = max(1, num_examples // (images * (self.D_steps + draws.unused)))
+        if self.has_short_batches:
+            epoch = -(-num_examples // images)
         filled: dict[str, Any] = {}
         if self.epochs is not None:
             filled["iters"] = self.epochs * epoch
@@ -511,6 +522,16 @@ class RunConfig(Settings):
             raise ValueError(str(error)) from error
         if counted.iters != self.iters:
             raise ValueError(f"{self.epochs} epochs are {counted.iters} iters, not {self.iters}")
+
+    @property
+    def images_a_step(self) -> int:
+        """How many images, and how many noise vectors, a step is trained on."""
+        return self.resolved_int("batch_size") * self.pack
+
+    @property
+    def has_short_batches(self) -> bool:
+        """Whether an epoch ends with a batch of what is left: not where several are needed."""
+        return SYSTEMS[self.system].draws.short_batches and self.D_steps == self.pack == 1
 
     def resolved_int(self, name: str) -> int:
         """Returns a whole-number setting that `resolved()` has filled in."""

@@ -32,6 +32,7 @@ class Gan(NamedTuple):
     random numbers that depend on it, with the simultaneous update or such a cure; else None.
 
     `averages` are G's moving averages, none without `ema`; with them `G_sample` is made of these.
+    `kept` are variables of D that no solver trains, none but with `spectral_norm`.
 
     `steps` are the runs of an iteration, in their order: the solvers and losses of a step have to
     be run at once.
@@ -55,6 +56,7 @@ class Gan(NamedTuple):
     D_optimizer: Any
     G_optimizer: Any
     averages: list[Average]
+    kept: list[Any]
     D_solver: Any
     G_solver: Any
     init: Any
@@ -100,7 +102,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
             G_sample = system.generator(Z, config, y, None)
     if has_two_modes(system, config):
         name = "discriminator_inference"
-        D_prob, D_logit = discriminate(system, config, name, X, y, None, reuse=True)
+        D_prob, D_logit, _ = discriminate(system, config, name, X, y, None, reuse=True)
 
     theta_D, theta_G = owned_variables(*system.theta(config))
 
@@ -109,7 +111,8 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     if pairs:
         with network("generator_averaged", reuse=True, weights=averaged(pairs)):
             G_sample = system.generator(Z, config, y, None)
-    players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs)
+    kept = [variable for variable in tf.global_variables() if variable.op.name in passes.kept]
+    players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs, kept)
     further = [
         further_step(config, n, forward(system, config, batch, reuse=True, further=n), players)
         for n in range(config.D_steps - 1)
@@ -137,6 +140,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         D_optimizer=D_optimizer,
         G_optimizer=G_optimizer,
         averages=pairs,
+        kept=kept,
         D_solver=solvers["D_solver"],
         G_solver=solvers["G_solver"],
         init=tf.global_variables_initializer(),

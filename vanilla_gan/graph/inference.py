@@ -59,7 +59,7 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
         y = tf.placeholder(tf.float32, shape=[None, config.num_classes], name="y")
     with network("generator", reuse=False):
         G_sample = system.generator(Z, config, y, None)
-    D_prob, D_logit = discriminate(system, config, "discriminator", X, y, None, reuse=False)
+    D_prob, D_logit, _ = discriminate(system, config, "discriminator", X, y, None, reuse=False)
     theta_D, theta_G = owned_variables(*system.theta(config))
     return Inference(X, Z, y, G_sample, D_prob, D_logit), [*theta_D, *theta_G]
 

@@ -68,7 +68,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     images = _data_variable("training_images", images_shape)
     labels = _data_variable("training_labels", images_shape[:1]) if system.conditional else None
     # A size that is known spares the graph the operations that would look for it each time.
-    batch = None if system.draws.short_batches else config.batch_size
+    batch = None if system.draws.short_batches else config.batch_size * config.pack
     rows = tf.placeholder(tf.int32, [None, batch], name="rows")
     Z_D = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_D")
     Z_G = Z_D
@@ -84,8 +84,11 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         D_rows = tf.placeholder(tf.int32, [None, n_further, batch], name="D_rows")
         D_Z = tf.placeholder(tf.float32, [None, n_further, batch, config.z_dim], name="D_Z")
 
-    players = Players(gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages)
+    players = Players(
+        gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages, gan.kept
+    )
     names = [name for step in gan.steps for name in step.scalars]
+    variables = [*gan.theta_D, *gan.theta_G, *gan.kept]
 
     def examples(rows: Any, at: Any) -> tuple[Any, Any]:
         X_mb = system.scale(tf.cast(tf.gather(images, rows[at]), tf.float32))
@@ -102,7 +105,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             batch = Batch(X_mb, D_Z[k, n], D_Z[k, n], y_mb, iteration)
             # Statistics and what an optimizer counts are variables too.
             with tf.control_dependencies([done]):
-                weights = read([*gan.theta_D, *gan.theta_G])
+                weights = read(variables)
                 passes = forward(system, config, batch, reuse=True, weights=weights, further=n)
                 done = further_step(config, n, passes, players).solvers["D_solver"]
         return done
@@ -111,7 +114,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         # `k` comes out of the last iteration's updates: nothing is read before they are done.
         before = further_steps(k)
         with tf.control_dependencies([before]):
-            weights = read([*gan.theta_D, *gan.theta_G])
+            weights = read(variables)
         X_mb, y_mb = examples(rows, k)
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]

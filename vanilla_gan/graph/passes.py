@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from vanilla_gan.graph.discriminator import discriminate, has_two_modes
+from vanilla_gan.graph.discriminator import Verdict, discriminate, has_two_modes
 from vanilla_gan.graph.network import Weights, network
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -37,10 +37,14 @@ class Passes(NamedTuple):
     the operations that must run with the step, `fake` the pass of the discriminator on samples;
     None where it has one mode.
 
+    `kept` says what variables that the discriminator keeps, and no solver trains, become behind its
+    step, by full name.
+
     `look` applies the discriminator to other images: `(images [B, X_dim], name, ...) -> logits`. It
     draws the numbers of the pass `name`; `real` and `fake` are those of the images and samples
     here. Of other operations, labels and weights it says so.
     `seed_for` gives the seed of a stateless draw by its name, int64 [2]; it needs the iteration.
+    `pack` is how many images it judges together; then `D_*` are [B // pack, 1].
     """
 
     X: Any
@@ -49,10 +53,12 @@ class Passes(NamedTuple):
     D_logit_real: Any
     D_fake: Any
     D_logit_fake: Any
+    kept: Mapping[str, Any]
     updates: list[Any]
     fake: TrainingPass | None
     look: Callable[..., Any]
     seed_for: Callable[[str], Any]
+    pack: int = 1
 
 
 def forward(
@@ -83,6 +89,8 @@ def forward(
         called = name if further is None else f"{name}_{further}"
         bfloat16 = config.precision == "bfloat16"
         n_images = tf.shape(inputs)[0]
+        if config.pack > 1 and name != "generator":
+            n_images //= config.pack
         return TrainingPass(called, config.seed, batch.iteration, n_images, bfloat16=bfloat16)
 
     if own_modes:
@@ -95,26 +103,29 @@ def forward(
     ) -> Any:
         one = training.get(name, training_pass(name, images)) if D_modes else None
         called = called or f"discriminator_{name}"
-        return discriminate(system, config, called, images, y, one, reuse=True, weights=weights)[1]
+        found = discriminate(system, config, called, images, y, one, reuse=True, weights=weights)
+        return found.D_logit
 
-    def judged(name: str, images: Any, which: str, reuse: bool) -> tuple[Any, Any]:
+    def judged(name: str, images: Any, which: str, reuse: bool) -> Verdict:
         one = training.get(which)
         return discriminate(system, config, name, images, y, one, reuse=reuse, weights=weights)
 
     with network("generator", reuse=reuse, weights=weights):
         G_sample = system.generator(Z, config, y, training.get("generator"))
-    D_real, D_logit_real = judged("discriminator", X, "real", reuse)
-    D_fake, D_logit_fake = judged("discriminator_reused", G_sample, "fake", True)
+    of_real = judged("discriminator", X, "real", reuse)
+    of_fake = judged("discriminator_reused", G_sample, "fake", True)
 
     return Passes(
         X=X,
         G_sample=G_sample,
-        D_real=D_real,
-        D_logit_real=D_logit_real,
-        D_fake=D_fake,
-        D_logit_fake=D_logit_fake,
+        D_real=of_real.D_prob,
+        D_logit_real=of_real.D_logit,
+        D_fake=of_fake.D_prob,
+        D_logit_fake=of_fake.D_logit,
+        kept=of_real.kept,
         updates=[update for one in training.values() for update in one.updates],
         fake=training.get("fake"),
         look=look,
         seed_for=lambda name: training_pass("drawn", X).seed_for(name),
+        pack=config.pack,
     )
