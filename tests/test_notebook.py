@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pathlib
 import time
@@ -10,11 +11,25 @@ from typing import Any
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+from small_run import make_run
 
 import vanilla_gan
+from vanilla_gan.observers.cell import run_as_html
 
 PATIENCE_S = 180.0
 NOTEBOOKS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "notebooks"
+
+
+def test_only_pictures_are_shown(tmp_path):
+    """A notebook is sent on; a link in a run's folder may lead to any file."""
+    out = make_run(tmp_path / "run")
+    for content, is_shown in ((b"secret" * 9, False), (b"\x89PNG\r\n\x1a\n" + b"secret" * 9, True)):
+        (tmp_path / "else").write_bytes(content)
+        (out / "latest.png").unlink(missing_ok=True)
+        (out / "latest.png").symlink_to(tmp_path / "else")
+        page = run_as_html(out)
+        assert (base64.b64encode(content).decode() in page) == is_shown
+        assert page.count("<img") == 1 + is_shown
 
 
 class Kernel:
