@@ -39,6 +39,7 @@ class Passes(NamedTuple):
     None in an alternating update.
 
     `look` applies the same discriminator to other images: `(images [B, X_dim], name) -> logits`.
+    `classify` applies the program's word on classes likewise; `y` are the labels of the batch.
     `seed_for` gives the seed of a stateless draw by its name, int64 [2]; it needs the iteration.
     """
 
@@ -52,6 +53,8 @@ class Passes(NamedTuple):
     fake: TrainingPass | None
     look: Callable[[Any, str], Any]
     seed_for: Callable[[str], Any]
+    y: Any
+    classify: Callable[[Any, str], Any]
 
 
 def forward(
@@ -100,6 +103,10 @@ def forward(
     with network("discriminator_reused", reuse=True, weights=weights):
         D_fake, D_logit_fake = system.discriminator(G_sample, config, y, training.get("fake"))
 
+    if system.auxiliary is not None and not reuse:
+        with network("auxiliary", reuse=False, weights=weights):
+            system.auxiliary(G_sample, config)  # creates its variables
+
     return Passes(
         X=X,
         G_sample=G_sample,
@@ -111,7 +118,20 @@ def forward(
         fake=training.get("fake"),
         look=look,
         seed_for=lambda name: training_pass("drawn", X).seed_for(name),
+        y=y,
+        classify=classifier(system, config, weights),
     )
+
+
+def classifier(system: System, config: Any, weights: Weights | None) -> Callable[[Any, str], Any]:
+    """Returns `classify` of `Passes`, by the variables, or by `weights` where these are given."""
+
+    def classify(images: Any, name: str) -> Any:
+        assert system.auxiliary is not None
+        with network(f"auxiliary_{name}", reuse=True, weights=weights):
+            return system.auxiliary(images, config)
+
+    return classify
 
 
 def read(variables: Sequence[Any]) -> Weights:
