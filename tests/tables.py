@@ -16,6 +16,7 @@ NEEDED: Mapping[str, Mapping[str, str]] = {
     "fork": {"source": "out", "out": "new"},
     "import_images": {"source": "pictures", "out": "own/mnist"},
     "import_weights": {"source": "model.ckpt"},
+    "sweep": {"seeds": "0:2"},
 }
 OF_ANOTHER_KIND = {
     int: ["3", 1.0, True, [1]],

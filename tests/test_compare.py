@@ -79,7 +79,7 @@ def test_a_faithful_run_agrees(faithful, capsys):
     # Two facts; at 0 and 1000 four statistics and two losses each, at 300 and 500 two.
     assert lines[-1] == "AGREES: 18 of 18 verdicts pass"
     assert lines[0] == f"{faithful}: vanilla on mnist, seed 7"
-    assert lines[1] == "not as published: --init xavier (published: xavier_normal)"
+    assert lines[1].startswith("not as published: --init xavier (published: xavier_normal; ")
     assert sum(line.endswith("PASS") for line in lines) == 16
     assert all(len(line) <= 100 for line in lines[4:])
 
@@ -175,10 +175,41 @@ def test_recorded_losses_of_a_run_that_began_alike(offline_data_dir, offline_wei
 
 @pytest.mark.parametrize("system", ["layers", "conditional"])
 def test_systems_without_recorded_statistics(trained_run, system, capsys):
-    status, text, _ = found_by("--from", trained_run(system), capsys=capsys)
-    assert status == 0
+    """Pictures of the right size say nothing of what was trained."""
+    status, text, err = found_by("--from", trained_run(system), capsys=capsys)
+    assert (status, err.count("\n")) == (3, 1)
     assert f"note: no runs of {system} on mnist were recorded" in text
-    assert text.endswith("AGREES: 2 of 2 verdicts pass\n")
+    assert f"no runs of {system} on mnist were recorded" in err
+    assert text.splitlines()[-1].startswith("NOT JUDGED")
+    found = as_dict(compare(CompareConfig(source=str(trained_run(system)))))
+    assert (found["outcome"], found["agrees"], found["failed"]) == ("NOT JUDGED", False, 0)
+
+
+@pytest.mark.parametrize(
+    ("required", "status", "missing"),
+    [("statistics,losses", 0, []), ("traces", 3, ["traces"]), ("losses,traces", 3, ["traces"])],
+)
+def test_what_must_be_judged(faithful, capsys, required, status, missing):
+    """The run drew its own weights, so no recorded run began alike."""
+    found, text, err = found_by(
+        "--from", faithful, "--require", required, "--format=json", capsys=capsys
+    )
+    judged = json.loads(text)
+    assert (found, judged["missing"]) == (status, missing)
+    assert judged["parts"] == ["statistics", "losses"]
+    assert ("traces" in err) == bool(missing)
+
+
+def test_a_run_that_fails_is_not_unjudged(faithful, tmp_path, capsys):
+    """A part that is missing does not hide that another one disagrees."""
+    run = copy_of(faithful, tmp_path)
+    rows = (run / "losses.csv").read_text().splitlines()
+    (run / "losses.csv").write_text(
+        "\n".join([rows[0], *(f"{r.split(',')[0]},9,9" for r in rows[1:])])
+    )
+    status, text, _ = found_by("--from", run, "--require=traces", capsys=capsys)
+    assert status == 1
+    assert text.splitlines()[-1].startswith("DISAGREES")
 
 
 def test_other_data_by_the_same_name(trained_run):
@@ -234,7 +265,7 @@ def test_losses_that_are_no_numbers_never_agree(faithful, tmp_path, capsys, d_lo
     status, text, err = found_by("--from", run, capsys=capsys)
     assert (status, err.count("\n")) == (1, 1)
     assert f"finite losses    FAIL  iteration 1000: D loss {d_loss}, G_loss {g_loss}" in text
-    assert "AGREES" not in text
+    assert text.splitlines()[-1].startswith("DISAGREES")
     status, text, _ = found_by("--from", run, "--format", "json", capsys=capsys)
     assert (status, json.loads(text)["agrees"]) == (1, False)
 

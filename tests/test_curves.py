@@ -15,7 +15,8 @@ from vanilla_gan.report import curves
 from vanilla_gan.report.curves import save_losses
 from vanilla_gan.runfolder.losses_csv import LossRows
 
-BLUE, ORANGE, GREY = (0x17, 0x64, 0xAB), (0xB8, 0x43, 0x0B), (0xD9, 0xD9, 0xD9)
+BLUE, ORANGE, GREY = (0x17, 0x64, 0xAB), (0xB8, 0x43, 0x0B), (0xCC, 0xCC, 0xCC)
+LIGHT = (0xEE, 0xEE, 0xEE)
 
 
 def rows(d_loss, g_loss, every: int = 100) -> LossRows:
@@ -75,8 +76,10 @@ def test_the_spread_of_the_recorded_runs_lies_behind(tmp_path) -> None:
     pixels = draw(tmp_path / "losses.png", inside, published)
     for number in (0, 1):
         grey = near(panel(pixels, number), GREY)
-        # A band along all of the axis.
+        # A band along all of the axis, and a wider one around it.
         assert (grey.sum(axis=0) >= 2).mean() > 0.95
+        light = near(panel(pixels, number), LIGHT)
+        assert (light.sum(axis=0) > grey.sum(axis=0)).mean() > 0.95
 
 
 def test_the_line_lies_where_its_values_are(tmp_path) -> None:
@@ -149,7 +152,7 @@ def test_a_negative_loss_is_drawn_by_its_magnitude(tmp_path, panels) -> None:
     draw(tmp_path / "losses.png", drawn, published_runs("vanilla", "mnist"))
     np.testing.assert_array_equal(lines(panels[1]), [[4, 2, np.nan]])
     assert panels[1].ylabel == "\N{MINUS SIGN} G loss"
-    assert [len(axes.collections) for axes in panels] == [1, 0]
+    assert [len(axes.collections) for axes in panels] == [2, 0]
 
 
 def test_both_signs_get_a_linear_axis(tmp_path, panels) -> None:

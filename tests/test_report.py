@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import html
 import io
 import json
 import re
@@ -26,7 +27,7 @@ from vanilla_gan.cli import main as cli
 from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.report.contents import gather, seconds_between_pictures
 from vanilla_gan.report.data import page_data
-from vanilla_gan.report.facts import command_line, facts_of
+from vanilla_gan.report.facts import command_line
 from vanilla_gan.report.losses import curves, moving_mean, smoothing_window
 from vanilla_gan.report.page import page
 from vanilla_gan.report.pictures import Shelf, SmallPicture, sheet_png, spread_out
@@ -40,8 +41,8 @@ from vanilla_gan.systems import SYSTEMS
 
 
 def report_of(folder, shelf=None, **more):
-    facts = facts_of(read_record(folder))
-    return gather(folder, facts, shelf or Shelf(*facts.rows_cols), **more)
+    record = read_record(folder)
+    return gather(folder, record, shelf or Shelf(*record.config.picture_tiles), **more)
 
 
 def embedded(html, name):
@@ -286,7 +287,7 @@ def test_a_fork_is_shown_beside_its_parent(tmp_path, capsys, is_there):
     report = report_of(child)
     shown = page_data(report)["losses"]["g_loss"]["parent"]
     assert ("Dashed" in page(report).decode()) == is_there
-    assert cli.main(["compare", f"--from={child}", "--format=json"]) == 0
+    assert cli.main(["compare", f"--from={child}", "--format=json"]) == 1
     lines = json.loads(capsys.readouterr().out)["parent"]
     cli.main(["compare", f"--from={child}"])
     table = capsys.readouterr().out
@@ -300,6 +301,42 @@ def test_a_fork_is_shown_beside_its_parent(tmp_path, capsys, is_there):
     assert {(line["first"], line["last"]) for line in lines} == {(2000, 4000)}
     assert (lines[1]["ours"], lines[1]["theirs"]) == (1, pytest.approx(5))
     assert "iterations 2000 to 4000, beside the run that this one is a fork of" in table
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "out"),
+    [
+        ({}, "Not as expected: ", True),
+        ({"dataset": "digits"}, "Not compared with the published program: no runs of ", False),
+        ({"h_dim": 64}, "The settings differ: ", True),
+    ],
+)
+def test_the_verdict_stands_at_the_head_and_is_that_of_compare(
+    tmp_path, capsys, settings, said, out
+):
+    """Uniform noise is no picture of digits."""
+    folder = make_run(tmp_path / "run", **settings)
+    head = page(report_of(folder)).decode().partition("<main>")[0]
+    assert said in html.unescape(head)
+    assert ("verdict-line out" in head) == out
+    cli.main(["compare", f"--from={folder}", "--format=json"])
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    outside = sum(not verdict["passed"] for verdict in verdicts)
+    assert (f"{outside} of {len(verdicts)} numbers" in head) == out
+
+
+def test_what_is_recorded_is_expected(tmp_path):
+    """Dark: the range of ten runs. Light: that of their means, widened as compare does."""
+    published = published_runs("vanilla", "mnist")
+    drawn = page_data(report_of(make_run(tmp_path / "run")))["losses"]["d_loss"]
+    low, high = published.d_loss[:, :40].min(axis=0), published.d_loss[:, :40].max(axis=0)
+    np.testing.assert_allclose([drawn["low"][:40], drawn["high"][:40]], [low, high], rtol=1e-4)
+    # The means over iterations 1001 to 2000.
+    means = np.log(published.d_loss[:, 11:21]).mean(axis=1)
+    margin = 2 * (means.max() - means.min())
+    expected = np.exp([[means.min() - margin], [means.max() + margin]])
+    wide = np.array([drawn["expected_low"], drawn["expected_high"]])[:, 11:21]
+    np.testing.assert_allclose(wide, np.tile(expected, 10), rtol=1e-4)
 
 
 def test_a_negative_loss_gets_a_linear_axis_and_zero_a_gap(tmp_path):

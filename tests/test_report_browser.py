@@ -121,7 +121,7 @@ def test_it_opens_with_the_newest_picture(opened, run):
     assert which_file(opened, run) == "004.png"
     assert find(opened, "h1").text == "vanilla on mnist"
     label = find(opened, "#picture").get_attribute("aria-label")
-    assert label.startswith("16 samples of this run at iteration 4,000; Ink 0.500 above 0.")
+    assert label.startswith("16 samples of this run at iteration 4,000; Ink 0.500 above ")
     assert find(opened, "#now").text.startswith("Iteration 4,000\nD loss 0.0002499, G loss 6")
 
 

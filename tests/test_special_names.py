@@ -38,7 +38,7 @@ def test_every_command_in_a_folder_of_that_name(name, offline_data_dir, tmp_path
     success(
         capfd, "import_weights", f"--from={prefix}", f"--out={weights}", "--z_dim=5", "--h_dim=7"
     )
-    assert cli.main(["compare", f"--from={out}"]) == 0
+    assert cli.main(["compare", f"--from={out}"]) == 3
     capfd.readouterr()
     success(capfd, "report", f"--from={out}")
     assert pathlib.Path(out, "report.html").stat().st_size > 10_000

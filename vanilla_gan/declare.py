@@ -92,6 +92,16 @@ def one_of(choices: Sequence[str]) -> Rule:
     return Rule(f"one of {', '.join(choices)}", lambda value: value in choices, wrong)
 
 
+def some_of(choices: Sequence[str]) -> Rule:
+    """Returns the rule of none, or of words out of some with commas between."""
+    wrong = ("", "nonsense", f"{choices[0]},", f"none,{choices[0]}", " ".join(choices))
+    return Rule(
+        f"none, or some of {', '.join(choices)}, with commas between",
+        lambda value: value == "none" or {*value.split(",")} <= {*choices},
+        wrong,
+    )
+
+
 _LARGEST = 2**63 - 1  # of what other programs take for a whole number
 _NAN, _INF = math.nan, math.inf
 ABOVE_0 = Rule("a number above 0", lambda value: 0 < value < _INF, (0.0, -1e-3, _INF, _NAN))
@@ -129,6 +139,8 @@ class Setting:
       effect: what depends on it.
       missing: what to give; empty where it may be left out.
       word: how the help calls it where it may also stand without its flag.
+      repeats: whether the flag may be given several times; the value has blanks between them.
+      common: whether it is among the few that a first look at the help shows.
     """
 
     name: str
@@ -144,6 +156,8 @@ class Setting:
     effect: Effect
     missing: str
     word: str
+    repeats: bool
+    common: bool
 
     @property
     def is_free(self) -> bool:
@@ -212,13 +226,16 @@ def setting(
     shown: str = "",
     missing: str = "",
     word: str = "",
+    repeats: bool = False,
+    common: bool = False,
 ) -> T:
     """Declares a field of a class of settings; `Setting` describes the arguments."""
     if choices:
         rules = (one_of(choices), *rules)
     entry = {"text": text, "rules": rules, "choices": tuple(choices), "effect": effect}
     more = {"group": group, "flag": flag, "shown": shown, "missing": missing, "word": word}
-    return dataclasses.field(default=default, metadata={"setting": {**entry, **more}})
+    metadata = {"setting": {**entry, **more, "repeats": repeats, "common": common}}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def table_of(config: type[Settings]) -> Mapping[str, Setting]:

@@ -63,6 +63,12 @@ class DisagreementError(VanillaGanError):
     """A run does not agree with what was published."""
 
 
+class NotJudgedError(VanillaGanError):
+    """Whether a run agrees with what was published cannot be said."""
+
+    exit_status = 3
+
+
 class DivergedError(VanillaGanError):
     """A loss, a sample or a weight is NaN or infinite.
 
@@ -74,6 +80,10 @@ class DivergedError(VanillaGanError):
         """Makes the error for `iteration`; `message` is the whole line."""
         super().__init__(message)
         self.iteration = iteration
+
+
+class FailedRunsError(VanillaGanError):
+    """Some runs of a sweep failed; the others went on."""
 
 
 class SickRunError(VanillaGanError):

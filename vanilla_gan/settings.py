@@ -24,6 +24,7 @@ from vanilla_gan.declare import (
     at_most,
     bad_value,
     setting,
+    some_of,
     table_of,
 )
 from vanilla_gan.errors import UsageError
@@ -42,6 +43,11 @@ DISEASES = (
     *("overpowering", "collapse", "partial_collapse", "frozen", "memorising", "oscillation"),
     *("numbers", "scale", "swapped", "one_class"),
 )
+# Figures of an evaluation by which checkpoints can be told apart, and which way is better.
+BETTER = {
+    **{"parzen_nats": "higher", "frechet": "lower", "precision": "higher", "recall": "higher"},
+    **{"coverage": "higher", "classes_covered": "higher"},
+}
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -52,11 +58,6 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
-_SOME = Rule(
-    f"none, or some of {', '.join(DISEASES)}, with commas between",
-    lambda value: value == "none" or {*value.split(",")} <= {*DISEASES},
-    ("", "nonsense", "collapse,", "none,collapse", "collapse frozen"),
-)
 # Which there are, the data say.
 CLASS = Rule("a class, or all", lambda value: 0 < len(value) <= 1000, ("", 1001 * "x"))
 DEVICE = Rule(
@@ -99,12 +100,17 @@ class RunConfig(Settings):
         at_least(1),
         effect="length",
         group="What is trained",
+        common=True,
     )
     epochs: int | None = setting(
         None, "the same, in passes through the training images", at_least(1), effect="length"
     )
     system: str = setting(
-        "vanilla", "which published program to run", choices=tuple(SYSTEMS), effect="variables"
+        "vanilla",
+        "which published program to run",
+        choices=tuple(SYSTEMS),
+        effect="variables",
+        common=True,
     )
     loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
     init: str = setting(
@@ -116,9 +122,13 @@ class RunConfig(Settings):
     batch_size: int | None = setting(None, "images per update", *SIZE)
     z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
     h_dim: int | tuple[int, ...] | None = setting(
-        None, "units of a hidden layer; of each, where there are several", *SIZE, effect="variables"
+        None,
+        "units of a hidden layer; of each, where there are several",
+        *SIZE,
+        effect="variables",
+        common=True,
     )
-    learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0)
+    learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0, common=True)
     adam_epsilon: float | None = setting(
         None, "added by both to the root of the second moment", ABOVE_0
     )
@@ -136,7 +146,10 @@ class RunConfig(Settings):
         effect="variables",
     )
     seed: int | None = setting(
-        None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
+        None,
+        "decides every random draw; left out, a fresh one is drawn and recorded",
+        SEED,
+        common=True,
     )
     init_weights: str | None = setting(
         None,
@@ -179,6 +192,22 @@ class RunConfig(Settings):
         0.0, "weight of WGAN-GP's: D's slope between images and samples is drawn to 1", _WEIGHT
     )
     dragan: float = setting(0.0, "weight of DRAGAN's: the same around real images", _WEIGHT)
+    D_noise: float = setting(
+        0.0, "deviation of the normal noise on what D sees, images and samples; 0: none", _WEIGHT
+    )
+    D_dropout: float | None = setting(
+        None, "share of a hidden layer's values in D that training sets to 0, in [0, 1)", _SHARE
+    )
+    spectral_norm: bool = setting(
+        False, "divide each weight of D by its largest singular value", effect="variables"
+    )
+    pack: int = setting(
+        1,
+        "images that D judges together; --batch_size counts such groups",
+        at_least(1),
+        at_most(64),
+        effect="variables",
+    )
     clip_weights: float | None = setting(
         None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
     )
@@ -194,6 +223,7 @@ class RunConfig(Settings):
         "auto: MNIST, or the built-in digits where it cannot be had",
         choices=DATASETS,
         group="Data",
+        common=True,
     )
     data_dir: str = setting(
         "data",
@@ -211,12 +241,16 @@ class RunConfig(Settings):
         PATH,
         effect="keeping",
         group="Results",
+        common=True,
     )
     overwrite: bool = setting(
         False, "move the run that stands in --out aside, to OUT.1, and start anew", effect="keeping"
     )
     sample_every: int | None = setting(
-        None, "iterations between two pictures; one epoch where none is named", at_least(1)
+        None,
+        "iterations between two pictures; one epoch where none is named",
+        at_least(1),
+        common=True,
     )
     sample_class: str | None = setting(
         None, "class that the pictures show, its number or name, or all: a row for each", CLASS
@@ -226,7 +260,7 @@ class RunConfig(Settings):
     )
     health_every: int = setting(
         250,
-        "iterations between two rows of health.csv, which also has one a picture; 0: none",
+        "iterations between two rows of signs in health.csv; 0: no such file",
         at_least(0),
         effect="rows",
     )
@@ -238,7 +272,7 @@ class RunConfig(Settings):
     stop_on: str = setting(
         "none",
         "diseases that end the run, with status 1 and its state saved",
-        _SOME,
+        some_of(DISEASES),
         effect="rescue",
     )
     gif_frames: int = setting(
@@ -252,13 +286,29 @@ class RunConfig(Settings):
         False, "write event files for TensorBoard, into OUT/tensorboard", effect="keeping"
     )
     evaluate_every: int = setting(
-        0, "iterations between two evaluations of quality; 0: none", at_least(0), effect="keeping"
+        0,
+        "iterations between two evaluations of quality; 0: none",
+        at_least(0),
+        effect="keeping",
+        common=True,
     )
     checkpoint_every: int = setting(
         0, "iterations between two checkpoints; 0: 10 to 60 seconds", at_least(0), effect="keeping"
     )
     keep_checkpoints: int = setting(
         3, "how many of the newest checkpoints to keep", at_least(1), effect="keeping"
+    )
+    keep_best: str = setting(
+        "none",
+        "figure of --evaluate_every whose best checkpoint is kept beside the newest, as OUT/best",
+        choices=("none", *BETTER),
+        effect="keeping",
+    )
+    stop_after_no_gain: int = setting(
+        0,
+        "evaluations without a better --keep_best behind which the run ends; 0: none",
+        at_least(0),
+        effect="keeping",
     )
     on_nan: str = setting(
         "stop",
@@ -285,7 +335,7 @@ class RunConfig(Settings):
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
-    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine")
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine", common=True)
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
     )
@@ -323,6 +373,12 @@ class RunConfig(Settings):
                 raise UsageError(
                     f"--{name} does not apply to --system {self.system}, which takes {takes}; "
                     "leave it out"
+                )
+        for name in SYSTEMS[self.system].without:
+            if getattr(self, name) != table_of(RunConfig)[name].default:
+                raise UsageError(
+                    f"--{name} does not apply to --system {self.system}, whose networks it does "
+                    "not fit; leave it out"
                 )
         for name in ("init", "optimizer"):
             if getattr(self, name) == OWN != SYSTEMS[self.system].published.get(name):
@@ -382,6 +438,16 @@ class RunConfig(Settings):
                     f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
                     "leave one of them out"
                 )
+        if self.keep_best != "none" and not self.evaluate_every:
+            raise UsageError(
+                f"--keep_best={self.keep_best}: no evaluation finds that figure; give "
+                "--evaluate_every, or leave --keep_best out"
+            )
+        if self.stop_after_no_gain and self.keep_best == "none":
+            raise UsageError(
+                f"--stop_after_no_gain={self.stop_after_no_gain}: which figure is to get better? "
+                "give --keep_best, or leave this out"
+            )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
         if "label_smoothing" in asked:
@@ -426,20 +492,21 @@ class RunConfig(Settings):
 
         An epoch is as many iterations as whole batches fit into `num_examples` images, and one
         more for what is left in a system with short batches. An iteration of several updates of D
-        takes as many batches, whole ones in any system, and one more where one goes unused.
+        takes as many batches, and one more where one goes unused; one that packs images takes as
+        many times the images. Both take whole batches in any system.
 
         Raises:
           UsageError: a batch is larger than that; evaluations that fall between pictures.
         """
-        batch_size = self.resolved_int("batch_size")
-        if batch_size > num_examples:
-            raise bad_value(
-                "batch_size", batch_size, f"at most the number of training images, {num_examples}"
-            )
+        images = self.images_a_step
+        if images > num_examples:
+            packed = "" if self.pack == 1 else f" over --pack={self.pack}"
+            expected = f"at most the number of training images, {num_examples}{packed}"
+            raise bad_value("batch_size", self.resolved_int("batch_size"), expected)
         draws = SYSTEMS[self.system].draws
-        epoch = max(1, num_examples // (batch_size * (self.D_steps + draws.unused)))
-        if draws.short_batches and self.D_steps == 1:
-            epoch = -(-num_examples // batch_size)
+        epoch = max(1, num_examples // (images * (self.D_steps + draws.unused)))
+        if self.has_short_batches:
+            epoch = -(-num_examples // images)
         filled: dict[str, Any] = {}
         if self.epochs is not None:
             filled["iters"] = self.epochs * epoch
@@ -471,6 +538,16 @@ class RunConfig(Settings):
             raise ValueError(str(error)) from error
         if counted.iters != self.iters:
             raise ValueError(f"{self.epochs} epochs are {counted.iters} iters, not {self.iters}")
+
+    @property
+    def images_a_step(self) -> int:
+        """How many images, and how many noise vectors, a step is trained on."""
+        return self.resolved_int("batch_size") * self.pack
+
+    @property
+    def has_short_batches(self) -> bool:
+        """Whether an epoch ends with a batch of what is left: not where several are needed."""
+        return SYSTEMS[self.system].draws.short_batches and self.D_steps == self.pack == 1
 
     def resolved_int(self, name: str) -> int:
         """Returns a whole-number setting that `resolved()` has filled in."""

@@ -5,29 +5,26 @@ from __future__ import annotations
 import functools
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.comparison import Comparison, Fact, ParentLine, PostLine
 from vanilla_gan.agreement.drift import drifts_of_run, said_of_rounding, within_rounding
+from vanilla_gan.agreement.normal import (
+    MEAN_LOSSES,
+    RECORDED_LOSSES,
+    different_settings,
+    judged_by_recorded_runs,
+)
 from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
-from vanilla_gan.agreement.published import PublishedRuns, published_runs
+from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS, frame_samples, read_published_gif
 from vanilla_gan.agreement.recorded_losses import matching
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.statistics import NAMES, picture_statistics
-from vanilla_gan.agreement.verdicts import (
-    LOSS_MARKS,
-    Verdict,
-    expected,
-    judge,
-    judge_recorded,
-    loss_means,
-)
+from vanilla_gan.agreement.verdicts import Verdict, expected, judge_recorded
 from vanilla_gan.data.shape import POINT
-from vanilla_gan.declare import group_of
 from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import (
@@ -42,13 +39,8 @@ from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.parent import parent_losses
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import RunRecord, data_dir_of, record_from
-from vanilla_gan.settings import CURES, RunConfig
-from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.settings import RunConfig
 
-MEAN_LOSSES = ("D loss", "G loss")
-# Settings of the published programs that are not among a system's own.
-_LOSS = "sigmoid_cross_entropy"
-_INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
 # As many pictures as the published figure has; a run may have thousands.
 _PICTURES = 11
 
@@ -88,11 +80,9 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
     facts, statistics = _picture_facts(pictures, record.config)
     facts += _losses_that_are_not_finite(rows)
     verdicts = _recorded_losses(config, record, rows, facts, notes, inform)
-    published = _published(record, notes)
-    if published is not None:
-        found = _statistics(record.config, statistics, published, notes)
-        found += _losses(record.config, rows, published, notes)
-        verdicts += sorted(found, key=lambda verdict: verdict.iteration)
+    normal = judged_by_recorded_runs(record, rows, statistics)
+    notes += normal.notes
+    verdicts += normal.verdicts
     post = []
     for number, frame in enumerate(frames[:_PICTURES]):
         post += _post_lines(number * FRAME_ITERATIONS, frame_samples(frame), statistics)
@@ -105,6 +95,7 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
         post,
         notes,
         _beside_parent(rows, parent_losses(record.parent)),
+        config.required,
     )
 
 
@@ -120,21 +111,6 @@ def _beside_parent(rows: LossRows, parent: LossRows | None) -> list[ParentLine]:
     return [
         ParentLine(what, first, last, float(mine[ours].mean()), float(its[theirs].mean()))
         for what, (mine, its) in zip(MEAN_LOSSES, pairs, strict=True)
-    ]
-
-
-def different_settings(config: RunConfig) -> list[str]:
-    """Returns a line for each setting of a run that is not the published one."""
-    system = SYSTEMS[config.system]
-    published: dict[str, Any] = {**system.defaults, "loss": _LOSS}
-    if config.init_weights is None:
-        published["init"] = _INITS.get(config.system, "xavier")
-    published |= {entry.name: entry.default for entry in group_of(RunConfig, CURES)}
-    published |= system.published
-    return [
-        f"--{name} {getattr(config, name)} (published: {'left out' if value is None else value})"
-        for name, value in published.items()
-        if name not in ("iters", "epochs") and getattr(config, name) != value
     ]
 
 
@@ -202,7 +178,7 @@ def _recorded_losses(
         facts.append(Fact(what, None, f"{LOSSES} has none of the recorded iterations"))
         return []
     verdicts = judge_recorded(
-        "difference of recorded losses",
+        RECORDED_LOSSES,
         recorded.limits,
         shared,
         np.stack([rows.d_loss, rows.g_loss], axis=1)[ours],
@@ -218,70 +194,6 @@ def _recorded_losses(
         notes.append(f"what rounding does on this processor could not be measured: {error}")
     else:
         notes += said_of_rounding(verdicts)
-    return verdicts
-
-
-def _published(record: RunRecord, notes: list[str]) -> PublishedRuns | None:
-    """Returns the recorded runs to compare with; says it where there are none."""
-    system, name = record.config.system, str(record.dataset["name"])
-    published = published_runs(system, name)
-    if published is None:
-        notes.append(f"no runs of {system} on {name} were recorded: its statistics are not judged")
-        return None
-    if published.dataset_checksum != record.dataset["checksum"]:
-        notes.append(f"its {name} is not the published data: its statistics are not judged")
-        return None
-    return published
-
-
-def _statistics(
-    config: RunConfig, ours: dict[int, Floats], published: PublishedRuns, notes: list[str]
-) -> list[Verdict]:
-    """Returns the verdicts of the pictures."""
-    recorded = published.drawn_statistics.copy()
-    skipped = config.init_weights is not None
-    if skipped:
-        notes.append("at iteration 0 only --init_weights shows: not judged")
-    elif config.init != published.init:
-        recorded[:, 0] = published.uniform_initial_statistics
-        notes.append(
-            f"--init {config.init} at iteration 0: pictures judged by ten draws of ours, the "
-            f"recorded runs began with {published.init}"
-        )
-    missing = np.full(len(NAMES), np.nan)
-    iterations = published.iterations.tolist()
-    values = np.stack(
-        [missing if skipped and it == 0 else ours.get(it, missing) for it in iterations]
-    )
-    return [
-        verdict
-        for k, name in enumerate(NAMES)
-        for verdict in judge(name, iterations, values[:, k], recorded[..., k])
-    ]
-
-
-def _losses(
-    config: RunConfig, rows: LossRows, published: PublishedRuns, notes: list[str]
-) -> list[Verdict]:
-    """Returns the verdicts of the losses, by the iterations that both sides have."""
-    shared, ours, theirs = np.intersect1d(
-        rows.iteration, published.loss_iterations, return_indices=True
-    )
-    if not len(shared):
-        notes.append(f"{LOSSES} has none of the recorded iterations: its losses are not judged")
-        return []
-    reached = int(rows.iteration[-1]) + config.log_every - 1
-    verdicts = []
-    pairs = ((rows.d_loss, published.d_loss), (rows.g_loss, published.g_loss))
-    for what, (loss, recorded) in zip(MEAN_LOSSES, pairs, strict=True):
-        values = loss_means(shared, loss[ours], reached)
-        if config.init_weights is not None:
-            values[0] = np.nan
-        known = ~np.isnan(values)
-        means = loss_means(shared, recorded[:, theirs], int(published.loss_iterations[-1]))
-        verdicts += judge(
-            what, np.array(LOSS_MARKS)[known].tolist(), values[known], means[:, known]
-        )
     return verdicts
 
 

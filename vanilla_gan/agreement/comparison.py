@@ -6,10 +6,13 @@ import json
 import math
 from typing import Any, NamedTuple
 
+from vanilla_gan.agreement.normal import PART_OF
+from vanilla_gan.agreement.settings import PARTS
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.runfolder.record import RunRecord
 
 FORMAT = 1
+AGREES, DISAGREES, NOT_JUDGED = "AGREES", "DISAGREES", "NOT JUDGED"
 
 
 class Fact(NamedTuple):
@@ -60,6 +63,7 @@ class Comparison(NamedTuple):
       post: of the post's own pictures; empty unless asked for.
       notes: what was not compared, and why.
       parent: of a fork whose parent is there: its losses beside the parent's.
+      required: which parts must be judged.
     """
 
     source: str
@@ -70,6 +74,7 @@ class Comparison(NamedTuple):
     post: list[PostLine]
     notes: list[str]
     parent: list[ParentLine]
+    required: tuple[str, ...] = ()
 
     @property
     def judged(self) -> int:
@@ -82,12 +87,42 @@ class Comparison(NamedTuple):
         failed = sum(not verdict.passed for verdict in self.verdicts)
         return failed + sum(fact.passed is False for fact in self.facts)
 
+    @property
+    def parts(self) -> list[str]:
+        """Which parts are judged, of `settings.PARTS`."""
+        judged = {PART_OF[verdict.what] for verdict in self.verdicts}
+        return [part for part in PARTS if part in judged]
+
+    @property
+    def missing(self) -> list[str]:
+        """Which parts had to be judged and are not."""
+        return [part for part in self.required if part not in self.parts]
+
+    @property
+    def outcome(self) -> str:
+        """`AGREES`, `DISAGREES`, or `NOT JUDGED`.
+
+        A run is not judged where a part is missing, or where no part is there: that the pictures
+        have the right size says nothing of what was trained.
+        """
+        if self.failed:
+            return DISAGREES
+        return AGREES if self.parts and not self.missing else NOT_JUDGED
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why parts are not judged."""
+        return [*self.notes, *(fact.note for fact in self.facts if fact.passed is None)]
+
 
 def as_dict(found: Comparison) -> dict[str, Any]:
     """Returns a comparison as JSON has it; `agreement.table` lays it out for people."""
     return {
         "format": FORMAT,
-        "agrees": found.failed == 0,
+        "outcome": found.outcome,
+        "agrees": found.outcome == AGREES,
+        "parts": found.parts,
+        "missing": found.missing,
         "judged": found.judged,
         "failed": found.failed,
         "source": found.source,

@@ -59,6 +59,17 @@ class PublishedRuns(NamedTuple):
     d_loss: Floats
     g_loss: Floats
 
+    def drawn_with(self, init: str) -> Floats:
+        """Returns `drawn_statistics` for a run with this form of initial weights.
+
+        Only at iteration 0 does the form show in the pictures: the recorded runs learn from it.
+        """
+        if init == self.init:
+            return self.drawn_statistics
+        drawn = self.drawn_statistics.copy()
+        drawn[:, 0] = self.uniform_initial_statistics
+        return drawn
+
 
 def published_runs(system: str, dataset: str) -> PublishedRuns | None:
     """Returns the recorded runs of a system on a data set, or None where there are none.

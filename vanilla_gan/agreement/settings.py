@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from vanilla_gan.declare import PATH, THREADS, Settings, setting
+from vanilla_gan.declare import PATH, THREADS, Settings, setting, some_of
 from vanilla_gan.settings import DEVICE, ENGINES
 
 BOTH = "both"
+PARTS = ("statistics", "losses", "traces")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,18 @@ class CompareConfig(Settings):
         PATH,
     )
     data_dir: str | None = setting(None, "where the run's data are now, if they were moved", PATH)
+    require: str = setting(
+        "none",
+        "what must be judged, or the exit status is 3: statistics of the pictures, means of the "
+        "losses, traces, which are the losses of a recorded run that began alike",
+        some_of(PARTS),
+    )
     format: str = setting("text", "what to print", choices=("text", "json"))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parts of `require`."""
+        return () if self.require == "none" else tuple(self.require.split(","))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

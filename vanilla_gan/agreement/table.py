@@ -84,12 +84,14 @@ def _parent(lines: list[dict[str, Any]]) -> list[str]:
 
 
 def _summary(found: dict[str, Any]) -> str:
-    judged, failed = found["judged"], found["failed"]
+    judged, failed, outcome = found["judged"], found["failed"], found["outcome"]
     if failed:
-        return f"DOES NOT AGREE: {failed} of {judged} verdicts fail"
-    if not judged:
-        return "NOTHING TO COMPARE: no line has a verdict"
-    return f"AGREES: {judged} of {judged} verdicts pass"
+        return f"{outcome}: {failed} of {judged} verdicts fail"
+    if found["missing"]:
+        return f"{outcome}: {', '.join(found['missing'])} had to be judged and could not be"
+    if not found["agrees"]:
+        return f"{outcome}: neither its pictures nor its losses could be compared; see above"
+    return f"{outcome}: {judged} of {judged} verdicts pass"
 
 
 def _range(verdict: dict[str, Any]) -> str:

@@ -21,11 +21,13 @@ class Command(NamedTuple):
       summary: what it does, for its help.
       flags: its flags, which also know the class of its settings.
       run: does it, with these settings.
+      example: words behind the program's name that show its use.
     """
 
     summary: str
     flags: Flags
     run: Callable[[Any], object]
+    example: str
 
 
 def train() -> Command:
@@ -49,6 +51,7 @@ def train() -> Command:
         "The same command again continues a run that was stopped.",
         Flags(RunConfig, {"data_dir": default_data_dir()}, of_systems),
         run,
+        "--iters 20001 --out out",
     )
 
 
@@ -68,6 +71,45 @@ def fork() -> Command:
         # No default is shown, because the parent has it.
         Flags(ForkConfig, dict.fromkeys(table_of(ForkConfig), " ")),
         run,
+        "fork --from out --out slower --learning_rate 0.0002",
+    )
+
+
+def sweep() -> Command:
+    """Returns the command of many runs; it prints their table and fails where one of them did."""
+    from vanilla_gan.settings import default_data_dir
+    from vanilla_gan.sweep.settings import SweepConfig
+    from vanilla_gan.systems import SYSTEMS
+
+    def run(config: SweepConfig) -> None:
+        import shlex
+
+        from vanilla_gan.cli.grid import grid_of
+        from vanilla_gan.cli.words import this_program, words_of
+        from vanilla_gan.sweep.sweep import Program, sweep
+        from vanilla_gan.sweep.table import sweep_table
+
+        grid = grid_of(config.grid)
+        if "data_dir" not in config.given:
+            config = config.filled({"data_dir": default_data_dir()})
+        program = Program(
+            train=lambda settings: [*this_program(), "train", *words_of(settings)],
+            sweep=shlex.join(["./run.sh", "sweep", *words_of(config)]),
+        )
+        found, failure = sweep(config, grid, program, say)
+        show(sweep_table(found) + "\n")
+        if failure is not None:
+            raise failure
+
+    of_systems = {name: system.defaults for name, system in SYSTEMS.items()}
+    return Command(
+        "Trains the same system with many seeds, side by side as processes of one thread each, in "
+        "a folder for each run. Flags are those of train. The same command continues what was "
+        "stopped, and leaves out what is finished. At the end: a table on stdout, sweep.json, "
+        "sweep.png and sweep.html.",
+        Flags(SweepConfig, {"data_dir": default_data_dir()}, of_systems),
+        run,
+        "sweep --seeds 0:4 --iters 10001 --out sweep",
     )
 
 
@@ -85,6 +127,7 @@ def sample() -> Command:
         "them.",
         Flags(SampleConfig),
         run,
+        "sample --from out --n 100 --out samples.png",
     )
 
 
@@ -105,6 +148,7 @@ def evaluate() -> Command:
         "Prints on stdout. The first time it trains a classifier of the data set, about a minute.",
         Flags(EvaluateConfig),
         run,
+        "evaluate --from out",
     )
 
 
@@ -122,6 +166,7 @@ def report() -> Command:
         "neither a server nor a network. An earlier one is replaced.",
         Flags(ReportConfig),
         run,
+        "report --from out",
     )
 
 
@@ -131,9 +176,9 @@ def compare() -> Command:
 
     def run(config: CompareConfig) -> None:
         from vanilla_gan.agreement.compare import compare
-        from vanilla_gan.agreement.comparison import as_dict, as_text
+        from vanilla_gan.agreement.comparison import NOT_JUDGED, as_dict, as_text
         from vanilla_gan.agreement.table import agreement_table
-        from vanilla_gan.errors import DisagreementError
+        from vanilla_gan.errors import DisagreementError, NotJudgedError
 
         found = compare(config, say)
         show(as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n")
@@ -142,13 +187,20 @@ def compare() -> Command:
                 f"{config.source} does not agree with what was published: {found.failed} of "
                 f"{found.judged} verdicts fail"
             )
+        if found.outcome == NOT_JUDGED:
+            what = ", ".join(found.missing) or "statistics, losses, traces"
+            raise NotJudgedError(
+                f"{config.source} is not judged by its {what}: {'; '.join(found.reasons)}"
+            )
 
     return Command(
         "Says for a run whether it agrees with what was published: picture size and tile "
         "positions, recorded losses, and statistics of pictures and losses within the spread of "
-        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside.",
+        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside, 3 "
+        "when nothing but the pictures' size could be compared.",
         Flags(CompareConfig),
         run,
+        "compare --from out",
     )
 
 
@@ -167,6 +219,7 @@ def doctor() -> Command:
         "try. A line each, on stdout. Trains nothing, and needs neither a network nor the data.",
         Flags(DoctorConfig),
         run,
+        "doctor --from out",
     )
 
 
@@ -194,6 +247,7 @@ def verify() -> Command:
         "no data.",
         Flags(VerifyConfig),
         run,
+        "verify",
     )
 
 
@@ -212,6 +266,7 @@ def export() -> Command:
         "reported done.",
         Flags(ExportConfig),
         run,
+        "export --from out --out gan --format saved_model",
     )
 
 
@@ -229,6 +284,7 @@ def import_weights() -> Command:
         "under TensorFlow 1.x, and writes them as an npz file for --init_weights.",
         Flags(ImportConfig),
         run,
+        "import_weights --from CHECKPOINT --out weights.npz",
     )
 
 
@@ -248,13 +304,14 @@ def import_images() -> Command:
         "reads. Subfolders are classes. At least 5001 training images are needed, or --repeat.",
         Flags(ImportConfig),
         run,
+        "import_images FOLDER --out own/mnist",
     )
 
 
 COMMANDS: dict[str, Callable[[], Command]] = {
     each.__name__: each
     for each in (
-        *(train, fork, sample, evaluate, report),
+        *(train, fork, sweep, sample, evaluate, report),
         *(doctor, compare, verify, export, import_weights, import_images),
     )
 }

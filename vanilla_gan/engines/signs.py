@@ -12,22 +12,20 @@ from vanilla_gan.engines.stream import StepsDraw
 
 
 class Signs:
-    """Takes the signs of the iterations that are multiples of some numbers.
+    """Takes the signs of the iterations that are multiples of a number.
 
     One in 250 iterations costs about 1% of the time, and both engines have it from the same graph,
     `graph.signs`. Nothing is drawn: the batch and the noise are those of the iteration's D step,
     the unseen images are the validation split's, in their order.
     """
 
-    def __init__(
-        self, model: Model, train: DataSet, unseen: DataSet, every: tuple[int, ...]
-    ) -> None:
+    def __init__(self, model: Model, train: DataSet, unseen: DataSet, every: int) -> None:
         """Takes nothing yet.
 
         Args:
           model: opened with signs.
           train, unseen: the training and the validation split.
-          every: an iteration is due where it is a multiple of one of these, at least 1 each.
+          every: an iteration is due where it is a multiple of this, at least 1.
         """
         self._model = model
         self._train = train
@@ -36,7 +34,7 @@ class Signs:
 
     def due(self, it: int) -> bool:
         """Returns whether iteration `it` has signs."""
-        return any(it % every == 0 for every in self._every)
+        return it % self._every == 0
 
     def of(self, draw: StepsDraw) -> Mapping[str, float]:
         """Returns the signs of the first iteration of `draw` by name, with the weights as they are.
@@ -53,7 +51,7 @@ class Signs:
         signs = {name: float(value) for name, value in found.items()}
         unseen = np.nan
         if count := self._unseen.num_examples:
-            rows = (draw.first // min(self._every) * n + np.arange(min(n, count))) % count
+            rows = (draw.first // self._every * n + np.arange(min(n, count))) % count
             X_mb, y_mb = self._unseen.examples(rows)
             feeds = {gan.X: X_mb} if gan.y is None else {gan.X: X_mb, gan.y: y_mb}
             unseen = float(self._model.session.run(self._model.signs["seen"], feed_dict=feeds))

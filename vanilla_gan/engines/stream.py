@@ -91,6 +91,7 @@ class Stream:
         batch_size: int,
         z_dim: int,
         D_steps: int = 1,
+        short: bool | None = None,
         picture_noise: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Makes the stream of a run; draws nothing yet.
@@ -102,6 +103,8 @@ class Stream:
           batch_size: the listing's `mb_size`, images and noise vectors a step.
           z_dim: length of a noise vector.
           D_steps: the discriminator's steps in an iteration.
+          short: whether an epoch ends with a short batch; as the system does it unless given. One
+            among several batches of an iteration would fit into no array of them.
           picture_noise: float32 [16, z_dim] for all pictures; None to draw it from the stream, as
             the published program does.
         """
@@ -112,8 +115,7 @@ class Stream:
         self._z_dim = z_dim
         self._further = D_steps - 1
         self._one_by_one = system.draws.unused or system.draws.classes or D_steps > 1
-        # A short one among several batches of an iteration would fit into no array of them.
-        self._short = system.draws.short_batches and D_steps == 1
+        self._short = system.draws.short_batches and D_steps == 1 if short is None else short
         self._picture_noise = picture_noise
 
     def draws(
@@ -295,9 +297,10 @@ def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.Random
         system,
         train,
         random_stream,
-        batch_size=config.resolved_int("batch_size"),
+        batch_size=config.images_a_step,
         z_dim=z_dim,
         D_steps=config.D_steps,
+        short=config.has_short_batches,
         picture_noise=picture_noise,
     )
 

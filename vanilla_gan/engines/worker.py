@@ -61,8 +61,7 @@ class Worker:
         self._block = 1
         self._signs = None
         if unseen is not None and config.health_every:
-            every = config.health_every, config.resolved_int("sample_every")
-            self._signs = Signs(model, train, unseen, every)
+            self._signs = Signs(model, train, unseen, config.health_every)
 
     def draws(
         self, start: int

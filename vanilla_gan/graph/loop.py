@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.gan import Gan
-from vanilla_gan.graph.passes import Batch, forward, read
+from vanilla_gan.graph.network import read
+from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
@@ -74,7 +75,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     if system.conditional and not draws_classes:
         labels = _data_variable("training_labels", images_shape[:1])
     # A size that is known spares the graph the operations that would look for it each time.
-    batch = None if system.draws.short_batches else config.batch_size
+    batch = None if system.draws.short_batches else config.batch_size * config.pack
     rows = tf.placeholder(tf.int32, [None, batch], name="rows")
     Z_D = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_D")
     Z_G = Z_D
@@ -100,11 +101,12 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         gan.D_optimizer,
         gan.G_optimizer,
         gan.averages,
+        gan.kept,
         gan.theta_Q,
         gan.Q_optimizer,
     )
-    everything = [*gan.theta_D, *gan.theta_G, *gan.theta_Q]
     names = [name for step in gan.steps for name in step.scalars]
+    variables = [*gan.theta_D, *gan.theta_G, *gan.theta_Q, *gan.kept]
 
     def examples(rows: Any, at: Any, classes: Any) -> tuple[Any, Any]:
         X_mb = system.scale(tf.cast(tf.gather(images, rows[at]), tf.float32))
@@ -122,7 +124,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             batch = Batch(X_mb, D_Z[k, n], D_Z[k, n], y_mb, iteration)
             # Statistics and what an optimizer counts are variables too.
             with tf.control_dependencies([done]):
-                weights = read(everything)
+                weights = read(variables)
                 passes = forward(system, config, batch, reuse=True, weights=weights, further=n)
                 done = further_step(system, config, n, passes, players).solvers["D_solver"]
         return done
@@ -131,7 +133,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         # `k` comes out of the last iteration's updates: nothing is read before they are done.
         before = further_steps(k)
         with tf.control_dependencies([before]):
-            weights = read(everything)
+            weights = read(variables)
         X_mb, y_mb = examples(rows, k, classes)
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]

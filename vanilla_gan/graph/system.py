@@ -19,7 +19,8 @@ Names = tuple[str, ...]
 class Alternating:
     """The update of D's step and then G's, which sees the updated discriminator.
 
-    Its networks have one mode: their `training` is None.
+    Its networks have one mode: their `training` is None, but that of a discriminator in which a
+    cure draws numbers.
 
     Attributes:
       shared_noise: whether both steps of an iteration see the same noise.
@@ -89,6 +90,7 @@ class System:
         with; None where that does not depend on the images.
       theta_Q: full names of the variables that a third solver trains, behind the others, together
         with the generator's.
+      without: settings that all systems have but this one, whose networks they do not fit.
       generator: `(z, config, y, training) -> G_sample`; creates or reuses its variables in the
         current scope. It takes the sizes of images and labels from `config.image_shape` and
         `config.num_classes`. `y` are the labels of a conditional system, None in any other,
@@ -126,6 +128,7 @@ class System:
     optimizer: Callable[..., Any] | None = None
     first_weights: Callable[[Any, Any], dict[str, npt.NDArray[np.float32]]] | None = None
     theta_Q: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     published: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     conditional: bool = False
     separate_images: bool = False

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.averages import Average, follow
+from vanilla_gan.graph.discriminator import draws
 from vanilla_gan.graph.losses import Objective
+from vanilla_gan.graph.network import Weights, network, read
 from vanilla_gan.graph.objective import objective, with_penalties
-from vanilla_gan.graph.passes import Batch, Passes, Weights, classifier, network, read
+from vanilla_gan.graph.passes import Batch, Passes, classifier
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -22,7 +24,8 @@ from vanilla_gan.graph.tf1 import tf
 class Players(NamedTuple):
     """The networks' variables, the optimizers that train them, G's moving averages.
 
-    `theta_Q` are trained by a third solver, together with `theta_G`; a program without has none.
+    `kept` are the variables that D keeps, and no solver trains; `theta_Q` are trained by a third
+    solver, together with `theta_G`, and a program without has none.
     """
 
     theta_D: list[Any]
@@ -30,6 +33,7 @@ class Players(NamedTuple):
     D_optimizer: Any
     G_optimizer: Any
     averages: Sequence[Average] = ()
+    kept: Sequence[Any] = ()
     theta_Q: Sequence[Any] = ()
     Q_optimizer: Any = None
 
@@ -101,7 +105,8 @@ def _D_step(
     D_goal = with_penalties(config, passes, goal)
     D_scalars = {"D_loss": D_goal.D_loss, **D_goal.D_watched}
     pairs = players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D)
-    return goal, _clipped(config, players, _apply(players.D_optimizer, pairs)), D_scalars
+    D_solver = _apply(players.D_optimizer, pairs)
+    return goal, _settled(config, players, passes, D_solver), D_scalars
 
 
 def _alternating(
@@ -118,7 +123,8 @@ def _alternating(
     gate = tf.train.Optimizer.GATE_OP
     if weights is not None:
         real = uses([goal.G_loss, *goal.G_watched.values()], passes.D_logit_real)
-        passes = _updated(system, config, batch, passes, weights, players.theta_D, D_solver, real)
+        theirs = [*players.theta_D, *players.kept]
+        passes = _updated(system, config, batch, passes, weights, theirs, D_solver, real)
         goal = objective(system, config, passes)
         # No update before the last gradient: a small one would keep a core from a large product.
         gate = tf.train.Optimizer.GATE_GRAPH
@@ -155,7 +161,7 @@ def _updated(
     batch: Batch,
     passes: Passes,
     weights: Weights,
-    theta_D: Sequence[Any],
+    variables_D: Sequence[Any],
     D_solver: Any,
     real: bool,
 ) -> Passes:
@@ -173,18 +179,19 @@ def _updated(
         with network("generator_G", reuse=True, weights=weights):
             G_sample = system.generator(Z, config, batch.y, None)
     with tf.control_dependencies([D_solver]):
-        weights = {**weights, **read(theta_D)}
+        weights = {**weights, **read(variables_D)}
 
-    def logits(name: str, x: Any, y: Any) -> Any:
-        with network(name, reuse=True, weights=weights):
-            return system.discriminator(x, config, y, None)[1]
-
-    parts = _halves(G_sample, batch) if system.separate_images else [(G_sample, batch.y)]
-    logits_fake = [logits("discriminator_updated", *half) for half in parts]
+    # What is drawn is drawn for the whole batch, and groups of images stay together.
+    in_halves = system.separate_images and not draws(config) and config.pack == 1
+    logits_fake = [
+        passes.look(half, "fake", called="discriminator_updated", y=y, weights=weights)
+        for half, y in (_halves(G_sample, batch) if in_halves else [(G_sample, batch.y)])
+    ]
     D_logit_fake = tf.concat(logits_fake, axis=0)
     D_logit_real = passes.D_logit_real
     if real:
-        D_logit_real = logits("discriminator_updated_real", batch.X, batch.y)
+        called = "discriminator_updated_real"
+        D_logit_real = passes.look(batch.X, "real", called=called, weights=weights)
     return passes._replace(
         G_sample=G_sample,
         D_logit_real=D_logit_real,
@@ -226,13 +233,13 @@ def _simultaneous(system: System, config: Any, passes: Passes, players: Players)
     goal = with_penalties(config, passes, plain)
     theta_D, theta_G = players.theta_D, players.theta_G
     # A penalty sees the discriminator's weights not only through its logits.
-    if system.separate_images and goal is plain:
+    if system.separate_images and goal is plain and config.pack == 1:
         by_D, by_G = gradients_of_separate_images(passes, goal, theta_D, theta_G)
     else:
         by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
     with tf.control_dependencies(by_D + by_G):
         D_solver = _apply(players.D_optimizer, zip(by_D, theta_D, strict=True))
-        D_solver = _clipped(config, players, D_solver)
+        D_solver = _settled(config, players, passes, D_solver)
         G_solver = _apply(players.G_optimizer, zip(by_G, theta_G, strict=True))
         G_solver = follow(config, players.averages, G_solver)
     scalars = {"D_loss": goal.D_loss, "G_loss": goal.G_loss, **goal.D_watched, **goal.G_watched}
@@ -249,14 +256,19 @@ def _apply(optimizer: Any, gradients_of_variables: Iterable[tuple[Any, Any]]) ->
     return optimizer.apply_gradients(gradients_of_variables)
 
 
-def _clipped(config: Any, players: Players, D_solver: Any) -> Any:
-    """Returns D's solver, and behind it what keeps its weights within +-`clip_weights`, if set."""
+def _settled(config: Any, players: Players, passes: Passes, D_solver: Any) -> Any:
+    """Returns D's solver, and behind it what else its step changes, if anything.
+
+    Its weights are kept within +-`clip_weights`, and variables that it keeps move on.
+    """
+    changes = [(variable, passes.kept[variable.op.name]) for variable in players.kept]
     most = config.clip_weights
-    if most is None:
-        return D_solver
     with tf.control_dependencies([D_solver]):
-        within = [(v, tf.clip_by_value(v.read_value(), -most, most)) for v in players.theta_D]
-        return tf.group(*(variable.assign(value) for variable, value in within))
+        if most is not None:
+            changes += [(v, tf.clip_by_value(v.read_value(), -most, most)) for v in players.theta_D]
+        if not changes:
+            return D_solver
+        return tf.group(*(variable.assign(value) for variable, value in changes))
 
 
 def uses(fetches: Iterable[Any], source: Any) -> bool:

@@ -40,8 +40,9 @@ def diagnosed(rows: HealthRows, patient: Patient) -> list[Episode]:
 
     A disease is named at the first row at which 80% of the rows within its span, itself among them,
     tell of it; it has ended where at most 20% do. What was named of some rows is named of these and
-    any later ones.
+    any later ones. A row without signs, that of a picture between two rows of signs, tells nothing.
     """
+    rows = rows.with_signs()
     found = []
     # What is not finite is no reason to complain: it tells of something, or of nothing.
     with np.errstate(all="ignore"):

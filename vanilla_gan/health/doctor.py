@@ -37,7 +37,7 @@ def examined(source: str) -> Examined:
       DamagedRunError: its record or its signs are damaged.
     """
     record = record_from(source)
-    rows = read_health(pathlib.Path(source) / HEALTH)
+    rows = read_health(pathlib.Path(source) / HEALTH).with_signs()
     if not len(rows.iteration):
         raise RunConflictError(
             f"--from={source}: {HEALTH} has no rows; a run writes them unless --health_every is 0; "

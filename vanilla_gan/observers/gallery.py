@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.published import published_runs
+from vanilla_gan.agreement.normal import recorded_like
 from vanilla_gan.drawing.animation import (
     DamagedPictureError,
     frame_paths,
@@ -56,7 +56,7 @@ class Gallery:
         self._sample_every = config.resolved_int("sample_every")
         self._colour = config.image_shape.channels == 3
         self._frames, self._stride = config.gif_frames, config.gif_stride
-        self._published = published_runs(config.system, record.dataset["name"])
+        self._published = recorded_like(record)
         self._parent = parent_losses(record.parent)
         self._title = f"{config.system} on {record.dataset['name']}, seed {config.seed}"
         self._gif = Refresher(self._write_gif, SHARE)

@@ -29,7 +29,9 @@ SEED = 0
 
 
 class Health:
-    """Writes a row for each block that has signs, and says what they tell of; an `Observer`.
+    """Writes a row where signs were taken or a picture was drawn; an `Observer`.
+
+    What the signs tell of is said.
 
     A disease is told of once, and once more when it is over, as `./run.sh doctor` does of all rows.
     """
@@ -76,10 +78,11 @@ class Health:
             self._classes = " ".join(str(count) for count in counts)
 
     def losses(self, block: LossBlock) -> None:
-        """Writes the row of the first iteration, if it has signs."""
-        if block.signs:
+        """Writes the row of the first iteration, if it has signs or a picture."""
+        if block.signs or self._numbers:
             self._csv.append(block.first, {**block.signs, **self._numbers}, self._classes)
             self._numbers, self._classes = {}, ""
+        if block.signs:
             self._tell(diagnosed(self._csv.rows, self._patient))
 
     def lasting(self, names: Collection[str]) -> Episode | None:

@@ -12,7 +12,6 @@ from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.contents import gather
-from vanilla_gan.report.facts import facts_of
 from vanilla_gan.report.page import page
 from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.runfolder.names import REPORT
@@ -62,9 +61,8 @@ class ReportObserver:
     def _write(self) -> None:
         # A run that fails before its first picture has nothing to show.
         if numbered_pictures(self._out_dir):
-            facts = facts_of(self._record)
             try:
-                report = gather(self._out_dir, facts, self._shelf, reached=self._reached)
+                report = gather(self._out_dir, self._record, self._shelf, reached=self._reached)
             except DamagedRunError as error:
                 self._warn(f"warning: {REPORT} is left as it is: {error}")
                 return

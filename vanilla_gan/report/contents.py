@@ -5,18 +5,24 @@ from __future__ import annotations
 import datetime
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.published import PublishedRuns, published_runs
-from vanilla_gan.data.shape import ImageShape
+from vanilla_gan.agreement.normal import (
+    Normal,
+    different_settings,
+    judged_by_recorded_runs,
+    recorded_like,
+)
+from vanilla_gan.agreement.published import PublishedRuns
 from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import Patient
 from vanilla_gan.health.words import lines_of
+from vanilla_gan.report.facts import RunFacts, facts_of
 from vanilla_gan.report.pictures import Shelf, SmallPicture
 from vanilla_gan.runfolder.health_csv import NO_ROWS, HealthRows, read_health
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
@@ -24,52 +30,7 @@ from vanilla_gan.runfolder.names import HEALTH, LOSSES, QUALITY
 from vanilla_gan.runfolder.parent import parent_losses
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
-
-
-class RunFacts(NamedTuple):
-    """What a run is, as its `run.json` has it.
-
-    Attributes:
-      system, dataset: their names; the data set is never `auto`.
-      checksum, train_examples: of the data set.
-      iters: how many iterations the run shall have.
-      trained: how many it had when it last reached its end; 0 before.
-      sample_every: iterations between two pictures.
-      rows_cols: how many tiles a picture has down and across.
-      image_shape: of the data.
-      num_classes: how many classes have training images.
-      classes: these with their names, in words; empty where they have none.
-      settings: every setting that applies to the system, by name.
-      from_preset: the names of those that came from the preset.
-      versions: of what the numbers may depend on.
-      device: where the graph was placed.
-      started: UTC time of the first start, ISO 8601.
-      rewinds: how often it went back after a loss that was not finite.
-      command: the line that trains it again, from the first word to the last.
-      parent: where it was forked from, in words; empty where it was not.
-      begun_as: what the record says of the parent; empty where there is none.
-    """
-
-    system: str
-    dataset: str
-    checksum: str
-    train_examples: int
-    iters: int
-    trained: int
-    sample_every: int
-    rows_cols: tuple[int, int]
-    image_shape: ImageShape
-    num_classes: int
-    classes: str
-    settings: dict[str, Any]
-    versions: dict[str, str]
-    device: str
-    started: str
-    rewinds: int
-    command: str
-    parent: str = ""
-    begun_as: Mapping[str, Any] = {}
-    from_preset: tuple[str, ...] = ()
+from vanilla_gan.runfolder.record import RunRecord
 
 
 class Report(NamedTuple):
@@ -90,6 +51,8 @@ class Report(NamedTuple):
       warnings: a line for each file that could not be used.
       health: the rows of signs, none where there is no file of them.
       diseases: what these tell of, a line each.
+      normal: what the recorded runs say of its pictures and losses.
+      different_settings: those that are not the published ones, a line each.
     """
 
     folder: pathlib.Path
@@ -106,6 +69,8 @@ class Report(NamedTuple):
     warnings: list[str]
     health: HealthRows = NO_ROWS
     diseases: Sequence[str] = ()
+    normal: Normal = Normal([], [])
+    different_settings: Sequence[str] = ()
 
     def iterations(self) -> list[int]:
         """Returns the iteration of each picture that is shown."""
@@ -114,7 +79,7 @@ class Report(NamedTuple):
 
 def gather(
     out_dir: pathlib.Path,
-    facts: RunFacts,
+    record: RunRecord,
     shelf: Shelf,
     *,
     reached: int = 0,
@@ -127,7 +92,7 @@ def gather(
 
     Args:
       out_dir: the run's folder.
-      facts: of the run.
+      record: what the run is.
       shelf: where its pictures are kept from one report to the next.
       reached: how many iterations are trained at least; the files may tell of more.
       frames: the post's own pictures.
@@ -136,6 +101,7 @@ def gather(
       RunConflictError: there is no picture yet.
       DamagedRunError: none can be read, or the losses cannot.
     """
+    facts = facts_of(record)
     found = numbered_pictures(out_dir)
     if not found:
         raise RunConflictError(
@@ -152,7 +118,7 @@ def gather(
         quality = []
         warnings.append(str(error))
     try:
-        health = read_health(out_dir / HEALTH)
+        health = read_health(out_dir / HEALTH).with_signs()
     except DamagedRunError as error:
         health = NO_ROWS
         warnings.append(str(error))
@@ -175,12 +141,18 @@ def gather(
         pictures_found=len(found),
         losses=losses,
         parent_losses=parent_losses(facts.begun_as),
-        published=published_runs(facts.system, facts.dataset),
+        published=recorded_like(record),
         frames=frames,
         quality=quality,
         warnings=warnings,
         health=health,
         diseases=lines_of(diagnosed(health, patient)),
+        normal=judged_by_recorded_runs(
+            record,
+            losses,
+            {picture.number * facts.sample_every: picture.statistics for picture in pictures},
+        ),
+        different_settings=different_settings(record.config),
     )
 
 

@@ -25,7 +25,8 @@ _DPI = 100
 _MAX_POINTS = 2_000
 # As few rows as these are marked each: a single one makes no line.
 _MARKED = 60
-_D_COLOUR, _G_COLOUR, _SPREAD_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#d9d9d9", "#404040"
+_D_COLOUR, _G_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#404040"
+_RECORDED_COLOUR, _EXPECTED_COLOUR = "#cccccc", "#eeeeee"
 # A range smaller than this gets labels between the powers of ten, too.
 _MANY_LABELS = 2e3
 
@@ -52,11 +53,12 @@ def losses_png(
 ) -> bytes:
     """Draws the losses as a PNG of 800x600 px.
 
-    Each value is faint, a moving mean over a fiftieth of the rows is strong, and behind both lies
-    what ten recorded runs of the published program span at the same iterations. The mean of the run
-    that this one is a fork of is dashed. The axes are
-    logarithmic. Of a loss that is never positive, such as G's of `--loss minimax`, the magnitude is
-    drawn, without that span, which belongs to another loss; one of both signs gets a linear axis.
+    Each value is faint, a moving mean over a fiftieth of the rows is strong. Behind both lies what
+    ten recorded runs of the published program span at the same iterations, dark, and where
+    `compare` expects the mean of any run of it over some hundred iterations, light. The mean of the
+    run that this one is a fork of is dashed. The axes are logarithmic. Of a loss that is never
+    positive, such as G's of `--loss minimax`, the magnitude is drawn, without these spans, which
+    belong to another loss; one of both signs gets a linear axis.
     What has no place on its axis (NaN, infinities, and zero on a logarithmic one) is counted in the
     panel. Equal arguments give equal bytes.
 
@@ -83,7 +85,7 @@ def losses_png(
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
-    return _encode(pixels)
+    return encode(pixels)
 
 
 def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str) -> None:
@@ -97,24 +99,21 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
       name: of the loss.
       colour: of its lines.
     """
-    sign, logarithmic = _axis_of(values)
-    shown = sign * values[_fits(sign * values, logarithmic)]
+    sign, logarithmic = axis_of(values)
+    shown = sign * values[fits(sign * values, logarithmic)]
     if logarithmic and len(shown):
         axes.set_yscale("log")
-        _label_between(axes, shown)
-    if sign > 0 and curve.low is not None and curve.high is not None:
-        axes.fill_between(
-            drawn.iterations,
-            curve.low,
-            curve.high,
-            color=_SPREAD_COLOUR,
-            linewidth=0,
-            label="ten published runs, lowest to highest",
-        )
+        label_between(axes, shown)
+    for low, high, shade, label in (
+        (curve.expected_low, curve.expected_high, _EXPECTED_COLOUR, "expected mean"),
+        (curve.low, curve.high, _RECORDED_COLOUR, "ten recorded runs"),
+    ):
+        if sign > 0 and low is not None and high is not None:
+            axes.fill_between(drawn.iterations, low, high, color=shade, linewidth=0, label=label)
     smoothed = drawn.window > 1
     few = len(drawn.iterations) <= _MARKED
     raw, smooth = (
-        np.where(_fits(sign * line, logarithmic), sign * line, np.nan)
+        np.where(fits(sign * line, logarithmic), sign * line, np.nan)
         for line in (curve.raw, curve.smooth)
     )
     axes.plot(
@@ -130,7 +129,7 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
         label = f"mean of {drawn.window} rows"
         axes.plot(drawn.iterations, smooth, color=colour, linewidth=1.8, label=label)
     if curve.parent is not None:
-        beside = np.where(_fits(sign * curve.parent, logarithmic), sign * curve.parent, np.nan)
+        beside = np.where(fits(sign * curve.parent, logarithmic), sign * curve.parent, np.nan)
         axes.plot(drawn.iterations, beside, "--", color=_PARENT_COLOUR, label="parent, mean")
     missing = len(values) - len(shown)
     if missing:
@@ -143,14 +142,14 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=4,
+        ncols=5,
         fontsize="small",
         frameon=False,
         borderaxespad=0.2,
     )
 
 
-def _axis_of(values: Floats) -> tuple[int, bool]:
+def axis_of(values: Floats) -> tuple[int, bool]:
     """Returns the sign with which values are drawn, 1 or -1, and whether logarithmically."""
     finite = values[np.isfinite(values)]
     if (finite >= 0).all():
@@ -158,12 +157,12 @@ def _axis_of(values: Floats) -> tuple[int, bool]:
     return (-1, True) if (finite <= 0).all() else (1, False)
 
 
-def _fits(values: Floats, logarithmic: bool) -> npt.NDArray[np.bool_]:
+def fits(values: Floats, logarithmic: bool) -> npt.NDArray[np.bool_]:
     """Says of each value whether its axis has a place for it."""
     return np.isfinite(values) & (values > 0 if logarithmic else True)
 
 
-def _label_between(axes: Axes, shown: Floats) -> None:
+def label_between(axes: Axes, shown: Floats) -> None:
     """Labels 2 and 5 as well as 1, 10, ..., where there is room for it."""
     if shown.max() < _MANY_LABELS * shown.min():
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -171,7 +170,7 @@ def _label_between(axes: Axes, shown: Floats) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _encode(pixels: npt.NDArray[np.uint8]) -> bytes:
+def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Encodes uint8 [height, width, 3] as a PNG of 256 colours, 40% of the size of one of all."""
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).quantize(256).save(buffer, "png", dpi=(_DPI, _DPI))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from vanilla_gan.agreement.published import PublishedRuns
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS
 from vanilla_gan.agreement.statistics import NAMES
+from vanilla_gan.agreement.verdicts import expected
 from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.losses import Curve, curves
@@ -41,7 +42,8 @@ def page_data(report: Report) -> dict[str, Any]:
                 picture_layout(*report.facts.rows_cols, report.facts.image_shape)
             ),
         },
-        "published": None if report.published is None else _published(report.published),
+        "published": report.published
+        and _published(report.published, str(report.facts.settings.get("init"))),
         "frame_iterations": [FRAME_ITERATIONS * k for k in range(len(report.frames))],
         "losses": _losses(report),
         "health": _health(report),
@@ -90,13 +92,13 @@ def numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
     ]
 
 
-def _published(published: PublishedRuns) -> dict[str, Any]:
-    drawn = published.drawn_statistics
-    return {
-        "iterations": published.iterations.tolist(),
-        "low": [numbers(four) for four in drawn.min(axis=0)],
-        "high": [numbers(four) for four in drawn.max(axis=0)],
-    }
+def _published(published: PublishedRuns, init: str) -> dict[str, Any]:
+    drawn = published.drawn_with(init)
+    found: dict[str, Any] = {"iterations": published.iterations.tolist()}
+    for name, ranges in (("", expected(drawn, widen=0.0)), ("expected_", expected(drawn))):
+        found[f"{name}low"] = [numbers(four) for four in ranges.low]
+        found[f"{name}high"] = [numbers(four) for four in ranges.high]
+    return found
 
 
 def _losses(report: Report) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import dataclasses
 import os
 import re
 import shlex
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.declare import as_word, table_of
-from vanilla_gan.report.contents import RunFacts
 from vanilla_gan.runfolder.checkpoint import FOLDER
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
@@ -17,6 +18,56 @@ from vanilla_gan.systems import SYSTEMS
 
 # Said in any case: the defaults of another version, or of another machine, may be others.
 _ALWAYS = ("system", "dataset", "iters")
+
+
+class RunFacts(NamedTuple):
+    """What a run is, as its `run.json` has it.
+
+    Attributes:
+      system, dataset: their names; the data set is never `auto`.
+      checksum, train_examples: of the data set.
+      iters: how many iterations the run shall have.
+      trained: how many it had when it last reached its end; 0 before.
+      sample_every: iterations between two pictures.
+      rows_cols: how many tiles a picture has down and across.
+      image_shape: of the data.
+      num_classes: how many classes have training images.
+      classes: these with their names, in words; empty where they have none.
+      settings: every setting that applies to the system, by name.
+      from_preset: the names of those that came from the preset.
+      versions: of what the numbers may depend on.
+      device: where the graph was placed.
+      started: UTC time of the first start, ISO 8601.
+      rewinds: how often it went back after a loss that was not finite.
+      command: the line that trains it again, from the first word to the last.
+      parent: where it was forked from, in words; empty where it was not.
+      begun_as: what the record says of the parent; empty where there is none.
+      best: the best checkpoint that is kept, in words; empty where there is none.
+      gains_no_more: whether it ended because evaluations found nothing better.
+    """
+
+    system: str
+    dataset: str
+    checksum: str
+    train_examples: int
+    iters: int
+    trained: int
+    sample_every: int
+    rows_cols: tuple[int, int]
+    image_shape: ImageShape
+    num_classes: int
+    classes: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    device: str
+    started: str
+    rewinds: int
+    command: str
+    parent: str = ""
+    begun_as: Mapping[str, Any] = {}
+    from_preset: tuple[str, ...] = ()
+    best: str = ""
+    gains_no_more: bool = False
 
 
 def facts_of(record: RunRecord) -> RunFacts:
@@ -48,7 +99,17 @@ def facts_of(record: RunRecord) -> RunFacts:
         command=command_line(record),
         parent=_parent(record),
         begun_as=record.parent,
+        best=_best(record),
+        gains_no_more=record.gains_no_more(config),
     )
+
+
+def _best(record: RunRecord) -> str:
+    """Returns which checkpoint is the best one, by what; nothing where none is kept."""
+    best = record.best
+    if not best:
+        return ""
+    return f"iteration {best['iteration']:,}, {best['figure']} {best['value']:.4g}"
 
 
 def _parent(record: RunRecord) -> str:

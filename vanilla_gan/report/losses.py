@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.published import PublishedRuns
+from vanilla_gan.agreement.verdicts import LOSS_MARKS, expected, loss_means
 from vanilla_gan.runfolder.losses_csv import LossRows
 
 MAX_POINTS = 10_000
@@ -23,14 +24,18 @@ class Curve(NamedTuple):
       raw: float64 [n], the values themselves.
       smooth: float64 [n], the mean over the rows around each.
       low, high: float64 [n], between which the recorded runs lie; None where there are none.
+      expected_low, expected_high: float64 [n], between which `compare` expects the mean of any run
+        over the iterations around, one pair for each of its windows; likewise.
       parent: float64 [n], the mean around each in the run that this one is a fork of, from the fork
         on; None where that is not known.
     """
 
     raw: Floats
     smooth: Floats
-    low: Floats | None
-    high: Floats | None
+    low: Floats | None = None
+    high: Floats | None = None
+    expected_low: Floats | None = None
+    expected_high: Floats | None = None
     parent: Floats | None = None
 
 
@@ -78,18 +83,21 @@ def curves(
 
     def curve(values: Floats, recorded: Floats | None, of_parent: Floats | None) -> Curve:
         raw = _extremes(values, per_bin) if thin else values
-        low = high = None
+        edges = {}
         if published is not None and recorded is not None:
-            low, high = (
-                np.interp(iterations, published.loss_iterations, edge, right=np.nan)
-                for edge in (recorded.min(axis=0), recorded.max(axis=0))
-            )
+            recorded_at = published.loss_iterations
+            for name, edge in expected(recorded, widen=0.0)._asdict().items():
+                edges[name] = np.interp(iterations, recorded_at, edge, right=np.nan)
+            marks = np.searchsorted(LOSS_MARKS, iterations)
+            means = loss_means(recorded_at, recorded, int(recorded_at[-1]))
+            for name, edge in expected(means)._asdict().items():
+                edges[f"expected_{name}"] = np.append(edge, np.nan)[marks]
         beside = None
         if parent is not None and of_parent is not None:
             rows = len(of_parent)
             smooth = moving_mean(of_parent, smoothing_window(rows), np.arange(rows))
             beside = np.interp(iterations, parent.iteration, smooth, left=np.nan, right=np.nan)
-        return Curve(raw, moving_mean(values, window, places), low, high, beside)
+        return Curve(raw, moving_mean(values, window, places), **edges, parent=beside)
 
     return Curves(
         iterations,

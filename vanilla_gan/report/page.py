@@ -7,15 +7,12 @@ in text as HTML and in data as JSON without a `<`. Equal reports give equal byte
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import io
 import json
 import os
 import pathlib
 import string
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -25,6 +22,7 @@ import PIL.Image
 from vanilla_gan import __version__
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.data import page_data
+from vanilla_gan.report.parts import asset, in_base64, policy
 from vanilla_gan.report.text import page_text
 from vanilla_gan.storage.own import open_own
 
@@ -37,19 +35,19 @@ _STYLES = ("uPlot.min.css", "report.css")
 
 def page(report: Report) -> bytes:
     """Returns the page as UTF-8."""
-    scripts = [_asset(name) for name in _SCRIPTS]
-    style = "\n".join(_asset(name) for name in _STYLES)
+    scripts = [asset(name) for name in _SCRIPTS]
+    style = "\n".join(asset(name) for name in _STYLES)
     data = page_data(report)
-    data["frames"] = [_base64(_frame_png(frame)) for frame in report.frames]
-    text = string.Template(_asset("report.html")).substitute(
+    data["frames"] = [in_base64(_frame_png(frame)) for frame in report.frames]
+    text = string.Template(asset("report.html")).substitute(
         page_text(report),
-        policy=html.escape(_policy(scripts, style)),
+        policy=html.escape(policy(scripts, style)),
         style=style,
         uplot=scripts[0],
         player=scripts[1],
         charts=scripts[2],
         data_json=_json(data),
-        sheets_json=_json([_base64(picture.png) for picture in report.pictures]),
+        sheets_json=_json([in_base64(picture.png) for picture in report.pictures]),
         version=__version__,
     )
     return text.encode()
@@ -62,35 +60,13 @@ def is_page(path: pathlib.Path) -> bool:
             found = stream.read(_HEAD_BYTES)
     except OSError:
         return False
-    head = _asset("report.html").partition("$policy")[0].encode()
+    head = asset("report.html").partition("$policy")[0].encode()
     return found.startswith(head) and _SIGN in found
-
-
-def _policy(scripts: list[str], style: str) -> str:
-    """Returns the content security policy: nothing from anywhere, but what stands in the page."""
-    hashes = " ".join(_hash(script) for script in scripts)
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src {_hash(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
-
-
-def _asset(name: str) -> str:
-    folder = resources.files(__package__) / "assets"
-    return (folder / name).read_text(encoding="utf-8")
 
 
 def _json(content: Any) -> str:
     """Returns JSON that cannot end the script element that it stands in."""
     return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()
 
 
 def _frame_png(frame: npt.NDArray[np.uint8]) -> bytes:

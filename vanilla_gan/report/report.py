@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from vanilla_gan.agreement.published_gif import read_published_gif
 from vanilla_gan.report.contents import gather
-from vanilla_gan.report.facts import facts_of
 from vanilla_gan.report.page import is_page, page
 from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.report.settings import ReportConfig
@@ -28,8 +27,8 @@ def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib
     place = Place(config.path, is_given_up, report=True)
     place.check()
     frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
-    facts = facts_of(record)
-    report = gather(out_dir, facts, Shelf(*facts.rows_cols, facts.image_shape), frames=frames)
+    shelf = Shelf(*record.config.picture_tiles, record.config.image_shape)
+    report = gather(out_dir, record, shelf, frames=frames)
     for line in report.warnings:
         inform(f"warning: {line}")
     content = page(report)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import html
 import math
-from collections.abc import Iterable, Sequence
 
+from vanilla_gan.agreement.normal import MEAN_LOSSES
+from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.report.contents import Report, seconds_between_pictures
 from vanilla_gan.report.data import STATISTICS, losses_at
 from vanilla_gan.report.facts import sendable
 from vanilla_gan.report.losses import MAX_POINTS, curves
+from vanilla_gan.report.parts import definitions, table_html
 from vanilla_gan.report.quality import Row, figure_names, label_of, rows_of
 from vanilla_gan.runfolder.pictures import picture_path
 from vanilla_gan.runfolder.quality_json import Figure
@@ -27,6 +29,9 @@ _SIGNS = {
     "nearest": "Distance to the nearest sample",
     "ink": "Ink",
 }
+_QUANTITIES = dict(zip(NAMES, (name.lower() for name in STATISTICS), strict=True)) | {
+    name: name for name in MEAN_LOSSES
+}
 _NONE = "\N{EN DASH}"
 
 
@@ -37,6 +42,7 @@ def page_text(report: Report) -> dict[str, str]:
         "title": html.escape(f"{facts.system} on {facts.dataset}: report"),
         "heading": html.escape(f"{facts.system} on {facts.dataset}"),
         "state": html.escape(_state(report)),
+        "verdict": _verdict(report),
         "warnings": "".join(
             f'<p class="note">{html.escape(sendable(line))}</p>' for line in report.warnings
         ),
@@ -50,7 +56,7 @@ def page_text(report: Report) -> dict[str, str]:
         "numbers": _numbers(report),
         "command": html.escape(facts.command),
         "repeat_note": html.escape(_repeat_note(report)),
-        "data": _facts(
+        "data": definitions(
             (
                 ("Data set", facts.dataset),
                 ("Images", f"{facts.train_examples:,} to train on"),
@@ -58,9 +64,9 @@ def page_text(report: Report) -> dict[str, str]:
                 ("SHA-256", facts.checksum),
             )
         ),
-        "times": _facts((*_forked(report), *_times(report))),
-        "versions": _facts((*facts.versions.items(), ("device", facts.device))),
-        "settings": _facts(
+        "times": definitions((*_forked(report), *_times(report))),
+        "versions": definitions((*facts.versions.items(), ("device", facts.device))),
+        "settings": definitions(
             ((name, _setting(report, name)) for name in facts.settings), "facts settings"
         ),
     }
@@ -76,9 +82,35 @@ def _state(report: Report) -> str:
     facts = report.facts
     if report.reached >= facts.iters:
         how_far = f"Finished: {facts.iters:,} iterations"
+    elif facts.gains_no_more:
+        how_far = f"Finished: {report.reached:,} of {facts.iters:,} iterations, as it got no better"
     else:
         how_far = f"Iteration {report.reached:,} of {facts.iters:,}"
     return f"{how_far}. Seed {facts.settings.get('seed')}. State of {_time(report.state)}."
+
+
+def _verdict(report: Report) -> str:
+    """Returns what the recorded runs say of this one, as an element of the page."""
+    judged = report.normal.verdicts
+    outside = [verdict for verdict in judged if not verdict.passed]
+    if outside:
+        first = outside[0]
+        said = (
+            f"Not as expected: {len(outside)} of {len(judged)} numbers are where a run of the "
+            f"published program would not have them, first {_QUANTITIES[first.what]} at iteration "
+            f"{first.iteration:,}: {first.value:.3g}, expected {first.low:.3g} to {first.high:.3g}."
+        )
+        if report.different_settings:
+            said += f" The settings differ: {'; '.join(report.different_settings)}."
+    elif judged:
+        said = (
+            f"As expected: all {len(judged)} numbers that were compared are where a run of the "
+            "published program would have them, whatever its seed."
+        )
+    else:
+        said = f"Not compared with the published program: {'; '.join(report.normal.notes)}."
+    kind = "verdict-line out" if outside else "verdict-line"
+    return f'<p class="{kind}">{html.escape(sendable(said))}</p>'
 
 
 def _time(moment: datetime.datetime) -> str:
@@ -93,8 +125,9 @@ def _statistics_note(report: Report) -> str:
     init = report.facts.settings.get("init")
     other = "" if init == published.init else f" They began with --init {published.init}."
     return (
-        f"{how} The grey range is that of {len(published.seeds)} runs of the published program at "
-        f"the same iteration, recorded every 1,000 up to {published.iterations[-1]:,}.{other}"
+        f"{how} Dark grey: {len(published.seeds)} recorded runs of the published program at the "
+        "same iteration; light grey: where any run of it is expected. Recorded every 1,000 up to "
+        f"{published.iterations[-1]:,}.{other}"
     )
 
 
@@ -112,7 +145,10 @@ def _losses_note(report: Report) -> str:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
     if report.published is not None:
         seeds = len(report.published.seeds)
-        parts.append(f"Grey: between the lowest and the highest of {seeds} published runs.")
+        parts.append(
+            f"Dark grey: {seeds} recorded runs; light grey: where means over 1,000 iterations are "
+            "expected."
+        )
     if report.parent_losses is not None:
         parts.append("Dashed: the mean of the run that this one is a fork of, from the fork on.")
     if drawn.rows_per_bin > 1:
@@ -160,16 +196,19 @@ def _quality(report: Report) -> str:
     if not report.quality:
         return ""
     newest, classes = report.quality[-1], report.facts.num_classes
+    best = f" Best checkpoint: {report.facts.best}." if report.facts.best else ""
     rows = [
         (row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest, classes)
     ]
-    newest_table = _table(("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,))
+    newest_table = table_html(
+        ("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,)
+    )
     parts = [
         '<section aria-labelledby="quality-title">',
         '<h2 id="quality-title">Quality</h2>',
         f'<p class="hint">Newest evaluation: iteration {newest.iteration:,}, {newest.n:,} samples.'
-        f'</p><div class="wide" tabindex="0" role="region" aria-label="Quality">{newest_table}'
-        "</div>",
+        f'{html.escape(best)}</p><div class="wide" tabindex="0" role="region" aria-label="Quality">'
+        f"{newest_table}</div>",
     ]
     if len(report.quality) > 1:
         names = figure_names(report.quality)
@@ -182,7 +221,7 @@ def _quality(report: Report) -> str:
                 'the table below"></div></div>'
             )
         parts.append("</div>")
-        table = _table(
+        table = table_html(
             ("Iteration", *(label_of(name, classes) for name in names)),
             [
                 (f"{each.iteration:,}", *(_figure(each.figures.get(name)) for name in names))
@@ -222,7 +261,7 @@ def _numbers(report: Report) -> str:
             report.pictures, report.iterations(), losses, strict=True
         )
     ]
-    return _table(("Picture", "Iteration", "D loss", "G loss", *STATISTICS), rows)
+    return table_html(("Picture", "Iteration", "D loss", "G loss", *STATISTICS), rows)
 
 
 def _repeat_note(report: Report) -> str:
@@ -259,28 +298,3 @@ def _times(report: Report) -> list[tuple[str, str]]:
             ("Measured", "by the times of the files, with all that a run does beside training"),
         ]
     return found
-
-
-def _facts(pairs: Iterable[tuple[str, str]], kind: str = "facts") -> str:
-    entries = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in pairs
-    )
-    return f'<dl class="{kind}">{entries}</dl>'
-
-
-def _table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: Sequence[int] = ()
-) -> str:
-    kinds = ["text" if k in text_columns else "number" for k in range(len(head))]
-    titles = "".join(
-        f'<th scope="col" class="{kind}">{html.escape(title)}</th>'
-        for title, kind in zip(head, kinds, strict=True)
-    )
-    lines = []
-    for first, *others in rows:
-        cells = "".join(
-            f'<td class="{kind}">{html.escape(cell)}</td>'
-            for cell, kind in zip(others, kinds[1:], strict=True)
-        )
-        lines.append(f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>')
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

@@ -51,6 +51,13 @@ class HealthRows(NamedTuple):
         """Returns a column, float64 [n]."""
         return self.numbers[:, NUMBERS.index(name)]
 
+    def with_signs(self) -> HealthRows:
+        """Returns the rows that have signs; those of pictures alone have none."""
+        kept = np.flatnonzero(~np.isnan(self.numbers[:, : len(SIGNS)]).all(axis=1))
+        return HealthRows(
+            self.iteration[kept], self.numbers[kept], [self.classes[row] for row in kept]
+        )
+
 
 NO_ROWS = HealthRows(np.empty(0, np.int64), np.empty((0, len(NUMBERS))), ())
 

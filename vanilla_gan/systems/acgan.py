@@ -75,11 +75,13 @@ SYSTEM = System(
     source="https://github.com/wiseodd/generative-models, "
     "GAN/auxiliary_classifier_gan/ac_gan_tensorflow.py",
     defaults={
-        **vanilla.SYSTEM.defaults,
+        **{name: value for name, value in vanilla.SYSTEM.defaults.items() if name != "D_dropout"},
         "batch_size": 32,
         "z_dim": 10,
         "sample_class": "all",
     },
+    # Both heads would have to see the same.
+    without=("D_noise", "spectral_norm", "pack"),
     published={"loss": "log_epsilon", "init": "xavier_normal"},
     generator=conditional.generator,
     discriminator=discriminator,

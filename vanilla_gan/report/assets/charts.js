@@ -58,14 +58,16 @@
     const options = {
       width: holder.clientWidth, height: 210, legend: { show: false },
       cursor: { sync: { key: sync.key, setSeries: false }, drag: { x: true, y: false }, y: false,
-        points: { show: (u, k) => k === 3 || k === 4 } },
+        points: { show: (u, k) => k === 5 || k === 6 } },
       scales: { x: { time: false, range: (_, low, high) => (low < high ? [low, high] : ends) },
         y: { distr: curve.logarithmic ? 3 : 1, ...(curve.logarithmic && { range: aboutValues }) } },
       axes: [alongX, axis({ size: 56, values: (_, ticks) => ticks.map((y) => (y === null ? "" : short(y))) })],
-      series: [{}, hidden, hidden,
+      series: [{}, hidden, hidden, hidden, hidden,
         line(name, 1, { alpha: data.losses.window > 1 ? 0.4 : 1 }), line(name, 2, { show: data.losses.window > 1 }),
         line("--quiet", 1.5, { dash: [6, 4], points: { show: false }, show: Boolean(curve.parent) })],
-      bands: ranged ? [{ series: [2, 1], fill: () => colour("--range") + "99" }] : [],
+      // Light: where a run is expected; dark: the recorded runs.
+      bands: ranged ? [{ series: [2, 1], fill: () => colour("--range") + "40" },
+        { series: [4, 3], fill: () => colour("--range") + "99" }] : [],
       hooks: {
         ready: [(u) => { u.over.append(marker); mark(u); }],
         setSize: [mark],
@@ -79,7 +81,8 @@
       },
     };
     const none = x.map(() => null);
-    const u = new uPlot(options, [x, curve.low || none, curve.high || none, curve.raw, curve.smooth, curve.parent || none], holder);
+    const u = new uPlot(options, [x, curve.expected_low || none, curve.expected_high || none,
+      curve.low || none, curve.high || none, curve.raw, curve.smooth, curve.parent || none], holder);
     let pressed = 0;
     u.over.addEventListener("mousemove", (event) => point(u, event));
     u.over.addEventListener("mouseleave", () => { tip.hidden = true; });

@@ -52,7 +52,7 @@
 
   const rows = data.names.map((name) => {
     const row = { value: document.createElement("span"), verdict: document.createElement("span"),
-      range: document.createElement("i"), place: document.createElement("b") };
+      wide: document.createElement("s"), range: document.createElement("i"), place: document.createElement("b") };
     const term = document.createElement("dt");
     const detail = document.createElement("dd");
     const gauge = document.createElement("div");
@@ -60,13 +60,13 @@
     row.verdict.className = "verdict";
     gauge.className = "gauge";
     gauge.setAttribute("aria-hidden", "true");
-    gauge.append(row.range, row.place);
+    gauge.append(row.wide, row.range, row.place);
     detail.append(row.value, row.verdict, gauge);
     byId("statistics").append(term, detail);
     return row;
   });
   const highest = rows.map((_, k) => 1.05 * Math.max(...statistics.map((four) => four[k]),
-    ...(data.published ? data.published.high.map((four) => four[k]) : [])) || 1);
+    ...(data.published ? data.published.expected_high.map((four) => four[k]) : [])) || 1);
 
   function showStatistics(index) {
     const at = data.published ? data.published.iterations.indexOf(iterations[index]) : -1;
@@ -79,16 +79,19 @@
       }
       row.value.textContent = value.toFixed(3);
       row.place.style.left = (100 * value) / highest[k] + "%";
-      row.range.hidden = at < 0;
+      row.range.hidden = row.wide.hidden = at < 0;
       row.verdict.classList.remove("out");
       row.verdict.textContent = "";
       if (at >= 0) {
-        const low = data.published.low[at][k];
-        const high = data.published.high[at][k];
+        const { low: lows, high: highs, expected_low, expected_high } = data.published;
+        const low = expected_low[at][k], high = expected_high[at][k];
         const where = value < low ? "below" : value > high ? "above" : "within";
-        row.range.style.left = (100 * low) / highest[k] + "%";
-        row.range.style.width = (100 * (high - low)) / highest[k] + "%";
-        row.verdict.textContent = `${where} ${low.toFixed(3)} to ${high.toFixed(3)}`;
+        for (const [bar, from, to] of [[row.range, lows[at][k], highs[at][k]], [row.wide, low, high]]) {
+          bar.style.left = (100 * from) / highest[k] + "%";
+          bar.style.width = (100 * (to - from)) / highest[k] + "%";
+        }
+        row.verdict.textContent = where === "within" ? "as expected"
+          : `${where} what is expected, ${low.toFixed(3)} to ${high.toFixed(3)}`;
         row.verdict.classList.toggle("out", where !== "within");
       }
       return `${data.names[k]} ${value.toFixed(3)} ${row.verdict.textContent}`.trim();

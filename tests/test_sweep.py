@@ -1,0 +1,225 @@
+"""`./run.sh sweep`: real runs side by side, what they say together, and how they are stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import offline
+import PIL.Image
+import pytest
+from one_line import failure
+from processes import ROOT
+from small_run import make_run
+
+from vanilla_gan.cli import main as cli
+from vanilla_gan.report.bands import bands, bands_png
+from vanilla_gan.runfolder.checkpoint import Checkpoints
+from vanilla_gan.runfolder.losses_csv import LossRows
+from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
+from vanilla_gan.runfolder.record import read_record
+from vanilla_gan.sweep.settings import part_of, seeds_of
+
+SIZES = {"batch_size": 11, "h_dim": 7, "z_dim": 5, "sample_every": 50, "log_every": 1}
+
+
+def words(data_dir: pathlib.Path, **settings: object) -> list[str]:
+    given = {
+        "dataset": "mnist",
+        "data_dir": data_dir,
+        "allow_unverified_data": "true",
+        "device": "cpu",
+        **SIZES,
+        **settings,
+    }
+    return ["sweep", *(f"--{name}={value}" for name, value in given.items())]
+
+
+def swept(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str], list[str]]:
+    """Returns the exit status of a sweep, its lines on stdout, and those on stderr."""
+    status = cli.main(list(words))
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return status, out.splitlines(), err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("0:3", [0, 1, 2]), ("7", [7]), ("3,9:11", [3, 9, 10]), ("4294967295", [2**32 - 1])],
+)
+def test_seeds(text, seeds):
+    assert seeds_of(text) == seeds
+
+
+def test_parts_are_counted_from_0():
+    assert [part_of(text) for text in ("0/3", "2/3", "3/3", "1")] == [(0, 3), (2, 3), None, None]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ((), "--seeds is missing"),
+        (("--seeds=2:1",), "--seeds=2:1: expected"),
+        (("--seeds=0:2", "--seed=1"), "unknown flag --seed (did you mean 'seeds'?)"),
+        (("--seeds=0:2", "--grid=lerning_rate=1"), "did you mean 'learning_rate'?"),
+        (("--seeds=0:2", "--grid=h_dim=x"), "--h_dim=x: expected"),
+        (("--seeds=0:2", "--grid=h_dim=0"), "--h_dim=0: expected"),
+        (("--seeds=0:2", "--grid=h_dim=7,07"), "twice"),
+        (("--seeds=0:2", "--grid=h_dim=7", "--grid=h_dim=8"), "twice"),
+        (("--seeds=0:2", "--grid=h_dim=7", "--h_dim=8"), "--h_dim is in --grid, too"),
+        (("--seeds=0:2", "--grid=out=a,b"), "--grid=out=a,b: expected a flag of train"),
+        (("--seeds=0:9999", "--grid=h_dim=7,8"), "make 19998 runs; expected at most 10000"),
+        (("--seeds=0:2", "--grid=dropout_rate=0.1"), "does not apply to --system vanilla"),
+        (("--seeds=0:2", "--batch_size=99999"), "--batch_size=99999: expected at most"),
+        (("--seeds=0:2", "--out=run"), "--out=run: a run stands there, not a sweep"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_runs(
+    capsys, elsewhere, offline_data_dir, flags, said
+):
+    make_run(elsewhere / "run")
+    more = [*words(offline_data_dir, out="sweep")[1:4], "--out=sweep", *flags]
+    status, line = failure(capsys, "sweep", *more)
+    assert (status, said in line) == (2, True), line
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["run"]
+
+
+def test_a_sweep(capsys, elsewhere, offline_data_dir):
+    """One rate of two fails; the others are trained, summed up, and not trained again."""
+    grid = ("--grid=learning_rate=0.001,1e30", "--jobs=2")
+    command = [*words(offline_data_dir, iters=60, seeds="3,5"), *grid]
+
+    status, table, lines = swept(capsys, *command)
+
+    assert status == 1
+    assert re.fullmatch(
+        r"run\.sh: 2 of 4 runs failed: learning_rate_1e\+30_seed_3 \(status 1\); "
+        r"learning_rate_1e\+30_seed_5 \(status 1\); .*",
+        lines[-1],
+    )
+    sweep = elsewhere / "sweep"
+    good = [sweep / f"learning_rate_0.001_seed_{seed}" for seed in (3, 5)]
+    last = np.array([offline.read_losses(folder)[-1] for folder in good])
+    mean, sd = last.mean(axis=0), last.std(axis=0, ddof=1)
+    assert [line.split() for line in table[:5]] == [
+        ["d_loss", "g_loss"],
+        ["learning_rate", "0.001,", "mean", f"{mean[1]:.4g}", f"{mean[2]:.4g}"],
+        ["learning_rate", "0.001,", "standard", "deviation", f"{sd[1]:.4g}", f"{sd[2]:.4g}"],
+        ["learning_rate", "0.001,", "seed", "3", f"{last[0, 1]:.4g}", f"{last[0, 2]:.4g}"],
+        ["learning_rate", "0.001,", "seed", "5", f"{last[1, 1]:.4g}", f"{last[1, 2]:.4g}"],
+    ]
+    assert [line.split()[-2:] for line in table[5:]] == [["-", "-"]] * 4
+    found = json.loads((sweep / "sweep.json").read_text())["combinations"]
+    assert [each["finished"] for each in found] == [2, 0]
+    assert found[0]["sd"]["g_loss"] == pytest.approx(sd[2])
+    assert found[1]["runs"][1]["numbers"] == {"d_loss": None, "g_loss": None}
+    with PIL.Image.open(sweep / "sweep.png") as picture:
+        assert picture.size == (800, 600)
+    page = (sweep / "sweep.html").read_text()
+    assert page.count("data:image/png;base64,iVBOR") == 2
+    assert "prefers-color-scheme: dark" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+    # What one command would have trained, to the bit.
+    alone = elsewhere / "alone"
+    threads = {"intra_op_threads": 1, "inter_op_threads": 1}
+    offline.train(alone, offline_data_dir, device="cpu", iters=60, seed=5, **SIZES, **threads)
+    assert (alone / "losses.csv").read_bytes() == (good[1] / "losses.csv").read_bytes()
+
+    # Again: only what failed is tried, here by one part of it; figures are in the table.
+    add_evaluation(good[0], Evaluation(60, 100, {"frechet": 20.0, "parzen_nats": None}))
+    add_evaluation(good[1], Evaluation(60, 100, {"frechet": 26.0, "parzen_nats": 3.5}))
+    before = (good[0] / "run.json").stat().st_mtime_ns
+    status, table, lines = swept(capsys, *command, "--part=3/4")
+    assert status == 1
+    assert lines[0] == "learning_rate_1e+30_seed_5: started, 1 of 1"
+    assert "1 of 1 runs failed" in lines[-1]
+    assert (good[0] / "run.json").stat().st_mtime_ns == before
+    assert table[0].split() == ["d_loss", "g_loss", "parzen_nats", "frechet"]
+    assert [line.split()[-2:] for line in table[1:5]] == [
+        ["3.5", "23"],
+        ["-", f"{statistics.stdev([20, 26]):.4g}"],
+        ["-", "20"],
+        ["3.5", "26"],
+    ]
+    # Nothing to train is a success, and needs no data.
+    status, table, lines = swept(
+        capsys, *words(elsewhere, iters=60, seeds="3,5"), "--grid=learning_rate=0.001"
+    )
+    assert (status, lines) == (0, ["2 of 2 runs are finished already"])
+    assert table[1].startswith("learning_rate 0.001, mean")
+
+
+def started(command: list[str], folder: pathlib.Path) -> subprocess.Popen[bytes]:
+    """Starts a sweep of two runs, and waits until both train."""
+    with (folder / "said.txt").open("ab") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vanilla_gan", *command],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    end_s = time.monotonic() + 300
+    while not all((folder / f"sweep/seed_{seed}/003.png").exists() for seed in (0, 1)):
+        assert process.poll() is None, (folder / "said.txt").read_text()
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+    return process
+
+
+def stopped_at(folder: pathlib.Path, number: int) -> int:
+    """Waits until a signal has stopped both runs, saved; returns the earlier iteration."""
+    marks = []
+    end_s = time.monotonic() + 300
+    for seed in (0, 1):
+        said = rf"stopped by signal {number} at iteration (\d+) of 10000000, saved"
+        while not (line := re.search(said, (folder / f"sweep/seed_{seed}.log").read_text())):
+            assert time.monotonic() < end_s
+            time.sleep(0.01)
+        run = folder / f"sweep/seed_{seed}"
+        assert Checkpoints(run, read_record(run).run_id, 3).newest() == int(line[1])
+        marks.append(int(line[1]))
+    return min(marks)
+
+
+def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, offline_data_dir):
+    command = words(offline_data_dir, iters=10**7, seeds="0:2", jobs=2, checkpoint_every=10**6)
+    process = started(command, tmp_path)
+    # As a terminal does: the whole group gets it.
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(300) == 130, (tmp_path / "said.txt").read_text()
+    assert stopped_at(tmp_path, 2) > 150
+    last = (tmp_path / "said.txt").read_text().splitlines()[-1]
+    assert last.startswith("run.sh: stopped by signal 2: 0 of 2 runs are finished")
+    assert last.endswith("; the same command goes on")
+
+    shutil.rmtree(tmp_path / "sweep")
+    process = started(command, tmp_path)
+    process.kill()
+    assert process.wait(300) == -9
+    assert stopped_at(tmp_path, 15) > 150
+
+
+def test_bands_are_the_mean_and_the_range_of_what_all_runs_have():
+    first = LossRows(np.arange(0, 50, 10), np.arange(1.0, 6.0), np.full(5, 8.0))
+    other = LossRows(np.arange(0, 40, 5), np.arange(8.0, 0.0, -1.0), np.full(8, 2.0))
+    d_loss, g_loss = bands([first, other])
+    assert d_loss.iterations.tolist() == [0, 10, 20, 30]
+    assert d_loss.mean.tolist() == [4.5, 4.0, 3.5, 3.0]
+    assert d_loss.low.tolist() == [1.0, 2.0, 3.0, 2.0]
+    assert g_loss.high.tolist() == [8.0] * 4
+    long = LossRows(np.arange(9_000), np.full(9_000, 0.5), np.full(9_000, -1.0))
+    assert len(bands([long])[0].iterations) == 2000
+    light, dark = (bands_png({"a": [first, other], "b": [long]}, "x", dark=d) for d in (0, 1))
+    assert light != dark

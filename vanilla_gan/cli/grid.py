@@ -1,0 +1,44 @@
+"""`--grid` of a sweep: the flags of train that it names, and the values that these take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vanilla_gan.cli.flags import Flags
+from vanilla_gan.declare import Setting, nearest, table_of
+from vanilla_gan.errors import UsageError
+from vanilla_gan.settings import RunConfig
+
+
+def grid_of(text: str | None) -> dict[str, list[Any]]:
+    """Returns the values of `--grid`, by the name of their setting.
+
+    Args:
+      text: `NAME=VALUE,VALUE` with blanks between several; None for no grid.
+
+    Raises:
+      UsageError: a name is no flag that runs may differ in, or a value is none of that flag's.
+    """
+    grid: dict[str, list[Any]] = {}
+    entries = {entry.flag: entry for entry in table_of(RunConfig).values() if _may_differ(entry)}
+    for part in (text or "").split():
+        flag, _, words = part.partition("=")
+        if flag not in entries:
+            raise UsageError(
+                f"--grid={part}: expected a flag of train that numbers depend on, with numbers or "
+                f"a choice of words{nearest(flag, entries)}; see run.sh train --help"
+            )
+        name = entries[flag].name
+        values = [Flags(RunConfig).parse([f"--{flag}={word}"])[name] for word in words.split(",")]
+        if name in grid or len({*values}) < len(values):
+            raise UsageError(f"--grid={part}: something stands there twice; name it once")
+        for value in values:
+            entries[flag].check(value)
+        grid[name] = values
+    return grid
+
+
+def _may_differ(entry: Setting) -> bool:
+    """Returns whether runs may differ in a setting, and be named by it: a short, plain word."""
+    is_plain = entry.kind is not str or bool(entry.choices)
+    return is_plain and entry.name != "seed" and entry.effect not in ("keeping", "data", "rows")

@@ -1,0 +1,42 @@
+"""`sweep.html`: a sweep as one page that needs neither a server, a network nor a script."""
+
+from __future__ import annotations
+
+import html
+import string
+from collections.abc import Mapping
+from typing import Any
+
+from vanilla_gan import __version__
+from vanilla_gan.report.parts import asset, in_base64, policy, table_html
+from vanilla_gan.sweep.table import rows_of
+
+
+def page(found: Mapping[str, Any], heading: str, command: str, light: bytes, dark: bytes) -> bytes:
+    """Returns the page as UTF-8. Equal arguments give equal bytes.
+
+    Args:
+      found: of `summary`.
+      heading: what was trained, in words.
+      command: the line that makes the sweep again.
+      light, dark: the figure of the losses, as PNG.
+    """
+    style = asset("report.css")
+    finished = sum(of["finished"] for of in found["combinations"])
+    total = sum(len(of["runs"]) for of in found["combinations"])
+    values = {
+        "policy": policy([], style),
+        "heading": heading,
+        "state": f"{finished} of {total} runs finished.",
+        "losses_label": "Both losses over the iterations; the last values stand in the table below",
+        "command": command,
+        "version": __version__,
+    }
+    text = string.Template(asset("sweep.html")).substitute(
+        {name: html.escape(value) for name, value in values.items()},
+        style=style,
+        light=in_base64(light),
+        dark=in_base64(dark),
+        numbers=table_html(*rows_of(found)),
+    )
+    return text.encode()

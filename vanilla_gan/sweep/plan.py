@@ -1,0 +1,148 @@
+"""Which runs a sweep has: a name, a folder and settings for each; which of them are finished."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from vanilla_gan.data.read import DataSource, read_data_sets
+from vanilla_gan.data.streams import unread
+from vanilla_gan.declare import as_word
+from vanilla_gan.errors import RunConflictError, UsageError, VanillaGanError
+from vanilla_gan.runfolder.names import RUN_JSON
+from vanilla_gan.runfolder.record import (
+    RunRecord,
+    classes_of,
+    continued_config,
+    dataset_entry,
+    read_record,
+)
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.sweep.settings import MOST_RUNS, SweepConfig, part_of, seeds_of
+
+Grid = Mapping[str, Sequence[Any]]
+_THREADS = ("intra_op_threads", "inter_op_threads")
+
+
+class Run(NamedTuple):
+    """One run of a sweep.
+
+    Attributes:
+      name: of its folder: in what it differs from the others.
+      seed: its seed.
+      values: its values of the grid, by name.
+      config: its settings, of which those count that were given.
+      is_own: whether it belongs to this part of the sweep.
+    """
+
+    name: str
+    seed: int
+    values: dict[str, Any]
+    config: RunConfig
+    is_own: bool
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """The folder of the run."""
+        return self.config.out_dir
+
+    def record(self) -> RunRecord | None:
+        """Returns what `run.json` says; None where it is not there, or damaged."""
+        try:
+            return read_record(self.folder)
+        except VanillaGanError:
+            return None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has all the iterations that it shall have."""
+        record = self.record()
+        try:
+            return record is not None and record.trained >= continued_config(
+                record, self.config, begun=True
+            ).resolved_int("iters")
+        except VanillaGanError:
+            # What stands there is another run, which the run itself says in its own words.
+            return False
+
+
+def planned(config: SweepConfig, grid: Grid) -> list[Run]:
+    """Returns the runs of a sweep: for each combination of the grid's values, one for each seed.
+
+    Each has one thread where nobody asked for more: the runs use the cores, not their operations.
+
+    Args:
+      config: the settings of the sweep.
+      grid: values by the name of a setting.
+
+    Raises:
+      UsageError: a setting does not apply, or is given in two ways; there are too many runs.
+      RunConflictError: a run stands in the folder itself.
+    """
+    shared, out = config.of_runs(), config.out_dir
+    for name in grid:
+        if name in shared.given:
+            raise UsageError(f"--{name} is in --grid, too; leave one of them out")
+    if os.path.lexists(out / RUN_JSON):
+        raise RunConflictError(
+            f"--out={config.out}: a run stands there, not a sweep; choose another folder"
+        )
+    threads = {name: 1 for name in _THREADS if name not in shared.given and name not in grid}
+    number, of = part_of(config.part or "0/1") or (0, 1)
+    combinations = [
+        dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
+    ]
+    seeds = seeds_of(config.seeds)
+    if len(combinations) * len(seeds) > MOST_RUNS:
+        raise UsageError(
+            f"--grid and --seeds make {len(combinations) * len(seeds)} runs; expected at most "
+            f"{MOST_RUNS}"
+        )
+    runs: list[Run] = []
+    for values, seed in itertools.product(combinations, seeds):
+        named = [f"{name}_{as_word(value)}" for name, value in values.items()]
+        name = "_".join([*named, f"seed_{seed}"])
+        own = {**threads, **values, "seed": seed, "out": str(out / name)}
+        settings = dataclasses.replace(shared, **own)
+        settings.resolved()
+        runs.append(Run(name, seed, values, settings, len(runs) % of == number))
+    return runs
+
+
+def with_data(runs: Sequence[Run], inform: Callable[[str], None]) -> list[Run]:
+    """Returns the runs with the name of their data, which are there then, and fit.
+
+    The data are fetched here, once, before many processes would do it at the same time. What
+    `auto` means is the same for all: what it was for a run that has begun, else what is there now.
+
+    Raises:
+      UsageError: a setting does not go with the data.
+      DataError, DownloadError: they are not to be had.
+    """
+    recorded = [record for run in runs if (record := run.record()) is not None]
+    found: dict[str, DataSource] = {}
+
+    def named(run: Run) -> Run:
+        config = run.config
+        if config.dataset == "auto" and recorded:
+            config = dataclasses.replace(config, dataset=recorded[0].dataset["name"])
+        if run.record() is None:
+            source = found.get(config.dataset)
+            if source is None:
+                source = found[config.dataset] = read_data_sets(
+                    config.dataset,
+                    config.data_dir,
+                    unread(),
+                    allow_unverified=config.allow_unverified_data,
+                    inform=inform,
+                )
+            config = dataclasses.replace(config, dataset=source.name)
+            train, classes = source.splits.train, classes_of(dataset_entry(source))
+            config.resolved().of_data(train.shape, classes).counted(train.num_examples)
+        return run._replace(config=config)
+
+    return [named(run) for run in runs]

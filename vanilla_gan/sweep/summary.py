@@ -1,0 +1,110 @@
+"""What the finished runs of a sweep say together: last losses and figures, mean and deviation."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from vanilla_gan.errors import DamagedRunError
+from vanilla_gan.report.quality import figure_names
+from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
+from vanilla_gan.runfolder.names import LOSSES
+from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
+from vanilla_gan.sweep.plan import Run
+
+FORMAT = 1
+Number = float | int | None
+
+
+class Found(NamedTuple):
+    """What is found of one run.
+
+    Attributes:
+      run: the run.
+      losses: all rows of a finished run; None of another one.
+      quality: its last evaluation, if it has one.
+    """
+
+    run: Run
+    losses: LossRows | None
+    quality: Evaluation | None
+
+
+def look_at(run: Run, warn: Callable[[str], None]) -> Found:
+    """Reads what a run has left; `warn` is called with a line for a file that cannot be used."""
+    if not run.is_finished:
+        return Found(run, None, None)
+    try:
+        losses = read_losses(run.folder / LOSSES)
+        evaluations = read_evaluations(run.folder)
+    except DamagedRunError as error:
+        warn(f"warning: {error}; {run.name} is left out")
+        return Found(run, None, None)
+    if not len(losses.iteration):
+        return Found(run, None, None)
+    return Found(run, losses, evaluations[-1] if evaluations else None)
+
+
+def summary(found: Sequence[Found]) -> dict[str, Any]:
+    """Returns the content of `sweep.json`: each run, and each combination of settings over seeds.
+
+    `mean` and `sd`, the standard deviation with n - 1, are of the finished runs that have the
+    number; None where there are too few. Numbers that are not finite are None.
+    """
+    names = figure_names([each.quality for each in found if each.quality is not None])
+    runs = [_run(each, names) for each in found]
+    columns = ["d_loss", "g_loss", *names]
+    combinations: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        combinations.setdefault(repr(run["settings"]), []).append(run)
+    return {
+        "format": FORMAT,
+        "columns": columns,
+        "combinations": [
+            {
+                "settings": of[0]["settings"],
+                "finished": sum(run["finished"] for run in of),
+                "mean": {name: _mean(of, name) for name in columns},
+                "sd": {name: _sd(of, name) for name in columns},
+                "runs": of,
+            }
+            for of in combinations.values()
+        ],
+    }
+
+
+def _run(found: Found, names: Sequence[str]) -> dict[str, Any]:
+    run, losses, quality = found
+    numbers: dict[str, Number] = dict.fromkeys(["d_loss", "g_loss", *names])
+    if losses is not None:
+        numbers |= {"d_loss": float(losses.d_loss[-1]), "g_loss": float(losses.g_loss[-1])}
+    if quality is not None:
+        numbers |= {name: quality.figures.get(name) for name in names}
+    return {
+        "name": run.name,
+        "seed": run.seed,
+        "settings": run.values,
+        "finished": losses is not None,
+        "last_row": None if losses is None else int(losses.iteration[-1]),
+        "evaluated_at": None if quality is None else quality.iteration,
+        "numbers": {
+            name: value if value is not None and math.isfinite(value) else None
+            for name, value in numbers.items()
+        },
+    }
+
+
+def _known(runs: Sequence[dict[str, Any]], name: str) -> list[float]:
+    return [run["numbers"][name] for run in runs if run["numbers"][name] is not None]
+
+
+def _mean(runs: Sequence[dict[str, Any]], name: str) -> float | None:
+    known = _known(runs, name)
+    return statistics.fmean(known) if known else None
+
+
+def _sd(runs: Sequence[dict[str, Any]], name: str) -> float | None:
+    known = _known(runs, name)
+    return statistics.stdev(known) if len(known) > 1 else None

@@ -1,0 +1,144 @@
+"""`./run.sh sweep`: trains the runs that are not finished, and sums up all that are."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from vanilla_gan.engines.threads import usable_cores
+from vanilla_gan.errors import FailedRunsError, StoppedBySignal
+from vanilla_gan.report.bands import bands_png
+from vanilla_gan.report.facts import sendable
+from vanilla_gan.runfolder.out_folder import make_out_dir
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import no_empty_folders, unwritable
+from vanilla_gan.storage.whole import remove_leftovers, write_whole
+from vanilla_gan.sweep.page import page
+from vanilla_gan.sweep.plan import Grid, Run, planned, with_data
+from vanilla_gan.sweep.processes import Job, how_it_ended, run_jobs
+from vanilla_gan.sweep.settings import SweepConfig
+from vanilla_gan.sweep.summary import Found, look_at, summary
+from vanilla_gan.sweep.table import title
+from vanilla_gan.training.signals import stop_on_signals
+
+Inform = Callable[[str], None]
+SWEEP_JSON, SWEEP_PNG, SWEEP_HTML = "sweep.json", "sweep.png", "sweep.html"
+
+
+class Program(NamedTuple):
+    """How the command line is spelled, which only `cli` knows.
+
+    Attributes:
+      train: from the settings of a run to the words that train it, the Python first.
+      sweep: the line for a shell that makes the sweep again.
+    """
+
+    train: Callable[[RunConfig], Sequence[str]]
+    sweep: str
+
+
+def sweep(
+    config: SweepConfig, grid: Grid, program: Program, inform: Inform
+) -> tuple[dict[str, Any], FailedRunsError | None]:
+    """Trains the runs of a sweep that are not finished, and sums up all that are.
+
+    Args:
+      config: the settings of the sweep.
+      grid: values by the name of a setting.
+      program: how to train a run.
+      inform: called with lines for the user.
+
+    Returns:
+      What `summary` found of the runs of all parts, and an error that names the runs of this part
+      that failed, if any did. The results are written in either case.
+
+    Raises:
+      VanillaGanError: every other failure that a user can cause.
+      StoppedBySignal: a signal came; all runs were asked to stop, and have.
+
+    Side effects: writes into `config.out`. In the main thread handles SIGINT, SIGTERM and SIGHUP
+    while the runs train.
+    """
+    runs = planned(config, grid)
+    out = config.out_dir
+    with stop_on_signals() as stop, no_empty_folders(out):
+        make_out_dir(out)
+        remove_leftovers(out, of_a_run=False)
+        own = [run for run in runs if run.is_own]
+        todo = [run for run in own if config.overwrite or not run.is_finished]
+        if len(todo) < len(own):
+            inform(f"{len(own) - len(todo)} of {len(own)} runs are finished already")
+        with stop.at_once():
+            todo = with_data(todo, inform)
+        jobs = [Job(run.name, program.train(run.config), out / f"{run.name}.log") for run in todo]
+        ended = run_jobs(jobs, config.jobs or usable_cores(), stop, inform)
+        if stop.signal_number is not None:
+            done = sum(run.is_finished for run in own)
+            raise StoppedBySignal(
+                stop.signal_number,
+                f"stopped by signal {stop.signal_number}: {done} of {len(own)} runs are finished, "
+                "the others that had begun are saved; the same command goes on",
+            )
+    with _locked(out):
+        found = [look_at(run, inform) for run in runs]
+        content = _write(config, found, program)
+    failed = [
+        f"{job.name} ({how_it_ended(ended[job.name])})" for job in jobs if ended[job.name] != 0
+    ]
+    if not failed:
+        return content, None
+    return content, FailedRunsError(
+        f"{len(failed)} of {len(own)} runs failed: {'; '.join(failed)}; what each said stands in "
+        f"{out}/NAME.log; the same command tries them again"
+    )
+
+
+def _write(config: SweepConfig, found: Sequence[Found], program: Program) -> dict[str, Any]:
+    """Writes the results of a sweep; those that show losses only where there are some."""
+    out, content = config.out_dir, summary(found)
+    content = {**content, "command": program.sweep}
+    text = json.dumps(content, indent=1, allow_nan=False)
+    write_whole(out / SWEEP_JSON, text.encode() + b"\n")
+    groups: dict[str, list[Any]] = {}
+    for each in found:
+        if each.losses is not None:
+            groups.setdefault(title(each.run.values) or "all seeds", []).append(each.losses)
+    if groups:
+        heading = _heading(config, [each.run for each in found])
+        light, dark = (bands_png(groups, heading, dark=dark) for dark in (False, True))
+        write_whole(out / SWEEP_PNG, light)
+        write_whole(out / SWEEP_HTML, page(content, heading, sendable(program.sweep), light, dark))
+    return content
+
+
+def _heading(config: SweepConfig, runs: Sequence[Run]) -> str:
+    records = [record for run in runs if (record := run.record()) is not None]
+    systems, datasets = (
+        " and ".join(dict.fromkeys(names))
+        for names in (
+            [record.config.system for record in records],
+            [str(record.dataset["name"]) for record in records],
+        )
+    )
+    return f"{systems} on {datasets}, seeds {config.seeds}"
+
+
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path) -> Iterator[None]:
+    """Keeps the parts of a sweep from summing it up at the same time: the last one has all runs."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        # Some network file systems know no such locks.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
