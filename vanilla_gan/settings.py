@@ -29,12 +29,12 @@ from vanilla_gan.declare import (
 )
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
-from vanilla_gan.graph.optimizers import OPTIMIZERS
+from vanilla_gan.graph.optimizers import OPTIMIZERS, OWN
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
 DATASETS = ("auto", *KNOWN)
-INITS = ("xavier", "xavier_normal")
+INITS = ("xavier", "xavier_normal", OWN)
 LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
@@ -115,7 +115,7 @@ class RunConfig(Settings):
     loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
     init: str = setting(
         "xavier",
-        "form of the xavier initialisation: uniform, or normal as in the repository",
+        "xavier initialisation: uniform, or normal as in the repository; or the system's own",
         choices=INITS,
         effect="beginning",
     )
@@ -166,7 +166,10 @@ class RunConfig(Settings):
         group=CURES,
     )
     optimizer: str = setting(
-        "adam", "of both networks", choices=tuple(OPTIMIZERS), effect="variables"
+        "adam",
+        "of both networks; or the system's own",
+        choices=(*OPTIMIZERS, OWN),
+        effect="variables",
     )
     D_learning_rate: float | None = setting(
         None, "of the discriminator's alone, in place of --learning_rate", ABOVE_0
@@ -370,6 +373,19 @@ class RunConfig(Settings):
                 raise UsageError(
                     f"--{name} does not apply to --system {self.system}, which takes {takes}; "
                     "leave it out"
+                )
+        for name in SYSTEMS[self.system].without:
+            if getattr(self, name) != table_of(RunConfig)[name].default:
+                raise UsageError(
+                    f"--{name} does not apply to --system {self.system}, whose networks it does "
+                    "not fit; leave it out"
+                )
+        for name in ("init", "optimizer"):
+            if getattr(self, name) == OWN != SYSTEMS[self.system].published.get(name):
+                others = [word for word in table_of(RunConfig)[name].choices if word != OWN]
+                raise UsageError(
+                    f"--{name} {OWN} does not apply to --system {self.system}, which brings none; "
+                    f"expected one of {', '.join(others)}"
                 )
         if self.iters is not None and self.epochs is not None:
             raise UsageError("--iters and --epochs say the same in two ways; give one of them")

@@ -15,16 +15,17 @@ from vanilla_gan.graph.discriminator import draws
 from vanilla_gan.graph.losses import Objective
 from vanilla_gan.graph.network import Weights, network, read
 from vanilla_gan.graph.objective import objective, with_penalties
-from vanilla_gan.graph.passes import Batch, Passes
+from vanilla_gan.graph.passes import Batch, Passes, classifier
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 
 
 class Players(NamedTuple):
-    """The variables of both networks, the optimizers that train them, G's moving averages.
+    """The networks' variables, the optimizers that train them, G's moving averages.
 
-    `kept` are the variables that D keeps, and no solver trains.
+    `kept` are the variables that D keeps, and no solver trains; `theta_Q` are trained by a third
+    solver, together with `theta_G`, and a program without has none.
     """
 
     theta_D: list[Any]
@@ -33,6 +34,8 @@ class Players(NamedTuple):
     G_optimizer: Any
     averages: Sequence[Average] = ()
     kept: Sequence[Any] = ()
+    theta_Q: Sequence[Any] = ()
+    Q_optimizer: Any = None
 
 
 class Step(NamedTuple):
@@ -78,24 +81,27 @@ def update(
     return _alternating(system, config, batch, passes, players, weights)
 
 
-def further_step(config: Any, number: int, passes: Passes, players: Players) -> Step:
+def further_step(
+    system: System, config: Any, number: int, passes: Passes, players: Players
+) -> Step:
     """Returns a step of the discriminator alone, before those of `update`; nothing is watched.
 
     Args:
+      system: the published program.
       config: the settings of the run.
       number: which of them it is, 0, 1, ...
       passes: `forward` of the step's own batch.
       players: what is trained.
     """
-    _, D_solver, _ = _D_step(config, passes, players)
+    _, D_solver, _ = _D_step(system, config, passes, players)
     return Step({"D_solver": tf.group(D_solver, *passes.updates)}, {}, "D_Z", number)
 
 
 def _D_step(
-    config: Any, passes: Passes, players: Players
+    system: System, config: Any, passes: Passes, players: Players
 ) -> tuple[Objective, Any, Mapping[str, Any]]:
     """Returns the losses without penalties, D's solver by itself, and the scalars of its step."""
-    goal = objective(config, passes)
+    goal = objective(system, config, passes)
     D_goal = with_penalties(config, passes, goal)
     D_scalars = {"D_loss": D_goal.D_loss, **D_goal.D_watched}
     pairs = players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D)
@@ -111,23 +117,41 @@ def _alternating(
     players: Players,
     weights: Weights | None,
 ) -> tuple[Step, ...]:
-    """Returns D's step, and then G's, which sees the updated discriminator."""
-    goal, D_solver, D_scalars = _D_step(config, passes, players)
+    """Returns D's step, and then G's, which sees the updated discriminator; then Q's, if any."""
+    goal, D_solver, D_scalars = _D_step(system, config, passes, players)
 
     gate = tf.train.Optimizer.GATE_OP
     if weights is not None:
         real = uses([goal.G_loss, *goal.G_watched.values()], passes.D_logit_real)
         theirs = [*players.theta_D, *players.kept]
         passes = _updated(system, config, batch, passes, weights, theirs, D_solver, real)
-        goal = objective(config, passes)
+        goal = objective(system, config, passes)
         # No update before the last gradient: a small one would keep a core from a large product.
         gate = tf.train.Optimizer.GATE_GRAPH
     G_scalars = {"G_loss": goal.G_loss, **goal.G_watched}
     pairs = players.G_optimizer.compute_gradients(goal.G_loss, players.theta_G, gate)
-    G_solver = follow(config, players.averages, _apply(players.G_optimizer, pairs))
+    G_solver = _apply(players.G_optimizer, pairs)
+    D_step = Step({"D_solver": D_solver}, D_scalars, "Z_D")
+    if not players.theta_Q:
+        G_solver = follow(config, players.averages, G_solver)
+        return D_step, Step({"G_solver": G_solver}, G_scalars, "Z_G")
+
+    if weights is not None:
+        with tf.control_dependencies([G_solver]):
+            weights = {**weights, **read(players.theta_G)}
+        with network("generator_Q", reuse=True, weights=weights):
+            passes = passes._replace(G_sample=system.generator(batch.Z_G, config, batch.y, None))
+        goal = objective(
+            system, config, passes._replace(classify=classifier(system, config, weights))
+        )
+    pairs = players.Q_optimizer.compute_gradients(
+        goal.Q_loss, [*players.theta_G, *players.theta_Q], gate
+    )
+    Q_solver = follow(config, players.averages, _apply(players.Q_optimizer, pairs))
     return (
-        Step({"D_solver": D_solver}, D_scalars, "Z_D"),
+        D_step,
         Step({"G_solver": G_solver}, G_scalars, "Z_G"),
+        Step({"Q_solver": Q_solver}, {"Q_loss": goal.Q_loss}, "Z_G"),
     )
 
 
@@ -155,7 +179,7 @@ def _updated(
         with network("generator_G", reuse=True, weights=weights):
             G_sample = system.generator(Z, config, batch.y, None)
     with tf.control_dependencies([D_solver]):
-        weights = read(variables_D)
+        weights = {**weights, **read(variables_D)}
 
     # What is drawn is drawn for the whole batch, and groups of images stay together.
     in_halves = system.separate_images and not draws(config) and config.pack == 1
@@ -168,7 +192,12 @@ def _updated(
     if real:
         called = "discriminator_updated_real"
         D_logit_real = passes.look(batch.X, "real", called=called, weights=weights)
-    return passes._replace(G_sample=G_sample, D_logit_real=D_logit_real, D_logit_fake=D_logit_fake)
+    return passes._replace(
+        G_sample=G_sample,
+        D_logit_real=D_logit_real,
+        D_logit_fake=D_logit_fake,
+        classify=classifier(system, config, weights),
+    )
 
 
 def _halves(G_sample: Any, batch: Batch) -> list[tuple[Any, Any]]:
@@ -199,7 +228,7 @@ def _simultaneous(system: System, config: Any, passes: Passes, players: Players)
     Raises:
       ValueError: `separate_images` is said of a system that it is not true of.
     """
-    goal = objective(config, passes)
+    goal = objective(system, config, passes)
     plain = goal
     goal = with_penalties(config, passes, plain)
     theta_D, theta_G = players.theta_D, players.theta_G

@@ -170,6 +170,9 @@ def _train_locked(
         signs = config.health_every > 0
         model = stack.enter_context(open_model(config, device, images_shape, signs=signs))
         weights = None
+        first_weights = SYSTEMS[config.system].first_weights
+        if begins and first_weights is not None:
+            weights = first_weights(config, train.images)
         if begins and config.init_weights is not None:
             weights = read_weights(config.init_weights, model.weight_shapes)
         if is_new:
