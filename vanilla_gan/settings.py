@@ -30,6 +30,7 @@ from vanilla_gan.declare import (
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
 from vanilla_gan.graph.optimizers import OPTIMIZERS
+from vanilla_gan.graph.system import Simultaneous
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
@@ -278,6 +279,12 @@ class RunConfig(Settings):
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
+    towers: int = setting(
+        1,
+        "pieces of each batch, computed side by side on as many devices of the CPU",
+        at_least(1),
+        at_most(64),
+    )
     device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine")
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
@@ -358,6 +365,16 @@ class RunConfig(Settings):
                     f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
                     "leave one of them out"
                 )
+        if self.towers > 1 and isinstance(SYSTEMS[self.system].update, Simultaneous):
+            raise UsageError(
+                f"--towers does not apply to --system {self.system}, whose batch norm needs the "
+                "whole batch; leave it out"
+            )
+        if self.towers > 1 and self.dragan:
+            raise UsageError(
+                "--towers does not apply to --dragan, whose noise needs the whole batch; leave one "
+                "of them out"
+            )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
         if "label_smoothing" in asked:
@@ -412,6 +429,9 @@ class RunConfig(Settings):
             raise bad_value(
                 "batch_size", batch_size, f"at most the number of training images, {num_examples}"
             )
+        if self.towers > batch_size:
+            expected = f"at most --batch_size, which is {batch_size}"
+            raise bad_value("towers", self.towers, expected)
         epoch = max(1, num_examples // (batch_size * self.D_steps))
         if SYSTEMS[self.system].draws.short_batches and self.D_steps == 1:
             epoch = -(-num_examples // batch_size)

@@ -11,6 +11,7 @@ from vanilla_gan.graph.passes import Batch, forward, network
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.towers import Tower, towers_of
 from vanilla_gan.graph.update import Players, Step, further_step, update
 
 
@@ -106,11 +107,15 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         with network("generator_averaged", reuse=True, weights=averaged(pairs)):
             G_sample = system.generator(Z, config, y, None)
     players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs)
+    theta = [*theta_D, *theta_G]
     further = [
-        further_step(config, n, forward(system, config, batch, reuse=True, further=n), players)
+        further_step(config, n, towers_of(system, config, batch, theta, further=n), players)
         for n in range(config.D_steps - 1)
     ]
-    steps = (*further, *update(system, config, batch, passes, players))
+    towers = [Tower(batch, passes)]
+    if config.towers > 1:
+        towers = towers_of(system, config, batch, theta)
+    steps = (*further, *update(system, config, towers, players))
     solvers = {name: solver for step in steps for name, solver in step.solvers.items()}
     scalars = {name: scalar for step in steps for name, scalar in step.scalars.items()}
 

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.gan import Gan
-from vanilla_gan.graph.passes import Batch, forward, read
+from vanilla_gan.graph.passes import Batch, read
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.towers import towers_of
 from vanilla_gan.graph.update import Players, further_step, update
 
 
@@ -84,6 +85,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         D_Z = tf.placeholder(tf.float32, [None, n_further, batch, config.z_dim], name="D_Z")
 
     players = Players(gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages)
+    theta = [*gan.theta_D, *gan.theta_G]
     names = [name for step in gan.steps for name in step.scalars]
 
     def examples(rows: Any, at: Any) -> tuple[Any, Any]:
@@ -101,24 +103,23 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             batch = Batch(X_mb, D_Z[k, n], D_Z[k, n], y_mb, iteration)
             # Statistics and what an optimizer counts are variables too.
             with tf.control_dependencies([done]):
-                weights = read([*gan.theta_D, *gan.theta_G])
-                passes = forward(system, config, batch, reuse=True, weights=weights, further=n)
-                done = further_step(config, n, passes, players).solvers["D_solver"]
+                towers = towers_of(system, config, batch, theta, weights=read(theta), further=n)
+                done = further_step(config, n, towers, players).solvers["D_solver"]
         return done
 
     def iterate(k: Any, *written: Any) -> tuple[Any, ...]:
         # `k` comes out of the last iteration's updates: nothing is read before they are done.
         before = further_steps(k)
         with tf.control_dependencies([before]):
-            weights = read([*gan.theta_D, *gan.theta_G])
+            weights = read(theta)
         X_mb, y_mb = examples(rows, k)
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]
         batch = Batch(X_mb, Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)
         behind = tf.control_dependencies([before]) if n_further else contextlib.nullcontext()
         with behind:
-            passes = forward(system, config, batch, reuse=True, weights=weights)
-            done = update(system, config, batch, passes, players, weights)
+            towers = towers_of(system, config, batch, theta, weights=weights)
+            done = update(system, config, towers, players)
         scalars = {name: scalar for step in done for name, scalar in step.scalars.items()}
         with tf.control_dependencies([op for step in done for op in step.solvers.values()]):
             return k + 1, *(

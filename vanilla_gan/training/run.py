@@ -13,7 +13,12 @@ from vanilla_gan.data.streams import seeded
 from vanilla_gan.declare import as_word
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
-from vanilla_gan.engines.session import check_precision, choose_device, memory_errors_told
+from vanilla_gan.engines.session import (
+    check_precision,
+    check_towers,
+    choose_device,
+    memory_errors_told,
+)
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import RunConflictError, UsageError
 from vanilla_gan.graph.tf1 import load_tensorflow
@@ -142,6 +147,7 @@ def _train_locked(
             load_tensorflow()
             device = choose_device(config.device)
             check_precision(config.precision, device)
+            check_towers(config.towers, device)
     train = source.splits.train
     if record is None:
         dataset = dataset_entry(source)
