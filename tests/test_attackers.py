@@ -52,7 +52,7 @@ from vanilla_gan.runfolder.record import changed_surroundings, continued_config,
 from vanilla_gan.say import printable
 from vanilla_gan.settings import RunConfig
 
-SECONDS = 20  # for one file, on a machine that does much else
+SECONDS = 20  # of the processor, for one file
 
 Mutate = Callable[[random.Random], None]
 Read = Callable[[], object]
@@ -99,7 +99,8 @@ def attack(name: str, subject: Subject, times: int = 1) -> Tally:
     read, refused, slowest_s = 0, 0, 0.0
     for seed in range(times * subject.count):
         subject.mutate(random.Random(f"{name} {seed}"))
-        began_s = time.monotonic()
+        # Of the processor: a machine that is busy is no fault of the file.
+        began_s = time.process_time()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
@@ -115,7 +116,7 @@ def attack(name: str, subject: Subject, times: int = 1) -> Tally:
             assert printable(line).isprintable()
         except Exception as error:
             raise AssertionError(f"{name}, seed {seed}: {type(error).__name__}: {error}") from error
-        took_s = time.monotonic() - began_s
+        took_s = time.process_time() - began_s
         assert took_s < SECONDS, (name, seed)
         slowest_s = max(slowest_s, took_s)
     TALLIES.append(Tally(name, read, refused, slowest_s))

@@ -19,6 +19,7 @@ from tables import CONFIGS, NEEDED, settings_of_all, wrong_words
 
 from vanilla_gan import __version__
 from vanilla_gan.cli import main as cli
+from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.cli.flags import Flags
 from vanilla_gan.declare import table_of
 from vanilla_gan.settings import ENGINES, RunConfig
@@ -139,7 +140,7 @@ def imported(stderr):
 
 @pytest.mark.parametrize("command", CONFIGS)
 def test_the_flags_of_a_command_load_nothing_that_its_work_needs(command):
-    done = python("-X", "importtime", "-m", "vanilla_gan", command, "--help")
+    done = python("-X", "importtime", "-m", "vanilla_gan", command, "--helpfull")
     assert done.returncode == 0
     packages = imported(done.stderr)
     assert "absl" in packages
@@ -149,11 +150,41 @@ def test_the_flags_of_a_command_load_nothing_that_its_work_needs(command):
 
 
 def test_help_says_the_defaults(capsys):
-    assert cli.main(["--help"]) == 0
+    assert cli.main(["--helpfull"]) == 0
     shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
     for name, default in RunConfig().to_json().items():
         if isinstance(default, str) and default:
-            assert re.search(rf"--{name} .*\(default {re.escape(default)}\)", shown)
+            (text,) = re.findall(rf"^  --{name} (.+\n(?:      .+\n)+)", shown, re.MULTILINE)
+            assert re.search(rf"\(default {re.escape(default)}\b", " ".join(text.split()))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_a_command_is_one(name, capsys):
+    command = COMMANDS[name]()
+    words = shlex.split(command.example)
+    assert (words[0] == name) == (name != "train")
+    assert command.flags.parse(words[name != "train" :]).keys() or name == "verify"
+    assert cli.main(["help", name]) == 0
+    assert f" {command.example}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("given", "meant"), [("lr", "learning_rate"), ("batch", "batch_size")])
+def test_what_other_programs_call_a_flag(failing, given, meant):
+    status, line = failing(f"--{given}=1")
+    assert status == 2
+    assert f"did you mean {meant!r}?" in line
+
+
+def test_an_installed_program_calls_itself_by_its_name(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/vanilla-gan"])
+    assert cli.main(["help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: vanilla-gan [train] ")
+    assert "run.sh" not in shown
+    assert not re.search(r"\btest\b", shown)
+    assert cli.main(["--iters=0"]) == 2
+    assert capsys.readouterr().err.startswith("vanilla-gan: --iters=0: ")
 
 
 def test_wrong_usage_imports_no_tensorflow_and_leaves_one_line(elsewhere):
@@ -166,7 +197,8 @@ def test_wrong_usage_imports_no_tensorflow_and_leaves_one_line(elsewhere):
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["train", "--help"], ["-h"], ["--iters=0", "--help"], ["--helpfull"]]
+    "words",
+    [["--help"], ["train", "--help"], ["-h"], ["--iters=0", "--help"], ["--helpfull"], ["help"]],
 )
 def test_help_goes_to_stdout(capsys, elsewhere, words):
     assert cli.main(words) == 0
@@ -176,8 +208,9 @@ def test_help_goes_to_stdout(capsys, elsewhere, words):
     assert files_below(elsewhere) == []
 
 
-def test_version(capsys):
-    assert cli.main(["--version"]) == 0
+@pytest.mark.parametrize("word", ["--version", "version"])
+def test_version(capsys, word):
+    assert cli.main([word]) == 0
     assert capsys.readouterr().out == f"vanilla_gan {__version__}\n"
 
 

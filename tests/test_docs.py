@@ -9,6 +9,7 @@ from __future__ import annotations
 import pathlib
 import re
 import shlex
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -98,10 +99,43 @@ def test_the_shell_examples_run(
     assert "5143 training images (the first 5000 for validation), 857 test images" in lines
 
 
+def test_the_examples_of_using_run(
+    tmp_path: pathlib.Path,
+    offline_data_dir: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "using.md").read_text(encoding="utf-8")
+    data = ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data"]
+    assert cli.main([*data, "--iters=2", "--h_dim=3", "--batch_size=11"]) == 0
+    theirs = "model.ckpt-1000"
+    assert theirs in text
+    smaller = {"60000": "6", theirs: "out/checkpoints/0000000002/model.ckpt --h_dim=3"}
+    lines = re.findall(r"^    \./run\.sh (.*)", text, re.MULTILINE)
+    flags = re.search(r"`(--format tflite [^`]*)`", text)
+    assert flags is not None
+    assert len(lines) >= 7
+    for line in [*lines, f"export {flags[1]}"]:
+        for published, fewer in smaller.items():
+            line = line.replace(published, fewer)
+        assert cli.main(shlex.split(line, comments=True)) == 0, capsys.readouterr().err
+    assert pathlib.Path("same.png").read_bytes() == pathlib.Path("samples.png").read_bytes()
+
+    code = "\n".join(re.findall(r"^    (\w+ = .*)", text, re.MULTILINE))
+    names: dict[str, Any] = {}
+    exec(compile(f"import tensorflow as tf\n{code}", "docs/using.md", "exec"), names)
+    assert names["images"].shape == (16, 784)
+    scores = names["scores"].numpy()
+    assert scores.shape == (16, 1)
+    assert ((scores > 0) & (scores < 1)).all()
+    np.testing.assert_allclose(names["the_same"], scores, rtol=0, atol=1e-6)
+
+
 def test_every_flag_named_in_your_data_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     known = set()
     for command in ("train", "sample", "import_images", "import_weights"):
-        assert cli.main([command, "--help"]) == 0
+        assert cli.main([command, "--helpfull"]) == 0
         known |= set(re.findall(r"^  --(\w+)", capsys.readouterr().out, re.MULTILINE))
     text = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--(\w+)", text)) <= known

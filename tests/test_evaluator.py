@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from offline import data_files, read_variables, train
 
+from vanilla_gan.cli.main import main
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.observers import evaluator, health
 from vanilla_gan.observers.evaluator import Evaluator
@@ -16,9 +17,14 @@ from vanilla_gan.quality.evaluate import evaluate
 from vanilla_gan.quality.figures import Figures
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
+from vanilla_gan.report.report import write_report
+from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.best import best_of
 from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
+from vanilla_gan.runfolder.record import new_record, read_record
+from vanilla_gan.settings import BETTER, RunConfig
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 # Enough to tell two generators apart.
@@ -208,3 +214,153 @@ def test_classes_are_watched(data_dir, tmp_path, monkeypatch):
         (0, 0) if it % 2 else (10, SAMPLES) for it in rows.iteration
     ]
     assert files_of(watched.out) == files_of(train(tmp_path / "without", data_dir, **settings).out)
+
+
+def of(*values, figure="frechet", n=SAMPLES):
+    """Returns evaluations of iterations 0, 2, 4, ..."""
+    return [Evaluation(2 * k, n, {figure: value}) for k, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("figure", "values", "kept", "before", "best"),
+    [
+        ("frechet", (9.0, 3.0, 5.0, 3.0), range(9), None, (2, 3.0, 2)),
+        ("recall", (0.1, 0.7, 0.5, 0.7), range(9), None, (2, 0.7, 2)),
+        ("recall", (0.1, None, 0.5, None), range(9), None, (4, 0.5, 1)),
+        # The best of all is long gone: the best of those there are, and no gain since that one.
+        ("frechet", (1.0, 4.0, 3.0, 5.0), (2, 4, 6), None, (4, 3.0, 3)),
+        # Somebody has evaluated the best one anew, with other samples.
+        ("frechet", (9.0, 7.0), (0, 2, 4), ("frechet", 4, 5.0), (4, 5.0, 0)),
+        ("frechet", (9.0, 7.0), (0, 2, 4), ("recall", 4, 5.0), (2, 7.0, 0)),
+        ("frechet", (None, None), range(9), None, None),
+        ("frechet", (1.0, 2.0), (), None, None),
+    ],
+)
+def test_which_one_is_the_best(figure, values, kept, before, best):
+    record = new_record(RunConfig(keep_best=figure, evaluate_every=2), {}, "")
+    names = ("figure", "iteration", "value", "no_gain")
+    if before is not None:
+        record.best = dict(zip(names, (*before, 0), strict=True))
+    expected = {} if best is None else dict(zip(names, (figure, *best), strict=True))
+    assert best_of(record, of(*values, figure=figure), kept) == expected
+
+
+# A rate at which the samples of the offline run do not only get better.
+BEST = {**SMALL, "iters": 15, "evaluate_every": 2, "keep_checkpoints": 1, "learning_rate": 0.02}
+
+
+def best_by_hand(out, figure):
+    """Returns iteration and value of the best evaluation."""
+    values = {each.iteration: each.figures[figure] for each in read_evaluations(out)}
+    best = (max if BETTER[figure] == "higher" else min)(values.values())
+    return next(it for it, value in values.items() if value == best), best
+
+
+def kept_iterations(out):
+    return sorted(int(path.name) for path in (out / "checkpoints").iterdir())
+
+
+@pytest.fixture(scope="module")
+def kept(few_samples, data_dir, tmp_path_factory):
+    """Returns the folder of a run that kept its best checkpoint; not to be changed."""
+    out = tmp_path_factory.mktemp("kept") / "out"
+    train(out, data_dir, **BEST, keep_best="frechet")
+    return out
+
+
+def test_the_best_one_is_kept_beside_the_newest(kept, data_dir, tmp_path, capsys):
+    best, value = best_by_hand(kept, "frechet")
+    assert 0 < best < 14
+    assert kept_iterations(kept) == [best, 15]
+    record = read_record(kept)
+    assert (record.best["iteration"], record.best["value"]) == (best, value)
+    # The same run as one that keeps nothing, bit for bit; and each command knows the name.
+    plain = train(tmp_path / "plain", data_dir, **{**BEST, "keep_checkpoints": 99})
+    assert (plain.out / "losses.csv").read_bytes() == (kept / "losses.csv").read_bytes()
+    one, other = read_variables(plain.out, best), read_variables(kept, best)
+    assert {k: v.tobytes() for k, v in one.items()} == {k: v.tobytes() for k, v in other.items()}
+    named, numbered = (f"--from={kept}/{of}" for of in ("best", f"checkpoints/{best:010d}"))
+    for command, *flags in (("sample", "--seed=1", "--format=npy"), ("export", "--format=npz")):
+        results = [tmp_path / f"{command}{k}.{flags[-1][-3:]}" for k in range(2)]
+        for source, result in zip((named, numbered), results, strict=True):
+            assert main([command, source, *flags, f"--out={result}"]) == 0
+        assert results[0].read_bytes() == results[1].read_bytes()
+    lines = []
+    write_report(ReportConfig(source=str(kept), out=str(tmp_path / "page.html")), lines.append)
+    assert f"iteration {best:,}" in (tmp_path / "page.html").read_text()
+    run = tmp_path / "run"
+    shutil.copytree(kept, run)
+    words = ["evaluate", f"--from={run}/best", "--format=json", f"--data_dir={data_dir}"]
+    capsys.readouterr()
+    assert main([*words, f"--n={SAMPLES}"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"]["frechet"] == value
+    # One that evaluates the best one otherwise takes nothing from the run.
+    assert main([*words, "--n=20"]) == 0
+    train(run, data_dir, iters=17)
+    assert kept_iterations(run) == [best, 17]
+    words = ["fork", f"--from={kept}/best", f"--out={tmp_path}/child", f"--data_dir={data_dir}"]
+    for iters in (best + 1, best + 2):
+        assert main([*words, f"--iters={iters}"]) == 0
+    assert read_record(tmp_path / "child").parent["iteration"] == best
+
+
+def test_a_damaged_best_one_gives_way_to_the_best_that_comes_again(kept, data_dir, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(kept, run)
+    best, _ = best_by_hand(kept, "frechet")
+    train(tmp_path / "plain", data_dir, **{**BEST, "keep_checkpoints": 99, "iters": best - 1})
+    shutil.rmtree(run / "checkpoints")
+    shutil.copytree(tmp_path / "plain" / "checkpoints", run / "checkpoints")
+    # The run goes on before it: as after a kill that took all later ones.
+    for path in (run / "checkpoints").iterdir():
+        manifest = read_sealed(path / "manifest.json")
+        write_sealed(path / "manifest.json", {**manifest, "run_id": read_record(run).run_id})
+    record = read_sealed(run / RUN_JSON)
+    write_sealed(run / RUN_JSON, {**record, "trained": 0})
+    train(run, data_dir, iters=15)
+    assert (run / QUALITY).read_bytes() == (kept / QUALITY).read_bytes()
+    assert read_record(run).best == read_record(kept).best
+    assert kept_iterations(run) == kept_iterations(kept)
+
+
+def test_a_run_without_gain_ends(data_dir, tmp_path, capsys):
+    settings = {**BEST, "iters": 40, "keep_best": "frechet"}
+    ended = train(tmp_path / "ended", data_dir, **settings, stop_after_no_gain=2)
+    values = [each.figures["frechet"] for each in read_evaluations(ended.out)]
+    best = next(k for k in range(len(values)) if min(values[k : k + 3]) == values[k])
+    assert len(values) == best + 3
+    at = 2 * (best + 2)
+    assert ended.record()["trained"] == at < 40
+    assert ended.losses()[-1][0] < at
+    assert kept_iterations(ended.out) == sorted({2 * best, at})
+    (line,) = (line for line in ended.lines if line.startswith("done: "))
+    assert f"{at} of 40" in line
+    assert "2 evaluations" in line
+    again = train(ended.out, data_dir, **settings, stop_after_no_gain=2)
+    assert f"{at} of 40" in again.lines[-1]
+    # Killed before that was noted: it ends there again.
+    record = read_sealed(ended.out / RUN_JSON)
+    write_sealed(ended.out / RUN_JSON, {**record, "trained": 0})
+    again = train(ended.out, data_dir, **settings, stop_after_no_gain=2)
+    assert again.record()["trained"] == at
+    # It goes on when told, to the same bits as one that never ended.
+    further = train(ended.out, data_dir, **{**settings, "iters": 30}, stop_after_no_gain=0)
+    whole = train(tmp_path / "whole", data_dir, **{**settings, "iters": 30})
+    assert further.record()["trained"] == 30
+    for name in ("losses.csv", QUALITY):
+        assert (further.out / name).read_bytes() == (whole.out / name).read_bytes()
+    assert read_record(further.out).best == read_record(whole.out).best
+
+
+def test_what_has_no_best_one_says_so(evaluated, tmp_path, capsys):
+    for words in (
+        ["--keep_best=frechet"],
+        ["--keep_best=entropy", "--evaluate_every=1000"],
+        ["--stop_after_no_gain=3", "--evaluate_every=1000"],
+        ["sample", f"--from={evaluated}/best"],
+        ["fork", f"--from={evaluated}/best"],
+    ):
+        assert main([*words, f"--out={tmp_path}/none"]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert words[-1].split("=")[0].strip("-") in error or "best" in error

@@ -10,13 +10,16 @@ import numpy as np
 import offline
 import pytest
 
+from vanilla_gan.cli.flags import Flags
 from vanilla_gan.cli.main import main
+from vanilla_gan.declare import table_of
 from vanilla_gan.errors import SickRunError, UsageError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import DISEASES, Patient
 from vanilla_gan.runfolder.health_csv import NUMBERS, SIGNS, HealthRows, read_health
 from vanilla_gan.settings import DISEASES as NAMES
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
 
 HEALTHY = {
     **{"real_right": 0.8, "fake_right": 0.9, "logit_gap": 4.0, "largest_logit": 9.0},
@@ -59,6 +62,24 @@ def test_every_disease_can_be_stopped_on():
         assert set(disease.numbers) <= set(NUMBERS)
         (row,) = re.findall(rf"^\| `{disease.name}` \|.*$", DOCUMENT, re.MULTILINE)
         assert f"| {disease.span:,} |" in row
+
+
+@pytest.mark.parametrize("disease", DISEASES, ids=lambda disease: disease.name)
+def test_what_is_prescribed_can_be_given(disease):
+    """A fork takes the settings, whatever the system; flags in words exist and have such values."""
+    table = table_of(RunConfig)
+    for system in SYSTEMS:
+        config = RunConfig(system=system, **disease.settings).resolved()
+        assert all(getattr(config, name) == value for name, value in disease.settings.items())
+    assert {table[name].effect for name in disease.settings} <= {"numbers"}
+    (row,) = re.findall(rf"^\| `{disease.name}` \|.*$", DOCUMENT, re.MULTILINE)
+    for name, value in re.findall(r"--(\w+)(?: ([\w.]+))?", f"{disease.advice} {row}"):
+        words = [f"--{name}"] if table[name].kind is bool else [f"--{name}", value]
+        RunConfig(**Flags(RunConfig).parse(words))
+    # All that is prescribed is in the document, but where it names what an earlier row has.
+    if "the same" not in row:
+        for name, value in disease.settings.items():
+            assert f"--{name} {value}" in row
 
 
 def test_nothing_is_said_of_healthy_rows():

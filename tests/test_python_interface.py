@@ -20,6 +20,7 @@ from processes import ROOT, python
 
 import vanilla_gan
 from vanilla_gan.cli import main as cli
+from vanilla_gan.systems import SYSTEMS
 
 
 def settings(data_dir: pathlib.Path, out: pathlib.Path, **others: Any) -> dict[str, Any]:
@@ -268,7 +269,7 @@ class TestGenerator:
 
 
 class TestBuildGraph:
-    @pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
+    @pytest.mark.parametrize("system", SYSTEMS)
     def test_each_system_is_built_in_a_graph_of_its_own(self, system):
         import tensorflow as tf
 

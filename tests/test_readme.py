@@ -25,7 +25,7 @@ DOCUMENTS = [
     "benchmarks/RESULTS_CONV.md",
 ]
 # Not among the settings that `--help` lists: its own name, and flags of other programs.
-FOREIGN_FLAGS = {"help", "durations", "logdir", "snapshot", "tf1_python", "array"}
+FOREIGN_FLAGS = {"help", "helpfull", "durations", "logdir", "snapshot", "tf1_python", "array"}
 
 Rows = list[tuple[str, ...]]
 
@@ -33,7 +33,7 @@ Rows = list[tuple[str, ...]]
 @pytest.fixture
 def help_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
-    assert cli.main(["train", "--help"]) == 0
+    assert cli.main(["train", "--helpfull"]) == 0
     return capsys.readouterr().out
 
 
@@ -42,11 +42,15 @@ def read(name: str) -> str:
 
 
 def flags_of_help(text: str) -> Rows:
-    """Returns (flag, values, default, meaning) of each flag that `--help` lists."""
-    found = re.findall(r"^  --(\w+) (\S+)(?: \(default (.*)\))?\n      (.+)$", text, re.MULTILINE)
+    """Returns (flag, values, default, meaning) of each flag that the help lists."""
+    found = re.findall(r"^  --(\w+) (\S+)\n((?:      .+\n?)+)", text, re.MULTILINE)
     # Every flag's line must have been understood.
     assert len(found) == len(re.findall(r"^  --", text, re.MULTILINE)) > 0
-    return [(f"--{name}", values.replace("|", ", "), *rest) for name, values, *rest in found]
+    rows = []
+    for name, values, lines in found:
+        meaning, _, default = " ".join(lines.split()).partition(" (default ")
+        rows.append((f"--{name}", values.replace("|", ", "), default.removesuffix(")"), meaning))
+    return rows
 
 
 def table(rows: Rows) -> str:
@@ -63,13 +67,18 @@ def test_the_table_of_flags_is_that_of_help(help_text: str) -> None:
     assert found == expected, f"the table in docs/flags.md should be:\n{expected}\n"
 
 
-def test_the_common_flags_have_the_defaults_of_help(help_text: str) -> None:
+def test_the_common_flags_have_the_defaults_of_help(
+    help_text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = read("README.md").split("\n## Ten common flags\n", 1)[1].split("\n\n")[0]
     found = re.findall(r"^\| `(--\w+)` \| (.*?) ?\|", table, re.MULTILINE)
     assert len(found) == 10
     for name, default in found:
         (whole,) = (row[2] for row in flags_of_help(help_text) if row[0] == name)
-        assert default == (re.search(r"vanilla (\S+?)(,|$)", whole) or [0, whole])[1], name
+        assert default == re.sub(r"(vanilla\b[^:]*: )?([^;]*).*", r"\2", whole), name
+    cli.main(["--help"])
+    first_look = flags_of_help(capsys.readouterr().out)
+    assert {row[0] for row in first_look} == {name for name, _ in found}
 
 
 def test_the_readme_is_read_in_one_sitting() -> None:
@@ -78,7 +87,7 @@ def test_the_readme_is_read_in_one_sitting() -> None:
 
 def test_every_flag_named_anywhere_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     for command in COMMANDS:
-        assert cli.main([command, "--help"]) == 0
+        assert cli.main([command, "--helpfull"]) == 0
     known = set(re.findall(r"^  --(\w+) ", capsys.readouterr().out, re.MULTILINE))
     for path in (ROOT / "benchmarks").rglob("*.py"):
         known |= set(re.findall(r"add_argument\(\s*\"--(\w+)\"", path.read_text("utf-8")))

@@ -50,7 +50,7 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
     assert set(written) == {
         *("format", "run_id", "config", "dataset", "device", "versions"),
         *("started", "trained", "rewinds", "data_at", "changes", "parent", "sha256"),
-        "from_preset",
+        *("from_preset", "best"),
     }
     assert written["format"] == 1
     assert written["config"].keys() == RunConfig().to_json().keys()
@@ -140,6 +140,7 @@ FREE = {
     *("checkpoint_every", "keep_checkpoints", "on_nan", "max_rewinds"),
     *("allow_growth", "gpu_memory_fraction", "log_device_placement"),
     *("gif_frames", "gif_stride", "report", "tensorboard", "evaluate_every", "tune"),
+    *("keep_best", "stop_after_no_gain"),
     *("log_every", "engine", "device", "allow_soft_placement"),
     *("intra_op_threads", "inter_op_threads"),
 }
@@ -151,10 +152,10 @@ FIXED = {
 
 
 def test_what_decides_its_numbers_tells_two_runs_apart():
-    record = make_record()
+    record = make_record(evaluate_every=1000, keep_best="recall")
     for name, entry in table_of(RunConfig).items():
         was = record.config.to_json()[name]
-        candidates = [*entry.choices, 50, 7, 0.125, True, False, "all", "cpu", "collapse"]
+        candidates = [*entry.choices, 3000, 50, 7, 0.125, True, False, "all", "cpu", "collapse"]
         given = {name: next(value for value in candidates if is_other(entry, was, value))}
         # Of a setting that neither list knows only its own word is taken.
         if name in FREE or (name not in FIXED and entry.is_free):

@@ -37,6 +37,7 @@ from vanilla_gan.runfolder.health_csv import SIGNS, HealthCsv
 from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
 
 
 def report_of(folder, shelf=None, **more):
@@ -370,7 +371,7 @@ def test_the_command_names_what_is_not_the_default(tmp_path):
     )
 
 
-@pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_the_command_gives_the_settings_of_the_run(tmp_path, system):
     settings = {"learning_rate": 0.25, "preset": "stable", "r1": 0.0, "report": True}
     folder = make_run(tmp_path / "run", pictures=0, system=system, **settings)

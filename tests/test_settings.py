@@ -15,6 +15,7 @@ from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.declare import KINDS, table_of
 from vanilla_gan.errors import UsageError
 from vanilla_gan.settings import RunConfig, default_data_dir, parse_device
+from vanilla_gan.systems import SYSTEMS
 
 COUNTS = [
     "iters",
@@ -47,14 +48,14 @@ def test_a_value_that_a_setting_must_refuse_is_one_clear_line(command, setting):
 
 
 SIZES = ("batch_size", "z_dim", "h_dim")
-SYSTEMS = "one of vanilla, layers, conditional, conv"
+SYSTEM_NAMES = f"one of {', '.join(SYSTEMS)}"
 # What the tables say, said again by hand: command, settings, values, what is expected.
 WRONG = [
     ("train", COUNTS, (0, -1), "a whole number of at least 1"),
     ("train", ("checkpoint_every", "max_rewinds"), (-1,), "a whole number of at least 0"),
     ("train", ("intra_op_threads", "inter_op_threads"), (-1,), "a whole number of at least 0"),
     ("train", SIZES, (2**20 + 1,), "at most 1048576"),
-    ("train", ("system",), ("wgan",), SYSTEMS),
+    ("train", ("system",), ("wgam",), SYSTEM_NAMES),
     ("train", ("loss",), ("LOG",), "one of sigmoid_cross_entropy, log, minimax"),
     ("train", ("init",), ("he",), "one of xavier, xavier_normal"),
     ("train", ("dataset",), ("cifar100",), "one of auto, mnist, fashion_mnist, kmnist"),
@@ -81,7 +82,7 @@ WRONG = [
     ("export", ("format",), ("h5",), "one of saved_model, npz, onnx, tflite"),
     ("export", ("signature",), ("x",), "one of generate, discriminate"),
     ("export", ("out",), ("",), "a path"),
-    ("import_weights", ("system",), ("wgan",), SYSTEMS),
+    ("import_weights", ("system",), ("wgam",), SYSTEM_NAMES),
     ("import_weights", ("image_shape",), ("28", "28x0", "28x28x1x1"), "HxW or HxWxC"),
     ("import_images", ("fit",), ("crop",), "one of contain, cover, stretch"),
     ("import_images", ("background",), (256, -1), "a grey value in 0..255"),
@@ -154,7 +155,7 @@ def test_a_fresh_seed_is_drawn_each_time():
     assert len({type(seed) for seed in seeds} | {int}) == 1
 
 
-@pytest.mark.parametrize("system", ["vanilla", "layers", "conditional", "conv"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_a_preset_fills_in_what_is_not_given(system):
     plain, stable = (RunConfig(system=system, preset=p, seed=1) for p in ("published", "stable"))
     assert plain.resolved() == RunConfig(system=system, seed=1).resolved()

@@ -196,7 +196,10 @@ def stopped_at(folder: pathlib.Path, number: int) -> int:
 def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, offline_data_dir):
     command = words(offline_data_dir, iters=10**7, seeds="0:2", jobs=2, checkpoint_every=10**6)
     process = started(command, tmp_path)
-    # As a terminal does: the whole group gets it.
+    # As a scheduler does: every process gets it, and then each run once more from the sweep.
+    for seed in (0, 1):
+        lock = json.loads((tmp_path / f"sweep/seed_{seed}/run.lock").read_text())
+        os.kill(lock["pid"], signal.SIGINT)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(300) == 130, (tmp_path / "said.txt").read_text()
     assert stopped_at(tmp_path, 2) > 150

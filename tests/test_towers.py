@@ -16,11 +16,18 @@ ITERS = 50
 
 
 @pytest.mark.parametrize(
-    ("system", "engine"), [("vanilla", "loop"), ("layers", "feed"), ("conditional", "loop")]
+    ("system", "engine", "cures"),
+    [
+        ("vanilla", "loop", {}),
+        ("layers", "feed", {}),
+        ("conditional", "loop", {}),
+        ("vanilla", "loop", {"spectral_norm": True, "pack": 2}),
+    ],
 )
-def test_three_towers_train_as_one_does(tmp_path, real_data_dir, system, engine):
+def test_three_towers_train_as_one_does(tmp_path, real_data_dir, system, engine, cures):
     """With the published sizes: 43, 43 and 42 images in `vanilla`."""
-    settings = {"system": system, "engine": engine, "iters": ITERS, "seed": 3, "log_every": 1}
+    settings = {"system": system, "engine": engine, "iters": ITERS, "seed": 3, **cures}
+    settings |= {"log_every": 1, "health_every": 0}
     one, three, again = (
         train(tmp_path / name, real_data_dir, device="cpu", towers=towers, **settings)
         for name, towers in (("one", 1), ("three", 3), ("again", 3))

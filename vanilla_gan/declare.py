@@ -140,6 +140,7 @@ class Setting:
       missing: what to give; empty where it may be left out.
       word: how the help calls it where it may also stand without its flag.
       repeats: whether the flag may be given several times; the value has blanks between them.
+      common: whether it is among the few that a first look at the help shows.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Setting:
     missing: str
     word: str
     repeats: bool
+    common: bool
 
     @property
     def is_free(self) -> bool:
@@ -225,13 +227,14 @@ def setting(
     missing: str = "",
     word: str = "",
     repeats: bool = False,
+    common: bool = False,
 ) -> T:
     """Declares a field of a class of settings; `Setting` describes the arguments."""
     if choices:
         rules = (one_of(choices), *rules)
     entry = {"text": text, "rules": rules, "choices": tuple(choices), "effect": effect}
     more = {"group": group, "flag": flag, "shown": shown, "missing": missing, "word": word}
-    metadata = {"setting": {**entry, **more, "repeats": repeats}}
+    metadata = {"setting": {**entry, **more, "repeats": repeats, "common": common}}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -44,6 +44,11 @@ DISEASES = (
     *("overpowering", "collapse", "partial_collapse", "frozen", "memorising", "oscillation"),
     *("numbers", "scale", "swapped", "one_class"),
 )
+# Figures of an evaluation by which checkpoints can be told apart, and which way is better.
+BETTER = {
+    **{"parzen_nats": "higher", "frechet": "lower", "precision": "higher", "recall": "higher"},
+    **{"coverage": "higher", "classes_covered": "higher"},
+}
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -96,12 +101,17 @@ class RunConfig(Settings):
         at_least(1),
         effect="length",
         group="What is trained",
+        common=True,
     )
     epochs: int | None = setting(
         None, "the same, in passes through the training images", at_least(1), effect="length"
     )
     system: str = setting(
-        "vanilla", "which published program to run", choices=tuple(SYSTEMS), effect="variables"
+        "vanilla",
+        "which published program to run",
+        choices=tuple(SYSTEMS),
+        effect="variables",
+        common=True,
     )
     loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
     init: str = setting(
@@ -113,9 +123,13 @@ class RunConfig(Settings):
     batch_size: int | None = setting(None, "images per update", *SIZE)
     z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
     h_dim: int | tuple[int, ...] | None = setting(
-        None, "units of a hidden layer; of each, where there are several", *SIZE, effect="variables"
+        None,
+        "units of a hidden layer; of each, where there are several",
+        *SIZE,
+        effect="variables",
+        common=True,
     )
-    learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0)
+    learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0, common=True)
     adam_epsilon: float | None = setting(
         None, "added by both to the root of the second moment", ABOVE_0
     )
@@ -133,7 +147,10 @@ class RunConfig(Settings):
         effect="variables",
     )
     seed: int | None = setting(
-        None, "decides every random draw; left out, a fresh one is drawn and recorded", SEED
+        None,
+        "decides every random draw; left out, a fresh one is drawn and recorded",
+        SEED,
+        common=True,
     )
     init_weights: str | None = setting(
         None,
@@ -173,6 +190,22 @@ class RunConfig(Settings):
         0.0, "weight of WGAN-GP's: D's slope between images and samples is drawn to 1", _WEIGHT
     )
     dragan: float = setting(0.0, "weight of DRAGAN's: the same around real images", _WEIGHT)
+    D_noise: float = setting(
+        0.0, "deviation of the normal noise on what D sees, images and samples; 0: none", _WEIGHT
+    )
+    D_dropout: float | None = setting(
+        None, "share of a hidden layer's values in D that training sets to 0, in [0, 1)", _SHARE
+    )
+    spectral_norm: bool = setting(
+        False, "divide each weight of D by its largest singular value", effect="variables"
+    )
+    pack: int = setting(
+        1,
+        "images that D judges together; --batch_size counts such groups",
+        at_least(1),
+        at_most(64),
+        effect="variables",
+    )
     clip_weights: float | None = setting(
         None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
     )
@@ -188,6 +221,7 @@ class RunConfig(Settings):
         "auto: MNIST, or the built-in digits where it cannot be had",
         choices=DATASETS,
         group="Data",
+        common=True,
     )
     data_dir: str = setting(
         "data",
@@ -205,12 +239,16 @@ class RunConfig(Settings):
         PATH,
         effect="keeping",
         group="Results",
+        common=True,
     )
     overwrite: bool = setting(
         False, "move the run that stands in --out aside, to OUT.1, and start anew", effect="keeping"
     )
     sample_every: int | None = setting(
-        None, "iterations between two pictures; one epoch where none is named", at_least(1)
+        None,
+        "iterations between two pictures; one epoch where none is named",
+        at_least(1),
+        common=True,
     )
     sample_class: str | None = setting(
         None, "class that the pictures show, its number or name, or all: a row for each", CLASS
@@ -246,13 +284,29 @@ class RunConfig(Settings):
         False, "write event files for TensorBoard, into OUT/tensorboard", effect="keeping"
     )
     evaluate_every: int = setting(
-        0, "iterations between two evaluations of quality; 0: none", at_least(0), effect="keeping"
+        0,
+        "iterations between two evaluations of quality; 0: none",
+        at_least(0),
+        effect="keeping",
+        common=True,
     )
     checkpoint_every: int = setting(
         0, "iterations between two checkpoints; 0: 10 to 60 seconds", at_least(0), effect="keeping"
     )
     keep_checkpoints: int = setting(
         3, "how many of the newest checkpoints to keep", at_least(1), effect="keeping"
+    )
+    keep_best: str = setting(
+        "none",
+        "figure of --evaluate_every whose best checkpoint is kept beside the newest, as OUT/best",
+        choices=("none", *BETTER),
+        effect="keeping",
+    )
+    stop_after_no_gain: int = setting(
+        0,
+        "evaluations without a better --keep_best behind which the run ends; 0: none",
+        at_least(0),
+        effect="keeping",
     )
     on_nan: str = setting(
         "stop",
@@ -285,7 +339,7 @@ class RunConfig(Settings):
         at_least(1),
         at_most(64),
     )
-    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine")
+    device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine", common=True)
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
     )
@@ -329,7 +383,7 @@ class RunConfig(Settings):
         filled: dict[str, Any] = {
             name: value for name, value in defaults.items() if getattr(self, name) is None
         }
-        filled |= self.from_preset
+        filled |= self.from_program | self.from_preset
         if self.iters is not None or self.epochs is not None:
             # However the system counts, the user has counted.
             filled.pop("iters", None)
@@ -337,6 +391,16 @@ class RunConfig(Settings):
         if self.seed is None:
             filled["seed"] = fresh_seed()
         return self.filled(filled).paired(self.given)
+
+    @property
+    def from_program(self) -> dict[str, Any]:
+        """What the published program says of settings that all systems have and nobody gave."""
+        row = SYSTEMS[self.system].published if self.preset == "published" else {}
+        # Another optimizer means something else by them.
+        of_optimizer = ("beta1", "beta2") if "optimizer" in self.given else ()
+        return {
+            name: value for name, value in row.items() if name not in (*self.given, *of_optimizer)
+        }
 
     @property
     def from_preset(self) -> dict[str, Any]:
@@ -374,6 +438,16 @@ class RunConfig(Settings):
             raise UsageError(
                 "--towers does not apply to --dragan, whose noise needs the whole batch; leave one "
                 "of them out"
+            )
+        if self.keep_best != "none" and not self.evaluate_every:
+            raise UsageError(
+                f"--keep_best={self.keep_best}: no evaluation finds that figure; give "
+                "--evaluate_every, or leave --keep_best out"
+            )
+        if self.stop_after_no_gain and self.keep_best == "none":
+            raise UsageError(
+                f"--stop_after_no_gain={self.stop_after_no_gain}: which figure is to get better? "
+                "give --keep_best, or leave this out"
             )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
@@ -419,22 +493,23 @@ class RunConfig(Settings):
 
         An epoch is as many iterations as whole batches fit into `num_examples` images, and one
         more for what is left in a system with short batches. An iteration of several updates of D
-        takes as many batches, whole ones in any system.
+        takes as many batches, and one more where one goes unused; one that packs images takes as
+        many times the images. Both take whole batches in any system.
 
         Raises:
           UsageError: a batch is larger than that; evaluations that fall between pictures.
         """
-        batch_size = self.resolved_int("batch_size")
-        if batch_size > num_examples:
-            raise bad_value(
-                "batch_size", batch_size, f"at most the number of training images, {num_examples}"
-            )
-        if self.towers > batch_size:
-            expected = f"at most --batch_size, which is {batch_size}"
-            raise bad_value("towers", self.towers, expected)
-        epoch = max(1, num_examples // (batch_size * self.D_steps))
-        if SYSTEMS[self.system].draws.short_batches and self.D_steps == 1:
-            epoch = -(-num_examples // batch_size)
+        images = self.images_a_step
+        if images > num_examples:
+            packed = "" if self.pack == 1 else f" over --pack={self.pack}"
+            expected = f"at most the number of training images, {num_examples}{packed}"
+            raise bad_value("batch_size", self.resolved_int("batch_size"), expected)
+        if self.towers > (size := self.resolved_int("batch_size")):
+            raise bad_value("towers", self.towers, f"at most --batch_size, which is {size}")
+        draws = SYSTEMS[self.system].draws
+        epoch = max(1, num_examples // (images * (self.D_steps + draws.unused)))
+        if self.has_short_batches:
+            epoch = -(-num_examples // images)
         filled: dict[str, Any] = {}
         if self.epochs is not None:
             filled["iters"] = self.epochs * epoch
@@ -466,6 +541,16 @@ class RunConfig(Settings):
             raise ValueError(str(error)) from error
         if counted.iters != self.iters:
             raise ValueError(f"{self.epochs} epochs are {counted.iters} iters, not {self.iters}")
+
+    @property
+    def images_a_step(self) -> int:
+        """How many images, and how many noise vectors, a step is trained on."""
+        return self.resolved_int("batch_size") * self.pack
+
+    @property
+    def has_short_batches(self) -> bool:
+        """Whether an epoch ends with a batch of what is left: not where several are needed."""
+        return SYSTEMS[self.system].draws.short_batches and self.D_steps == self.pack == 1
 
     def resolved_int(self, name: str) -> int:
         """Returns a whole-number setting that `resolved()` has filled in."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 from commands import run_with_long_blocks, small_run
-from crashes import Crashes
+from crashes import KILLED, Crashes
+from mishaps import kill
+from results import checkpoints, differences, record
+from runner import Mishap, run
 
 KILLS_EACH = 10
 ITERS = 1000
@@ -18,3 +21,32 @@ def test_killed_run_equals_undisturbed_one(tmp_path, offline_data_dir, words):
     assert sum(crashes.landed.values()) == KILLS_EACH
     # Some of those that are aimed at a file hit it.
     assert crashes.landed.keys() - {"at the start", "elsewhere"}
+
+
+def test_killed_around_an_evaluation_a_run_keeps_its_best_checkpoint(tmp_path, offline_data_dir):
+    words = [
+        *small_run(offline_data_dir, iters=120, sample_every=10, checkpoint_every=30),
+        *("--evaluate_every=10", "--keep_best=frechet", "--keep_checkpoints=1"),
+        "--learning_rate=0.02",
+    ]
+    undisturbed = run([*words, "--out=undisturbed"], tmp_path)
+    assert undisturbed.status == 0, undisturbed.stderr
+    best = record(tmp_path / "undisturbed")["best"]["iteration"]
+    assert checkpoints(tmp_path / "undisturbed") == [best, 120]
+    # Each goes on where the one before was killed: before figures stand, before the record names
+    # the best one, before a new checkpoint stands, and while an old one goes.
+    places = {
+        "quality.json": (1, 2),
+        "/run.json": (2, 3),
+        "checkpoints/0": (3,),
+        "checkpoints/.": (2,),
+    }
+    for place, count in ((place, count) for place, counts in places.items() for count in counts):
+        killed = run([*words, "--out=out"], tmp_path, [Mishap(kill, "os.rename", place, count)])
+        assert killed.status == KILLED, killed.stderr
+        newest = max(checkpoints(tmp_path / "out"), default=0)
+        if (tmp_path / "out" / "run.json").exists() and newest:
+            named = record(tmp_path / "out")["best"].get("iteration", newest)
+            assert named in checkpoints(tmp_path / "out")
+    assert run([*words, "--out=out"], tmp_path).status == 0
+    assert differences(tmp_path / "out", tmp_path / "undisturbed") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pathlib
@@ -196,7 +197,13 @@ def test_overwrite_moves_aside_and_never_deletes(
     second = fingerprint(tmp_path / "out")
     assert record(tmp_path / "out")["config"]["seed"] == 9
 
-    done = command([*words(), "--overwrite"])
+    stop = functools.partial(kill, signal.SIGTERM)
+    half = Mishap(stop, operation="os.rename", path="003.png")
+    stopped = command([*words(), "--overwrite"], [half])
+    assert stopped.status == 143
+    # As it was given it would begin anew.
+    assert "the same command without --overwrite continues it" in stopped.last_line
+    done = command(words())
 
     assert done.status == 0, done.stderr
     assert fingerprint(tmp_path / "out.1").items() >= first.items()

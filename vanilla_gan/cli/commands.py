@@ -21,11 +21,13 @@ class Command(NamedTuple):
       summary: what it does, for its help.
       flags: its flags, which also know the class of its settings.
       run: does it, with these settings.
+      example: words behind the program's name that show its use.
     """
 
     summary: str
     flags: Flags
     run: Callable[[Any], object]
+    example: str
 
 
 def train() -> Command:
@@ -39,16 +41,19 @@ def train() -> Command:
         if config.log_device_placement:
             # TensorFlow logs placements as information, which `cli` keeps quiet.
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+        from vanilla_gan.sweep.processes import OF_A_SWEEP
+        from vanilla_gan.training.host import Host
         from vanilla_gan.training.run import train
 
-        train(config)
+        train(config, Host(second_signal_exits=OF_A_SWEEP not in os.environ))
 
-    of_systems = {name: system.defaults for name, system in SYSTEMS.items()}
+    of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
         "Trains the GAN of the 2016 blog post and writes a 4x4 picture every 1000 iterations. "
         "The same command again continues a run that was stopped.",
         Flags(RunConfig, {"data_dir": default_data_dir()}, of_systems),
         run,
+        "--iters 20001 --out out",
     )
 
 
@@ -68,6 +73,7 @@ def fork() -> Command:
         # No default is shown, because the parent has it.
         Flags(ForkConfig, dict.fromkeys(table_of(ForkConfig), " ")),
         run,
+        "fork --from out --out slower --learning_rate 0.0002",
     )
 
 
@@ -97,7 +103,7 @@ def sweep() -> Command:
         if failure is not None:
             raise failure
 
-    of_systems = {name: system.defaults for name, system in SYSTEMS.items()}
+    of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
         "Trains the same system with many seeds, side by side as processes of one thread each, in "
         "a folder for each run. Flags are those of train. The same command continues what was "
@@ -105,6 +111,7 @@ def sweep() -> Command:
         "sweep.png and sweep.html.",
         Flags(SweepConfig, {"data_dir": default_data_dir()}, of_systems),
         run,
+        "sweep --seeds 0:4 --iters 10001 --out sweep",
     )
 
 
@@ -122,6 +129,7 @@ def sample() -> Command:
         "them.",
         Flags(SampleConfig),
         run,
+        "sample --from out --n 100 --out samples.png",
     )
 
 
@@ -142,6 +150,7 @@ def evaluate() -> Command:
         "Prints on stdout. The first time it trains a classifier of the data set, about a minute.",
         Flags(EvaluateConfig),
         run,
+        "evaluate --from out",
     )
 
 
@@ -159,6 +168,7 @@ def report() -> Command:
         "neither a server nor a network. An earlier one is replaced.",
         Flags(ReportConfig),
         run,
+        "report --from out",
     )
 
 
@@ -192,6 +202,7 @@ def compare() -> Command:
         "when nothing but the pictures' size could be compared.",
         Flags(CompareConfig),
         run,
+        "compare --from out",
     )
 
 
@@ -210,6 +221,7 @@ def doctor() -> Command:
         "try. A line each, on stdout. Trains nothing, and needs neither a network nor the data.",
         Flags(DoctorConfig),
         run,
+        "doctor --from out",
     )
 
 
@@ -237,6 +249,7 @@ def verify() -> Command:
         "no data.",
         Flags(VerifyConfig),
         run,
+        "verify",
     )
 
 
@@ -255,6 +268,7 @@ def export() -> Command:
         "reported done.",
         Flags(ExportConfig),
         run,
+        "export --from out --out gan --format saved_model",
     )
 
 
@@ -272,6 +286,7 @@ def import_weights() -> Command:
         "under TensorFlow 1.x, and writes them as an npz file for --init_weights.",
         Flags(ImportConfig),
         run,
+        "import_weights --from CHECKPOINT --out weights.npz",
     )
 
 
@@ -291,6 +306,7 @@ def import_images() -> Command:
         "reads. Subfolders are classes. At least 5001 training images are needed, or --repeat.",
         Flags(ImportConfig),
         run,
+        "import_images FOLDER --out own/mnist",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,27 @@ from absl import flags
 from vanilla_gan.declare import KINDS, Setting, Settings, Several, nearest, table_of
 from vanilla_gan.errors import UsageError
 
+_COLUMNS = 80
+_WRAP: Any = {
+    "subsequent_indent": 6 * " ",
+    "break_on_hyphens": False,
+    "break_long_words": False,
+}
+# What other programs call them.
+_CALLED_ELSEWHERE = {
+    **dict.fromkeys(("lr", "rate", "alpha"), "learning_rate"),
+    **dict.fromkeys(("steps", "n_iter", "num_iters", "max_iter", "max_iters", "it"), "iters"),
+    **dict.fromkeys(("n_epochs", "num_epochs"), "epochs"),
+    **dict.fromkeys(("bs", "mb_size", "minibatch", "batch"), "batch_size"),
+    **dict.fromkeys(("latent_dim", "nz", "noise_dim"), "z_dim"),
+    **dict.fromkeys(("hidden", "units"), "h_dim"),
+    **dict.fromkeys(("model", "gan", "arch"), "system"),
+    **dict.fromkeys(("output", "outdir", "out_dir", "output_dir", "logdir", "o"), "out"),
+    **dict.fromkeys(("data", "dataroot", "data_path"), "data_dir"),
+    **dict.fromkeys(("gpu", "cuda", "cpu"), "device"),
+    **dict.fromkeys(("random_seed", "manual_seed", "s"), "seed"),
+    **dict.fromkeys(("input", "checkpoint", "run", "ckpt"), "from"),
+}
 _KIND_SHOWN = {int: "int", float: "float", bool: "bool", str: "string", tuple: "int[,int...]"}
 
 
@@ -85,7 +107,7 @@ class Flags:
             rest = self._values(["command", *words])[1:]
         except flags.UnrecognizedFlagError as error:
             raise UsageError(
-                f"unknown flag --{error.flagname}{nearest(error.flagname, self._values)}"
+                f"unknown flag --{error.flagname}{self._meant(error.flagname)}"
             ) from error
         except flags.IllegalFlagValueError as error:
             # absl: "flag --iters=x: " and what Python's own conversion says.
@@ -110,23 +132,62 @@ class Flags:
             if value is not None
         }
 
+    def _meant(self, unknown: str) -> str:
+        """Returns the suggestion of a flag that was perhaps meant, or nothing."""
+        meant = _CALLED_ELSEWHERE.get(unknown.lower())
+        return nearest(meant if meant in self._settings else unknown, self._settings)
+
     def usage(self) -> str:
         """Returns what may stand behind the name of the command."""
         return f"{self._word.word} [--flag=value ...]" if self._word else "[--flag=value ...]"
 
-    def help(self) -> str:
-        """Returns two lines for each flag, group by group: name, kind and default; its use."""
-        lines: list[str] = []
+    @property
+    def has_common(self) -> bool:
+        """Whether some of them are marked as common: then the help need not list all."""
+        return any(entry.common for entry in self._settings.values())
+
+    def help(self, *, common: bool = False) -> str:
+        """Returns the flags with their kind, use and default, in lines of at most 80 columns.
+
+        Args:
+          common: only the common ones; all of them, group by group, unless asked for.
+        """
+        lines: list[str] = ["Common flags:"] if common else []
         for flag, entry in self._settings.items():
-            if entry.group:
+            if common and not entry.common:
+                continue
+            if entry.group and not common:
                 lines += ["", f"{entry.group}:"] if lines else [f"{entry.group}:"]
-            kind = "|".join(entry.choices) or _KIND_SHOWN[entry.kind]
-            lines += [f"  --{flag} {kind}{self._default(entry)}", f"      {entry.text}"]
+            lines += self._lines(flag, entry)
         return "\n".join(lines)
 
+    def _lines(self, flag: str, entry: Setting) -> list[str]:
+        first = f"  --{flag} {'|'.join(entry.choices) or _KIND_SHOWN[entry.kind]}"
+        text = entry.text
+        if len(first) > _COLUMNS:
+            first = f"  --{flag} word"
+            text += f"; one of {', '.join(entry.choices)}"
+        default = self._default(entry)
+        text += f" (default {default})" if default else ""
+        indent = 6 * " "
+        return [first, *textwrap.wrap(text, _COLUMNS, **_WRAP, initial_indent=indent)]
+
     def _default(self, entry: Setting) -> str:
-        of_systems = [
-            f"{system} {d[entry.name]}" for system, d in self._of_systems.items() if entry.name in d
-        ]
-        shown = self._shown.get(entry.name, entry.shown) or ", ".join(of_systems)
-        return f" (default {shown})" if shown.strip() else ""
+        """Returns the default for people; the systems that have another one stand behind it."""
+        shown = self._shown.get(entry.name, entry.shown).strip()
+        own = {
+            system: str(defaults.get(entry.name, shown))
+            for system, defaults in self._of_systems.items()
+        }
+        having = {system: value for system, value in own.items() if value}
+        if not having:
+            return shown
+        # Where a system has no default of it, those that have one are named.
+        base = "" if len(having) < len(own) else shown or next(iter(having.values()))
+        groups: dict[str, list[str]] = {}
+        for system, value in having.items():
+            if value != base:
+                groups.setdefault(value, []).append(system)
+        parts = [base] if base else []
+        parts += [f"{', '.join(systems)}: {value}" for value, systems in groups.items()]
+        return "; ".join(parts)

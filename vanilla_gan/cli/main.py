@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -25,10 +27,17 @@ from vanilla_gan.storage.streams import (
     open_missing_streams,
 )
 
-_PROGRAM = "run.sh"
 _COLUMNS = 80
 _DEFAULT_COMMAND = "train"
 _HELP = {"--help", "-h", "-help", "--helpfull"}
+
+
+def _program() -> str:
+    """Returns how this program was called, for its messages."""
+    if os.path.basename(sys.argv[0]) == "vanilla-gan":
+        return "vanilla-gan"
+    beside = pathlib.Path(__file__).resolve().parents[2] / "run.sh"
+    return "run.sh" if beside.exists() else "python -m vanilla_gan"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +65,7 @@ def _status(words: list[str]) -> int:
         check_names(words)
         _run(words)
     except VanillaGanError as error:
-        say(f"{_PROGRAM}: {error}")
+        say(f"{_program()}: {error}")
         return error.exit_status
     except BrokenPipeError:
         # Whoever read the help or the like has seen enough.
@@ -67,17 +76,23 @@ def _status(words: list[str]) -> int:
         if error.filename is not None:
             raise
         discard(sys.stdout)
-        say(f"{_PROGRAM}: {unwritable('standard output', error)}")
+        say(f"{_program()}: {unwritable('standard output', error)}")
         return 1
     except KeyboardInterrupt:
         discard_blocked()
-        say(f"{_PROGRAM}: interrupted; no file is half-written: each is as before, or finished")
+        say(f"{_program()}: interrupted; no file is half-written: each is as before, or finished")
         return 130
     return 0
 
 
 def _run(words: list[str]) -> None:
     name = words.pop(0) if words and not words[0].startswith("-") else _DEFAULT_COMMAND
+    if name == "help":
+        name = words.pop(0) if words else _DEFAULT_COMMAND
+        words.append("--help")
+    if name == "version":
+        name = _DEFAULT_COMMAND
+        words.append("--version")
     if name not in COMMANDS:
         raise UsageError(
             f"unknown command {name!r}{nearest(name, COMMANDS)}; expected {', '.join(COMMANDS)}"
@@ -87,25 +102,35 @@ def _run(words: list[str]) -> None:
         return
     command = COMMANDS[name]()
     if _HELP.intersection(words):
-        print(_help(name, command), flush=True)
+        print(_help(name, command, whole="--helpfull" in words), flush=True)
         return
     try:
         given = command.flags.parse(words)
     except UsageError as error:
-        raise UsageError(f"{error}; see {_PROGRAM} {name} --help") from error
+        raise UsageError(f"{error}; see {_program()} {name} --help") from error
     config = command.flags.config(**given)
     check_temporary_folder()
     command.run(config)
 
 
-def _help(name: str, command: Command) -> str:
+def _help(name: str, command: Command, *, whole: bool) -> str:
     shown = f"[{name}]" if name == _DEFAULT_COMMAND else name
-    others = ", ".join(other for other in COMMANDS if other != name)
+    others = [other for other in COMMANDS if other != name]
+    program = _program()
+    if program == "run.sh":
+        program = "./run.sh"
+        others.append("test")
+    common = command.flags.has_common and not whole
     about = [
         command.summary,
-        f"Other commands: {others}, test; each has a --help of its own.",
+        f"Other commands: {', '.join(others)}; each has a --help of its own.",
     ]
-    filled = "\n".join(textwrap.fill(line, _COLUMNS) for line in about)
-    return (
-        f"usage: ./{_PROGRAM} {shown} {command.flags.usage()}\n\n{filled}\n\n{command.flags.help()}"
-    )
+    parts = [
+        f"usage: {program} {shown} {command.flags.usage()}",
+        "\n".join(textwrap.fill(line, _COLUMNS) for line in about),
+        f"Example:\n  {program} {command.example}",
+        command.flags.help(common=common),
+    ]
+    if common:
+        parts.append(f"All flags: {program} {name} --helpfull")
+    return "\n\n".join(parts)

@@ -2,7 +2,8 @@
 
 At an iteration with a picture: its noise `[16, Z_dim]`; then at every iteration the batch, the
 noise of the discriminator's step and the noise of the generator's step. Where the discriminator has
-more steps than one, a batch and its noise for each further one come before. Iterations are drawn in
+more steps than one, a batch and its noise for each further one come before; a batch and noise that
+a program draws for nothing come before the generator's noise. Iterations are drawn in
 blocks, so that a session can be fed many at a time; the numbers are the same in any block size.
 """
 
@@ -86,6 +87,7 @@ class Stream:
         batch_size: int,
         z_dim: int,
         D_steps: int = 1,
+        short: bool | None = None,
         picture_noise: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Makes the stream of a run; draws nothing yet.
@@ -97,6 +99,8 @@ class Stream:
           batch_size: the listing's `mb_size`, images and noise vectors a step.
           z_dim: length of a noise vector.
           D_steps: the discriminator's steps in an iteration.
+          short: whether an epoch ends with a short batch; as the system does it unless given. One
+            among several batches of an iteration would fit into no array of them.
           picture_noise: float32 [16, z_dim] for all pictures; None to draw it from the stream, as
             the published program does.
         """
@@ -106,8 +110,8 @@ class Stream:
         self._batch_size = batch_size
         self._z_dim = z_dim
         self._further = D_steps - 1
-        # A short one among several batches of an iteration would fit into no array of them.
-        self._short = system.draws.short_batches and D_steps == 1
+        self._short = system.draws.short_batches and D_steps == 1 if short is None else short
+        self._unused = system.draws.unused
         self._picture_noise = picture_noise
 
     def draws(
@@ -155,7 +159,9 @@ class Stream:
                 # Either whole batches, or one alone: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
             ends += [_next_multiple(it, n) for n in (checkpoint_every, signs_every) if n]
-            steps = (self._longer_steps if self._further else self._steps)(it, min(ends) - it)
+            steps = (self._longer_steps if self._further or self._unused else self._steps)(
+                it, min(ends) - it
+            )
             yield steps
             it = steps.last
 
@@ -197,6 +203,9 @@ class Stream:
                 D_Z[k, step] = self._sample_Z(self._batch_size)
             rows[k] = self._next_rows()
             Z_D[k] = self._sample_Z(self._batch_size)
+            if self._unused:
+                self._next_rows()
+                self._sample_Z(self._batch_size)
             if Z_G is not Z_D:
                 Z_G[k] = self._sample_Z(self._batch_size)
         return StepsDraw(first, rows, Z_D, Z_G, self.state(), D_rows, D_Z)
@@ -276,9 +285,10 @@ def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.Random
         system,
         train,
         random_stream,
-        batch_size=config.resolved_int("batch_size"),
+        batch_size=config.images_a_step,
         z_dim=z_dim,
         D_steps=config.D_steps,
+        short=config.has_short_batches,
         picture_noise=picture_noise,
     )
 

@@ -41,7 +41,7 @@ def threads_within_operation(config: RunConfig, cores: int) -> int:
     # Between the images of either network, the last of G's and the first of D's.
     widths = [X_dim, *several(config.h_dim), X_dim]
     weights = max(rows * columns for rows, columns in itertools.pairwise(widths))
-    largest_product = 2 * config.resolved_int("batch_size") * weights
+    largest_product = 2 * config.images_a_step * weights
     if largest_product <= ONE_THREAD_FLOP:
         return 1
     return max(1, cores // 2) if config.engine == "loop" else cores

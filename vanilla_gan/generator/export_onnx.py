@@ -16,6 +16,7 @@ from typing import Any
 
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.trained import Array, Trained
+from vanilla_gan.graph.inference import SIGNATURES
 from vanilla_gan.graph.tf1 import tf
 
 # Old enough for any onnxruntime that is still about; nothing newer is needed.
@@ -78,6 +79,9 @@ def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
             )
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    if signature != SIGNATURES[0] and trained.origin.config.pack > 1:
+        for value in model.graph.output:
+            value.type.tensor_type.shape.dim[0].dim_param = "groups"
     _count_afresh(model.graph)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())

@@ -22,6 +22,7 @@ from vanilla_gan.generator.export_record import EXPORT_JSON, Origin
 from vanilla_gan.generator.trained import Trained, open_export, open_networks
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import load_tensorflow
+from vanilla_gan.runfolder.best import best_folder, names_best
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoint, Checkpoints
 from vanilla_gan.runfolder.checkpoint import read_checkpoint as read_one
 from vanilla_gan.runfolder.names import RUN_JSON
@@ -67,8 +68,8 @@ class Generator:
 
         Args:
           path: a run's folder (with `run.json`), for its newest whole checkpoint; one checkpoint
-            in it (`out/checkpoints/0000012000`); or the folder of a SavedModel that
-            `./run.sh export` wrote.
+            in it (`out/checkpoints/0000012000`), or its best one (`out/best`); or the folder of a
+            SavedModel that `./run.sh export` wrote.
           device: as `--device`.
           inform: called with a line for each damaged checkpoint that is passed over.
 
@@ -271,8 +272,9 @@ def with_newest(path: pathlib.Path, inform: Inform, use: Callable[[RunRecord, Ch
 
 def _checkpoints_in(path: pathlib.Path) -> list[str]:
     """Returns the names of a run's checkpoints; none where there is no such folder."""
+    folder = path.parent if names_best(path) else path
     with contextlib.suppress(OSError):
-        return sorted(os.listdir(path / FOLDER))
+        return sorted(os.listdir(folder / FOLDER))
     return []
 
 
@@ -282,12 +284,15 @@ def find_checkpoint(
     """Returns the run at `path` and its newest whole checkpoint, or the one that `path` names.
 
     Args:
-      path: a run's folder, or a checkpoint's.
+      path: a run's folder, a checkpoint's, or `OUT/best`.
       inform: called with a line for each damaged checkpoint that is passed over.
 
     Raises:
       CheckpointError: neither a run nor a checkpoint of one stands there, or none that is whole.
+      UsageError: the best one is named, and none is kept.
     """
+    if names_best(path):
+        path = best_folder(_record(path.parent), path.parent)
     if path.parent.name == FOLDER and path.name.isdecimal() and os.path.isdir(path):
         record = _record(path.parent.parent)
         try:
@@ -314,8 +319,8 @@ def find_checkpoint(
 
 def _record(out_dir: pathlib.Path) -> RunRecord:
     expected = (
-        "expected the --out of a run, one of its checkpoints (OUT/checkpoints/N), or a SavedModel "
-        "that this program exported"
+        "expected the --out of a run, one of its checkpoints (OUT/checkpoints/N, OUT/best), or a "
+        "SavedModel that this program exported"
     )
     try:
         what = None if stat.S_ISDIR(os.stat(out_dir).st_mode) else "is a file"

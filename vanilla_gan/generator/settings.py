@@ -13,7 +13,7 @@ from vanilla_gan.graph.inference import SIGNATURES
 from vanilla_gan.settings import CLASS, SIZE
 from vanilla_gan.systems import SYSTEMS
 
-_SOURCE = "folder of a run, of one checkpoint in it, or a SavedModel"
+_SOURCE = "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel"
 # Images of 28x28 as float32 take 3 kB each; a grid is drawn whole, in memory.
 _COUNT = (at_least(1), at_most(10_000_000))
 _SIDE = (at_least(1), at_most(1000))

@@ -48,6 +48,12 @@ def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> An
     return Scaled(_kept_values(x, kept), 1.0 / (1.0 - rate))
 
 
+def dropped(x: Any, rate: float, name: str, training: TrainingPass | None) -> Any:
+    """Returns `dropout` of a fully connected layer as a tensor, which any product takes."""
+    found = dropout(x, rate, name, training)
+    return found.values * found.factor if isinstance(found, Scaled) else found
+
+
 def _kept(rate: float, size: Any, seed: Any) -> Any:
     """Returns for each of `size` values whether it is kept, with probability 1 - `rate`; bool.
 

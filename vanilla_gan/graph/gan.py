@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.averages import Average, averaged, averages
+from vanilla_gan.graph.discriminator import discriminate, has_two_modes
+from vanilla_gan.graph.network import network
 from vanilla_gan.graph.optimizers import optimizer
-from vanilla_gan.graph.passes import Batch, forward, network
+from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -26,10 +28,12 @@ class Gan(NamedTuple):
 
     With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
     into the losses from training. With the alternating one there is one mode, `D_prob` is `D_real`,
-    and `D_logit` is `D_logit_real`. `iteration` is a placeholder, an int64 scalar, where training
-    draws random numbers that depend on it, with the simultaneous update or a penalty; else None.
+    and `D_logit` is `D_logit_real`, unless a cure draws numbers in the discriminator: then these
+    two come from inference. `iteration` is a placeholder, an int64 scalar, where training draws
+    random numbers that depend on it, with the simultaneous update or such a cure; else None.
 
     `averages` are G's moving averages, none without `ema`; with them `G_sample` is made of these.
+    `kept` are variables of D that no solver trains, none but with `spectral_norm`.
 
     `steps` are the runs of an iteration, in their order: the solvers and losses of a step have to
     be run at once.
@@ -53,6 +57,7 @@ class Gan(NamedTuple):
     D_optimizer: Any
     G_optimizer: Any
     averages: list[Average]
+    kept: list[Any]
     D_solver: Any
     G_solver: Any
     init: Any
@@ -96,8 +101,9 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     if two_modes:
         with network("generator_inference", reuse=True):
             G_sample = system.generator(Z, config, y, None)
-        with network("discriminator_inference", reuse=True):
-            D_prob, D_logit = system.discriminator(X, config, y, None)
+    if has_two_modes(system, config):
+        name = "discriminator_inference"
+        D_prob, D_logit, _ = discriminate(system, config, name, X, y, None, reuse=True)
 
     theta_D, theta_G = owned_variables(*system.theta(config))
 
@@ -106,8 +112,9 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     if pairs:
         with network("generator_averaged", reuse=True, weights=averaged(pairs)):
             G_sample = system.generator(Z, config, y, None)
-    players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs)
-    theta = [*theta_D, *theta_G]
+    kept = [variable for variable in tf.global_variables() if variable.op.name in passes.kept]
+    players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs, kept)
+    theta = [*theta_D, *theta_G, *kept]
     further = [
         further_step(config, n, towers_of(system, config, batch, theta, further=n), players)
         for n in range(config.D_steps - 1)
@@ -138,6 +145,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         D_optimizer=D_optimizer,
         G_optimizer=G_optimizer,
         averages=pairs,
+        kept=kept,
         D_solver=solvers["D_solver"],
         G_solver=solvers["G_solver"],
         init=tf.global_variables_initializer(),

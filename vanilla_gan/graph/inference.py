@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from vanilla_gan.graph.discriminator import discriminate
 from vanilla_gan.graph.gan import owned_variables
-from vanilla_gan.graph.passes import network
+from vanilla_gan.graph.network import network
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import shapes_of
@@ -58,8 +59,7 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
         y = tf.placeholder(tf.float32, shape=[None, config.num_classes], name="y")
     with network("generator", reuse=False):
         G_sample = system.generator(Z, config, y, None)
-    with network("discriminator", reuse=False):
-        D_prob, D_logit = system.discriminator(X, config, y, None)
+    D_prob, D_logit, _ = discriminate(system, config, "discriminator", X, y, None, reuse=False)
     theta_D, theta_G = owned_variables(*system.theta(config))
     return Inference(X, Z, y, G_sample, D_prob, D_logit), [*theta_D, *theta_G]
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vanilla_gan.graph.convolutions import convolution, transposed_convolution
-from vanilla_gan.graph.dropout import Scaled
+from vanilla_gan.graph.dropout import Scaled, dropped
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.graph.variables import bias_var, scale_var, statistic_var, weight_var
@@ -38,10 +38,18 @@ def layer_vars(player: str, sizes: Sequence[int], init: str) -> list[tuple[Any, 
     ]
 
 
-def more_layers(h: Any, theta: Sequence[tuple[Any, Any]]) -> Any:
-    """Returns `h` behind hidden layers, each with ReLU: those beyond the one of the listings."""
-    for W, b in theta:
-        h = tf.nn.relu(tf.matmul(h, W) + b)
+def more_layers(
+    h: Any,
+    theta: Sequence[tuple[Any, Any]],
+    rate: float = 0.0,
+    training: TrainingPass | None = None,
+) -> Any:
+    """Returns `h` behind hidden layers, each with ReLU: those beyond the one of the listings.
+
+    With a `rate`, each has its dropout in training.
+    """
+    for layer, (W, b) in enumerate(theta, start=2):
+        h = dropped(tf.nn.relu(tf.matmul(h, W) + b), rate, f"h{layer}", training)
     return h
 
 

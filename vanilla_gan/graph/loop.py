@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.gan import Gan
-from vanilla_gan.graph.passes import Batch, read
+from vanilla_gan.graph.network import read
+from vanilla_gan.graph.passes import Batch
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
@@ -68,7 +69,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     images = _data_variable("training_images", images_shape)
     labels = _data_variable("training_labels", images_shape[:1]) if system.conditional else None
     # A size that is known spares the graph the operations that would look for it each time.
-    batch = None if system.draws.short_batches else config.batch_size
+    batch = None if system.draws.short_batches else config.batch_size * config.pack
     rows = tf.placeholder(tf.int32, [None, batch], name="rows")
     Z_D = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_D")
     Z_G = Z_D
@@ -84,9 +85,11 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         D_rows = tf.placeholder(tf.int32, [None, n_further, batch], name="D_rows")
         D_Z = tf.placeholder(tf.float32, [None, n_further, batch, config.z_dim], name="D_Z")
 
-    players = Players(gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages)
-    theta = [*gan.theta_D, *gan.theta_G]
+    players = Players(
+        gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages, gan.kept
+    )
     names = [name for step in gan.steps for name in step.scalars]
+    variables = [*gan.theta_D, *gan.theta_G, *gan.kept]
 
     def examples(rows: Any, at: Any) -> tuple[Any, Any]:
         X_mb = system.scale(tf.cast(tf.gather(images, rows[at]), tf.float32))
@@ -103,7 +106,8 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             batch = Batch(X_mb, D_Z[k, n], D_Z[k, n], y_mb, iteration)
             # Statistics and what an optimizer counts are variables too.
             with tf.control_dependencies([done]):
-                towers = towers_of(system, config, batch, theta, weights=read(theta), further=n)
+                weights = read(variables)
+                towers = towers_of(system, config, batch, variables, weights=weights, further=n)
                 done = further_step(config, n, towers, players).solvers["D_solver"]
         return done
 
@@ -111,14 +115,14 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         # `k` comes out of the last iteration's updates: nothing is read before they are done.
         before = further_steps(k)
         with tf.control_dependencies([before]):
-            weights = read(theta)
+            weights = read(variables)
         X_mb, y_mb = examples(rows, k)
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]
         batch = Batch(X_mb, Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)
         behind = tf.control_dependencies([before]) if n_further else contextlib.nullcontext()
         with behind:
-            towers = towers_of(system, config, batch, theta, weights=weights)
+            towers = towers_of(system, config, batch, variables, weights=weights)
             done = update(system, config, towers, players)
         scalars = {name: scalar for step in done for name, scalar in step.scalars.items()}
         with tf.control_dependencies([op for step in done for op in step.solvers.values()]):

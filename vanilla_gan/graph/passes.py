@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from vanilla_gan.graph.discriminator import Verdict, discriminate, has_two_modes
+from vanilla_gan.graph.network import Weights, network
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
-
-Weights = Mapping[str, Any]
 
 
 class Batch(NamedTuple):
@@ -32,14 +31,20 @@ class Batch(NamedTuple):
 
 
 class Passes(NamedTuple):
-    """One pass of both networks, in training mode in a simultaneous update.
+    """One pass of both networks, in training mode where they have any.
 
     Tensors are float32: images `X` and samples `G_sample` [B, X_dim], `D_*` [B, 1]. `updates` are
     the operations that must run with the step, `fake` the pass of the discriminator on samples;
-    None in an alternating update.
+    None where it has one mode.
 
-    `look` applies the same discriminator to other images: `(images [B, X_dim], name) -> logits`.
+    `kept` says what variables that the discriminator keeps, and no solver trains, become behind its
+    step, by full name.
+
+    `look` applies the discriminator to other images: `(images [B, X_dim], name, ...) -> logits`. It
+    draws the numbers of the pass `name`; `real` and `fake` are those of the images and samples
+    here. Of other operations, labels and weights it says so.
     `seed_for` gives the seed of a stateless draw by its name, int64 [2]; it needs the iteration.
+    `pack` is how many images it judges together; then `D_*` are [B // pack, 1].
     """
 
     X: Any
@@ -48,10 +53,12 @@ class Passes(NamedTuple):
     D_logit_real: Any
     D_fake: Any
     D_logit_fake: Any
+    kept: Mapping[str, Any]
     updates: list[Any]
     fake: TrainingPass | None
-    look: Callable[[Any, str], Any]
+    look: Callable[..., Any]
     seed_for: Callable[[str], Any]
+    pack: int = 1
 
 
 def forward(
@@ -78,74 +85,50 @@ def forward(
     """
     X, Z, y = batch.X, batch.Z_D, batch.y
     training: dict[str, TrainingPass] = {}
-    two_modes = isinstance(system.update, Simultaneous)
+    own_modes, D_modes = isinstance(system.update, Simultaneous), has_two_modes(system, config)
 
     def training_pass(name: str, inputs: Any) -> TrainingPass:
         called = name if further is None else f"{name}_{further}"
         called = f"{called}_tower_{tower}" if tower else called
         bfloat16 = config.precision == "bfloat16"
         n_images = tf.shape(inputs)[0]
+        if config.pack > 1 and name != "generator":
+            n_images //= config.pack
         return TrainingPass(called, config.seed, batch.iteration, n_images, bfloat16=bfloat16)
 
-    if two_modes:
-        for name, inputs_of in (("generator", Z), ("real", X), ("fake", Z)):
-            training[name] = training_pass(name, inputs_of)
+    if own_modes:
+        training["generator"] = training_pass("generator", Z)
+    if D_modes:
+        training |= {"real": training_pass("real", X), "fake": training_pass("fake", Z)}
 
-    def look(images: Any, name: str) -> Any:
-        one = training_pass(name, images) if two_modes else None
-        with network(f"discriminator_{name}", reuse=True, weights=weights):
-            return system.discriminator(images, config, y, one)[1]
+    def look(
+        images: Any, name: str, *, called: str = "", y: Any = y, weights: Weights | None = weights
+    ) -> Any:
+        one = training.get(name, training_pass(name, images)) if D_modes else None
+        called = called or f"discriminator_{name}"
+        found = discriminate(system, config, called, images, y, one, reuse=True, weights=weights)
+        return found.D_logit
+
+    def judged(name: str, images: Any, which: str, reuse: bool) -> Verdict:
+        one = training.get(which)
+        return discriminate(system, config, name, images, y, one, reuse=reuse, weights=weights)
 
     with network("generator", reuse=reuse, weights=weights):
         G_sample = system.generator(Z, config, y, training.get("generator"))
-    with network("discriminator", reuse=reuse, weights=weights):
-        D_real, D_logit_real = system.discriminator(X, config, y, training.get("real"))
-    with network("discriminator_reused", reuse=True, weights=weights):
-        D_fake, D_logit_fake = system.discriminator(G_sample, config, y, training.get("fake"))
+    of_real = judged("discriminator", X, "real", reuse)
+    of_fake = judged("discriminator_reused", G_sample, "fake", True)
 
     return Passes(
         X=X,
         G_sample=G_sample,
-        D_real=D_real,
-        D_logit_real=D_logit_real,
-        D_fake=D_fake,
-        D_logit_fake=D_logit_fake,
+        D_real=of_real.D_prob,
+        D_logit_real=of_real.D_logit,
+        D_fake=of_fake.D_prob,
+        D_logit_fake=of_fake.D_logit,
+        kept=of_real.kept,
         updates=[update for one in training.values() for update in one.updates],
         fake=training.get("fake"),
         look=look,
         seed_for=lambda name: training_pass("drawn", X).seed_for(name),
+        pack=config.pack,
     )
-
-
-def read(variables: Sequence[Any]) -> Weights:
-    """Returns the values of variables at this place of the graph, by full name, for `network`.
-
-    Networks that share a read share what is made of it, too: with `--precision bfloat16` each
-    weight is rounded once for all of them. Gradients reach the variables through it.
-    """
-    return {variable.op.name: variable.read_value() for variable in variables}
-
-
-@contextlib.contextmanager
-def network(name: str, *, reuse: bool, weights: Weights | None = None) -> Iterator[None]:
-    """Enters the scopes of one application of a network.
-
-    The published variables are called `D_W1`, not `discriminator/D_W1`. So the name scope names the
-    operations, while the variable scope is the surrounding one and only says whether variables are
-    created or reused.
-
-    Args:
-      name: of the application.
-      reuse: whether the variables exist.
-      weights: what `tf.get_variable` gives instead of the variables of these names.
-    """
-    given = weights or {}
-
-    def weight(getter: Any, name: str, *args: Any, **settings: Any) -> Any:
-        return given[name] if name in given else getter(name, *args, **settings)
-
-    scope = tf.variable_scope(
-        tf.get_variable_scope(), reuse=reuse, auxiliary_name_scope=False, custom_getter=weight
-    )
-    with scope, tf.name_scope(name):
-        yield

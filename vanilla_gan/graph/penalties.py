@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vanilla_gan.graph.discriminator import has_two_modes
 from vanilla_gan.graph.passes import Passes
-from vanilla_gan.graph.system import Simultaneous, System
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 
 
@@ -38,7 +39,7 @@ def wgan_gp(passes: Passes) -> tuple[Any, Any]:
     Source: Gulrajani et al. 2017 (https://arxiv.org/abs/1704.00028), algorithm 1, with a weight of
     10 and `--loss wgan`. Draws one number for each pair.
     """
-    share = _uniform(passes, "between", tf.shape(passes.X)[:1])[:, tf.newaxis]
+    share = _shares(passes, "between")
     images = passes.G_sample + share * (passes.X - passes.G_sample)
     return passes.look(images, "between"), images
 
@@ -53,10 +54,16 @@ def dragan(passes: Passes) -> tuple[Any, Any]:
     of 10. Draws the noise, and a number for each image.
     """
     X = passes.X
-    share = _uniform(passes, "share", tf.shape(X)[:1])[:, tf.newaxis]
+    share = _shares(passes, "share")
     deviation = tf.sqrt(tf.reduce_mean(tf.square(X - tf.reduce_mean(X))))
     images = X + share * 0.5 * deviation * _uniform(passes, "around", tf.shape(X))
     return passes.look(images, "around"), images
+
+
+def _shares(passes: Passes, name: str) -> Any:
+    """Returns a number for each image, [B, 1], the same for those that are judged together."""
+    shares = _uniform(passes, name, tf.shape(passes.X)[:1] // passes.pack)
+    return (shares if passes.pack == 1 else tf.repeat(shares, passes.pack))[:, tf.newaxis]
 
 
 def _uniform(passes: Passes, name: str, shape: Any) -> Any:
@@ -88,8 +95,7 @@ _DRAWING = ("wgan_gp", "dragan")
 
 def takes_iteration(system: System, config: Any) -> bool:
     """Returns whether a step draws numbers in the graph, which follow from the iteration."""
-    two_modes = isinstance(system.update, Simultaneous)
-    return two_modes or any(getattr(config, name) for name in _DRAWING)
+    return has_two_modes(system, config) or any(getattr(config, name) for name in _DRAWING)
 
 
 def penalties(config: Any, passes: Passes) -> Mapping[str, Any]:
@@ -106,5 +112,7 @@ def penalties(config: Any, passes: Passes) -> Mapping[str, Any]:
             with tf.name_scope(name):
                 logits, images = part(passes)
                 (gradients,) = tf.gradients(logits, images)
+                if passes.pack > 1:
+                    gradients = tf.reshape(gradients, [-1, passes.pack * config.image_shape.size])
                 found[name] = weight * distance(gradients)
     return found

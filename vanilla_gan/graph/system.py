@@ -19,7 +19,8 @@ Names = tuple[str, ...]
 class Alternating:
     """The update of D's step and then G's, which sees the updated discriminator.
 
-    Its networks have one mode: their `training` is None.
+    Its networks have one mode: their `training` is None, but that of a discriminator in which a
+    cure draws numbers.
 
     Attributes:
       shared_noise: whether both steps of an iteration see the same noise.
@@ -53,11 +54,13 @@ class Draws:
     Attributes:
       short_batches: whether an epoch ends with a batch of what is left of it; otherwise the last
         batch reaches over into the next epoch.
+      unused: whether a batch and its noise are drawn before the generator's step, and not used.
       epoch_samples: whether a single sample is drawn after each epoch, and kept.
       pictures: the noise of the pictures.
     """
 
     short_batches: bool = False
+    unused: bool = False
     epoch_samples: bool = False
     pictures: Pictures = Pictures.DRAWN
 
@@ -72,6 +75,8 @@ class System:
       source: where the program was published.
       defaults: the settings that come with the system (`batch_size`, `z_dim`, ...); each is a flag,
         and a flag that is not among them does not apply to the system.
+      published: the program's values of settings that all systems have, in place of those that
+        nobody gave, unless a preset is asked for.
       generator: `(z, config, y, training) -> G_sample`; creates or reuses its variables in the
         current scope. It takes the sizes of images and labels from `config.image_shape` and
         `config.num_classes`. `y` are the labels of a conditional system, None in any other,
@@ -104,6 +109,7 @@ class System:
     scale: Callable[[Any], Any]
     update: Alternating | Simultaneous
     draws: Draws = Draws()
+    published: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     conditional: bool = False
     separate_images: bool = False
     strided_layers: Callable[[ImageShape], int] | None = None

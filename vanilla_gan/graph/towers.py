@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vanilla_gan.graph.passes import Batch, Passes, Weights, forward, read
+from vanilla_gan.graph.network import Weights, read
+from vanilla_gan.graph.passes import Batch, Passes, forward
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 
@@ -57,7 +58,7 @@ def towers_of(
       system: the published program.
       config: the settings of the run.
       batch: of the iteration.
-      theta: the variables of both networks, which exist.
+      theta: the variables of both networks, trained or kept, which exist.
       weights: their values where one run has all steps; see `update`.
       further: see `forward`.
     """
@@ -67,8 +68,10 @@ def towers_of(
         return [Tower(batch, passes, weights)]
     # A device cannot read the variables of another one.
     values = read(theta) if weights is None else weights
-    size = config.batch_size
-    sizes = [size // count + (number < size % count) for number in range(count)]
+    # Groups of images that are judged together stay together.
+    size, pack = config.batch_size, config.pack
+    groups = [size // count + (number < size % count) for number in range(count)]
+    sizes = [pack * number for number in groups]
     X, Z_D, y = (_pieces(part, sizes) for part in (batch.X, batch.Z_D, batch.y))
     Z_G = Z_D if batch.Z_G is batch.Z_D else _pieces(batch.Z_G, sizes)
     found = []
@@ -81,7 +84,7 @@ def towers_of(
                 system, config, piece, reuse=True, weights=own, further=further, tower=number
             )
         kept = None if weights is None else own
-        found.append(Tower(piece, passes, kept, device, sizes[number] / size))
+        found.append(Tower(piece, passes, kept, device, groups[number] / size))
     return found
 
 

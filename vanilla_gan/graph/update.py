@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.averages import Average, follow
+from vanilla_gan.graph.discriminator import draws
 from vanilla_gan.graph.losses import Objective
+from vanilla_gan.graph.network import network
 from vanilla_gan.graph.objective import objective, with_penalties
-from vanilla_gan.graph.passes import Batch, Passes, network
+from vanilla_gan.graph.passes import Batch, Passes
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -22,13 +24,17 @@ from vanilla_gan.graph.towers import Tower, aggregate, aggregate_scalars
 
 
 class Players(NamedTuple):
-    """The variables of both networks, the optimizers that train them, G's moving averages."""
+    """The variables of both networks, the optimizers that train them, G's moving averages.
+
+    `kept` are the variables that D keeps, and no solver trains.
+    """
 
     theta_D: list[Any]
     theta_G: list[Any]
     D_optimizer: Any
     G_optimizer: Any
     averages: Sequence[Average] = ()
+    kept: Sequence[Any] = ()
 
 
 class Step(NamedTuple):
@@ -95,7 +101,9 @@ def _D_step(
             pairs.append(players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D))
         goals.append(goal)
         scalars.append({"D_loss": D_goal.D_loss, **D_goal.D_watched})
-    D_solver = _clipped(config, players, _apply(players.D_optimizer, towers, pairs))
+    D_solver = _apply(players.D_optimizer, towers, pairs)
+    # What D keeps follows from its weights alone, so it is the same for all towers.
+    D_solver = _settled(config, players, towers[0].passes, D_solver)
     return goals, D_solver, aggregate_scalars(towers, scalars)
 
 
@@ -110,7 +118,8 @@ def _alternating(
         gate = tf.train.Optimizer.GATE_OP
         if tower.weights is not None:
             real = uses([goal.G_loss, *goal.G_watched.values()], tower.passes.D_logit_real)
-            passes = _updated(system, config, tower, players.theta_D, D_solver, real)
+            theirs = [*players.theta_D, *players.kept]
+            passes = _updated(system, config, tower, theirs, D_solver, real)
             with tower.place():
                 goal = objective(config, passes)
             # No update before the last gradient: a small one would keep a core from a large
@@ -130,7 +139,7 @@ def _updated(
     system: System,
     config: Any,
     tower: Tower,
-    theta_D: Sequence[Any],
+    variables_D: Sequence[Any],
     D_solver: Any,
     real: bool,
 ) -> Passes:
@@ -150,19 +159,20 @@ def _updated(
             with network("generator_G", reuse=True, weights=tower.weights):
                 G_sample = system.generator(Z, config, batch.y, None)
     with tf.control_dependencies([D_solver]):
-        weights = tower.read(theta_D)
+        weights = tower.read(variables_D)
 
-    def logits(name: str, x: Any, y: Any) -> Any:
-        with network(name, reuse=True, weights=weights):
-            return system.discriminator(x, config, y, None)[1]
-
+    # What is drawn is drawn for the whole batch, and groups of images stay together.
+    in_halves = system.separate_images and not draws(config) and config.pack == 1
     with tower.place():
-        parts = _halves(G_sample, batch) if system.separate_images else [(G_sample, batch.y)]
-        logits_fake = [logits("discriminator_updated", *half) for half in parts]
+        logits_fake = [
+            passes.look(half, "fake", called="discriminator_updated", y=y, weights=weights)
+            for half, y in (_halves(G_sample, batch) if in_halves else [(G_sample, batch.y)])
+        ]
         D_logit_fake = tf.concat(logits_fake, axis=0)
         D_logit_real = passes.D_logit_real
         if real:
-            D_logit_real = logits("discriminator_updated_real", batch.X, batch.y)
+            called = "discriminator_updated_real"
+            D_logit_real = passes.look(batch.X, "real", called=called, weights=weights)
     return passes._replace(G_sample=G_sample, D_logit_real=D_logit_real, D_logit_fake=D_logit_fake)
 
 
@@ -200,14 +210,14 @@ def _simultaneous(system: System, config: Any, tower: Tower, players: Players) -
     goal = with_penalties(config, passes, plain)
     theta_D, theta_G = players.theta_D, players.theta_G
     # A penalty sees the discriminator's weights not only through its logits.
-    if system.separate_images and goal is plain:
+    if system.separate_images and goal is plain and config.pack == 1:
         by_D, by_G = gradients_of_separate_images(passes, goal, theta_D, theta_G)
     else:
         by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
     with tf.control_dependencies(by_D + by_G):
         D_pairs, G_pairs = zip(by_D, theta_D, strict=True), zip(by_G, theta_G, strict=True)
         D_solver = _apply(players.D_optimizer, [tower], [D_pairs])
-        D_solver = _clipped(config, players, D_solver)
+        D_solver = _settled(config, players, passes, D_solver)
         G_solver = _apply(players.G_optimizer, [tower], [G_pairs])
         G_solver = follow(config, players.averages, G_solver)
     scalars = {"D_loss": goal.D_loss, "G_loss": goal.G_loss, **goal.D_watched, **goal.G_watched}
@@ -233,14 +243,19 @@ def _apply(
     return optimizer.apply_gradients(gradients_of_variables)
 
 
-def _clipped(config: Any, players: Players, D_solver: Any) -> Any:
-    """Returns D's solver, and behind it what keeps its weights within +-`clip_weights`, if set."""
+def _settled(config: Any, players: Players, passes: Passes, D_solver: Any) -> Any:
+    """Returns D's solver, and behind it what else its step changes, if anything.
+
+    Its weights are kept within +-`clip_weights`, and variables that it keeps move on.
+    """
+    changes = [(variable, passes.kept[variable.op.name]) for variable in players.kept]
     most = config.clip_weights
-    if most is None:
-        return D_solver
     with tf.control_dependencies([D_solver]):
-        within = [(v, tf.clip_by_value(v.read_value(), -most, most)) for v in players.theta_D]
-        return tf.group(*(variable.assign(value) for variable, value in within))
+        if most is not None:
+            changes += [(v, tf.clip_by_value(v.read_value(), -most, most)) for v in players.theta_D]
+        if not changes:
+            return D_solver
+        return tf.group(*(variable.assign(value) for variable, value in changes))
 
 
 def uses(fetches: Iterable[Any], source: Any) -> bool:

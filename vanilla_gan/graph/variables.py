@@ -60,8 +60,12 @@ def seed_of(name: str) -> int:
     Left to itself TensorFlow numbers its random operations in the order of construction (1.15 all
     operations), so that one more of them anywhere would change every initial weight behind it.
     """
-    scope = tf.get_variable_scope().name
-    return zlib.crc32(f"{scope}/{name}".encode()) & 0x7FFFFFFF
+    return seed_of_full(f"{tf.get_variable_scope().name}/{name}")
+
+
+def seed_of_full(name: str) -> int:
+    """Returns the same of a full name, whatever the scope."""
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
 def _variable(shape: Sequence[int], name: str, initializer: Any, trainable: bool = True) -> Any:

@@ -42,8 +42,8 @@ class Disease(NamedTuple):
       told: from rows and patient to which rows tell of it, bool [n].
       span: for so many iterations they have to, before it is named.
       numbers: the signs that tell.
-      settings: what to try, by name.
-      advice: the same in words, where no setting says it.
+      settings: what to try, by name: a fork of the run takes it.
+      advice: what else to try, in words, or a flag that is for a new run.
     """
 
     name: str
@@ -125,6 +125,7 @@ DISEASES = (
         1000,
         ("real_right", "fake_right", "logit_gap"),
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
+        "or --D_noise 0.1; in a new run --spectral_norm",
     ),
     Disease(
         "collapse",
@@ -133,6 +134,7 @@ DISEASES = (
         1000,
         ("diversity", "diversity_real"),
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
+        "or --pack 2 in a new run",
     ),
     Disease(
         "partial_collapse",
@@ -141,6 +143,7 @@ DISEASES = (
         1500,
         ("nearest", "nearest_real", "diversity", "diversity_real"),
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
+        "or --pack 2 in a new run",
     ),
     Disease(
         "frozen",
@@ -156,7 +159,7 @@ DISEASES = (
         memorising,
         1000,
         ("unseen_gap", "logit_gap"),
-        {"r1": 1.0},
+        {"r1": 1.0, "D_noise": 0.1},
         "or give it more images",
     ),
     Disease(

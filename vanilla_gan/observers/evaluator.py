@@ -17,6 +17,8 @@ from vanilla_gan.engines.worker import Worker
 from vanilla_gan.quality.figures import SAMPLES, Judge, largest_n
 from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.trained_classifier import open_classifier
+from vanilla_gan.runfolder.best import best_of
+from vanilla_gan.runfolder.checkpoint import checkpoint_folder
 from vanilla_gan.runfolder.quality_json import (
     Evaluation,
     add_evaluation,
@@ -35,6 +37,9 @@ class Evaluator:
     Samples come from the run's own session and from noise of a stream apart, the same at each
     evaluation and in each run, so that what differs is the generator. There are 10,000 of them, or
     half as many as training images.
+
+    With `--keep_best` it notes in the run's record which checkpoint is the best one so far. Where
+    that is due, a checkpoint of the evaluated weights stands before.
     """
 
     def __init__(
@@ -53,6 +58,9 @@ class Evaluator:
           OutputError: `quality.json` cannot be written.
         """
         config = record.config
+        self._record = record
+        if record.best.get("iteration", 0) > start:
+            record.best = {}
         self._config = config
         self._model = worker.model
         self._every = config.evaluate_every
@@ -90,11 +98,22 @@ class Evaluator:
     def _evaluate(self, it: int) -> None:
         out_dir, n = self._config.out_dir, self._judge.n
         # A run that is continued right there has the same figures already.
-        if any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
-            return
-        samples = draw_samples(self._model.sample, self._config, n, SEED)
-        quality = self._judge.measure(samples)
-        add_evaluation(out_dir, Evaluation(it, n, quality.figures._asdict()))
+        if not any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
+            samples = draw_samples(self._model.sample, self._config, n, SEED)
+            quality = self._judge.measure(samples)
+            add_evaluation(out_dir, Evaluation(it, n, quality.figures._asdict()))
+        if self._config.keep_best != "none":
+            self._note_best([each for each in read_evaluations(out_dir) if each.n == n])
+
+    def _note_best(self, evaluations: list[Evaluation]) -> None:
+        """Says in `run.json` which checkpoint is not to be dropped: the earlier one is so later."""
+        record, out_dir = self._record, self._config.out_dir
+        iterations = {each.iteration for each in evaluations} | {record.best.get("iteration", 0)}
+        kept = [it for it in iterations if checkpoint_folder(out_dir, it).is_dir()]
+        best = best_of(record, evaluations, kept)
+        if best != record.best:
+            record.best = best
+            record.save(out_dir)
 
 
 def _say(line: str) -> None:

@@ -54,7 +54,9 @@ class TensorBoard:
         self._sample_every = config.resolved_int("sample_every")
         self._log_every = config.log_every
         self._model = model
-        rows = np.arange(min(N_LOGITS, train.num_examples))
+        # Whole groups, where the discriminator judges several images together.
+        self._pack = config.pack
+        rows = np.arange(min(N_LOGITS, train.num_examples) // self._pack * self._pack)
         self._real, self._y = train.examples(rows)
         apart = seeded(config.resolved_int("seed"), LOGITS)
         z_dim = config.resolved_int("z_dim")
@@ -118,7 +120,8 @@ class TensorBoard:
         assert summaries is not None
         classes = None if gan.y is None else self._y.argmax(axis=1)
         fake = model.sample(self._Z, classes)
-        feeds = {gan.X: np.concatenate([self._real, fake]), summaries.n_real: len(self._real)}
+        n_real = len(self._real) // self._pack
+        feeds = {gan.X: np.concatenate([self._real, fake]), summaries.n_real: n_real}
         if gan.y is not None:
             feeds[gan.y] = np.concatenate([self._y, self._y])
         histograms: bytes = model.session.run(summaries.histograms, feed_dict=feeds)

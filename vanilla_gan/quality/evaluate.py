@@ -26,8 +26,8 @@ from vanilla_gan.quality.modes import STACKED, modes_of, samples_of
 from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
-from vanilla_gan.runfolder.checkpoint import FOLDER
-from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
+from vanilla_gan.runfolder.best import is_run, run_of
+from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.settings import RunConfig, default_data_dir
@@ -217,8 +217,8 @@ def _draw_neighbours(
 
 def _add_to_run(source: pathlib.Path, evaluation: Evaluation, inform: Inform) -> None:
     """Adds the figures to the `quality.json` of the run that `source` is, or is a checkpoint of."""
-    out_dir = source.parent.parent if source.parent.name == FOLDER else source
-    if not (out_dir / RUN_JSON).is_file():
+    out_dir = run_of(source)
+    if not is_run(out_dir):
         return
     try:
         add_evaluation(out_dir, evaluation, inform)

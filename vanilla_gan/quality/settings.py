@@ -15,7 +15,7 @@ class EvaluateConfig(Settings):
     """What to evaluate."""
 
     source: str = setting(
-        "out", "folder of a run, of one checkpoint in it, or a SavedModel", flag="from"
+        "out", "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel", flag="from"
     )
     n: int | None = setting(
         None, "how many samples; 10000, or half of the training images", at_least(MIN_SAMPLES)

@@ -42,6 +42,7 @@ class RunFacts(NamedTuple):
       command: the line that trains it again, from the first word to the last.
       parent: where it was forked from, in words; empty where it was not.
       begun_as: what the record says of the parent; empty where there is none.
+      best: the best checkpoint that is kept, in words; empty where there is none.
     """
 
     system: str
@@ -64,6 +65,7 @@ class RunFacts(NamedTuple):
     parent: str = ""
     begun_as: Mapping[str, Any] = {}
     from_preset: tuple[str, ...] = ()
+    best: str = ""
 
 
 def facts_of(record: RunRecord) -> RunFacts:
@@ -95,7 +97,16 @@ def facts_of(record: RunRecord) -> RunFacts:
         command=command_line(record),
         parent=_parent(record),
         begun_as=record.parent,
+        best=_best(record),
     )
+
+
+def _best(record: RunRecord) -> str:
+    """Returns which checkpoint is the best one, by what; nothing where none is kept."""
+    best = record.best
+    if not best:
+        return ""
+    return f"iteration {best['iteration']:,}, {best['figure']} {best['value']:.4g}"
 
 
 def _parent(record: RunRecord) -> str:
@@ -120,7 +131,7 @@ def command_line(record: RunRecord) -> str:
         return _fork_line(record.parent)
     config = dataclasses.replace(record.config, dataset=record.dataset["name"])
     plain = RunConfig(system=config.system, preset=config.preset)
-    own = {**SYSTEMS[config.system].defaults, **plain.from_preset}
+    own = {**SYSTEMS[config.system].defaults, **plain.from_program, **plain.from_preset}
     defaults = {**plain.to_json(), "preset": "published", **own}
     words = ["./run.sh"]
     for name, entry in table_of(RunConfig).items():

@@ -194,6 +194,7 @@ def _quality(report: Report) -> str:
     if not report.quality:
         return ""
     newest, classes = report.quality[-1], report.facts.num_classes
+    best = f" Best checkpoint: {report.facts.best}." if report.facts.best else ""
     rows = [
         (row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest, classes)
     ]
@@ -204,8 +205,8 @@ def _quality(report: Report) -> str:
         '<section aria-labelledby="quality-title">',
         '<h2 id="quality-title">Quality</h2>',
         f'<p class="hint">Newest evaluation: iteration {newest.iteration:,}, {newest.n:,} samples.'
-        f'</p><div class="wide" tabindex="0" role="region" aria-label="Quality">{newest_table}'
-        "</div>",
+        f'{html.escape(best)}</p><div class="wide" tabindex="0" role="region" aria-label="Quality">'
+        f"{newest_table}</div>",
     ]
     if len(report.quality) > 1:
         names = figure_names(report.quality)

@@ -16,9 +16,10 @@ On the disk, one folder for each, named after the iteration that comes next:
 A checkpoint is written into a hidden folder, flushed, and renamed when it is whole; one that is
 dropped is first renamed to a hidden name. A run begins with the checkpoint of iteration 0, so that
 a run without any has lost them. `0000012000.passed_over` is a damaged one, or one that a run which
-went further back has left aside; nothing reads it any more. Settings and data set are the run's
-(`out/run.json`), which the id ties the checkpoint to. This module knows nothing of TensorFlow: who
-saves hands in the function that writes the variables.
+went further back has left aside; nothing reads it any more. The best one by a figure is one of
+these folders: `run.json` names it, and it is not dropped with other old ones. Settings and data set
+are the run's (`out/run.json`), which the id ties the checkpoint to. This module knows nothing of
+TensorFlow: who saves hands in the function that writes the variables.
 """
 
 from __future__ import annotations
@@ -101,16 +102,26 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
     """The checkpoints of one run."""
 
-    def __init__(self, out_dir: pathlib.Path, run_id: str, keep: int) -> None:
-        """Makes the store of the run `run_id` below `out_dir`; the newest `keep` are kept."""
+    def __init__(
+        self,
+        out_dir: pathlib.Path,
+        run_id: str,
+        keep: int,
+        best: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """Makes the store of the run `run_id` below `out_dir`.
+
+        The newest `keep` are kept, and the one of the iteration that `best` returns, if any.
+        """
         self._folder = out_dir / FOLDER
         self._run_id = run_id
         self._keep = keep
+        self._best = best
 
     def save(
         self, iteration: int, save_variables: Callable[[str], object], state: Mapping[str, Any]
     ) -> None:
-        """Writes a checkpoint, then drops those beyond the newest `keep`.
+        """Writes a checkpoint, then drops those beyond the newest `keep`, but for the best one.
 
         Args:
           iteration: the iteration that comes next.
@@ -218,8 +229,15 @@ class Checkpoints:
         return [self._folder / name for name in sorted(numbered, key=int, reverse=True)]
 
     def _drop_old(self) -> None:
+        best = self._best()
         for old in self._numbered()[self._keep :]:
-            remove_whole(old)
+            if int(old.name) != best:
+                remove_whole(old)
+
+
+def checkpoint_folder(out_dir: pathlib.Path, iteration: int) -> pathlib.Path:
+    """Returns where the checkpoint of an iteration stands, or would stand."""
+    return out_dir / FOLDER / _name(iteration)
 
 
 def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoint:
@@ -261,7 +279,7 @@ def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) 
       OSError: the copy could not be written.
     """
     manifest = _read_manifest(checkpoint.folder / MANIFEST)
-    folder = out_dir / FOLDER / _name(checkpoint.iteration)
+    folder = checkpoint_folder(out_dir, checkpoint.iteration)
     folder.mkdir(parents=True)
     for name, entry in manifest["files"].items():
         path = checkpoint.folder / name

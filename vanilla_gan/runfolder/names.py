@@ -3,6 +3,7 @@
 RUN_JSON = "run.json"
 LOCK = "run.lock"
 CHECKPOINTS = "checkpoints"
+BEST = "best"
 LOSSES = "losses.csv"
 HEALTH = "health.csv"
 QUALITY = "quality.json"

@@ -29,6 +29,7 @@ from vanilla_gan.settings import DATASETS, RunConfig, default_data_dir
 from vanilla_gan.storage.fields import (
     COUNT,
     MOMENT,
+    NUMBER,
     PATH,
     SETTING,
     SHA256,
@@ -83,12 +84,14 @@ _PARENT = fields(
         "changes": list_of(fields(_CHANGE)),
     }
 )
+_BEST = fields({"figure": TEXT, "iteration": COUNT, "value": NUMBER, "no_gain": COUNT})
 # Those that came later; runs that were begun before have none.
 _LATER: Mapping[str, Kind] = {
     "data_at": PATH,
     "changes": list_of(fields({"iteration": COUNT, **_CHANGE})),
     "parent": lambda value, name: None if value == {} else _PARENT(value, name),
     "from_preset": list_of(TEXT),
+    "best": lambda value, name: None if value == {} else _BEST(value, name),
 }
 # Of one start alone, or told in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
@@ -115,6 +118,8 @@ class RunRecord:
         SHA-256 of that `checkpoint`'s manifest, and `changes`, each with `setting`, `was` and
         `is`; empty for other runs.
       from_preset: the names of the settings that came from `config.preset`.
+      best: which checkpoint is kept as the best one, its `iteration`, by which `figure`, and the
+        `value` of that; `no_gain` counts the evaluations since the best. Empty where none is kept.
     """
 
     run_id: str
@@ -129,6 +134,12 @@ class RunRecord:
     changes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     parent: dict[str, Any] = dataclasses.field(default_factory=dict)
     from_preset: list[str] = dataclasses.field(default_factory=list)
+    best: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def gains_no_more(self, config: RunConfig) -> bool:
+        """Returns whether as many evaluations as the settings say have found nothing better."""
+        most = config.stop_after_no_gain
+        return self.best.get("figure") == config.keep_best and 0 < most <= self.best["no_gain"]
 
     def begins_with_another_seed(self, iteration: int) -> bool:
         """Returns whether this is a fork that begins at `iteration`, with a seed of its own."""

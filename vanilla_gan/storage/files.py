@@ -24,6 +24,7 @@ _REMEDIES = {
     errno.EDQUOT: "free some space",
     errno.EFBIG: "free some space",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMLINK: "remove it",
 }
 
 

@@ -32,7 +32,13 @@ def open_own(path: str | os.PathLike[str], flags: int, *, other_names: bool = Fa
     """
     # Without waiting: opening a pipe in its place would.
     extra = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags | extra, 0o666)
+    try:
+        descriptor = os.open(path, flags | extra, 0o666)
+    except OSError as error:
+        # What the system says of a link, that there are too many, would be sought on the disk.
+        if error.errno == errno.ELOOP and os.path.islink(path):
+            raise OSError(errno.EMLINK, "it is a link", os.fspath(path)) from error
+        raise
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and not other_names):
         os.close(descriptor)

@@ -1,11 +1,14 @@
 """Systems: one published program a file; its networks and constants read as in its listing."""
 
 from vanilla_gan.graph.system import System
-from vanilla_gan.systems import conditional, conv, layers, vanilla
+from vanilla_gan.systems import conditional, conv, layers, lsgan, vanilla, wgan, wgan_gp
 
 SYSTEMS: dict[str, System] = {
     "vanilla": vanilla.SYSTEM,
     "layers": layers.SYSTEM,
     "conditional": conditional.SYSTEM,
     "conv": conv.SYSTEM,
+    "wgan": wgan.SYSTEM,
+    "wgan_gp": wgan_gp.SYSTEM,
+    "lsgan": lsgan.SYSTEM,
 }

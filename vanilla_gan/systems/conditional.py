@@ -10,6 +10,7 @@ from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.declare import several
+from vanilla_gan.graph.dropout import dropped
 from vanilla_gan.graph.layers import layer_vars, more_layers
 from vanilla_gan.graph.system import Alternating, System
 from vanilla_gan.graph.tf1 import tf
@@ -31,7 +32,8 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 
     inputs = tf.concat(axis=1, values=[x, y])  # [B, X_dim + y_dim]
     D_h1 = tf.nn.relu(tf.matmul(inputs, D_W1) + D_b1)  # [B, h_dim]
-    D_h1 = more_layers(D_h1, more)
+    D_h1 = dropped(D_h1, config.D_dropout, "h1", training)
+    D_h1 = more_layers(D_h1, more, config.D_dropout, training)
     D_logit = tf.matmul(D_h1, D_W2) + D_b2  # [B, 1]
     D_prob = tf.nn.sigmoid(D_logit)
 
@@ -71,6 +73,7 @@ SYSTEM = System(
         "learning_rate": 1e-3,
         "adam_epsilon": 1e-8,
         "label_smoothing": 0.0,
+        "D_dropout": 0.0,
         "sample_class": "7",
     },
     generator=generator,

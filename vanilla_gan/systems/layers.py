@@ -12,9 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from vanilla_gan.data.dataset import unit_scale
+from vanilla_gan.graph.dropout import dropped
 from vanilla_gan.graph.layers import dense
 from vanilla_gan.graph.system import Alternating, Draws, Names, Pictures, System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.systems import noise
 
 ALPHA = 0.2
@@ -33,14 +35,16 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1], for images, float32 [B, X_dim] in [-1, 1]."""
     with tf.variable_scope("dis"):
-        hidden, last = _hidden(x, config)
+        hidden, last = _hidden(x, config, config.D_dropout, training)
         logits = dense(hidden, 1, last, config.init)  # [B, 1]
         output = tf.sigmoid(logits)
 
         return output, logits
 
 
-def _hidden(x: Any, config: Any) -> tuple[Any, str]:
+def _hidden(
+    x: Any, config: Any, rate: float = 0.0, training: TrainingPass | None = None
+) -> tuple[Any, str]:
     """Returns `x` behind the hidden layers, and the name of the layer that comes next.
 
     One number in `h_dim` is the size of both layers of the listing.
@@ -49,6 +53,7 @@ def _hidden(x: Any, config: Any) -> tuple[Any, str]:
     sizes = h_dim if isinstance(h_dim, tuple) else (h_dim, h_dim)
     for layer, size in enumerate(sizes):
         x = tf.nn.leaky_relu(dense(x, size, _name(layer), config.init), alpha=ALPHA)  # [B, size]
+        x = dropped(x, rate, _name(layer), training)
     return x, _name(len(sizes))
 
 
@@ -80,6 +85,7 @@ SYSTEM = System(
         "learning_rate": 1e-3,
         "adam_epsilon": 1e-8,
         "label_smoothing": 0.1,
+        "D_dropout": 0.0,
     },
     generator=generator,
     discriminator=discriminator,

@@ -25,6 +25,9 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "vanilla": _TWO_LAYERS,
         "conditional": _TWO_LAYERS,
         "layers": _TWO_LAYERS,
+        "wgan": {**_TWO_LAYERS, "adam_epsilon": 1e-8},
+        "wgan_gp": _TWO_LAYERS,
+        "lsgan": _TWO_LAYERS,
         "conv": {**_BALANCED, "learning_rate": 2e-4, "dropout_rate": 0.0},
     },
 }

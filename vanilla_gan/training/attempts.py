@@ -26,8 +26,11 @@ def begin(chief: Chief, weights: Weights | None) -> None:
     chief.save(0, worker.stream.state(), begin_losses(chief.config.out_dir / LOSSES))
 
 
-def attempt(chief: Chief) -> bool:
-    """Trains from the newest whole checkpoint; returns False if the run was rewound.
+def attempt(chief: Chief) -> int | None:
+    """Trains from the newest whole checkpoint.
+
+    Returns:
+      The iteration at which the run ended; None if it was rewound.
 
     Raises:
       CheckpointError: no checkpoint can be continued from.
@@ -40,7 +43,7 @@ def attempt(chief: Chief) -> bool:
     with Recorder(chief, start, mark) as recorder:
         saver = Saver(chief, recorder, start)
         try:
-            train_from(start, chief, recorder, saver)
+            return train_from(start, chief, recorder, saver)
         except DivergedError as error:
             if config.on_nan != "rewind" or len(record.rewinds) >= config.max_rewinds:
                 raise _story(chief, error) from error
@@ -50,8 +53,7 @@ def attempt(chief: Chief) -> bool:
                 f"{error}; back to iteration {saver.saved_at} with new noise "
                 f"(rewind {len(record.rewinds)} of {config.max_rewinds})"
             )
-            return False
-    return True
+            return None
 
 
 def _go_back(chief: Chief) -> tuple[int, Mark]:

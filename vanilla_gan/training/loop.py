@@ -13,8 +13,11 @@ from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.saver import Saver
 
 
-def train_from(start: int, chief: Chief, recorder: Recorder, saver: Saver) -> None:
+def train_from(start: int, chief: Chief, recorder: Recorder, saver: Saver) -> int:
     """Trains from iteration `start`, before which variables and stream stand, to the end.
+
+    Returns:
+      Where that is: before the last iteration, if evaluations find nothing better any more.
 
     Raises:
       StoppedBySignal: a signal came; the state is saved.
@@ -22,11 +25,14 @@ def train_from(start: int, chief: Chief, recorder: Recorder, saver: Saver) -> No
       DivergedError: a loss, sample or weight is not finite; nothing of that is saved.
       OutputError: a result could not be written.
     """
-    worker = chief.worker
+    worker, config = chief.worker, chief.config
+    iters = config.resolved_int("iters")
     with worker.draws(start) as draws:
         for draw in draws:
             if isinstance(draw, PictureDraw):
                 recorder.picture(draw.it, worker.sample(draw))
+                if saver.saved_at == draw.it < iters and chief.record.gains_no_more(config):
+                    return draw.it
                 continue
             if isinstance(draw, EpochSampleDraw):
                 recorder.epoch_sample(draw.it, worker.sample(draw))
@@ -35,12 +41,11 @@ def train_from(start: int, chief: Chief, recorder: Recorder, saver: Saver) -> No
             recorder.losses(worker.train(draw))
 
             stopping = chief.stop.signal_number is not None
-            disease = (
-                recorder.to_stop_on() if draw.last < chief.config.resolved_int("iters") else None
-            )
+            disease = recorder.to_stop_on() if draw.last < iters else None
             if stopping or disease is not None or saver.due(draw.last):
                 saver.save(draw.last, draw.after)
             if stopping:
                 raise chief.stopped(draw.last)
             if disease is not None:
                 raise chief.stopped_sick(draw.last, begun(disease))
+    return iters

@@ -25,7 +25,7 @@ from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
 from vanilla_gan.runfolder.lock import run_lock
-from vanilla_gan.runfolder.names import RUN_JSON
+from vanilla_gan.runfolder.names import BEST, RUN_JSON
 from vanilla_gan.runfolder.out_folder import (
     check_no_results,
     check_own_folders,
@@ -120,6 +120,9 @@ def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
         )
         return True
     newest = _checkpoints(config, record).newest()
+    if record.trained and record.trained == newest and record.gains_no_more(config):
+        inform(f"{config.out}: this run is finished after {_no_gain(record)}")
+        return True
     if newest is None:
         check_no_results(config.out_dir, lacking="checkpoint")
     elif newest > iters:
@@ -195,11 +198,25 @@ def _train_locked(
         )
         if begins:
             begin(chief, weights)
-        while not attempt(chief):
+        while (trained := attempt(chief)) is None:
             pass
-        record.trained = config.resolved_int("iters")
+        record.trained = trained
         record.save(config.out_dir)
-    inform(f"done: {config.iters} iterations, pictures and losses.csv in {config.out_dir}")
+    if trained < config.resolved_int("iters"):
+        inform(f"done: {_no_gain(record)}")
+    else:
+        inform(f"done: {config.iters} iterations, pictures and losses.csv in {config.out_dir}")
+
+
+def _no_gain(record: RunRecord) -> str:
+    """Returns why a run ended before its last iteration, and how it goes on."""
+    best, out_dir = record.best, record.config.out_dir
+    return (
+        f"{record.trained} of {record.config.iters} iterations, because {best['no_gain']} "
+        f"evaluations have found no better {best['figure']} than before; --from {out_dir / BEST} "
+        f"names the best checkpoint, of iteration {best['iteration']} ({best['value']:.4g}); give "
+        "a larger --stop_after_no_gain, or 0, to train further"
+    )
 
 
 def _away_from(config: RunConfig) -> RunConfig:
@@ -236,7 +253,8 @@ def _cleared(config: RunConfig, inform: Inform) -> Iterator[None]:
 
 
 def _checkpoints(config: RunConfig, record: RunRecord) -> Checkpoints:
-    return Checkpoints(config.out_dir, record.run_id, config.keep_checkpoints)
+    keep = config.keep_checkpoints
+    return Checkpoints(config.out_dir, record.run_id, keep, lambda: record.best.get("iteration"))
 
 
 def _read_data(

@@ -33,9 +33,14 @@ class Saver:
         self.saved_at = start
 
     def due(self, it: int) -> bool:
-        """Returns whether a checkpoint is due before iteration `it`; where the run ends, one is."""
+        """Returns whether a checkpoint is due before iteration `it`.
+
+        One is where the run ends, and where an evaluation may find it to be the best.
+        """
         config = self._chief.config
         if it == config.iters:
+            return True
+        if config.keep_best != "none" and it % config.evaluate_every == 0:
             return True
         if config.checkpoint_every:
             return it % config.checkpoint_every == 0

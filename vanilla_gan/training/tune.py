@@ -96,7 +96,7 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
       probe_s: seconds to train, about, after as many blocks as it takes to warm up.
     """
     random_stream = seeded(0)
-    n = max(_IMAGES, config.resolved_int("batch_size"))
+    n = max(_IMAGES, config.images_a_step)
     train = DataSet(
         random_stream.randint(0, 256, (n, config.image_shape.size), np.uint8),
         random_stream.randint(0, config.num_classes, n, np.uint8),

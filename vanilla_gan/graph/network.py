@@ -1,0 +1,61 @@
+"""One application of a network: the names of its operations, and where its variables come from."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from vanilla_gan.graph.tf1 import tf
+
+Weights = Mapping[str, Any]
+# Makes or reuses another variable: from its full name, and what is not as with the one at hand.
+Make = Callable[..., Any]
+
+
+class Through(Protocol):
+    """What a network gets in place of a variable: made of it, and of others that go with it."""
+
+    def __call__(self, weight: Any, name: str, make: Make) -> Any:
+        """Returns a tensor for the variable of a full name, or for what stands for it."""
+
+
+def read(variables: Sequence[Any]) -> Weights:
+    """Returns the values of variables at this place of the graph, by full name, for `network`.
+
+    Networks that share a read share what is made of it, too: with `--precision bfloat16` each
+    weight is rounded once for all of them. Gradients reach the variables through it.
+    """
+    return {variable.op.name: variable.read_value() for variable in variables}
+
+
+@contextlib.contextmanager
+def network(
+    name: str, *, reuse: bool, weights: Weights | None = None, through: Through | None = None
+) -> Iterator[None]:
+    """Enters the scopes of one application of a network.
+
+    The published variables are called `D_W1`, not `discriminator/D_W1`. So the name scope names the
+    operations, while the variable scope is the surrounding one and only says whether variables are
+    created or reused.
+
+    Args:
+      name: of the application.
+      reuse: whether the variables exist.
+      weights: what `tf.get_variable` gives instead of the variables of these names.
+      through: what it gives in place of any; None for the variables themselves.
+    """
+    given = weights or {}
+
+    def weight(getter: Any, name: str, *args: Any, **settings: Any) -> Any:
+        def make(name: str, **others: Any) -> Any:
+            return given[name] if name in given else getter(name, *args, **settings | others)
+
+        found = make(name)
+        return found if through is None else through(found, name, make)
+
+    scope = tf.variable_scope(
+        tf.get_variable_scope(), reuse=reuse, auxiliary_name_scope=False, custom_getter=weight
+    )
+    with scope, tf.name_scope(name):
+        yield

@@ -1,0 +1,79 @@
+"""The best checkpoint of a run: which one it is by a figure of its evaluations, and its name."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from vanilla_gan.errors import UsageError
+from vanilla_gan.runfolder.checkpoint import FOLDER, checkpoint_folder
+from vanilla_gan.runfolder.names import BEST, RUN_JSON
+from vanilla_gan.runfolder.quality_json import Evaluation
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.settings import BETTER
+
+
+def best_of(
+    record: RunRecord, evaluations: Iterable[Evaluation], kept: Collection[int]
+) -> dict[str, Any]:
+    """Returns what `RunRecord.best` becomes; nothing where no checkpoint has the figure.
+
+    The earlier of equals is the best one.
+
+    Args:
+      record: its settings say by which figure. The best one so far stays in the running, whatever
+        somebody has evaluated since by another number of samples.
+      evaluations: all that can be compared.
+      kept: the iterations of the checkpoints that are there.
+    """
+    figure, before = record.config.keep_best, record.best
+    found = {each.iteration: each.figures.get(figure) for each in evaluations}
+    if before.get("figure") == figure:
+        found.setdefault(before["iteration"], before["value"])
+    values = {it: value for it, value in found.items() if value is not None}
+    sign = 1 if BETTER[figure] == "higher" else -1
+
+    def worth(it: int) -> tuple[float, int]:
+        return sign * values[it], -it
+
+    there = [it for it in values if it in kept]
+    if not there:
+        return {}
+    best, first = max(there, key=worth), max(values, key=worth)
+    no_gain = sum(it > first for it in found)
+    return {"figure": figure, "iteration": best, "value": values[best], "no_gain": no_gain}
+
+
+def names_best(path: pathlib.Path) -> bool:
+    """Returns whether a path is that of a run's best checkpoint, `OUT/best`, which is no folder."""
+    return path.name == BEST and not os.path.lexists(path) and is_run(path.parent)
+
+
+def is_run(path: pathlib.Path) -> bool:
+    """Returns whether a folder is that of a run."""
+    return os.path.isfile(path / RUN_JSON)
+
+
+def run_of(path: pathlib.Path) -> pathlib.Path:
+    """Returns the folder of the run that a `--from` names, by itself or by a checkpoint of it."""
+    if path.parent.name == FOLDER:
+        return path.parent.parent
+    return path.parent if names_best(path) else path
+
+
+def best_folder(record: RunRecord, out_dir: pathlib.Path) -> pathlib.Path:
+    """Returns where the best checkpoint of a run stands.
+
+    Raises:
+      UsageError: none is kept.
+    """
+    if not record.best:
+        asked = record.config.keep_best != "none"
+        why = "has no evaluation yet" if asked else "was trained without --keep_best"
+        raise UsageError(
+            f"{out_dir / BEST}: no checkpoint is the best one, as this run {why}; name another "
+            f"one, such as {out_dir}"
+        )
+    return checkpoint_folder(out_dir, record.best["iteration"])
