@@ -324,7 +324,7 @@ def test_a_damaged_best_one_gives_way_to_the_best_that_comes_again(kept, data_di
 
 
 def test_a_run_without_gain_ends(data_dir, tmp_path, capsys):
-    settings = {**BEST, "iters": 40, "keep_best": "frechet"}
+    settings = {**BEST, "iters": 40, "keep_best": "frechet", "report": True}
     ended = train(tmp_path / "ended", data_dir, **settings, stop_after_no_gain=2)
     values = [each.figures["frechet"] for each in read_evaluations(ended.out)]
     best = next(k for k in range(len(values)) if min(values[k : k + 3]) == values[k])
@@ -333,6 +333,7 @@ def test_a_run_without_gain_ends(data_dir, tmp_path, capsys):
     assert ended.record()["trained"] == at < 40
     assert ended.losses()[-1][0] < at
     assert kept_iterations(ended.out) == sorted({2 * best, at})
+    assert f"Finished: {at} of 40" in (ended.out / "report.html").read_text()
     (line,) = (line for line in ended.lines if line.startswith("done: "))
     assert f"{at} of 40" in line
     assert "2 evaluations" in line

@@ -43,6 +43,7 @@ class RunFacts(NamedTuple):
       parent: where it was forked from, in words; empty where it was not.
       begun_as: what the record says of the parent; empty where there is none.
       best: the best checkpoint that is kept, in words; empty where there is none.
+      gains_no_more: whether it ended because evaluations found nothing better.
     """
 
     system: str
@@ -66,6 +67,7 @@ class RunFacts(NamedTuple):
     begun_as: Mapping[str, Any] = {}
     from_preset: tuple[str, ...] = ()
     best: str = ""
+    gains_no_more: bool = False
 
 
 def facts_of(record: RunRecord) -> RunFacts:
@@ -98,6 +100,7 @@ def facts_of(record: RunRecord) -> RunFacts:
         parent=_parent(record),
         begun_as=record.parent,
         best=_best(record),
+        gains_no_more=record.gains_no_more(config),
     )
 
 

@@ -82,6 +82,8 @@ def _state(report: Report) -> str:
     facts = report.facts
     if report.reached >= facts.iters:
         how_far = f"Finished: {facts.iters:,} iterations"
+    elif facts.gains_no_more:
+        how_far = f"Finished: {report.reached:,} of {facts.iters:,} iterations, as it got no better"
     else:
         how_far = f"Iteration {report.reached:,} of {facts.iters:,}"
     return f"{how_far}. Seed {facts.settings.get('seed')}. State of {_time(report.state)}."
