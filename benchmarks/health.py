@@ -4,8 +4,8 @@
     .venv/bin/python benchmarks/health.py --iters 20000 --seeds 20 --cure  # the full one
 
 Each run stands in a folder of its own below --out, and is kept: a call that was stopped goes on. A
-sick run is sick from its first iteration on. With --cure each sick run goes on in a fork, with the
-settings that are prescribed for the disease named first, and the table says whether that ended.
+sick run is sick from its first iteration on. With --cure the settings that are prescribed for the
+disease named first are tried, in a fork or in a new run, and the table says whether that ended it.
 """
 
 from __future__ import annotations
@@ -192,11 +192,21 @@ def trained(run: Run, home: pathlib.Path, iters: int, seed: int) -> list[Episode
 
 
 def cured(run: Run, home: pathlib.Path, iters: int, seed: int, first: Episode) -> bool:
-    """Goes on with what is prescribed for the first disease, and returns whether that ended."""
+    """Trains with what is prescribed for the first disease, and returns whether that is gone.
+
+    It goes on from where the run is, or trains it anew where the disease is one that stays.
+    """
     out = str(home / f"seed{seed}_cured")
-    tried = ForkConfig(**first.disease.settings, iters=2 * iters, out=out)
+    settings = first.disease.settings
+    tried: RunConfig
     with made_sick(run), contextlib.suppress(DivergedError):
-        fork(str(home / f"seed{seed}"), tried.of_run(), silent())
+        if first.disease.stays:
+            afresh = run._replace(settings={**run.settings, **settings})
+            tried = config_of(afresh, home, iters, seed).filled({"out": out})
+            train(tried, silent())
+        else:
+            tried = ForkConfig(**settings, iters=2 * iters, out=out)
+            fork(str(home / f"seed{seed}"), tried.of_run(), silent())
     return not any(
         episode.disease is first.disease and episode.ended is None for episode in said_of(tried)
     )

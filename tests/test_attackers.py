@@ -40,13 +40,18 @@ from vanilla_gan.generator.sample import _noise
 from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.generator.trained import open_export
 from vanilla_gan.graph.weights import read_weights
+from vanilla_gan.health.doctor import as_json as doctor_json
+from vanilla_gan.health.doctor import as_text as doctor_text
+from vanilla_gan.health.doctor import examined
 from vanilla_gan.observers.event_files import cut_back
 from vanilla_gan.report.facts import facts_of
 from vanilla_gan.report.report import write_report
 from vanilla_gan.report.settings import ReportConfig
 from vanilla_gan.runfolder.checkpoint import Checkpoints, check_state, read_checkpoint
+from vanilla_gan.runfolder.health_csv import HEADER, NUMBERS
 from vanilla_gan.runfolder.lock import _holder
 from vanilla_gan.runfolder.losses_csv import read_losses
+from vanilla_gan.runfolder.names import HEALTH
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
 from vanilla_gan.runfolder.record import changed_surroundings, continued_config, read_record
 from vanilla_gan.say import printable
@@ -216,6 +221,30 @@ def losses_csv(tmp_path: pathlib.Path) -> Subject:
     return Subject(mutate, lambda: read_losses(path), 150)
 
 
+def health_csv(tmp_path: pathlib.Path) -> Subject:
+    out = make_run(tmp_path / "run")
+    path = out / HEALTH
+
+    def mutate(rng: random.Random) -> None:
+        values = ["nan", "-inf", "1e308", "0", "1_0", "", "\x1b[2J", "9" * 5000, "0x1", "1 2"]
+        wrong = rng.choice(values)
+        rows = []
+        for it in range(0, 5000, 250):
+            cells = [str(it), *(str(rng.random()) for _ in NUMBERS), rng.choice(["", "3 0", "0"])]
+            if rng.random() < 0.2:
+                cells[rng.randrange(len(cells))] = wrong
+            rows.append(",".join(cells) + "\n")
+        content = (HEADER + "".join(rows)).encode()
+        path.write_bytes(content if rng.random() < 0.8 else mutants.changed_bytes(content, rng))
+
+    def read() -> None:
+        found = examined(str(out))
+        assert json.loads(doctor_json(found))
+        assert printable(doctor_text(found).replace("\n", " ")).isprintable()
+
+    return Subject(mutate, read, 150)
+
+
 def checkpoint(tmp_path: pathlib.Path) -> tuple[RunConfig, Checkpoints, pathlib.Path, DataSet]:
     config = RunConfig(iters=9, sample_every=9, z_dim=3, batch_size=4, seed=1, out=str(tmp_path))
     random_stream = np.random.RandomState(1)
@@ -347,8 +376,8 @@ def void(value: object) -> None:
 SUBJECTS = {
     each.__name__: each
     for each in (
-        *(run_json, report, compared, quality_json, run_lock, losses_csv, manifest, state_npz),
-        *(export_record, opened_export, inputs_npy, weights_npz, traces_npz, events),
+        *(run_json, report, compared, quality_json, run_lock, losses_csv, health_csv, manifest),
+        *(state_npz, export_record, opened_export, inputs_npy, weights_npz, traces_npz, events),
     )
 }
 

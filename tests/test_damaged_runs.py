@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import shutil
@@ -9,13 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from mutants import flip
+from mutants import flip, sealed
 from offline import Run, train
 from one_line import failure
 from small_run import make_run
 
 from vanilla_gan.cli import main as cli
-from vanilla_gan.errors import RunConflictError
+from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.observers.event_files import event_files
 
 JUNK = {
@@ -155,6 +156,18 @@ def test_no_result_decides_whether_training_can_go_on(
     else:
         assert noticed == set(kept_of)
     assert {path: kept_of[path].read_bytes() for path in damaged} == damaged
+
+
+@pytest.mark.parametrize("said", [{"image_shape": [14, 56, 1]}, {"train_examples": 1001}])
+def test_a_record_of_other_data(tmp_path, half, offline_data_dir, said):
+    """Its seal holds, and the sum of the data, too."""
+    out = shutil.copytree(half.out, tmp_path / "out")
+    content = json.loads((out / "run.json").read_text())
+    del content["sha256"]
+    content["dataset"] |= said
+    (out / "run.json").write_bytes(sealed(content))
+    with pytest.raises(DamagedRunError, match=r"run\.json is not of these data: it says .*, there"):
+        train(out, offline_data_dir, iters=11)
 
 
 @pytest.mark.parametrize("case", ["goes on", "is finished", "begins", "begins anew"])

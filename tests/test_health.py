@@ -9,6 +9,7 @@ import re
 import numpy as np
 import offline
 import pytest
+from processes import peak_memory
 
 from vanilla_gan.cli.flags import Flags
 from vanilla_gan.cli.main import main
@@ -16,7 +17,7 @@ from vanilla_gan.declare import table_of
 from vanilla_gan.errors import SickRunError, UsageError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import DISEASES, Patient
-from vanilla_gan.runfolder.health_csv import NUMBERS, SIGNS, HealthRows, read_health
+from vanilla_gan.runfolder.health_csv import HEADER, NUMBERS, SIGNS, HealthRows, read_health
 from vanilla_gan.settings import DISEASES as NAMES
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -124,6 +125,18 @@ def test_one_class_and_the_logarithm_are_known_of_the_run():
     large = rows(sick=range(60), changes={"largest_logit": 80.0})
     assert [each.disease.name for each in diagnosed(large, Patient("log", 10))] == ["numbers"]
     assert diagnosed(large, PATIENT) == []
+
+
+def test_memory_of_empty_rows(tmp_path):
+    peaks = []
+    for count in (1_000, 41_000):
+        lines = "".join(f"{it}{',' * (len(NUMBERS) + 1)}\n" for it in range(count))
+        (tmp_path / "health.csv").write_text(HEADER + lines)
+        with peak_memory() as peak:
+            assert len(read_health(tmp_path / "health.csv").iteration) == count
+            peaks.append(peak())
+    # A row is as many numbers of 8 bytes, and stands in the file in 26.
+    assert peaks[1] - peaks[0] < 1.6 * 8 * (len(NUMBERS) + 2) * 40_000
 
 
 def test_what_was_named_stays_named():

@@ -42,12 +42,13 @@ def by_hand(name, real, fake, label=1.0):
             ),
         }[name]
     D_real, D_fake = sigmoid(real), sigmoid(fake)
-    D_loss = -np.mean(label * np.log(D_real) + (1 - label) * np.log1p(-D_real)) - np.mean(
-        np.log1p(-D_fake)
-    )
+    above = 1e-8 if name == "log_epsilon" else 0.0
+    log_real = label * np.log(D_real + above) + (1 - label) * np.log1p(above - D_real)
+    D_loss = -np.mean(log_real) - np.mean(np.log1p(above - D_fake))
     G_loss = {
         "sigmoid_cross_entropy": -np.mean(np.log(D_fake)),
         "log": -np.mean(np.log(D_fake)),
+        "log_epsilon": -np.mean(np.log(D_fake + above)),
         "minimax": np.mean(np.log1p(-D_fake)),
     }[name]
     return D_loss, G_loss
@@ -85,7 +86,7 @@ def run(name, real, fake, *args):
 def test_values(name):
     got, _, names = run(name, REAL, FAKE)
     # The sigmoid of `log` is good to 1.4e-7 absolutely, which a logarithm of small ones enlarges.
-    rtol = 1e-5 if name == "log" else 1e-6
+    rtol = 1e-5 if name.startswith("log") else 1e-6
     np.testing.assert_allclose(got, by_hand(name, REAL, FAKE), rtol=rtol)
     assert names == ["D_loss", "G_loss"]
     assert [loss.shape for loss in got] == [(), ()]
@@ -101,10 +102,17 @@ def test_gradients(name):
 @pytest.mark.parametrize("name", LABELLED)
 def test_smoothed_labels(name):
     got, gradients, _ = run(name, REAL, FAKE, 0.9)
-    rtol = 1e-5 if name == "log" else 1e-6
+    rtol = 1e-5 if name.startswith("log") else 1e-6
     np.testing.assert_allclose(got, by_hand(name, REAL, FAKE, 0.9), rtol=rtol)
     for gradient, expected in zip(gradients, gradients_by_hand(name, REAL, FAKE, 0.9), strict=True):
         np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=6e-8)
+
+
+def test_no_logarithm_is_infinite_with_something_above_0():
+    sure = np.full((3, 1), -200.0)
+    (D_loss, G_loss), gradients, _ = run("log_epsilon", sure, -sure)
+    np.testing.assert_allclose((D_loss, G_loss), (-2 * np.log(1e-8), 0.0), atol=1e-6)
+    assert np.isfinite(gradients).all()
 
 
 def test_no_label_is_smoothed_where_there_is_none():

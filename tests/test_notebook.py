@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import pathlib
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+from small_run import make_run
 
 import vanilla_gan
+from vanilla_gan.observers.cell import run_as_html
 
 PATIENCE_S = 180.0
+NOTEBOOKS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "notebooks"
+
+
+def test_only_pictures_are_shown(tmp_path):
+    """A notebook is sent on; a link in a run's folder may lead to any file."""
+    out = make_run(tmp_path / "run")
+    for content, is_shown in ((b"secret" * 9, False), (b"\x89PNG\r\n\x1a\n" + b"secret" * 9, True)):
+        (tmp_path / "else").write_bytes(content)
+        (out / "latest.png").unlink(missing_ok=True)
+        (out / "latest.png").symlink_to(tmp_path / "else")
+        page = run_as_html(out)
+        assert (base64.b64encode(content).decode() in page) == is_shown
+        assert page.count("<img") == 1 + is_shown
 
 
 class Kernel:
@@ -131,3 +148,58 @@ def test_all_that_the_package_offers_is_there(kernel):
     (found,) = kernel.run("print(all(hasattr(vanilla_gan, name) for name in vanilla_gan.__all__))")
     assert found["text"] == "True\n"
     assert vanilla_gan.Observer is not None
+
+
+# --- The notebooks of docs/notebooks.
+
+# What each cell is made smaller by; every one must find its place.
+SMALLER = {
+    "the_post.ipynb": {
+        '"mnist", "data", random_stream': '"mnist", DATA, random_stream, allow_unverified=True',
+        "range(2001)": "range(3)",
+        "it % 1000": "it % 2",
+        "(128)": "(11)",
+        'dataset="mnist", iters=10_001': "**settings | {'h_dim': 128, 'seed': 1}, iters=3",
+        "seed=1, out": "out",
+    },
+    "collapse_and_its_cure.ipynb": {
+        'dataset="mnist"': "**settings | {'seed': 1}, health_every=1",
+        "seed=1, ": "",
+        "seed=1,\n": "",
+        "iters=2001": "iters=5",
+        "iters=4001": "iters=7",
+        "sample_every=500": "sample_every=2",
+    },
+}
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_a_notebook_runs_from_its_first_cell_to_its_last(kernel, offline_data_dir, name):
+    book = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "code"]
+    whole = "\n".join(cells)
+    assert {text for text in SMALLER[name] if text not in whole} == set()
+    kernel.run(f"DATA = {str(offline_data_dir)!r}")
+    shown = set()
+    for cell in cells:
+        for text, smaller in SMALLER[name].items():
+            cell = cell.replace(text, smaller)
+        outputs = kernel.run(cell)
+        assert [o["evalue"] for o in outputs if o["type"] == "error"] == []
+        shown |= {kind for o in outputs for kind in o.get("data", {})}
+    assert {"image/png", "text/html"} <= shown
+
+
+def test_every_notebook_is_run_and_has_been(kernel):
+    """Those who only read them see what the cells show."""
+    assert {path.name for path in NOTEBOOKS.glob("*.ipynb")} == SMALLER.keys()
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        book = json.loads(path.read_text(encoding="utf-8"))
+        kinds = {
+            kind
+            for cell in book["cells"]
+            for o in cell.get("outputs", ())
+            for kind in o.get("data", {})
+        }
+        assert "image/png" in kinds
+        assert path.stat().st_size < 1_000_000

@@ -146,7 +146,7 @@ def _gradients(name, precision):
         )
         batch = Batch(X, Z, Z, y, tf.constant(3, tf.int64))
         passes = forward(system, config, batch, reuse=False)
-        goal = objective(config, passes)
+        goal = objective(system, config, passes)
         theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
         if isinstance(system.update, Simultaneous):
             by_D, by_G = gradients_of_separate_images(passes, goal, theta_D, theta_G)

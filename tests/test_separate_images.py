@@ -35,7 +35,7 @@ def _both_ways(loss, logit_bias, spread=1):
         X, Z = tf.constant(X), tf.constant(Z)
         batch = Batch(X, Z, Z, iteration=tf.constant(3, tf.int64))
         passes = forward(CONV, config, batch, reuse=False)
-        goal = objective(config, passes)
+        goal = objective(CONV, config, passes)
         theta = owned_variables(CONV.theta_D, CONV.theta_G)
         expected = tf.gradients(goal.D_loss, theta[0]) + tf.gradients(goal.G_loss, theta[1])
         got = gradients_of_separate_images(passes, goal, *theta)

@@ -26,6 +26,7 @@ from vanilla_gan.systems import SYSTEMS
 
 FOLDER = pathlib.Path(__file__).parent / "data"
 SHELF = [name for name in SYSTEMS if (FOLDER / f"trace_{name}_offline.npz").is_file()]
+LOSSES = ("D_loss", "G_loss", "Q_loss")
 STATES, STEPS, SHAPE = (0, 100, 1000), 5, ImageShape(7, 7)
 
 
@@ -67,7 +68,9 @@ def steps_of(further, last):
 
 
 def test_every_system_of_the_shelf_has_its_traces():
-    assert [name for name in SYSTEMS if SYSTEMS[name].published] == SHELF
+    # The program of 2014 has steps by hand in its place.
+    others = [name for name in SYSTEMS if SYSTEMS[name].published and name != "goodfellow2014"]
+    assert others == SHELF
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -86,10 +89,11 @@ def test_it_computes_what_was_recorded(recorded, engine):
             rows, Z = arrays[f"at{T}/D_rows"].reshape(STEPS, -1, 8), arrays[f"at{T}/D_Z"]
             Z = Z.reshape(STEPS, -1, 8, Z.shape[-1])
             Z_G = arrays.get(f"at{T}/Z_G", Z[:, -1])
-            found = {"D_loss": [], "G_loss": []}
+            classes = arrays.get(f"at{T}/classes", [None] * STEPS)
+            found = {name: [] for name in LOSSES if f"at{T}/{name}" in arrays}
             for k in range(STEPS):
                 one = slice(k, k + 1)
-                more = rows[one, :-1], Z[one, :-1]
+                more = rows[one, :-1], Z[one, :-1], None if classes[k] is None else classes[one]
                 draw = StepsDraw(T + k, rows[one, -1], Z[one, -1], Z_G[one], {}, *more)
                 block = trainer.train(draw)
                 for name in found:
@@ -112,6 +116,7 @@ def test_a_run_draws_what_was_recorded(recorded):
         for name, more, last in (("D_rows", "D_rows", "rows"), ("D_Z", "D_Z", "Z_D")):
             found = [one for d in draws for one in steps_of(getattr(d, more), getattr(d, last))]
             np.testing.assert_array_equal(found, arrays[f"at{T}/{name}"])
-        if f"at{T}/Z_G" in arrays:
-            Z_G = np.concatenate([d.Z_G for d in draws])
-            np.testing.assert_array_equal(Z_G, arrays[f"at{T}/Z_G"])
+        for name in ("Z_G", "classes"):
+            if f"at{T}/{name}" in arrays:
+                found = np.concatenate([getattr(d, name) for d in draws])
+                np.testing.assert_array_equal(found, arrays[f"at{T}/{name}"])

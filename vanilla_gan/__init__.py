@@ -1,8 +1,9 @@
 """The vanilla GAN of 2016 as a TensorFlow 1 graph; importing this has no effect.
 
 For programs and notebooks (see `docs/python.md`): `RunConfig`, `train`, `fork`, `Observer`,
-`Generator`, `evaluate`, `compare`, `make_report`, `export`, `import_images`, `build_graph`, and
-`VanillaGanError`, which all failures are. Each is loaded when it is first asked for.
+`Generator`, `evaluate`, `compare`, `doctor`, `make_report`, `export`, `import_images`,
+`build_graph`, and `VanillaGanError`, which all failures are. Each is loaded when it is first asked
+for.
 """
 
 __version__ = "0.1.0"
@@ -15,6 +16,7 @@ __all__ = [
     "__version__",
     "build_graph",
     "compare",
+    "doctor",
     "evaluate",
     "export",
     "fork",
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from vanilla_gan.api import (
         build_graph,
         compare,
+        doctor,
         evaluate,
         export,
         fork,

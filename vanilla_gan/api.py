@@ -7,7 +7,7 @@ import dataclasses
 import os
 import pathlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,12 +21,14 @@ from vanilla_gan.generator.generator import find_checkpoint
 from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.tf1 import load_tensorflow, tf
+from vanilla_gan.health.doctor import as_dict, examined
 from vanilla_gan.observers.cell import Cell, in_notebook, run_as_html
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.health_csv import NUMBERS, read_health
 from vanilla_gan.runfolder.losses_csv import read_losses
-from vanilla_gan.runfolder.names import LOSSES
+from vanilla_gan.runfolder.names import HEALTH, LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
 from vanilla_gan.runfolder.record import read_record
@@ -54,10 +56,14 @@ class TrainedRun(NamedTuple):
     @property
     def losses(self) -> npt.NDArray[Any]:
         """The rows of `losses.csv`: a structured array with the columns of that file, by name."""
-        rows = read_losses(self.out / LOSSES)
-        kinds = [(name, column.dtype) for name, column in rows._asdict().items()]
-        records: npt.NDArray[Any] = np.rec.fromarrays(list(rows), dtype=kinds)
-        return records
+        return _records(read_losses(self.out / LOSSES)._asdict())
+
+    @property
+    def health(self) -> npt.NDArray[Any]:
+        """The signs in `health.csv`: a structured array, NaN where a sign is missing."""
+        rows = read_health(self.out / HEALTH).with_signs()
+        columns = {name: rows.of(name) for name in NUMBERS}
+        return _records({"iteration": rows.iteration, **columns})
 
     def pictures(self) -> dict[int, pathlib.Path]:
         """Returns the numbered pictures by iteration, ascending."""
@@ -72,6 +78,12 @@ class TrainedRun(NamedTuple):
 
     def _repr_html_(self) -> str:
         return run_as_html(self.out)
+
+
+def _records(columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    kinds = [(name, column.dtype) for name, column in columns.items()]
+    records: npt.NDArray[Any] = np.rec.fromarrays(list(columns.values()), dtype=kinds)
+    return records
 
 
 def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> TrainedRun:
@@ -182,6 +194,21 @@ def compare(source: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:
     from vanilla_gan.agreement.comparison import as_dict
 
     return as_dict(compare(CompareConfig(source=os.fspath(source), **settings), say))
+
+
+def doctor(source: str | os.PathLike[str]) -> dict[str, Any]:
+    """Says which diseases the signs of a run tell of, as the command does.
+
+    Args:
+      source: the folder of a run.
+
+    Returns:
+      What `./run.sh doctor --format json` prints.
+
+    Raises:
+      VanillaGanError: there is no run, or it has no signs; a file is damaged.
+    """
+    return as_dict(examined(os.fspath(source)))
 
 
 def make_report(source: str | os.PathLike[str], **settings: Any) -> pathlib.Path:

@@ -29,13 +29,13 @@ from vanilla_gan.declare import (
 )
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
-from vanilla_gan.graph.optimizers import OPTIMIZERS
+from vanilla_gan.graph.optimizers import OPTIMIZERS, OWN
 from vanilla_gan.graph.system import Simultaneous
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
 DATASETS = ("auto", *KNOWN)
-INITS = ("xavier", "xavier_normal")
+INITS = ("xavier", "xavier_normal", OWN)
 LOSSES = tuple(losses.LOSSES)
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
@@ -116,7 +116,7 @@ class RunConfig(Settings):
     loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
     init: str = setting(
         "xavier",
-        "form of the xavier initialisation: uniform, or normal as in the repository",
+        "xavier initialisation: uniform, or normal as in the repository; or the system's own",
         choices=INITS,
         effect="beginning",
     )
@@ -167,7 +167,10 @@ class RunConfig(Settings):
         group=CURES,
     )
     optimizer: str = setting(
-        "adam", "of both networks", choices=tuple(OPTIMIZERS), effect="variables"
+        "adam",
+        "of both networks; or the system's own",
+        choices=(*OPTIMIZERS, OWN),
+        effect="variables",
     )
     D_learning_rate: float | None = setting(
         None, "of the discriminator's alone, in place of --learning_rate", ABOVE_0
@@ -378,6 +381,19 @@ class RunConfig(Settings):
                     f"--{name} does not apply to --system {self.system}, which takes {takes}; "
                     "leave it out"
                 )
+        for name in SYSTEMS[self.system].without:
+            if getattr(self, name) != table_of(RunConfig)[name].default:
+                raise UsageError(
+                    f"--{name} does not apply to --system {self.system}, whose networks it does "
+                    "not fit; leave it out"
+                )
+        for name in ("init", "optimizer"):
+            if getattr(self, name) == OWN != SYSTEMS[self.system].published.get(name):
+                others = [word for word in table_of(RunConfig)[name].choices if word != OWN]
+                raise UsageError(
+                    f"--{name} {OWN} does not apply to --system {self.system}, which brings none; "
+                    f"expected one of {', '.join(others)}"
+                )
         if self.iters is not None and self.epochs is not None:
             raise UsageError("--iters and --epochs say the same in two ways; give one of them")
         filled: dict[str, Any] = {
@@ -429,10 +445,11 @@ class RunConfig(Settings):
                     f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
                     "leave one of them out"
                 )
-        if self.towers > 1 and isinstance(SYSTEMS[self.system].update, Simultaneous):
+        system = SYSTEMS[self.system]
+        if self.towers > 1 and (isinstance(system.update, Simultaneous) or system.auxiliary):
             raise UsageError(
-                f"--towers does not apply to --system {self.system}, whose batch norm needs the "
-                "whole batch; leave it out"
+                f"--towers does not apply to --system {self.system}, whose batches are not cut "
+                "yet; leave it out"
             )
         if self.towers > 1 and self.dragan:
             raise UsageError(

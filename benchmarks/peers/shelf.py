@@ -50,6 +50,10 @@ class Draws:
         """Returns noise in [-1, 1)."""
         return self.random.uniform(-1.0, 1.0, size=[count, size]).astype(np.float32)
 
+    def classes(self) -> np.ndarray:
+        """Returns a class for each image of a batch: `sample_c` of the listing."""
+        return self.random.multinomial(1, CLASSES * [0.1], size=BATCH).argmax(axis=1)
+
     def pixels(self, rows: np.ndarray) -> np.ndarray:
         """Returns images, float32 in [0, 1]."""
         return np.multiply(self.images[rows].astype(np.float32), np.float32(1.0 / 255.0))
@@ -78,14 +82,28 @@ def seed_between(further: int | None, it: int) -> list[int]:
     return [(zlib.crc32(name.encode()) & 0x7FFFFFFF) << 32 | SEED, it]
 
 
-class Step:
-    """One `session.run` of a listing: its fetches, the placeholders it is fed with."""
+class Listing:
+    """What one listing builds, and in which order it draws.
 
-    def __init__(self, solver: tf.Operation, **losses: tf.Tensor) -> None:
-        self.solver, self.losses = solver, losses
+    `solvers` are its runs of an iteration with their losses, D's first; `feeds` its placeholders.
+    D takes `D_steps`; the others see the last noise of D's where that is `shared`. `unused` says
+    that a batch and noise are drawn for nothing, `labels` whether classes are drawn or the batch's.
+    """
+
+    def __init__(
+        self,
+        feeds: dict[str, tf.Tensor],
+        solvers: list[tuple[tf.Operation, dict[str, tf.Tensor]]],
+        D_steps: int = 1,
+        shared: bool = False,
+        unused: bool = False,
+        labels: str = "",
+    ) -> None:
+        self.feeds, self.solvers, self.D_steps = feeds, solvers, D_steps
+        self.shared, self.unused, self.labels = shared, unused, labels
 
 
-def wasserstein(penalty: bool) -> tuple[dict[str, tf.Tensor], list[Step], int]:
+def wasserstein(penalty: bool) -> Listing:
     """WGAN, with clipped weights or with the penalty."""
     X = tf.placeholder(tf.float32, [None, X_DIM])
     Z = tf.placeholder(tf.float32, [None, 10])
@@ -118,10 +136,10 @@ def wasserstein(penalty: bool) -> tuple[dict[str, tf.Tensor], list[Step], int]:
             D_step = tf.group(*(v.assign(value) for v, value in values))
     G_step = G_solver.minimize(-fake, var_list=list(g.values()))
     feeds = {"X": X, "Z": Z, "seed": seed}
-    return feeds, [Step(D_step, D_loss=D_loss), Step(G_step, G_loss=-fake)], 5
+    return Listing(feeds, [(D_step, {"D_loss": D_loss}), (G_step, {"G_loss": -fake})], D_steps=5)
 
 
-def lsgan() -> tuple[dict[str, tf.Tensor], list[Step], int]:
+def lsgan() -> Listing:
     """The least squares GAN."""
     X = tf.placeholder(tf.float32, [None, X_DIM])
     Z = tf.placeholder(tf.float32, [None, 10])
@@ -133,20 +151,74 @@ def lsgan() -> tuple[dict[str, tf.Tensor], list[Step], int]:
     G_loss = 0.5 * tf.reduce_mean((fake - 1) ** 2)
     D_step = tf.train.AdamOptimizer(1e-3, name="D_solver").minimize(D_loss, None, list(d.values()))
     G_step = tf.train.AdamOptimizer(1e-3, name="G_solver").minimize(G_loss, None, list(g.values()))
-    return {"X": X, "Z": Z}, [Step(D_step, D_loss=D_loss), Step(G_step, G_loss=G_loss)], 3
+    solvers = [(D_step, {"D_loss": D_loss}), (G_step, {"G_loss": G_loss})]
+    return Listing({"X": X, "Z": Z}, solvers, D_steps=3, unused=True)
 
 
-SYSTEMS: dict[str, Callable] = {
+def infogan() -> Listing:
+    """InfoGAN: three networks, three solvers."""
+    X = tf.placeholder(tf.float32, [None, X_DIM])
+    Z = tf.placeholder(tf.float32, [None, 10])
+    c = tf.placeholder(tf.float32, [None, CLASSES])
+    d = weights(("D_*1", X_DIM, HIDDEN), ("D_*2", HIDDEN, 1))
+    g = weights(("G_*1", 10 + CLASSES, 2 * HIDDEN), ("G_*2", 2 * HIDDEN, X_DIM))
+    q = weights(("Q_*1", X_DIM, HIDDEN), ("Q_*2", HIDDEN, CLASSES))
+    inputs = tf.concat([Z, c], 1)
+    sample = tf.nn.sigmoid(dense(tf.nn.relu(dense(inputs, g, "G_*1")), g, "G_*2"))
+    real, fake = (
+        tf.nn.sigmoid(dense(tf.nn.relu(dense(x, d, "D_*1")), d, "D_*2")) for x in (X, sample)
+    )
+    found = tf.nn.softmax(dense(tf.nn.relu(dense(sample, q, "Q_*1")), q, "Q_*2"))
+    D_loss = -tf.reduce_mean(tf.log(real + 1e-8) + tf.log(1 - fake + 1e-8))
+    G_loss = -tf.reduce_mean(tf.log(fake + 1e-8))
+    Q_loss = tf.reduce_mean(-tf.reduce_sum(tf.log(found + 1e-8) * c, 1))
+    Q_loss += tf.reduce_mean(-tf.reduce_sum(tf.log(c + 1e-8) * c, 1))
+    solvers = []
+    for name, loss, theta in (("D", D_loss, [d]), ("G", G_loss, [g]), ("Q", Q_loss, [g, q])):
+        solver = tf.train.AdamOptimizer(1e-3, name=f"{name}_solver")
+        variables = [v for network in theta for v in network.values()]
+        solvers.append((solver.minimize(loss, None, variables), {f"{name}_loss": loss}))
+    return Listing({"X": X, "Z": Z, "y": c}, solvers, shared=True, labels="drawn")
+
+
+def acgan() -> Listing:
+    """The auxiliary classifier GAN: two heads of D."""
+    X = tf.placeholder(tf.float32, [None, X_DIM])
+    Z = tf.placeholder(tf.float32, [None, 10])
+    y = tf.placeholder(tf.float32, [None, CLASSES])
+    d = weights(("D_*1", X_DIM, HIDDEN), ("D_*2_gan", HIDDEN, 1), ("D_*2_aux", HIDDEN, CLASSES))
+    g = weights(("G_*1", 10 + CLASSES, HIDDEN), ("G_*2", HIDDEN, X_DIM))
+    inputs = tf.concat([Z, y], 1)
+    sample = tf.nn.sigmoid(dense(tf.nn.relu(dense(inputs, g, "G_*1")), g, "G_*2"))
+    (real, C_real), (fake, C_fake) = (
+        (tf.nn.sigmoid(dense(h, d, "D_*2_gan")), dense(h, d, "D_*2_aux"))
+        for h in (tf.nn.relu(dense(x, d, "D_*1")) for x in (X, sample))
+    )
+    C_loss = sum(
+        tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=logits, labels=y))
+        for logits in (C_real, C_fake)
+    )
+    D_loss = -tf.reduce_mean(tf.log(real + 1e-8) + tf.log(1.0 - fake + 1e-8)) + C_loss
+    G_loss = -tf.reduce_mean(tf.log(fake + 1e-8)) + C_loss
+    D_step = tf.train.AdamOptimizer(1e-3, name="D_solver").minimize(D_loss, None, list(d.values()))
+    G_step = tf.train.AdamOptimizer(1e-3, name="G_solver").minimize(G_loss, None, list(g.values()))
+    solvers = [(D_step, {"D_loss": D_loss}), (G_step, {"G_loss": G_loss})]
+    return Listing({"X": X, "Z": Z, "y": y}, solvers, shared=True, labels="batch")
+
+
+SYSTEMS: dict[str, Callable[[], Listing]] = {
     "wgan": lambda: wasserstein(penalty=False),
     "wgan_gp": lambda: wasserstein(penalty=True),
     "lsgan": lsgan,
+    "infogan": infogan,
+    "acgan": acgan,
 }
 
 
 def record(system: str, path: str) -> None:
     """Trains one system and writes its file."""
     tf.reset_default_graph()
-    feeds, steps, D_steps = SYSTEMS[system]()
+    listing = SYSTEMS[system]()
     everything = {v.op.name: v for v in tf.global_variables()}
     draws = Draws()
     kept = {}
@@ -165,27 +237,38 @@ def record(system: str, path: str) -> None:
             if it == T:
                 kept.update({f"at{T}/{n}": x for n, x in sess.run(everything).items()})
             fed = {}
-            for number in range(D_steps):
+            losses = {}
+            for number in range(listing.D_steps):
                 rows = draws.rows()
                 fed = {"X": draws.pixels(rows), "Z": draws.uniform(BATCH, 10)}
-                fed["seed"] = seed_between(number if number < D_steps - 1 else None, it)
-                *_, curr = run(sess, steps[0], fed, feeds)
+                classes = rows % CLASSES  # the labels of the offline data
+                if listing.labels == "drawn":
+                    classes = draws.classes()
+                fed["y"] = np.eye(CLASSES, dtype=np.float32)[classes]
+                last = number == listing.D_steps - 1
+                fed["seed"] = seed_between(None if last else number, it)
+                losses.update(run(sess, listing, 0, fed))
                 keep(kept, T, D_rows=rows, D_Z=fed["Z"])
-            losses = dict(curr)
-            if system == "lsgan":  # which draws these for nothing
+                if listing.labels == "drawn":
+                    keep(kept, T, classes=classes)
+            if listing.unused:
                 draws.rows(), draws.uniform(BATCH, 10)
-            fed["Z"] = draws.uniform(BATCH, 10)
-            losses.update(run(sess, steps[1], fed, feeds)[1])
-            keep(kept, T, Z_G=fed["Z"], **losses)
+            if not listing.shared:
+                fed["Z"] = draws.uniform(BATCH, 10)
+                keep(kept, T, Z_G=fed["Z"])
+            for number in range(1, len(listing.solvers)):
+                losses.update(run(sess, listing, number, fed))
+            keep(kept, T, **losses)
             if it == T:
                 kept.update({f"after{T}/{n}": x for n, x in sess.run(everything).items()})
     np.savez_compressed(path, **{n: np.asarray(x) for n, x in kept.items()})
 
 
-def run(sess, step, fed, feeds):
-    """Runs one step; returns its fetches, the losses by name."""
-    wanted = {p: fed[name] for name, p in feeds.items() if name in fed}
-    return sess.run([step.solver, step.losses], wanted)
+def run(sess: tf.Session, listing: Listing, number: int, fed: dict) -> dict:
+    """Runs one solver; returns its losses by name."""
+    solver, losses = listing.solvers[number]
+    wanted = {p: fed[name] for name, p in listing.feeds.items()}
+    return sess.run([solver, losses], wanted)[1]
 
 
 def keep(kept: dict, T: int | None, **values: np.ndarray) -> None:

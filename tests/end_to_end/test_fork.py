@@ -179,10 +179,15 @@ def test_killed_while_it_is_made(there, command, count):
         (["--out=new"], 2, "--from is missing: expected the folder of a run"),
         (["--from=none", "--out=new"], 1, "none does not exist; expected"),
         (["--from=out/checkpoints/0000000040", "--out=new"], 1, "0000000040 does not exist"),
+        (["--from=out", "--out=other", "--overwrite", "--device=gpu:77"], 1, "sees no GPU"),
+        (["--from=out", "--out=other", "--overwrite", "--data_dir=w"], 1, "w/mnist lacks"),
+        (["--from=out", "--out=other/000.png"], 2, "or a part of its path, is a file"),
+        (["--from=out", "--out=" + "x" * 300], 1, "choose a shorter name"),
     ],
 )
 def test_what_cannot_be(there, monkeypatch, capsys, flags, status, said):
     monkeypatch.chdir(there)
+    shutil.copytree("out", "other")
     before = fingerprint(there)
     found, line = failure(capsys, "fork", *flags)
     assert (found, said in line) == (status, True), line

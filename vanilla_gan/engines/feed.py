@@ -45,6 +45,9 @@ class FeedEngine:
                     fed = step.further
                     shown = rows if fed is None else steps.D_rows[k, fed]
                     mb[gan.X], mb[gan.y] = self._train.examples(shown)
+                    if steps.classes is not None:
+                        drawn = steps.classes[k] if fed is None else steps.D_classes[k, fed]
+                        mb[gan.y] = np.eye(self._train.num_classes)[drawn]
                 Z = getattr(steps, step.noise)[k]
                 mb[gan.Z] = Z if fed is None else Z[fed]
                 *_, curr = sess.run(

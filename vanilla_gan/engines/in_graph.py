@@ -25,6 +25,7 @@ class LoopEngine:
                     session.run(initializer, feed_dict={initializer.inputs[1]: data})
         # What it takes besides rows, by the names of `StepsDraw`.
         fed = {"Z_D": loop.Z_D, "Z_G": loop.Z_G, "D_rows": loop.D_rows, "D_Z": loop.D_Z}
+        fed |= {"classes": loop.classes, "D_classes": loop.D_classes}
         if loop.Z_G is loop.Z_D:
             del fed["Z_G"]
         fed["first"] = loop.first

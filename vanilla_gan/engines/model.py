@@ -62,17 +62,23 @@ class Model:
         self._begin_averages = begin_averages
 
     @property
+    def trained(self) -> list[Any]:
+        """The trained variables."""
+        return [*self.gan.theta_D, *self.gan.theta_G, *self.gan.theta_Q]
+
+    @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the trained variables by name."""
-        return shapes_of([*self.gan.theta_D, *self.gan.theta_G])
+        return shapes_of(self.trained)
 
     def initialise(self, weights: Weights | None = None) -> None:
-        """Initialises all variables, the trained ones from `weights` if these are given."""
+        """Initialises all variables, trained ones from `weights` if these are given."""
         # The first thing that a session computes makes TensorFlow speak of its optimisations.
         with without_chatter():
             self.session.run(self.gan.init)
         if weights is not None:
-            assign_weights(self.session, [*self.gan.theta_D, *self.gan.theta_G], weights)
+            given = [variable for variable in self.trained if variable.op.name in weights]
+            assign_weights(self.session, given, weights)
         if self._begin_averages is not None:
             self.session.run(self._begin_averages)
 

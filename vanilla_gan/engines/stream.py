@@ -21,7 +21,7 @@ from vanilla_gan.data.shape import POINT, POINT_TILES
 from vanilla_gan.data.streams import PICTURES, begin_again, seeded
 from vanilla_gan.graph.system import Pictures, System
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.systems import SYSTEMS, noise
 
 PICTURE_SAMPLES = 16
 MAX_BLOCK_BYTES = 1 << 24
@@ -59,6 +59,8 @@ class StepsDraw(NamedTuple):
       after: state of the stream behind the last of them, for a checkpoint.
       D_rows, D_Z: intp [k, n, B] and float32 [k, n, B, Z_dim], what the n further steps of the
         discriminator are trained on, which come first in an iteration; None where there are none.
+      classes, D_classes: intp [k, B] and [k, n, B], the labels, where a system draws them; None in
+        any other.
     """
 
     first: int
@@ -68,6 +70,8 @@ class StepsDraw(NamedTuple):
     after: State
     D_rows: Any = None
     D_Z: Any = None
+    classes: Any = None
+    D_classes: Any = None
 
     @property
     def last(self) -> int:
@@ -110,8 +114,8 @@ class Stream:
         self._batch_size = batch_size
         self._z_dim = z_dim
         self._further = D_steps - 1
+        self._one_by_one = system.draws.unused or system.draws.classes or D_steps > 1
         self._short = system.draws.short_batches and D_steps == 1 if short is None else short
-        self._unused = system.draws.unused
         self._picture_noise = picture_noise
 
     def draws(
@@ -159,9 +163,7 @@ class Stream:
                 # Either whole batches, or one alone: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
             ends += [_next_multiple(it, n) for n in (checkpoint_every, signs_every) if n]
-            steps = (self._longer_steps if self._further or self._unused else self._steps)(
-                it, min(ends) - it
-            )
+            steps = (self._longer_steps if self._one_by_one else self._steps)(it, min(ends) - it)
             yield steps
             it = steps.last
 
@@ -197,21 +199,31 @@ class Stream:
         rows, D_rows = np.empty(shape[:2], np.intp), np.empty(further[:3], np.intp)
         Z_D, D_Z = np.empty(shape, np.float32), np.empty(further, np.float32)
         Z_G = Z_D if self._system.update.shared_noise else np.empty(shape, np.float32)
+        classes = D_classes = None
+        if self._system.draws.classes:
+            classes, D_classes = np.empty(rows.shape, np.intp), np.empty(D_rows.shape, np.intp)
         for k in range(count):
             for step in range(self._further):
                 D_rows[k, step] = self._next_rows()
                 D_Z[k, step] = self._sample_Z(self._batch_size)
+                if D_classes is not None:
+                    D_classes[k, step] = self._sample_classes()
             rows[k] = self._next_rows()
             Z_D[k] = self._sample_Z(self._batch_size)
-            if self._unused:
+            if classes is not None:
+                classes[k] = self._sample_classes()
+            if self._system.draws.unused:
                 self._next_rows()
                 self._sample_Z(self._batch_size)
             if Z_G is not Z_D:
                 Z_G[k] = self._sample_Z(self._batch_size)
-        return StepsDraw(first, rows, Z_D, Z_G, self.state(), D_rows, D_Z)
+        return StepsDraw(first, rows, Z_D, Z_G, self.state(), D_rows, D_Z, classes, D_classes)
 
     def _next_rows(self) -> npt.NDArray[np.intp]:
         return self.train.next_indices(self._batch_size, short=self._short)
+
+    def _sample_classes(self) -> npt.NDArray[np.intp]:
+        return noise.classes(self._random_stream, self._batch_size, self.train.num_classes)
 
     def _next_picture_noise(self) -> npt.NDArray[np.float32]:
         if self._picture_noise is not None:

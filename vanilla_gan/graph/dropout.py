@@ -44,7 +44,7 @@ def dropout(x: Any, rate: float, name: str, training: TrainingPass | None) -> An
     sizes = x.shape.as_list()[1:]
     # Not the size of `x` itself: so the bits are drawn while what `x` is made of is not there yet.
     size = training.n_images * math.prod(sizes)
-    kept = tf.reshape(_kept(rate, size, training.seed_for(name)), [-1, *sizes])
+    kept = tf.reshape(_kept(rate, size, training.seed_for(name)), [-1, *sizes], f"{name}_kept")
     return Scaled(_kept_values(x, kept), 1.0 / (1.0 - rate))
 
 

@@ -22,9 +22,10 @@ class Gan(NamedTuple):
 
     Tensors are float32: `X` [B, X_dim], `Z` [B, Z_dim] and, in a conditional system, `y`
     [B, num_classes] placeholders (`y` is None in the others), `G_sample` [B, X_dim], `D_*` [B, 1],
-    losses scalars. `theta_*` are lists of variables, `*_optimizer` the two optimizers and
-    `*_solver` the operations that run them. `finite` says for every variable, by name, whether all
-    of its values are: bool scalars. X_dim is the size of an image, 784 in the published data.
+    losses scalars. `theta_*` are lists of variables, `*_optimizer` the optimizers, of which few
+    programs have the third, `Q_optimizer` with its `theta_Q`, and `*_solver` the operations that
+    run them. `finite` says for every variable, by name, whether all of its values are: bool
+    scalars. X_dim is the size of an image, 784 in the published data.
 
     With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
     into the losses from training. With the alternating one there is one mode, `D_prob` is `D_real`,
@@ -56,6 +57,8 @@ class Gan(NamedTuple):
     theta_G: list[Any]
     D_optimizer: Any
     G_optimizer: Any
+    theta_Q: list[Any]
+    Q_optimizer: Any
     averages: list[Average]
     kept: list[Any]
     D_solver: Any
@@ -105,18 +108,19 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         name = "discriminator_inference"
         D_prob, D_logit, _ = discriminate(system, config, name, X, y, None, reuse=True)
 
-    theta_D, theta_G = owned_variables(*system.theta(config))
+    theta_D, theta_G, theta_Q = owned_variables(*system.theta(config))
 
-    D_optimizer, G_optimizer = optimizer(config, "D"), optimizer(config, "G")
+    D_optimizer, G_optimizer = optimizer(system, config, "D"), optimizer(system, config, "G")
+    Q_optimizer = optimizer(system, config, "Q") if theta_Q else None
     pairs = averages(config, theta_G)
     if pairs:
         with network("generator_averaged", reuse=True, weights=averaged(pairs)):
             G_sample = system.generator(Z, config, y, None)
     kept = [variable for variable in tf.global_variables() if variable.op.name in passes.kept]
-    players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs, kept)
-    theta = [*theta_D, *theta_G, *kept]
+    players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs, kept, theta_Q, Q_optimizer)
+    theta = [*theta_D, *theta_G, *theta_Q, *kept]
     further = [
-        further_step(config, n, towers_of(system, config, batch, theta, further=n), players)
+        further_step(system, config, n, towers_of(system, config, batch, theta, further=n), players)
         for n in range(config.D_steps - 1)
     ]
     towers = [Tower(batch, passes)]
@@ -144,6 +148,8 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         theta_G=theta_G,
         D_optimizer=D_optimizer,
         G_optimizer=G_optimizer,
+        theta_Q=theta_Q,
+        Q_optimizer=Q_optimizer,
         averages=pairs,
         kept=kept,
         D_solver=solvers["D_solver"],
@@ -157,15 +163,15 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     )
 
 
-def owned_variables(names_D: Sequence[str], names_G: Sequence[str]) -> tuple[list[Any], list[Any]]:
-    """Returns theta_D and theta_G of the default graph, checked for ownership.
+def owned_variables(*lists: Sequence[str]) -> tuple[list[Any], ...]:
+    """Returns theta_D and theta_G of the default graph, and others, checked for ownership.
 
     Raises:
       ValueError: if a name has no trainable variable, or a trainable variable does not stand in
-        exactly one of the two lists.
+        exactly one of the lists.
     """
     trainable = {variable.op.name: variable for variable in tf.trainable_variables()}
-    owners = [*names_D, *names_G]
+    owners = [name for names in lists for name in names]
     missing = sorted(set(owners) - set(trainable))
     unowned = sorted(set(trainable) - set(owners))
     shared = sorted({name for name in owners if owners.count(name) > 1})
@@ -174,4 +180,4 @@ def owned_variables(names_D: Sequence[str], names_G: Sequence[str]) -> tuple[lis
             "each trainable variable must belong to exactly one of theta_D and theta_G: "
             f"not in the graph {missing}, in neither list {unowned}, in a list twice {shared}"
         )
-    return [trainable[name] for name in names_D], [trainable[name] for name in names_G]
+    return tuple([trainable[name] for name in names] for names in lists)

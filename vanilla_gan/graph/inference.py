@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.discriminator import discriminate
@@ -49,8 +50,8 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
       config: its settings; those of the networks are read.
 
     Returns:
-      The tensors, and the trained variables, D's before G's. `tf.global_variables()` has besides
-      the statistics that the networks keep, and nothing else.
+      The tensors, and the trained variables, D's before G's and those of a third network.
+      `tf.global_variables()` has besides the statistics that the networks keep, and nothing else.
     """
     X = tf.placeholder(tf.float32, shape=[None, config.image_shape.size], name="X")
     Z = tf.placeholder(tf.float32, shape=[None, config.z_dim], name="Z")
@@ -60,8 +61,11 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
     with network("generator", reuse=False):
         G_sample = system.generator(Z, config, y, None)
     D_prob, D_logit, _ = discriminate(system, config, "discriminator", X, y, None, reuse=False)
-    theta_D, theta_G = owned_variables(*system.theta(config))
-    return Inference(X, Z, y, G_sample, D_prob, D_logit), [*theta_D, *theta_G]
+    if system.auxiliary is not None:
+        with network("auxiliary", reuse=False):
+            system.auxiliary(G_sample, config)  # creates its variables
+    theta = owned_variables(*system.theta(config))
+    return Inference(X, Z, y, G_sample, D_prob, D_logit), list(itertools.chain(*theta))
 
 
 def inference_shapes(

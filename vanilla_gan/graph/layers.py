@@ -57,14 +57,15 @@ def dense(
     x: Any | Scaled,
     units: int,
     name: str,
-    init: str = "xavier",
+    init: str | float = "xavier",
     training: TrainingPass | None = None,
     *,
     bias: bool = True,
 ) -> Any:
     """Returns a fully connected layer of `x`, [B, n] -> [B, units], without activation.
 
-    Its variables are `NAME/kernel`, xavier, and `NAME/bias`, zero, as `tf.layers.dense` names them.
+    Its variables are `NAME/kernel`, which begins as `weight_var` says, and `NAME/bias`, zero, as
+    `tf.layers.dense` names them.
 
     Source: `tf.layers.dense` of TensorFlow 1.x with its defaults.
     """

@@ -35,6 +35,8 @@ class LoopGraph(NamedTuple):
         does not depend on it.
       D_rows, D_Z: placeholders, int32 [k, n, B] and float32 [k, n, B, Z_dim], of the
         discriminator's n further steps; None where there are none.
+      classes, D_classes: placeholders, int32 [k, B] and [k, n, B], in a system that draws its
+        labels; None in any other.
       scalars: float32 [k] by name, those of the update's steps; fetching them trains the `k`
         iterations.
     """
@@ -47,6 +49,8 @@ class LoopGraph(NamedTuple):
     first: Any
     D_rows: Any
     D_Z: Any
+    classes: Any
+    D_classes: Any
     scalars: dict[str, Any]
 
 
@@ -67,7 +71,10 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
       The loop's handles. `images` has to be initialised before the loop runs.
     """
     images = _data_variable("training_images", images_shape)
-    labels = _data_variable("training_labels", images_shape[:1]) if system.conditional else None
+    draws_classes = system.draws.classes
+    labels: Any = None
+    if system.conditional and not draws_classes:
+        labels = _data_variable("training_labels", images_shape[:1])
     # A size that is known spares the graph the operations that would look for it each time.
     batch = None if system.draws.short_batches else config.batch_size * config.pack
     rows = tf.placeholder(tf.int32, [None, batch], name="rows")
@@ -81,34 +88,46 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     n_further = config.D_steps - 1
     D_rows: Any = None
     D_Z: Any = None
+    classes = tf.placeholder(tf.int32, [None, batch], name="classes") if draws_classes else None
+    D_classes: Any = None
+    if n_further and draws_classes:
+        D_classes = tf.placeholder(tf.int32, [None, n_further, batch], name="D_classes")
     if n_further:
         D_rows = tf.placeholder(tf.int32, [None, n_further, batch], name="D_rows")
         D_Z = tf.placeholder(tf.float32, [None, n_further, batch, config.z_dim], name="D_Z")
 
     players = Players(
-        gan.theta_D, gan.theta_G, gan.D_optimizer, gan.G_optimizer, gan.averages, gan.kept
+        gan.theta_D,
+        gan.theta_G,
+        gan.D_optimizer,
+        gan.G_optimizer,
+        gan.averages,
+        gan.kept,
+        gan.theta_Q,
+        gan.Q_optimizer,
     )
     names = [name for step in gan.steps for name in step.scalars]
-    variables = [*gan.theta_D, *gan.theta_G, *gan.kept]
+    variables = [*gan.theta_D, *gan.theta_G, *gan.theta_Q, *gan.kept]
 
-    def examples(rows: Any, at: Any) -> tuple[Any, Any]:
+    def examples(rows: Any, at: Any, classes: Any) -> tuple[Any, Any]:
         X_mb = system.scale(tf.cast(tf.gather(images, rows[at]), tf.float32))
-        if labels is None:
+        if not system.conditional:
             return X_mb, None
-        return X_mb, tf.one_hot(tf.cast(tf.gather(labels, rows[at]), tf.int32), config.num_classes)
+        shown = tf.gather(labels, rows[at]) if classes is None else classes[at]
+        return X_mb, tf.one_hot(tf.cast(shown, tf.int32), config.num_classes)
 
     def further_steps(k: Any) -> Any:
         """Returns what the discriminator's further steps of an iteration are done with."""
         done = k
         for n in range(n_further):
-            X_mb, y_mb = examples(D_rows, (k, n))
+            X_mb, y_mb = examples(D_rows, (k, n), D_classes)
             iteration = None if first is None else first + tf.cast(k, tf.int64)
             batch = Batch(X_mb, D_Z[k, n], D_Z[k, n], y_mb, iteration)
             # Statistics and what an optimizer counts are variables too.
             with tf.control_dependencies([done]):
                 weights = read(variables)
                 towers = towers_of(system, config, batch, variables, weights=weights, further=n)
-                done = further_step(config, n, towers, players).solvers["D_solver"]
+                done = further_step(system, config, n, towers, players).solvers["D_solver"]
         return done
 
     def iterate(k: Any, *written: Any) -> tuple[Any, ...]:
@@ -116,7 +135,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         before = further_steps(k)
         with tf.control_dependencies([before]):
             weights = read(variables)
-        X_mb, y_mb = examples(rows, k)
+        X_mb, y_mb = examples(rows, k, classes)
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]
         batch = Batch(X_mb, Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)
@@ -139,7 +158,9 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             parallel_iterations=1,
         )
         scalars = dict(zip(names, (values.stack() for values in written), strict=True))
-        return LoopGraph(images, labels, rows, Z_D, Z_G, first, D_rows, D_Z, scalars)
+        return LoopGraph(
+            images, labels, rows, Z_D, Z_G, first, D_rows, D_Z, classes, D_classes, scalars
+        )
 
 
 def _data_variable(name: str, shape: Sequence[int]) -> Any:

@@ -22,11 +22,13 @@ class Objective(NamedTuple):
 
     Attributes:
       D_loss, G_loss: to be minimised by D_solver and G_solver.
+      Q_loss: to be minimised by the third solver of a program that has one; None in any other.
       D_watched, G_watched: by name, what observers shall learn of each solver's step.
     """
 
     D_loss: Any
     G_loss: Any
+    Q_loss: Any = None
     D_watched: Mapping[str, Any] = types.MappingProxyType({})
     G_watched: Mapping[str, Any] = types.MappingProxyType({})
 
@@ -44,22 +46,37 @@ def sigmoid_cross_entropy(
     return Objective(D_loss, G_loss)
 
 
-def log(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
+def log(
+    D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0, above: float = 0.0
+) -> Objective:
     """Returns the post's first losses, written with logarithms of probabilities.
 
     `D_loss = -mean(log D(x) + log(1 - D(G(z))))`, `G_loss = -mean(log D(G(z)))`. In
     float32 the sigmoid of TensorFlow 1.x reaches 0 or 1 exactly once the discriminator is sure
     enough; then the logarithm is -inf and the gradients NaN, here as in the published program.
+    `above` is added to each probability, unless it is 0.
 
     Source: the 2016 post.
     """
+
+    def log_of(probability: Any) -> Any:
+        return tf.log(probability + above if above else probability)
+
     D_real, D_fake = sigmoid_tf1(D_logit_real), sigmoid_tf1(D_logit_fake)
-    log_real = tf.log(D_real)
+    log_real = log_of(D_real)
     if real_label != 1.0:
-        log_real = real_label * log_real + (1.0 - real_label) * tf.log(1.0 - D_real)
-    D_loss = tf.negative(tf.reduce_mean(log_real + tf.log(1.0 - D_fake)), name="D_loss")
-    G_loss = tf.negative(tf.reduce_mean(tf.log(D_fake)), name="G_loss")
+        log_real = real_label * log_real + (1.0 - real_label) * log_of(1.0 - D_real)
+    D_loss = tf.negative(tf.reduce_mean(log_real + log_of(1.0 - D_fake)), name="D_loss")
+    G_loss = tf.negative(tf.reduce_mean(log_of(D_fake)), name="G_loss")
     return Objective(D_loss, G_loss)
+
+
+def log_epsilon(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
+    """Returns `log`'s losses with 1e-8 added to each probability, so that no logarithm is -inf.
+
+    Source: `infogan_tensorflow.py` and `ac_gan_tensorflow.py` of the published repository.
+    """
+    return log(D_logit_real, D_logit_fake, real_label, above=1e-8)
 
 
 def minimax(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
@@ -137,6 +154,7 @@ LOSSES = {
     "hinge": hinge,
     "wgan": wgan,
     "relativistic": relativistic,
+    "log_epsilon": log_epsilon,
 }
 # Those that say of real images what `real_label` asks for.
-LABELLED = ("sigmoid_cross_entropy", "log", "minimax", "lsgan")
+LABELLED = ("sigmoid_cross_entropy", "log", "minimax", "lsgan", "log_epsilon")

@@ -7,20 +7,23 @@ from typing import Any
 from vanilla_gan.graph.losses import LOSSES, Objective
 from vanilla_gan.graph.passes import Passes
 from vanilla_gan.graph.penalties import penalties
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 
 
-def objective(config: Any, passes: Passes) -> Objective:
-    """Returns what the two solvers minimise.
+def objective(system: System, config: Any, passes: Passes) -> Objective:
+    """Returns what the solvers minimise.
 
     Args:
+      system: the published program, which may have more to say than a loss.
       config: the settings; `loss` and `label_smoothing` are read.
       passes: where the logits come from.
     """
     with tf.name_scope("losses"):
-        return LOSSES[config.loss](
+        goal = LOSSES[config.loss](
             passes.D_logit_real, passes.D_logit_fake, 1.0 - config.label_smoothing
         )
+        return goal if system.objective is None else system.objective(goal, passes)
 
 
 def with_penalties(config: Any, passes: Passes, goal: Objective) -> Objective:

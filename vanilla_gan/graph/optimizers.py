@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 
 
@@ -35,13 +36,19 @@ def sgd(rate: float, beta1: float | None, beta2: float | None, epsilon: float, n
     return tf.train.MomentumOptimizer(rate, beta1 or 0.0, name=name)
 
 
+OWN = "own"  # the program's, of a system that brings one
 OPTIMIZERS = {"adam": adam, "rmsprop": rmsprop, "sgd": sgd}
 
 
-def optimizer(config: Any, player: str) -> Any:
-    """Returns the optimizer of the settings for a player, "D" or "G"; its slots bear its name."""
-    rate = getattr(config, f"{player}_learning_rate")
-    return OPTIMIZERS[config.optimizer](
+def optimizer(system: System, config: Any, player: str) -> Any:
+    """Returns the optimizer of the settings for a player; its slots bear its name.
+
+    The player is "D" or "G", or "Q" in a program that has a third one.
+    """
+    rate = getattr(config, f"{player}_learning_rate", None)
+    make = system.optimizer if config.optimizer == OWN else OPTIMIZERS[config.optimizer]
+    assert make is not None, f"{config.system} brings no optimizer"
+    return make(
         config.learning_rate if rate is None else rate,
         config.beta1,
         config.beta2,

@@ -43,6 +43,8 @@ class Passes(NamedTuple):
     `look` applies the discriminator to other images: `(images [B, X_dim], name, ...) -> logits`. It
     draws the numbers of the pass `name`; `real` and `fake` are those of the images and samples
     here. Of other operations, labels and weights it says so.
+    `classify` applies the program's word on classes: `(images, name) -> logits`; `y` are the labels
+    of the batch.
     `seed_for` gives the seed of a stateless draw by its name, int64 [2]; it needs the iteration.
     `pack` is how many images it judges together; then `D_*` are [B // pack, 1].
     """
@@ -58,6 +60,8 @@ class Passes(NamedTuple):
     fake: TrainingPass | None
     look: Callable[..., Any]
     seed_for: Callable[[str], Any]
+    y: Any
+    classify: Callable[[Any, str], Any]
     pack: int = 1
 
 
@@ -118,6 +122,10 @@ def forward(
     of_real = judged("discriminator", X, "real", reuse)
     of_fake = judged("discriminator_reused", G_sample, "fake", True)
 
+    if system.auxiliary is not None and not reuse:
+        with network("auxiliary", reuse=False, weights=weights):
+            system.auxiliary(G_sample, config)  # creates its variables
+
     return Passes(
         X=X,
         G_sample=G_sample,
@@ -130,5 +138,18 @@ def forward(
         fake=training.get("fake"),
         look=look,
         seed_for=lambda name: training_pass("drawn", X).seed_for(name),
+        y=y,
+        classify=classifier(system, config, weights),
         pack=config.pack,
     )
+
+
+def classifier(system: System, config: Any, weights: Weights | None) -> Callable[[Any, str], Any]:
+    """Returns `classify` of `Passes`, by the variables, or by `weights` where these are given."""
+
+    def classify(images: Any, name: str) -> Any:
+        assert system.auxiliary is not None
+        with network(f"auxiliary_{name}", reuse=True, weights=weights):
+            return system.auxiliary(images, config)
+
+    return classify

@@ -35,7 +35,7 @@ def build_summaries(gan: Gan) -> Summaries:
     """
     with tf.device("/CPU:0"):
         n_real = tf.placeholder(tf.int32, shape=[], name="n_real")
-        values = {f"weights/{v.op.name}": v for v in [*gan.theta_D, *gan.theta_G]}
+        values = {f"weights/{v.op.name}": v for v in [*gan.theta_D, *gan.theta_G, *gan.theta_Q]}
         values["logits/D_logit_real"] = gan.D_logit[:n_real]
         values["logits/D_logit_fake"] = gan.D_logit[n_real:]
         histograms = [tf.summary.histogram(tag, value) for tag, value in values.items()]

@@ -54,12 +54,15 @@ class Draws:
     Attributes:
       short_batches: whether an epoch ends with a batch of what is left of it; otherwise the last
         batch reaches over into the next epoch.
+      classes: whether the labels of a conditional system are drawn behind the noise of D's step,
+        where others take those of the batch.
       unused: whether a batch and its noise are drawn before the generator's step, and not used.
       epoch_samples: whether a single sample is drawn after each epoch, and kept.
       pictures: the noise of the pictures.
     """
 
     short_batches: bool = False
+    classes: bool = False
     unused: bool = False
     epoch_samples: bool = False
     pictures: Pictures = Pictures.DRAWN
@@ -77,6 +80,17 @@ class System:
         and a flag that is not among them does not apply to the system.
       published: the program's values of settings that all systems have, in place of those that
         nobody gave, unless a preset is asked for.
+      auxiliary: `(x, config) -> logits`, float32 [B, num_classes]: what the program says of the
+        class of images; its variables are its own, in `theta_Q`, or stand in `theta_D`. None in a
+        program that says nothing.
+      objective: `(goal, passes) -> goal`, what the program adds to the losses of the settings.
+      optimizer: makes `--optimizer own`, for `(rate, beta1, beta2, epsilon, name)`; None in a
+        program whose optimizer is one of TensorFlow's.
+      first_weights: `(config, images uint8 [N, X_dim]) -> {name: array}`, what some variables begin
+        with; None where that does not depend on the images.
+      theta_Q: full names of the variables that a third solver trains, behind the others, together
+        with the generator's.
+      without: settings that all systems have but this one, whose networks they do not fit.
       generator: `(z, config, y, training) -> G_sample`; creates or reuses its variables in the
         current scope. It takes the sizes of images and labels from `config.image_shape` and
         `config.num_classes`. `y` are the labels of a conditional system, None in any other,
@@ -109,20 +123,27 @@ class System:
     scale: Callable[[Any], Any]
     update: Alternating | Simultaneous
     draws: Draws = Draws()
+    auxiliary: Callable[[Any, Any], Any] | None = None
+    objective: Callable[[Any, Any], Any] | None = None
+    optimizer: Callable[..., Any] | None = None
+    first_weights: Callable[[Any, Any], dict[str, npt.NDArray[np.float32]]] | None = None
+    theta_Q: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     published: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     conditional: bool = False
     separate_images: bool = False
     strided_layers: Callable[[ImageShape], int] | None = None
     theta_of: Callable[[int], tuple[Names, Names]] | None = None
 
-    def theta(self, config: Any) -> tuple[Names, Names]:
-        """Returns theta_D and theta_G of the networks that the settings describe."""
+    def theta(self, config: Any) -> tuple[Names, Names, Names]:
+        """Returns theta_D, theta_G and theta_Q of the networks that the settings describe."""
+        theta_D, theta_G = self.theta_D, self.theta_G
         if self.theta_of is not None:
             if self.strided_layers is not None:
-                return self.theta_of(config.strided_layers)
-            if isinstance(config.h_dim, tuple):
-                return self.theta_of(len(config.h_dim))
-        return self.theta_D, self.theta_G
+                theta_D, theta_G = self.theta_of(config.strided_layers)
+            elif isinstance(config.h_dim, tuple):
+                theta_D, theta_G = self.theta_of(len(config.h_dim))
+        return theta_D, theta_G, self.theta_Q
 
     def pixels(self) -> npt.NDArray[np.float32]:
         """Returns `scale` of 0..255, float32 [256]."""

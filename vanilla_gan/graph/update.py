@@ -16,7 +16,7 @@ from vanilla_gan.graph.discriminator import draws
 from vanilla_gan.graph.losses import Objective
 from vanilla_gan.graph.network import network
 from vanilla_gan.graph.objective import objective, with_penalties
-from vanilla_gan.graph.passes import Batch, Passes
+from vanilla_gan.graph.passes import Batch, Passes, classifier
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -24,9 +24,10 @@ from vanilla_gan.graph.towers import Tower, aggregate, aggregate_scalars
 
 
 class Players(NamedTuple):
-    """The variables of both networks, the optimizers that train them, G's moving averages.
+    """The networks' variables, the optimizers that train them, G's moving averages.
 
-    `kept` are the variables that D keeps, and no solver trains.
+    `kept` are the variables that D keeps, and no solver trains; `theta_Q` are trained by a third
+    solver, together with `theta_G`, and a program without has none.
     """
 
     theta_D: list[Any]
@@ -35,6 +36,8 @@ class Players(NamedTuple):
     G_optimizer: Any
     averages: Sequence[Average] = ()
     kept: Sequence[Any] = ()
+    theta_Q: Sequence[Any] = ()
+    Q_optimizer: Any = None
 
 
 class Step(NamedTuple):
@@ -75,28 +78,31 @@ def update(
     return _alternating(system, config, towers, players)
 
 
-def further_step(config: Any, number: int, towers: Sequence[Tower], players: Players) -> Step:
+def further_step(
+    system: System, config: Any, number: int, towers: Sequence[Tower], players: Players
+) -> Step:
     """Returns a step of the discriminator alone, before those of `update`; nothing is watched.
 
     Args:
+      system: the published program.
       config: the settings of the run.
       number: which of them it is, 0, 1, ...
       towers: the step's own batch, with the passes over it.
       players: what is trained.
     """
-    _, D_solver, _ = _D_step(config, towers, players)
+    _, D_solver, _ = _D_step(system, config, towers, players)
     updates = [update for tower in towers for update in tower.passes.updates]
     return Step({"D_solver": tf.group(D_solver, *updates)}, {}, "D_Z", number)
 
 
 def _D_step(
-    config: Any, towers: Sequence[Tower], players: Players
+    system: System, config: Any, towers: Sequence[Tower], players: Players
 ) -> tuple[list[Objective], Any, Mapping[str, Any]]:
     """Returns the losses without penalties, D's solver by itself, and the scalars of its step."""
     goals, scalars, pairs = [], [], []
     for tower in towers:
         with tower.place():
-            goal = objective(config, tower.passes)
+            goal = objective(system, config, tower.passes)
             D_goal = with_penalties(config, tower.passes, goal)
             pairs.append(players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D))
         goals.append(goal)
@@ -110,28 +116,49 @@ def _D_step(
 def _alternating(
     system: System, config: Any, towers: Sequence[Tower], players: Players
 ) -> tuple[Step, ...]:
-    """Returns D's step, and then G's, which sees the updated discriminator."""
-    goals, D_solver, D_scalars = _D_step(config, towers, players)
+    """Returns D's step, and then G's, which sees the updated discriminator; then Q's, if any."""
+    goals, D_solver, D_scalars = _D_step(system, config, towers, players)
 
     scalars, pairs = [], []
+    gate = tf.train.Optimizer.GATE_OP
     for tower, goal in zip(towers, goals, strict=True):
-        gate = tf.train.Optimizer.GATE_OP
+        passes = tower.passes
         if tower.weights is not None:
-            real = uses([goal.G_loss, *goal.G_watched.values()], tower.passes.D_logit_real)
+            real = uses([goal.G_loss, *goal.G_watched.values()], passes.D_logit_real)
             theirs = [*players.theta_D, *players.kept]
             passes = _updated(system, config, tower, theirs, D_solver, real)
             with tower.place():
-                goal = objective(config, passes)
+                goal = objective(system, config, passes)
             # No update before the last gradient: a small one would keep a core from a large
             # product.
             gate = tf.train.Optimizer.GATE_GRAPH
         with tower.place():
             pairs.append(players.G_optimizer.compute_gradients(goal.G_loss, players.theta_G, gate))
         scalars.append({"G_loss": goal.G_loss, **goal.G_watched})
-    G_solver = follow(config, players.averages, _apply(players.G_optimizer, towers, pairs))
+    G_solver = _apply(players.G_optimizer, towers, pairs)
+    G_scalars = aggregate_scalars(towers, scalars)
+    D_step = Step({"D_solver": D_solver}, D_scalars, "Z_D")
+    if not players.theta_Q:
+        G_solver = follow(config, players.averages, G_solver)
+        return D_step, Step({"G_solver": G_solver}, G_scalars, "Z_G")
+
+    # Those of the only tower, behind the loop.
+    (tower,) = towers
+    if tower.weights is not None:
+        with tf.control_dependencies([G_solver]):
+            weights = {**tower.weights, **tower.read(players.theta_G)}
+        with network("generator_Q", reuse=True, weights=weights):
+            G_sample = system.generator(tower.batch.Z_G, config, tower.batch.y, None)
+        classify = classifier(system, config, weights)
+        goal = objective(system, config, passes._replace(G_sample=G_sample, classify=classify))
+    Q_pairs = players.Q_optimizer.compute_gradients(
+        goal.Q_loss, [*players.theta_G, *players.theta_Q], gate
+    )
+    Q_solver = follow(config, players.averages, _apply(players.Q_optimizer, towers, [Q_pairs]))
     return (
-        Step({"D_solver": D_solver}, D_scalars, "Z_D"),
-        Step({"G_solver": G_solver}, aggregate_scalars(towers, scalars), "Z_G"),
+        D_step,
+        Step({"G_solver": G_solver}, G_scalars, "Z_G"),
+        Step({"Q_solver": Q_solver}, {"Q_loss": goal.Q_loss}, "Z_G"),
     )
 
 
@@ -159,7 +186,7 @@ def _updated(
             with network("generator_G", reuse=True, weights=tower.weights):
                 G_sample = system.generator(Z, config, batch.y, None)
     with tf.control_dependencies([D_solver]):
-        weights = tower.read(variables_D)
+        weights = {**(tower.weights or {}), **tower.read(variables_D)}
 
     # What is drawn is drawn for the whole batch, and groups of images stay together.
     in_halves = system.separate_images and not draws(config) and config.pack == 1
@@ -173,7 +200,12 @@ def _updated(
         if real:
             called = "discriminator_updated_real"
             D_logit_real = passes.look(batch.X, "real", called=called, weights=weights)
-    return passes._replace(G_sample=G_sample, D_logit_real=D_logit_real, D_logit_fake=D_logit_fake)
+    return passes._replace(
+        G_sample=G_sample,
+        D_logit_real=D_logit_real,
+        D_logit_fake=D_logit_fake,
+        classify=classifier(system, config, weights),
+    )
 
 
 def _halves(G_sample: Any, batch: Batch) -> list[tuple[Any, Any]]:
@@ -205,7 +237,7 @@ def _simultaneous(system: System, config: Any, tower: Tower, players: Players) -
       ValueError: `separate_images` is said of a system that it is not true of.
     """
     passes = tower.passes
-    goal = objective(config, passes)
+    goal = objective(system, config, passes)
     plain = goal
     goal = with_penalties(config, passes, plain)
     theta_D, theta_G = players.theta_D, players.theta_G

@@ -11,9 +11,9 @@ from vanilla_gan.graph.tf1 import tf
 
 
 def weight_var(
-    shape: Sequence[int], name: str, init: str = "xavier", fan_in: int | None = None
+    shape: Sequence[int], name: str, init: str | float = "xavier", fan_in: int | None = None
 ) -> Any:
-    """Returns the xavier-initialised weight `name` of the current variable scope.
+    """Returns the randomly initialised weight `name` of the current variable scope.
 
     Args:
       shape: the weight's sizes: rows and columns of a matrix; of a convolution's kernel, height,
@@ -21,7 +21,8 @@ def weight_var(
       name: its name within the scope, as in the listing.
       init: `xavier`, uniform in +-sqrt(6 / (fan_in + fan_out)), which is the default form of
         `tf.contrib.layers.xavier_initializer`; or `xavier_normal`, normal with standard deviation
-        `1 / sqrt(fan_in / 2)`, the form of the published repository.
+        `1 / sqrt(fan_in / 2)`, the form of the published repository; or a number, uniform in
+        +-that.
       fan_in: of the normal form; the rows of a matrix unless given.
 
     Returns:
@@ -30,7 +31,10 @@ def weight_var(
 
     Source: `weight_var` of the 2016 post; `xavier_init` of `gan_tensorflow.py`.
     """
-    return _variable(shape, name, _XAVIER[init](fan_in or shape[0], seed_of(name)))
+    seed = seed_of(name)
+    if isinstance(init, float):
+        return _variable(shape, name, tf.random_uniform_initializer(-init, init, seed=seed))
+    return _variable(shape, name, _XAVIER[init](fan_in or shape[0], seed))
 
 
 def bias_var(shape: Sequence[int], name: str) -> Any:

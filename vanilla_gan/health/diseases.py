@@ -44,6 +44,8 @@ class Disease(NamedTuple):
       numbers: the signs that tell.
       settings: what to try, by name: a fork of the run takes it.
       advice: what else to try, in words, or a flag that is for a new run.
+      stays: whether no setting helps any more once it is there, so that these are to be tried from
+        a state before it: a generator whose pixels are all at their limits has no gradient.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Disease(NamedTuple):
     numbers: tuple[str, ...]
     settings: Mapping[str, Any] = types.MappingProxyType({})
     advice: str = ""
+    stays: bool = False
 
 
 def overpowering(rows: HealthRows, patient: Patient) -> Told:
@@ -135,6 +138,7 @@ DISEASES = (
         ("diversity", "diversity_real"),
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
         "or --pack 2 in a new run",
+        stays=True,
     ),
     Disease(
         "partial_collapse",
@@ -144,6 +148,7 @@ DISEASES = (
         ("nearest", "nearest_real", "diversity", "diversity_real"),
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
         "or --pack 2 in a new run",
+        stays=True,
     ),
     Disease(
         "frozen",

@@ -53,20 +53,24 @@ def as_text(found: Examined) -> str:
     return "\n".join([*lines, f"{len(it)} rows of signs, iterations {it[0]} to {it[-1]}", ""])
 
 
-def as_json(found: Examined) -> str:
-    """Returns what was found as JSON text; a number that is not finite is null."""
-    content = {
+def as_dict(found: Examined) -> dict[str, Any]:
+    """Returns what was found as JSON has it; a number that is not finite is None."""
+    return {
         "format": 1,
         "source": found.source,
         "rows": len(found.rows.iteration),
         "last_iteration": int(found.rows.iteration[-1]),
         "healthy": all(episode.ended is not None for episode in found.episodes),
-        "diseases": [_as_dict(episode) for episode in found.episodes],
+        "diseases": [_of_episode(episode) for episode in found.episodes],
     }
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def _as_dict(episode: Episode) -> dict[str, Any]:
+def as_json(found: Examined) -> str:
+    """Returns what was found as JSON text."""
+    return json.dumps(as_dict(found), indent=1, allow_nan=False) + "\n"
+
+
+def _of_episode(episode: Episode) -> dict[str, Any]:
     disease = episode.disease
     numbers = episode.numbers.items()
     return {

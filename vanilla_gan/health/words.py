@@ -21,7 +21,10 @@ def begun(episode: Episode) -> str:
     disease = episode.disease
     numbers = ", ".join(f"{name} {value:.3g}" for name, value in episode.numbers.items())
     flags = " ".join(f"--{name} {value}" for name, value in disease.settings.items())
-    advice = " ".join(filter(None, (flags and f"try {flags}", disease.advice)))
+    tried = f"try {flags}" if flags else ""
+    if disease.stays:
+        tried += " in a new run, or in a fork of a checkpoint from before it,"
+    advice = " ".join(filter(None, (tried, disease.advice)))
     return (
         f"health: {disease.what} ({disease.name}), since iteration {episode.since}; at iteration "
         f"{episode.named}: {numbers}; {advice}"

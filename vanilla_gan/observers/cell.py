@@ -28,6 +28,7 @@ from vanilla_gan.storage.reading import read_file
 SHARE = 0.02
 FIRST_S = 3.0
 _MAX_PICTURE = 1 << 24  # bytes
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Cell(Observer):
@@ -74,7 +75,10 @@ def run_as_html(out_dir: pathlib.Path) -> str:
     """
     images = []
     with contextlib.suppress(OSError):
-        images.append((read_file(out_dir / LATEST, _MAX_PICTURE), "the newest picture"))
+        png = read_file(out_dir / LATEST, _MAX_PICTURE)
+        # A link may lead to any file, whose content would be sent on with the notebook.
+        if png.startswith(_PNG):
+            images.append((png, "the newest picture"))
     with contextlib.suppress(DamagedRunError):
         record, rows = read_record(out_dir), read_losses(out_dir / LOSSES)
         if record is not None and len(rows.iteration):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
+import array
+import io
 import math
 import os
 import pathlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
@@ -152,27 +154,33 @@ def _read(path: pathlib.Path, before: int | None) -> tuple[int, HealthRows]:
     Raises:
       DamagedRunError: see `read_health`.
     """
+    # They grow in place: a list of rows would take ten times as much.
+    iteration, numbers, classes = array.array("q"), array.array("d"), list[str]()
+    size, last = len(HEADER), -1
     try:
         if path.is_symlink():
             raise ValueError("it is a link")
-        content = read_file(path, MAX_BYTES).decode("ascii", "replace")
-        if not content.startswith(HEADER):
+        stream = io.BytesIO(read_file(path, MAX_BYTES))
+        if stream.readline() != HEADER.encode():
             raise ValueError("it does not begin with " + HEADER.strip())
-        lines = content[len(HEADER) :].split("\n")[:-1]
-        table = [_row(line) for line in lines]
-        if any(one[0] >= next_[0] for one, next_ in itertools.pairwise(table)):
-            raise ValueError("its iterations do not ascend")
+        for line in stream:
+            if not line.endswith(b"\n"):
+                break
+            it, cells, counts = _row(line[:-1].decode("ascii", "replace"))
+            if it <= last:
+                raise ValueError("its iterations do not ascend")
+            last = it
+            if before is None or it < before:
+                iteration.append(it)
+                numbers.extend(cells)
+                classes.append(counts)
+                size += len(line)
     except FileNotFoundError:
-        return len(HEADER), NO_ROWS
+        return size, NO_ROWS
     except (OSError, ValueError) as error:
         raise DamagedRunError(f"{path} is not a file of signs: {reason_of(error)}") from error
-    if before is not None:
-        table = [row for row in table if row[0] < before]
-    size = len(HEADER) + sum(len(line) + 1 for line in lines[: len(table)])
-    if not table:
-        return size, NO_ROWS
-    iteration, numbers, classes = zip(*table, strict=True)
-    return size, HealthRows(np.array(iteration, np.int64), np.array(numbers), classes)
+    table = np.asarray(numbers).reshape(-1, len(NUMBERS))
+    return size, HealthRows(np.asarray(iteration), table, classes)
 
 
 def _row(line: str) -> tuple[int, list[float], str]:
@@ -181,9 +189,11 @@ def _row(line: str) -> tuple[int, list[float], str]:
     Raises:
       ValueError: it is none.
     """
-    it, *cells, classes = line.split(",")
-    if len(cells) != len(NUMBERS) or not it.isdecimal() or int(it) > 2**53:
+    it, *cells = line.split(",")
+    # Of a longer number Python would speak in words of its own.
+    if len(cells) != len(NUMBERS) + 1 or not re.fullmatch("[0-9]{1,16}", it) or int(it) > 2**53:
         raise ValueError(f"{line[:80]!r} is no row of {len(NUMBERS) + 2} cells")
+    classes = cells.pop()
     if not all(count.isdecimal() for count in classes.split()):
         raise ValueError(f"{classes[:80]!r} are no counts of classes")
     return int(it), [float(cell or "nan") for cell in cells], classes

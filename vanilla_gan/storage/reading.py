@@ -48,8 +48,12 @@ def read_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
       OSError: see `open_file`.
     """
     with open_file(path, max_bytes) as stream:
-        content = stream.read(max_bytes + 1)
-    # What the system makes up as it is read says 0 for its size.
+        # Python would make room for as much as is asked for, before it reads any.
+        size = os.fstat(stream.fileno()).st_size
+        content = stream.read(size + 1)
+        # What the system makes up as it is read says 0 for its size.
+        while size < len(content) <= max_bytes and (block := stream.read(1 << 20)):
+            content += block
     if len(content) > max_bytes:
         raise OSError(f"it has more than {max_bytes} bytes")
     return content

@@ -1,7 +1,18 @@
 """Systems: one published program a file; its networks and constants read as in its listing."""
 
 from vanilla_gan.graph.system import System
-from vanilla_gan.systems import conditional, conv, layers, lsgan, vanilla, wgan, wgan_gp
+from vanilla_gan.systems import (
+    acgan,
+    conditional,
+    conv,
+    goodfellow2014,
+    infogan,
+    layers,
+    lsgan,
+    vanilla,
+    wgan,
+    wgan_gp,
+)
 
 SYSTEMS: dict[str, System] = {
     "vanilla": vanilla.SYSTEM,
@@ -11,4 +22,7 @@ SYSTEMS: dict[str, System] = {
     "wgan": wgan.SYSTEM,
     "wgan_gp": wgan_gp.SYSTEM,
     "lsgan": lsgan.SYSTEM,
+    "infogan": infogan.SYSTEM,
+    "acgan": acgan.SYSTEM,
+    "goodfellow2014": goodfellow2014.SYSTEM,
 }

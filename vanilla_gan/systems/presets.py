@@ -28,6 +28,9 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "wgan": {**_TWO_LAYERS, "adam_epsilon": 1e-8},
         "wgan_gp": _TWO_LAYERS,
         "lsgan": _TWO_LAYERS,
+        "infogan": _TWO_LAYERS,
+        "acgan": _TWO_LAYERS,
+        "goodfellow2014": {**_TWO_LAYERS, "dropout_rate": 0.0},
         "conv": {**_BALANCED, "learning_rate": 2e-4, "dropout_rate": 0.0},
     },
 }

@@ -42,7 +42,7 @@ from vanilla_gan.storage.reading import open_file
 from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.host import Host
-from vanilla_gan.training.run import train
+from vanilla_gan.training.run import check_needs, train
 
 Inform = Callable[[str], None]
 
@@ -85,6 +85,9 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
                 f"{checkpoint.folder}: {error.strerror or error}; name a checkpoint that is there"
             ) from error
         record.parent |= {"iteration": checkpoint.iteration, "checkpoint": manifest["sha256"]}
+        if config.overwrite:
+            # Before an earlier run makes room: the same that would keep this one from training.
+            check_needs(record)
         _place(record, parent, checkpoint, config, inform)
         changes = [f"--{c['setting']} {c['is']} (was {c['was']})" for c in record.parent["changes"]]
         inform(

@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from vanilla_gan.data.read import DataSource, read_data_sets
-from vanilla_gan.data.streams import seeded
+from vanilla_gan.data.streams import seeded, unread
 from vanilla_gan.declare import as_word
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import (
+    Device,
     check_precision,
     check_towers,
     choose_device,
     memory_errors_told,
 )
 from vanilla_gan.engines.worker import Worker
-from vanilla_gan.errors import RunConflictError, UsageError
+from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
@@ -145,12 +146,7 @@ def _train_locked(
     inform = host.inform
     random_stream = seeded(config.seed)
     with stop.at_once():
-        source = _read_data(config, record, random_stream, inform)
-        with without_chatter():
-            load_tensorflow()
-            device = choose_device(config.device)
-            check_precision(config.precision, device)
-            check_towers(config.towers, device)
+        source, device = _needs(config, record, random_stream, inform)
     train = source.splits.train
     if record is None:
         dataset = dataset_entry(source)
@@ -175,6 +171,9 @@ def _train_locked(
         signs = config.health_every > 0
         model = stack.enter_context(open_model(config, device, images_shape, signs=signs))
         weights = None
+        first_weights = SYSTEMS[config.system].first_weights
+        if begins and first_weights is not None:
+            weights = first_weights(config, train.images)
         if begins and config.init_weights is not None:
             weights = read_weights(config.init_weights, model.weight_shapes)
         if is_new:
@@ -257,6 +256,31 @@ def _checkpoints(config: RunConfig, record: RunRecord) -> Checkpoints:
     return Checkpoints(config.out_dir, record.run_id, keep, lambda: record.best.get("iteration"))
 
 
+def check_needs(record: RunRecord) -> None:
+    """Checks that what a run is trained on is to be had, and that its device is there.
+
+    Raises:
+      VanillaGanError: it is not.
+    """
+    _needs(record.config, record, unread(), lambda line: None)
+
+
+def _needs(
+    config: RunConfig,
+    record: RunRecord | None,
+    random_stream: np.random.RandomState,
+    inform: Inform,
+) -> tuple[DataSource, Device]:
+    """Returns the data, see `_read_data`, and the device."""
+    source = _read_data(config, record, random_stream, inform)
+    with without_chatter():
+        load_tensorflow()
+        device = choose_device(config.device)
+        check_precision(config.precision, device)
+        check_towers(config.towers, device)
+    return source, device
+
+
 def _read_data(
     config: RunConfig,
     record: RunRecord | None,
@@ -279,5 +303,15 @@ def _read_data(
             f"{record.dataset['checksum']}, the one in {config.data_dir} has {source.checksum}; "
             "give the old --data_dir, choose another --out, or start anew with --overwrite, which "
             "first moves that run aside"
+        )
+    train = source.splits.train
+    if record is not None and (train.shape, train.num_examples) != (
+        record.config.image_shape,
+        record.dataset["train_examples"],
+    ):
+        raise DamagedRunError(
+            f"{config.out_dir / RUN_JSON} is not of these data: it says "
+            f"{record.dataset['train_examples']} images of {record.config.image_shape}, there are "
+            f"{train.num_examples} of {train.shape}; put the original back"
         )
     return source
