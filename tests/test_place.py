@@ -80,12 +80,13 @@ def test_nothing_of_a_run_and_no_folder_is_replaced_even_when_asked(elsewhere, c
 
 @pytest.mark.parametrize("way", [way for way, (_, beside) in WAYS.items() if beside])
 def test_the_file_beside_the_one_that_is_named(elsewhere, capsys, way):
-    beside = WAYS[way][1].format("new.png", stem="new")
+    name = "new-ubyte" if way == "images" else "new.png"
+    beside = WAYS[way][1].format(name, stem="new")
     pathlib.Path(beside).write_bytes(b"mine")
-    status, line = failure(capsys, *given(way, "new.png"))
+    status, line = failure(capsys, *given(way, name))
     assert (status, beside in line) == (2, True), line
     assert pathlib.Path(beside).read_bytes() == b"mine"
-    assert not pathlib.Path("new.png").exists()
+    assert not pathlib.Path(name).exists()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -95,8 +96,6 @@ def test_names_that_are_too_long_and_folders_nobody_may_read(elsewhere, capsys, 
     os.chmod(".", 0o755)
     with unprivileged():
         for name in ("n" * 300, f"{'n' * 300}/x", "locked/x", "none/x"):
-            if way == "folder" and name == "none/x":
-                continue  # It makes the folders above.
             status, line = failure(capsys, *given(way, name))
             assert (status, "cannot write" in line) == (1, True), line
 
@@ -153,3 +152,15 @@ def test_devices_and_pipes_are_left_alone(tmp_path):
     for path in (tmp_path / "pipe", pathlib.Path("/dev/null")):
         with pytest.raises(UsageError, match="no regular file"):
             Place(path, overwrite=True).check()
+
+
+def test_folders_that_were_made_for_a_result_go_with_it(tmp_path):
+    """What was there before stays, and so do the folders of what was written."""
+    (tmp_path / "mine").mkdir()
+    place = Place(tmp_path / "mine" / "a" / "b" / "x", overwrite=False)
+    with pytest.raises(RuntimeError), place.whole():
+        raise RuntimeError
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+    with place.whole() as path:
+        path.write_bytes(b"whole")
+    assert place.path.read_bytes() == b"whole"

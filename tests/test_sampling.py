@@ -66,6 +66,14 @@ def test_npz(sample, trained_run):
         assert got["images"].tobytes() == images.tobytes()
 
 
+@pytest.mark.parametrize("name", ["new/folders/s.npz", "s.NPZ", "s-images-idx3-ubyte", "s.png"])
+def test_the_name_says_the_format_and_its_folders_are_made(sample, name):
+    sample("--n=3", f"--out={name}")
+    head = pathlib.Path(name).read_bytes()[:4]
+    expected = {"s.png": b"\x89PNG", "s-images-idx3-ubyte": b"\0\0\x08\x03"}
+    assert head == expected.get(name, b"PK\x03\x04")
+
+
 def test_npz_of_a_conditional_system(sample, trained_run):
     sample("--format=npz", "--n=13", "--seed=3", system="conditional")
     classes = np.arange(13) % 10
@@ -216,6 +224,8 @@ def test_a_walk_between_given_points(sample):
     [
         (["--class=3"], "--class=3: system vanilla is not conditional; leave it out"),
         (["--n=7", "--rows=2", "--cols=3"], "--n=7 images do not fit into 2 rows of 3"),
+        (["--out=s.jpg"], "--out=s.jpg: no such format is written; expected a name that ends in"),
+        (["--out=s.npy", "--format=png"], "--out=s.npy: the name says npy, and --format=png"),
         (["--separate", "--format=npy"], "--separate writes PNG files; leave out --format"),
         (["--interpolate=3", "--rows=2"], "leave out --rows, --cols and --separate"),
         (["--interpolate=3", "--separate"], "leave out --rows, --cols and --separate"),

@@ -268,7 +268,7 @@ def export() -> Command:
         "reported done.",
         Flags(ExportConfig),
         run,
-        "export --from out --out gan --format saved_model",
+        "export --from out --out gan.onnx",
     )
 
 

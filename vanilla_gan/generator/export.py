@@ -165,7 +165,9 @@ def trial_inputs(trained: Trained, signature: str) -> dict[str, Array]:
         labels["y"] = np.eye(num_classes, dtype=np.float32)[np.arange(TRIALS) % num_classes]
     if signature == "generate":
         return {"z": noise, **labels}
-    return {"x": trained.run("generate", z=noise, **labels)["images"], **labels}
+    images = trained.run("generate", z=noise, **labels)["images"]
+    told = labels if "y" in trained.tensors.inputs(signature) else {}
+    return {"x": images, **told}
 
 
 def _described(tensors: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.settings import RunConfig, bad_class
 from vanilla_gan.storage.arrays import read_npy
-from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.npz import ArrayBlocks, write_npz
 from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.systems import noise
@@ -72,10 +71,6 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
 def _places(config: SampleConfig) -> tuple[Place, Place | None]:
     """Returns where the result goes, and where what comes beside it."""
     if config.separate:
-        try:
-            config.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(config.path, error) from error
         is_given_up = config.overwrite or _is_empty(config.path)
         return Place(config.path, is_given_up, _holds_pictures_alone), None
     beside = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, at_most, setting
@@ -29,7 +31,42 @@ _DEFAULT_OUT = {
     "onnx": "{signature}.onnx",
     "tflite": "model.tflite",
 }
+# Formats by how a name ends; what ends as another program's format is refused, not written as ours.
+_SAMPLE_ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "png": (".png",),
+    "npy": (".npy",),
+    "npz": (".npz",),
+    "idx": ("-ubyte", "-ubyte.gz", ".idx"),
+}
+_EXPORT_ENDINGS = {"npz": (".npz",), "onnx": (".onnx",), "tflite": (".tflite",)}
+_PICTURES = (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pdf", ".svg")
+_MODELS = (".h5", ".hdf5", ".keras", ".pb", ".pt", ".pth", ".ckpt", ".pkl", ".safetensors")
 _FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
+
+
+def _format_by_name(
+    config: Any, endings: Mapping[str, tuple[str, ...]], foreign: tuple[str, ...]
+) -> str:
+    """Returns the format that is asked for: the one that is given, or what the name says.
+
+    Raises:
+      UsageError: both are there and differ, or the name is one of a format that is not written.
+    """
+    name = str(config.out or "").lower()
+    meant = next((of for of, ends in endings.items() if name.endswith(ends)), None)
+    if "format" not in config.given:
+        if name.endswith(foreign):
+            expected = ", ".join(ending for ends in endings.values() for ending in ends)
+            raise UsageError(
+                f"--out={config.out}: no such format is written; expected a name that ends in one "
+                f"of {expected}, or --format"
+            )
+        return meant or str(config.format)
+    if meant not in (None, config.format):
+        raise UsageError(
+            f"--out={config.out}: the name says {meant}, and --format={config.format}: give one"
+        )
+    return str(config.format)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +78,9 @@ class SampleConfig(Settings):
         None, "file to write, folder with --separate (default samples.png, .npy, ...)", PATH
     )
     format: str = setting(
-        "png", "picture, arrays, or MNIST's own format", choices=("png", "npy", "npz", "idx")
+        "png",
+        "picture, arrays, or MNIST's own format; left out, the name of --out says it",
+        choices=("png", "npy", "npz", "idx"),
     )
     n: int | None = setting(
         None, "how many images; 16 unless --rows and --cols say otherwise", *_COUNT
@@ -73,6 +112,11 @@ class SampleConfig(Settings):
           UsageError: one is out of range, or two exclude each other.
         """
         super().__post_init__()
+        # A folder may have any name, and a walk's GIF has an error of its own.
+        if not self.separate:
+            foreign = tuple(end for end in _PICTURES if not self.interpolate or end != ".gif")
+            found = _format_by_name(self, _SAMPLE_ENDINGS, foreign)
+            object.__setattr__(self, "format", found)
         if self.separate and self.format != "png":
             raise UsageError("--separate writes PNG files; leave out --format")
         if self.interpolate and (self.separate or self.rows or self.cols):
@@ -129,7 +173,7 @@ class ExportConfig(Settings):
     )
     format: str = setting(
         "saved_model",
-        "onnx needs the extra [onnx]",
+        "left out, the name of --out says it; onnx needs the extra [onnx]",
         choices=("saved_model", "npz", "onnx", "tflite"),
     )
     signature: str | None = setting(None, "which network an ONNX file holds", choices=SIGNATURES)
@@ -142,6 +186,7 @@ class ExportConfig(Settings):
           UsageError: one is not what it can be, or does not go with the format.
         """
         super().__post_init__()
+        object.__setattr__(self, "format", _format_by_name(self, _EXPORT_ENDINGS, _MODELS))
         if self.signature is not None and self.format != "onnx":
             raise UsageError(
                 f"--signature says which network an ONNX file holds; --format={self.format} holds "

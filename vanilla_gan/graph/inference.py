@@ -10,6 +10,7 @@ from vanilla_gan.graph.gan import owned_variables
 from vanilla_gan.graph.network import network
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.update import uses
 from vanilla_gan.graph.weights import shapes_of
 
 SIGNATURES = ("generate", "discriminate")
@@ -31,9 +32,13 @@ class Inference(NamedTuple):
     D_logit: Any
 
     def inputs(self, signature: str) -> dict[str, Any]:
-        """Returns the placeholders of a signature by the names that exports give them."""
+        """Returns the placeholders of a signature by the names that exports give them.
+
+        Labels that its network does not see are none of them: no converter would find them.
+        """
         first = {"z": self.Z} if signature == "generate" else {"x": self.X}
-        return first if self.y is None else {**first, "y": self.y}
+        sees = self.y is not None and uses(self.outputs(signature).values(), self.y)
+        return {**first, "y": self.y} if sees else first
 
     def outputs(self, signature: str) -> dict[str, Any]:
         """Returns the results of a signature by the names that exports give them."""

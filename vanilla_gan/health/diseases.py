@@ -164,8 +164,8 @@ DISEASES = (
         memorising,
         1000,
         ("unseen_gap", "logit_gap"),
-        {"r1": 1.0, "D_noise": 0.1},
-        "or give it more images",
+        {"r1": 1.0},
+        "or --D_noise 0.1 where the system takes it, or give it more images",
     ),
     Disease(
         "oscillation",

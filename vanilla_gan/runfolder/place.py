@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import os
 import pathlib
 import stat
@@ -26,7 +28,7 @@ class Place(NamedTuple):
     """The place of one result; every command puts its results through this.
 
     Attributes:
-      path: where the result shall stand; its folder must exist.
+      path: where the result shall stand; folders above it that are missing are made.
       overwrite: whether a file that stands there may be replaced, or a folder that is ours.
       is_ours: whether a folder that stands there is a result of the same kind, with nothing of
         anybody else's in it.
@@ -46,17 +48,23 @@ class Place(NamedTuple):
         Raises:
           UsageError: the path has no name, is one of a run's files, or something stands there that
             may not be replaced.
-          OutputError: its folder does not exist or cannot be read.
+          OutputError: its folder cannot be read, or a part of its path is no folder.
         """
         path, shown = self.path, f"--{self.name}={self.path}"
         if path.name in ("", ".."):
             raise UsageError(f"{shown}: it is a folder; expected a name in one")
         try:
-            os.stat(path.parent)
+            above = next(folder for folder in path.parents if os.path.lexists(folder))
+            os.stat(above)
             kind = os.lstat(path).st_mode
         except FileNotFoundError as error:
-            if not os.path.isdir(path.parent):
+            if not os.path.isdir(above):
                 raise unwritable(path, error) from error
+            # Folders that have to be made are no surprise for the end of the work.
+            may_make = os.access(above, os.W_OK | os.X_OK, effective_ids=True)
+            if above != path.parent and not may_make:
+                denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                raise unwritable(path, denied) from error
             kind = 0
         except OSError as error:
             raise unwritable(path, error) from error
@@ -88,8 +96,25 @@ class Place(NamedTuple):
           OutputError: see `check`; or it could not be made.
         """
         self.check()
-        with whole_path(self.path, self.check) as new:
+        with _folders_above(self.path), whole_path(self.path, self.check) as new:
             yield new
+
+
+@contextlib.contextmanager
+def _folders_above(path: pathlib.Path) -> Iterator[None]:
+    """Makes the folders above a path that are missing; removes them again after an error."""
+    missing = list(itertools.takewhile(lambda folder: not os.path.lexists(folder), path.parents))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _run_of(path: pathlib.Path) -> pathlib.Path | None:

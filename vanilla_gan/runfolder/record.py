@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import errno
 import importlib.metadata
 import os
 import pathlib
@@ -191,10 +190,9 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
         content["config"] = config_of_data(config, content["dataset"])
         content["config"].check_complete(content["dataset"]["train_examples"])
         return RunRecord(**content)
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as error:
-        # No run can be within a file, or under a name that no file has.
-        if getattr(error, "errno", 0) in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-            return None
         raise DamagedRunError(
             f"{path} cannot be used: {reason_of(error)}; put the original back, choose another "
             "--out, or start anew with --overwrite, which keeps this folder aside"

@@ -105,7 +105,10 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
     Raises:
       RunConflictError: it holds another run.
     """
-    record = None if config.overwrite else read_record(config.out_dir)
+    record = None
+    # Of what is no folder, or cannot be one, `make_out_dir` says it.
+    if not config.overwrite and os.path.isdir(config.out_dir):
+        record = read_record(config.out_dir)
     if record is None:
         return False
     begun = record.parent
