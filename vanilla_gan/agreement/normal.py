@@ -44,9 +44,7 @@ Floats = npt.NDArray[np.float64]
 def different_settings(config: RunConfig) -> list[str]:
     """Returns a line for each setting of a run that is not the published one."""
     system = SYSTEMS[config.system]
-    published: dict[str, Any] = {
-        entry.name: entry.default for entry in group_of(RunConfig, CURES)
-    }
+    published: dict[str, Any] = {entry.name: entry.default for entry in group_of(RunConfig, CURES)}
     published |= {**system.defaults, "loss": _LOSS}
     if config.init_weights is None:
         published["init"] = _INITS.get(config.system, "xavier")
