@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pathlib
@@ -22,9 +23,8 @@ from processes import ROOT
 from small_run import make_run
 
 from vanilla_gan.cli import main as cli
-from vanilla_gan.report.bands import bands, bands_png
+from vanilla_gan.report.bands import Series, band, bands_png
 from vanilla_gan.runfolder.checkpoint import Checkpoints
-from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.sweep.settings import part_of, seeds_of
@@ -151,6 +151,8 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
         ["-", "20"],
         ["3.5", "26"],
     ]
+    with PIL.Image.open(sweep / "sweep.png") as picture:
+        assert picture.size == (800, 820)
     # Nothing to train is a success, and needs no data.
     status, table, lines = swept(
         capsys, *words(elsewhere, iters=60, seeds="3,5"), "--grid=learning_rate=0.001"
@@ -196,7 +198,10 @@ def stopped_at(folder: pathlib.Path, number: int) -> int:
 def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, offline_data_dir):
     command = words(offline_data_dir, iters=10**7, seeds="0:2", jobs=2, checkpoint_every=10**6)
     process = started(command, tmp_path)
-    # As a terminal does: the whole group gets it.
+    # As a scheduler does: every process gets it, and then each run once more from the sweep.
+    for seed in (0, 1):
+        lock = json.loads((tmp_path / f"sweep/seed_{seed}/run.lock").read_text())
+        os.kill(lock["pid"], signal.SIGINT)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(300) == 130, (tmp_path / "said.txt").read_text()
     assert stopped_at(tmp_path, 2) > 150
@@ -212,14 +217,18 @@ def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, 
 
 
 def test_bands_are_the_mean_and_the_range_of_what_all_runs_have():
-    first = LossRows(np.arange(0, 50, 10), np.arange(1.0, 6.0), np.full(5, 8.0))
-    other = LossRows(np.arange(0, 40, 5), np.arange(8.0, 0.0, -1.0), np.full(8, 2.0))
-    d_loss, g_loss = bands([first, other])
-    assert d_loss.iterations.tolist() == [0, 10, 20, 30]
-    assert d_loss.mean.tolist() == [4.5, 4.0, 3.5, 3.0]
-    assert d_loss.low.tolist() == [1.0, 2.0, 3.0, 2.0]
-    assert g_loss.high.tolist() == [8.0] * 4
-    long = LossRows(np.arange(9_000), np.full(9_000, 0.5), np.full(9_000, -1.0))
-    assert len(bands([long])[0].iterations) == 2000
-    light, dark = (bands_png({"a": [first, other], "b": [long]}, "x", dark=d) for d in (0, 1))
-    assert light != dark
+    first = Series(np.arange(0, 50, 10), np.arange(1.0, 6.0))
+    other = Series(np.arange(0, 40, 5), np.arange(8.0, 0.0, -1.0))
+    found = band([first, other])
+    assert found.iterations.tolist() == [0, 10, 20, 30]
+    assert found.mean.tolist() == [4.5, 4.0, 3.5, 3.0]
+    assert found.low.tolist() == [1.0, 2.0, 3.0, 2.0]
+    assert found.high.tolist() == [8.0, 6.0, 4.0, 4.0]
+    long = Series(np.arange(9_000), np.full(9_000, -0.5))
+    assert len(band([long]).iterations) == 2000
+    panels = {"loss": {"a": [first, other], "b": [long]}}
+    light, dark = (bands_png(panels, {"figure": {"a": [first]}}, "x", dark=d) for d in (0, 1))
+    for png, page in ((light, 255), (dark, 0x1C)):
+        with PIL.Image.open(io.BytesIO(png)) as picture:
+            assert picture.size == (800, 520)
+            assert picture.convert("RGB").getpixel((0, 0))[0] == pytest.approx(page, abs=6)

@@ -140,7 +140,8 @@ class Toy:
             loop = build_loop(system, config, self.gan, images.shape)
             begin_averages = begin(self.gan.averages)
             self.variables = {v.op.name: v for v in tf1.global_variables()}
-        self.session = tf1.Session(graph=graph)
+        proto = tf1.ConfigProto(device_count={"CPU": config.towers})
+        self.session = tf1.Session(graph=graph, config=proto)
         self.session.run(self.gan.init)
         variables = [self.variables[name] for name in self.weights]
         assign_weights(self.session, variables, self.weights)
@@ -281,6 +282,30 @@ def trained_as_numpy_does(toy, engine, by_hand, **others):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_updates_are_what_numpy_computes(opened, engine, update, loss):
     trained_as_numpy_does(opened(UPDATES[update], loss), engine, BY_HAND[loss])
+
+
+@pytest.mark.parametrize(
+    ("update", "cures", "by_hand"),
+    [
+        ("alternating", {}, {}),
+        ("alternating, two draws", {"D_steps": 3, "r1": 0.3}, {"penalty": 0.3}),
+        ("alternating, in halves", {"wgan_gp": 0.7}, {"pull": 0.7}),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_towers_are_what_numpy_computes_of_the_whole_batch(opened, engine, update, cures, by_hand):
+    """Pieces of 3, 2 and 2 images, each on a device of its own; variables are on the first."""
+    toy = opened(UPDATES[update], "relativistic", towers=3, **cures)
+    trained_as_numpy_does(toy, engine, of_relativistic, **by_hand)
+    graph = toy.session.graph.as_graph_def()
+    nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+    products = [node.device for node in nodes if node.op == "MatMul"]
+    assert (
+        {f"/device:CPU:{k}" for k in range(3)}
+        <= {*products}
+        <= {"", *(f"/device:CPU:{k}" for k in range(3))}
+    )
+    assert {node.device[-1:] for node in nodes if "ResourceApplyAdam" in node.op} <= {"", "0"}
 
 
 def rmsprop(name, weight, gradient, m, v):

@@ -42,11 +42,9 @@ def frozen(solver: str) -> Patch:
     # A rate of 0 is no setting: RunConfig refuses it.
     def wrong(system: Any, config: Any, player: str) -> Any:
         name = f"{player}_solver"
-        return (
-            tf.train.AdamOptimizer(0.0, name=name)
-            if name == solver
-            else right(system, config, player)
-        )
+        if name == solver:
+            return tf.train.AdamOptimizer(0.0, name=name)
+        return right(system, config, player)
 
     return lambda patch: patch.setattr(gan, "optimizer", wrong)
 

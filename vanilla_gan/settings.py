@@ -30,6 +30,7 @@ from vanilla_gan.declare import (
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
 from vanilla_gan.graph.optimizers import OPTIMIZERS, OWN
+from vanilla_gan.graph.system import Simultaneous
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
@@ -335,6 +336,12 @@ class RunConfig(Settings):
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
+    towers: int = setting(
+        1,
+        "pieces of each batch, computed side by side on as many devices of the CPU",
+        at_least(1),
+        at_most(64),
+    )
     device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine", common=True)
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
@@ -438,6 +445,17 @@ class RunConfig(Settings):
                     f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
                     "leave one of them out"
                 )
+        system = SYSTEMS[self.system]
+        if self.towers > 1 and (isinstance(system.update, Simultaneous) or system.auxiliary):
+            raise UsageError(
+                f"--towers does not apply to --system {self.system}, whose batches are not cut "
+                "yet; leave it out"
+            )
+        if self.towers > 1 and self.dragan:
+            raise UsageError(
+                "--towers does not apply to --dragan, whose noise needs the whole batch; leave one "
+                "of them out"
+            )
         if self.keep_best != "none" and not self.evaluate_every:
             raise UsageError(
                 f"--keep_best={self.keep_best}: no evaluation finds that figure; give "
@@ -503,6 +521,8 @@ class RunConfig(Settings):
             packed = "" if self.pack == 1 else f" over --pack={self.pack}"
             expected = f"at most the number of training images, {num_examples}{packed}"
             raise bad_value("batch_size", self.resolved_int("batch_size"), expected)
+        if self.towers > (size := self.resolved_int("batch_size")):
+            raise bad_value("towers", self.towers, f"at most --batch_size, which is {size}")
         draws = SYSTEMS[self.system].draws
         epoch = max(1, num_examples // (images * (self.D_steps + draws.unused)))
         if self.has_short_batches:

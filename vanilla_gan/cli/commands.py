@@ -41,9 +41,11 @@ def train() -> Command:
         if config.log_device_placement:
             # TensorFlow logs placements as information, which `cli` keeps quiet.
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+        from vanilla_gan.sweep.processes import OF_A_SWEEP
+        from vanilla_gan.training.host import Host
         from vanilla_gan.training.run import train
 
-        train(config)
+        train(config, Host(second_signal_exits=OF_A_SWEEP not in os.environ))
 
     of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
@@ -101,7 +103,7 @@ def sweep() -> Command:
         if failure is not None:
             raise failure
 
-    of_systems = {name: system.defaults for name, system in SYSTEMS.items()}
+    of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
         "Trains the same system with many seeds, side by side as processes of one thread each, in "
         "a folder for each run. Flags are those of train. The same command continues what was "

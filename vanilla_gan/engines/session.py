@@ -74,6 +74,19 @@ def check_precision(setting: str, device: Device) -> None:
         )
 
 
+def check_towers(towers: int, device: Device) -> None:
+    """Checks that several `--towers` are on the CPU.
+
+    Raises:
+      DeviceError: they are not.
+    """
+    if towers > 1 and not device.name.startswith("/CPU"):
+        raise DeviceError(
+            f"--towers={towers} is for processors, and this run is placed on {device.name}; leave "
+            "it out, or give --device cpu"
+        )
+
+
 def _processor_flags() -> frozenset[str]:
     """Returns what Linux says that the processor can do; nothing where it does not say."""
     try:
@@ -91,14 +104,18 @@ def visible_gpus() -> list[str]:
 def config_proto(config: RunConfig, device: Device) -> Any:
     """Returns the `tf.ConfigProto` of a run's session.
 
-    A run on the CPU hides the GPUs from its session, so that it takes no memory on them. With
+    A run on the CPU hides the GPUs from its session, so that it takes no memory on them. Each of
+    several towers has a device of its own, with threads of its own. With
     `--precision bfloat16` TensorFlow's own mixed precision rewrites the graph: products and
     convolutions take and give bfloat16 and add up in float32, variables and both Adams stay
     float32. Layers that are given a training pass do so themselves.
     """
     on_cpu = device.name.startswith("/CPU")
+    devices = {"GPU": 0} if on_cpu else {}
+    if config.towers > 1:
+        devices["CPU"] = config.towers
     proto = tf.ConfigProto(
-        device_count={"GPU": 0} if on_cpu else {},
+        device_count=devices,
         allow_soft_placement=config.allow_soft_placement,
         log_device_placement=config.log_device_placement,
         intra_op_parallelism_threads=config.intra_op_threads,

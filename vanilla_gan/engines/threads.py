@@ -26,7 +26,7 @@ def threads_within_operation(config: RunConfig, cores: int) -> int:
     In the loop, the two networks of a fully connected system work side by side, and each has half
     of the cores; the feed engine's two steps wait for each other. Small networks have one core:
     TensorFlow would hand every passage through a vector of some hundred numbers to a second thread
-    and wait 20 us for it. A convolution is worth all cores.
+    and wait 20 us for it. A convolution is worth all cores. Several towers share the cores.
 
     Args:
       config: the settings, resolved; 0 in `intra_op_threads` asks for a choice.
@@ -34,6 +34,7 @@ def threads_within_operation(config: RunConfig, cores: int) -> int:
     """
     if config.intra_op_threads:
         return config.intra_op_threads
+    cores = max(1, cores // config.towers)
     if config.h_dim is None:
         return cores
     X_dim = config.image_shape.size

@@ -13,6 +13,7 @@ from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.towers import Tower, towers_of
 from vanilla_gan.graph.update import Players, Step, further_step, update
 
 
@@ -117,13 +118,15 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
             G_sample = system.generator(Z, config, y, None)
     kept = [variable for variable in tf.global_variables() if variable.op.name in passes.kept]
     players = Players(theta_D, theta_G, D_optimizer, G_optimizer, pairs, kept, theta_Q, Q_optimizer)
+    theta = [*theta_D, *theta_G, *theta_Q, *kept]
     further = [
-        further_step(
-            system, config, n, forward(system, config, batch, reuse=True, further=n), players
-        )
+        further_step(system, config, n, towers_of(system, config, batch, theta, further=n), players)
         for n in range(config.D_steps - 1)
     ]
-    steps = (*further, *update(system, config, batch, passes, players))
+    towers = [Tower(batch, passes)]
+    if config.towers > 1:
+        towers = towers_of(system, config, batch, theta)
+    steps = (*further, *update(system, config, towers, players))
     solvers = {name: solver for step in steps for name, solver in step.solvers.items()}
     scalars = {name: scalar for step in steps for name, scalar in step.scalars.items()}
 

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.graph.gan import Gan
 from vanilla_gan.graph.network import read
-from vanilla_gan.graph.passes import Batch, forward
+from vanilla_gan.graph.passes import Batch
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.towers import towers_of
 from vanilla_gan.graph.update import Players, further_step, update
 
 
@@ -125,8 +126,8 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
             # Statistics and what an optimizer counts are variables too.
             with tf.control_dependencies([done]):
                 weights = read(variables)
-                passes = forward(system, config, batch, reuse=True, weights=weights, further=n)
-                done = further_step(system, config, n, passes, players).solvers["D_solver"]
+                towers = towers_of(system, config, batch, variables, weights=weights, further=n)
+                done = further_step(system, config, n, towers, players).solvers["D_solver"]
         return done
 
     def iterate(k: Any, *written: Any) -> tuple[Any, ...]:
@@ -140,8 +141,8 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         batch = Batch(X_mb, Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)
         behind = tf.control_dependencies([before]) if n_further else contextlib.nullcontext()
         with behind:
-            passes = forward(system, config, batch, reuse=True, weights=weights)
-            done = update(system, config, batch, passes, players, weights)
+            towers = towers_of(system, config, batch, variables, weights=weights)
+            done = update(system, config, towers, players)
         scalars = {name: scalar for step in done for name, scalar in step.scalars.items()}
         with tf.control_dependencies([op for step in done for op in step.solvers.values()]):
             return k + 1, *(

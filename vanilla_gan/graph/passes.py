@@ -73,6 +73,7 @@ def forward(
     reuse: bool,
     weights: Weights | None = None,
     further: int | None = None,
+    tower: int = 0,
 ) -> Passes:
     """Applies the generator, the discriminator to images, and the discriminator to samples.
 
@@ -84,6 +85,7 @@ def forward(
       weights: of both networks, from `read`; None to read the variables at each use.
       further: which of the discriminator's further steps in an iteration these are for, so that
         each draws numbers of its own.
+      tower: which piece of the batch these are for; likewise.
     """
     X, Z, y = batch.X, batch.Z_D, batch.y
     training: dict[str, TrainingPass] = {}
@@ -91,6 +93,7 @@ def forward(
 
     def training_pass(name: str, inputs: Any) -> TrainingPass:
         called = name if further is None else f"{name}_{further}"
+        called = f"{called}_tower_{tower}" if tower else called
         bfloat16 = config.precision == "bfloat16"
         n_images = tf.shape(inputs)[0]
         if config.pack > 1 and name != "generator":

@@ -1,7 +1,8 @@
 """The update: what an iteration does to both networks, and in which order; both engines walk it.
 
 A system has the alternating update or the simultaneous one. Their steps go the same way: passes,
-objective, gradients, apply, and what comes after. With `D_steps` above 1 the discriminator takes
+objective, gradients, aggregate, apply, and what comes after. The batch may be in pieces, `towers`:
+each has passes, objective and gradients of its own. With `D_steps` above 1 the discriminator takes
 steps by itself before (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, algorithm 1).
 """
 
@@ -13,12 +14,13 @@ from typing import Any, NamedTuple
 from vanilla_gan.graph.averages import Average, follow
 from vanilla_gan.graph.discriminator import draws
 from vanilla_gan.graph.losses import Objective
-from vanilla_gan.graph.network import Weights, network, read
+from vanilla_gan.graph.network import network
 from vanilla_gan.graph.objective import objective, with_penalties
 from vanilla_gan.graph.passes import Batch, Passes, classifier
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.towers import Tower, aggregate, aggregate_scalars
 
 
 class Players(NamedTuple):
@@ -57,32 +59,27 @@ class Step(NamedTuple):
 
 
 def update(
-    system: System,
-    config: Any,
-    batch: Batch,
-    passes: Passes,
-    players: Players,
-    weights: Weights | None = None,
+    system: System, config: Any, towers: Sequence[Tower], players: Players
 ) -> tuple[Step, ...]:
     """Returns the steps of a system's iteration, in their order.
 
     Args:
       system: the published program.
       config: the settings of the run.
-      batch: what the iteration is trained on.
-      passes: `forward` of that batch.
+      towers: the batch that the iteration is trained on, with the passes over it. Their `weights`
+        are those that the passes are made of, where one run has all steps, the later ones behind
+        the earlier ones. They are None where each step is a run of its own, fed with the noise that
+        it names: such a run reads the variables anew, so all steps share the passes.
       players: what is trained.
-      weights: those that `passes` are made of, where one run has all steps, the later ones behind
-        the earlier ones. None where each step is a run of its own, fed with the noise that it
-        names: such a run reads the variables anew, so all steps share the passes.
     """
     if isinstance(system.update, Simultaneous):
-        return (_simultaneous(system, config, passes, players),)
-    return _alternating(system, config, batch, passes, players, weights)
+        (tower,) = towers
+        return (_simultaneous(system, config, tower, players),)
+    return _alternating(system, config, towers, players)
 
 
 def further_step(
-    system: System, config: Any, number: int, passes: Passes, players: Players
+    system: System, config: Any, number: int, towers: Sequence[Tower], players: Players
 ) -> Step:
     """Returns a step of the discriminator alone, before those of `update`; nothing is watched.
 
@@ -90,64 +87,74 @@ def further_step(
       system: the published program.
       config: the settings of the run.
       number: which of them it is, 0, 1, ...
-      passes: `forward` of the step's own batch.
+      towers: the step's own batch, with the passes over it.
       players: what is trained.
     """
-    _, D_solver, _ = _D_step(system, config, passes, players)
-    return Step({"D_solver": tf.group(D_solver, *passes.updates)}, {}, "D_Z", number)
+    _, D_solver, _ = _D_step(system, config, towers, players)
+    updates = [update for tower in towers for update in tower.passes.updates]
+    return Step({"D_solver": tf.group(D_solver, *updates)}, {}, "D_Z", number)
 
 
 def _D_step(
-    system: System, config: Any, passes: Passes, players: Players
-) -> tuple[Objective, Any, Mapping[str, Any]]:
+    system: System, config: Any, towers: Sequence[Tower], players: Players
+) -> tuple[list[Objective], Any, Mapping[str, Any]]:
     """Returns the losses without penalties, D's solver by itself, and the scalars of its step."""
-    goal = objective(system, config, passes)
-    D_goal = with_penalties(config, passes, goal)
-    D_scalars = {"D_loss": D_goal.D_loss, **D_goal.D_watched}
-    pairs = players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D)
-    D_solver = _apply(players.D_optimizer, pairs)
-    return goal, _settled(config, players, passes, D_solver), D_scalars
+    goals, scalars, pairs = [], [], []
+    for tower in towers:
+        with tower.place():
+            goal = objective(system, config, tower.passes)
+            D_goal = with_penalties(config, tower.passes, goal)
+            pairs.append(players.D_optimizer.compute_gradients(D_goal.D_loss, players.theta_D))
+        goals.append(goal)
+        scalars.append({"D_loss": D_goal.D_loss, **D_goal.D_watched})
+    D_solver = _apply(players.D_optimizer, towers, pairs)
+    # What D keeps follows from its weights alone, so it is the same for all towers.
+    D_solver = _settled(config, players, towers[0].passes, D_solver)
+    return goals, D_solver, aggregate_scalars(towers, scalars)
 
 
 def _alternating(
-    system: System,
-    config: Any,
-    batch: Batch,
-    passes: Passes,
-    players: Players,
-    weights: Weights | None,
+    system: System, config: Any, towers: Sequence[Tower], players: Players
 ) -> tuple[Step, ...]:
     """Returns D's step, and then G's, which sees the updated discriminator; then Q's, if any."""
-    goal, D_solver, D_scalars = _D_step(system, config, passes, players)
+    goals, D_solver, D_scalars = _D_step(system, config, towers, players)
 
+    scalars, pairs = [], []
     gate = tf.train.Optimizer.GATE_OP
-    if weights is not None:
-        real = uses([goal.G_loss, *goal.G_watched.values()], passes.D_logit_real)
-        theirs = [*players.theta_D, *players.kept]
-        passes = _updated(system, config, batch, passes, weights, theirs, D_solver, real)
-        goal = objective(system, config, passes)
-        # No update before the last gradient: a small one would keep a core from a large product.
-        gate = tf.train.Optimizer.GATE_GRAPH
-    G_scalars = {"G_loss": goal.G_loss, **goal.G_watched}
-    pairs = players.G_optimizer.compute_gradients(goal.G_loss, players.theta_G, gate)
-    G_solver = _apply(players.G_optimizer, pairs)
+    for tower, goal in zip(towers, goals, strict=True):
+        passes = tower.passes
+        if tower.weights is not None:
+            real = uses([goal.G_loss, *goal.G_watched.values()], passes.D_logit_real)
+            theirs = [*players.theta_D, *players.kept]
+            passes = _updated(system, config, tower, theirs, D_solver, real)
+            with tower.place():
+                goal = objective(system, config, passes)
+            # No update before the last gradient: a small one would keep a core from a large
+            # product.
+            gate = tf.train.Optimizer.GATE_GRAPH
+        with tower.place():
+            pairs.append(players.G_optimizer.compute_gradients(goal.G_loss, players.theta_G, gate))
+        scalars.append({"G_loss": goal.G_loss, **goal.G_watched})
+    G_solver = _apply(players.G_optimizer, towers, pairs)
+    G_scalars = aggregate_scalars(towers, scalars)
     D_step = Step({"D_solver": D_solver}, D_scalars, "Z_D")
     if not players.theta_Q:
         G_solver = follow(config, players.averages, G_solver)
         return D_step, Step({"G_solver": G_solver}, G_scalars, "Z_G")
 
-    if weights is not None:
+    # Those of the only tower, behind the loop.
+    (tower,) = towers
+    if tower.weights is not None:
         with tf.control_dependencies([G_solver]):
-            weights = {**weights, **read(players.theta_G)}
+            weights = {**tower.weights, **tower.read(players.theta_G)}
         with network("generator_Q", reuse=True, weights=weights):
-            passes = passes._replace(G_sample=system.generator(batch.Z_G, config, batch.y, None))
-        goal = objective(
-            system, config, passes._replace(classify=classifier(system, config, weights))
-        )
-    pairs = players.Q_optimizer.compute_gradients(
+            G_sample = system.generator(tower.batch.Z_G, config, tower.batch.y, None)
+        classify = classifier(system, config, weights)
+        goal = objective(system, config, passes._replace(G_sample=G_sample, classify=classify))
+    Q_pairs = players.Q_optimizer.compute_gradients(
         goal.Q_loss, [*players.theta_G, *players.theta_Q], gate
     )
-    Q_solver = follow(config, players.averages, _apply(players.Q_optimizer, pairs))
+    Q_solver = follow(config, players.averages, _apply(players.Q_optimizer, towers, [Q_pairs]))
     return (
         D_step,
         Step({"G_solver": G_solver}, G_scalars, "Z_G"),
@@ -158,40 +165,41 @@ def _alternating(
 def _updated(
     system: System,
     config: Any,
-    batch: Batch,
-    passes: Passes,
-    weights: Weights,
+    tower: Tower,
     variables_D: Sequence[Any],
     D_solver: Any,
     real: bool,
 ) -> Passes:
     """Returns what the generator's step sees behind the discriminator's, in the same run.
 
-    Unless `real` asks for a second look at the images, their logits stay those of `passes`.
+    Unless `real` asks for a second look at the images, their logits stay those of the tower.
     """
+    batch, passes = tower.batch, tower.passes
     G_sample = passes.G_sample
-    # The discriminator's update leaves the generator alone: the same noise gives the same.
-    if batch.Z_G is not batch.Z_D:
-        # Behind what the discriminator's update waits for: one core makes the samples of that step,
-        # the other looks at the real images, and then has the time for these.
-        with tf.control_dependencies([passes.D_logit_real]):
-            Z = tf.identity(batch.Z_G)
-        with network("generator_G", reuse=True, weights=weights):
-            G_sample = system.generator(Z, config, batch.y, None)
+    with tower.place():
+        # The discriminator's update leaves the generator alone: the same noise gives the same.
+        if batch.Z_G is not batch.Z_D:
+            # Behind what the discriminator's update waits for: one core makes the samples of that
+            # step, the other looks at the real images, and then has the time for these.
+            with tf.control_dependencies([passes.D_logit_real]):
+                Z = tf.identity(batch.Z_G)
+            with network("generator_G", reuse=True, weights=tower.weights):
+                G_sample = system.generator(Z, config, batch.y, None)
     with tf.control_dependencies([D_solver]):
-        weights = {**weights, **read(variables_D)}
+        weights = {**(tower.weights or {}), **tower.read(variables_D)}
 
     # What is drawn is drawn for the whole batch, and groups of images stay together.
     in_halves = system.separate_images and not draws(config) and config.pack == 1
-    logits_fake = [
-        passes.look(half, "fake", called="discriminator_updated", y=y, weights=weights)
-        for half, y in (_halves(G_sample, batch) if in_halves else [(G_sample, batch.y)])
-    ]
-    D_logit_fake = tf.concat(logits_fake, axis=0)
-    D_logit_real = passes.D_logit_real
-    if real:
-        called = "discriminator_updated_real"
-        D_logit_real = passes.look(batch.X, "real", called=called, weights=weights)
+    with tower.place():
+        logits_fake = [
+            passes.look(half, "fake", called="discriminator_updated", y=y, weights=weights)
+            for half, y in (_halves(G_sample, batch) if in_halves else [(G_sample, batch.y)])
+        ]
+        D_logit_fake = tf.concat(logits_fake, axis=0)
+        D_logit_real = passes.D_logit_real
+        if real:
+            called = "discriminator_updated_real"
+            D_logit_real = passes.look(batch.X, "real", called=called, weights=weights)
     return passes._replace(
         G_sample=G_sample,
         D_logit_real=D_logit_real,
@@ -220,7 +228,7 @@ def _halves(G_sample: Any, batch: Batch) -> list[tuple[Any, Any]]:
     return list(zip(tf.split(G_sample, sizes), y_halves, strict=True))
 
 
-def _simultaneous(system: System, config: Any, passes: Passes, players: Players) -> Step:
+def _simultaneous(system: System, config: Any, tower: Tower, players: Players) -> Step:
     """Returns the one step in which both gradients come from the same passes, of the old weights.
 
     Neither solver changes a variable before both gradients are there.
@@ -228,6 +236,7 @@ def _simultaneous(system: System, config: Any, passes: Passes, players: Players)
     Raises:
       ValueError: `separate_images` is said of a system that it is not true of.
     """
+    passes = tower.passes
     goal = objective(system, config, passes)
     plain = goal
     goal = with_penalties(config, passes, plain)
@@ -238,9 +247,10 @@ def _simultaneous(system: System, config: Any, passes: Passes, players: Players)
     else:
         by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
     with tf.control_dependencies(by_D + by_G):
-        D_solver = _apply(players.D_optimizer, zip(by_D, theta_D, strict=True))
+        D_pairs, G_pairs = zip(by_D, theta_D, strict=True), zip(by_G, theta_G, strict=True)
+        D_solver = _apply(players.D_optimizer, [tower], [D_pairs])
         D_solver = _settled(config, players, passes, D_solver)
-        G_solver = _apply(players.G_optimizer, zip(by_G, theta_G, strict=True))
+        G_solver = _apply(players.G_optimizer, [tower], [G_pairs])
         G_solver = follow(config, players.averages, G_solver)
     scalars = {"D_loss": goal.D_loss, "G_loss": goal.G_loss, **goal.D_watched, **goal.G_watched}
     # The moving averages that the passes keep up.
@@ -248,11 +258,20 @@ def _simultaneous(system: System, config: Any, passes: Passes, players: Players)
     return Step(solvers, scalars, "Z_D")
 
 
-def _apply(optimizer: Any, gradients_of_variables: Iterable[tuple[Any, Any]]) -> Any:
+def _apply(
+    optimizer: Any, towers: Sequence[Tower], pairs: Sequence[Iterable[tuple[Any, Any]]]
+) -> Any:
     """Returns the operation that applies gradients: all of them come through here.
 
-    With one machine there is nothing to aggregate before.
+    Args:
+      optimizer: what applies them.
+      towers: where they come from.
+      pairs: of each tower, its gradients with their variables, in one order.
     """
+    gradients_of_variables = [
+        (aggregate(towers, [gradient for gradient, _ in of_towers]), of_towers[0][1])
+        for of_towers in zip(*pairs, strict=True)
+    ]
     return optimizer.apply_gradients(gradients_of_variables)
 
 

@@ -1,8 +1,9 @@
-"""The losses of several runs in one figure: their mean, and between what they lie."""
+"""Several runs in one figure: of each number the mean, and between what the runs lie."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,11 +17,12 @@ from matplotlib.ticker import MaxNLocator
 
 from vanilla_gan.report.curves import axis_of, encode, fits, label_between
 from vanilla_gan.report.losses import moving_mean, smoothing_window
-from vanilla_gan.runfolder.losses_csv import LossRows
 
-_SIZE_IN = (8.0, 6.0)
+_WIDTH_PX, _WIDE_PX, _SMALL_PX = 800, 300, 220
 _DPI = 100
 _MAX_POINTS = 2_000
+# As few points as these are marked each.
+_MARKED = 20
 # More names than these do not fit above a panel.
 _MAX_NAMES = 8
 # To be told apart on white and on black.
@@ -28,103 +30,119 @@ _COLOURS = ("#2f7fd0", "#d2601a", "#2a9d5c", "#b04fb8", "#b58900", "#3aa6b0", "#
 _LIGHT = {"page": "#ffffff", "text": "#1f2328", "grid": "#eeeeee"}
 _DARK = {"page": "#1c1f23", "text": "#e6e4df", "grid": "#31353b"}
 
+Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
+class Series(NamedTuple):
+    """One number of one run: int64 [n] iterations, ascending, and float64 [n] values."""
+
+    iterations: Ints
+    values: Floats
+
+
 class Band(NamedTuple):
-    """One loss of several runs, at the iterations of which all have a row.
+    """One number of several runs, at the iterations at which all have it.
 
     Attributes:
       iterations: int64 [n], ascending.
-      mean, low, high: float64 [n], of the runs' moving means.
+      mean, low, high: float64 [n], of the runs; NaN where one of them has no finite value.
     """
 
-    iterations: npt.NDArray[np.int64]
+    iterations: Ints
     mean: Floats
     low: Floats
     high: Floats
 
 
-def bands(runs: Sequence[LossRows]) -> tuple[Band, Band]:
-    """Returns what D's losses and G's of some runs are together; each is smoothed before.
+# By the name of a number: for each group of runs, the series of its runs, at least one.
+Panels = Mapping[str, Mapping[str, Sequence[Series]]]
 
-    Args:
-      runs: the rows of each, at least one run.
-    """
-    shared = functools.reduce(np.intersect1d, [rows.iteration for rows in runs])
+
+def band(runs: Sequence[Series]) -> Band:
+    """Returns what one number of some runs, at least one, is together; each is smoothed before."""
+    shared = functools.reduce(np.intersect1d, [run.iterations for run in runs])
     window = smoothing_window(len(shared))
-    places = np.unique(np.linspace(0, len(shared) - 1, _MAX_POINTS).astype(int))
-    places = places[: len(shared)]
-
-    def band(columns: Sequence[Floats]) -> Band:
-        smooth = np.stack(
-            [
-                moving_mean(column[np.isin(rows.iteration, shared)], window, places)
-                for rows, column in zip(runs, columns, strict=True)
-            ]
-        )
-        return Band(shared[places], smooth.mean(axis=0), smooth.min(axis=0), smooth.max(axis=0))
-
-    return band([rows.d_loss for rows in runs]), band([rows.g_loss for rows in runs])
+    places = np.unique(np.linspace(0, len(shared) - 1, _MAX_POINTS).astype(int))[: len(shared)]
+    smooth = np.stack(
+        [moving_mean(run.values[np.isin(run.iterations, shared)], window, places) for run in runs]
+    )
+    return Band(shared[places], smooth.mean(axis=0), smooth.min(axis=0), smooth.max(axis=0))
 
 
-def bands_png(groups: Mapping[str, Sequence[LossRows]], title: str, *, dark: bool = False) -> bytes:
-    """Draws both losses of groups of runs as a PNG of 800x600 px: a mean and a band for each group.
+def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) -> bytes:
+    """Draws numbers of groups of runs as a PNG: a mean and a band for each group, in panels.
 
-    Equal arguments give equal bytes.
+    Panels are 800 px wide and below each other; small ones are two in a row. Equal arguments give
+    equal bytes.
 
     Args:
-      groups: runs by the name of their group, at least one run in each.
+      wide: those of the losses, whose axes are logarithmic where that goes.
+      small: those of other numbers.
       title: a line above it all.
       dark: light lines on a dark page.
     """
     colours = _DARK if dark else _LIGHT
-    drawn = {name: bands(runs) for name, runs in groups.items()}
     looks = {
-        "text.color": colours["text"],
-        "axes.labelcolor": colours["text"],
-        "axes.edgecolor": colours["text"],
-        "axes.facecolor": colours["page"],
-        "figure.facecolor": colours["page"],
-        "xtick.color": colours["text"],
-        "ytick.color": colours["text"],
+        **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), colours["text"]),
+        **dict.fromkeys(("xtick.color", "ytick.color"), colours["text"]),
+        **dict.fromkeys(("axes.facecolor", "figure.facecolor"), colours["page"]),
     }
+    rows = -(-len(small) // 2)
+    names = dict.fromkeys(group for panel in (*wide.values(), *small.values()) for group in panel)
+    lines = dict(zip(names, itertools.cycle(_COLOURS)))
+    heights = [_WIDE_PX] * len(wide) + [_SMALL_PX] * rows
     with matplotlib.style.context(["default", looks]):
-        figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
-        figure.subplots_adjust(left=0.1, right=0.97, bottom=0.08, top=0.91, hspace=0.2)
-        figure.suptitle(title, x=0.1, y=0.985, ha="left")
-        upper, lower = figure.subplots(2, 1, sharex=True)
-        for place, (axes, loss) in enumerate(((upper, "D loss"), (lower, "G loss"))):
-            _draw(axes, {name: both[place] for name, both in drawn.items()}, loss)
+        height = sum(heights)
+        # Half a pixel more: what is left of one by rounding would be cut off.
+        size = ((_WIDTH_PX + 0.5) / _DPI, (height + 0.5) / _DPI)
+        figure = Figure(figsize=size, dpi=_DPI)
+        figure.suptitle(title, x=0.1, y=1 - 9 / height, ha="left", va="top")
+        grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, hspace=0.3, wspace=0.22)
+        edges = {"bottom": 48 / height, "top": 1 - 54 / height}
+        figure.subplots_adjust(left=0.1, right=0.97, **edges)
+        places = [grid[row, :] for row in range(len(wide))]
+        places += [grid[len(wide) + k // 2, k % 2] for k in range(len(small))]
+        for place, (name, groups) in zip(places, [*wide.items(), *small.items()], strict=True):
+            axes = figure.add_subplot(place)
+            drawn = {group: band(runs) for group, runs in groups.items()}
+            _draw(axes, drawn, lines, name, name in wide)
             axes.grid(True, color=colours["grid"])
             axes.set_axisbelow(True)
-        lower.set_xlabel("iteration")
-        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if name in wide else 4, integer=True))
+        figure.supxlabel("iteration", fontsize="medium", y=8 / height)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     return encode(pixels)
 
 
-def _draw(axes: Axes, drawn: Mapping[str, Band], loss: str) -> None:
-    sign, logarithmic = axis_of(np.concatenate([edge for b in drawn.values() for edge in b[1:]]))
+def _draw(
+    axes: Axes, drawn: Mapping[str, Band], lines: Mapping[str, str], name: str, is_wide: bool
+) -> None:
+    """Draws one number; `lines` has the colour of each group."""
+    edges = np.concatenate([edge for each in drawn.values() for edge in each[1:]])
+    sign, logarithmic = axis_of(edges) if is_wide else (1, False)
     shown: list[Floats] = []
-    for number, (name, band) in enumerate(drawn.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
+    for number, (group, each) in enumerate(drawn.items()):
+        colour = lines[group]
         mean, low, high = (
             np.where(fits(sign * line, logarithmic), sign * line, np.nan)
-            for line in (band.mean, band.low, band.high)
+            for line in (each.mean, each.low, each.high)
         )
         shown += [line[np.isfinite(line)] for line in (low, high)]
-        axes.fill_between(band.iterations, low, high, color=colour, alpha=0.25, linewidth=0)
-        label = name if number < _MAX_NAMES else None
-        few = len(band.iterations) == 1
-        axes.plot(band.iterations, mean, color=colour, label=label, marker="." if few else None)
+        axes.fill_between(each.iterations, low, high, color=colour, alpha=0.25, linewidth=0)
+        marker = "." if len(each.iterations) <= _MARKED else None
+        label = group if number < _MAX_NAMES else None
+        axes.plot(each.iterations, mean, color=colour, label=label, marker=marker)
     if logarithmic and any(len(line) for line in shown):
         axes.set_yscale("log")
         label_between(axes, np.concatenate(shown))
-    axes.set_ylabel(loss if sign > 0 else f"\N{MINUS SIGN} {loss}")
-    if len(drawn) > 1:
+    if is_wide:
+        axes.set_ylabel(name if sign > 0 else f"\N{MINUS SIGN} {name}")
+    else:
+        axes.set_title(name, fontsize="medium")
+    if is_wide and len(drawn) > 1:
         axes.legend(
             loc="lower right",
             bbox_to_anchor=(1.0, 1.0),

@@ -19,7 +19,7 @@ def page(found: Mapping[str, Any], heading: str, command: str, light: bytes, dar
       found: of `summary`.
       heading: what was trained, in words.
       command: the line that makes the sweep again.
-      light, dark: the figure of the losses, as PNG.
+      light, dark: the figure, as PNG.
     """
     style = asset("report.css")
     finished = sum(of["finished"] for of in found["combinations"])
@@ -28,7 +28,7 @@ def page(found: Mapping[str, Any], heading: str, command: str, light: bytes, dar
         "policy": policy([], style),
         "heading": heading,
         "state": f"{finished} of {total} runs finished.",
-        "losses_label": "Both losses over the iterations; the last values stand in the table below",
+        "curves_label": "Numbers over the iterations; the last ones stand in the table",
         "command": command,
         "version": __version__,
     }

@@ -16,6 +16,9 @@ from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.own import open_own
 from vanilla_gan.training.signals import StopRequest
 
+# In the environment of a run of a sweep. Schedulers send a signal to every process of a job, and a
+# sweep passes on its own: the second one must not end a run that is saving its state.
+OF_A_SWEEP = "VANILLA_GAN_OF_A_SWEEP"
 # Between two looks at who has ended: a run takes seconds at least.
 _LOOK_S = 0.05
 _TAIL_BYTES = 4096
@@ -56,7 +59,7 @@ def run_jobs(
     """Runs processes side by side to their ends; a signal to this one is passed on to all.
 
     A terminal's Ctrl-C reaches them through this process alone: each has a session of its own. If
-    this process is killed, they get SIGTERM.
+    this process is killed, they get SIGTERM. A further signal does not keep them from saving.
 
     Args:
       jobs: what to run, in this order.
@@ -126,6 +129,7 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            env={**os.environ, OF_A_SWEEP: "1"},
             start_new_session=True,
         )
     finally:

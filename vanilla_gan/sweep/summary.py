@@ -24,27 +24,32 @@ class Found(NamedTuple):
     Attributes:
       run: the run.
       losses: all rows of a finished run; None of another one.
-      quality: its last evaluation, if it has one.
+      evaluations: all of its evaluations, ascending.
     """
 
     run: Run
     losses: LossRows | None
-    quality: Evaluation | None
+    evaluations: Sequence[Evaluation] = ()
+
+    @property
+    def quality(self) -> Evaluation | None:
+        """The last evaluation, if there is one."""
+        return self.evaluations[-1] if self.evaluations else None
 
 
 def look_at(run: Run, warn: Callable[[str], None]) -> Found:
     """Reads what a run has left; `warn` is called with a line for a file that cannot be used."""
     if not run.is_finished:
-        return Found(run, None, None)
+        return Found(run, None)
     try:
         losses = read_losses(run.folder / LOSSES)
         evaluations = read_evaluations(run.folder)
     except DamagedRunError as error:
         warn(f"warning: {error}; {run.name} is left out")
-        return Found(run, None, None)
+        return Found(run, None)
     if not len(losses.iteration):
-        return Found(run, None, None)
-    return Found(run, losses, evaluations[-1] if evaluations else None)
+        return Found(run, None)
+    return Found(run, losses, evaluations)
 
 
 def summary(found: Sequence[Found]) -> dict[str, Any]:
@@ -76,7 +81,7 @@ def summary(found: Sequence[Found]) -> dict[str, Any]:
 
 
 def _run(found: Found, names: Sequence[str]) -> dict[str, Any]:
-    run, losses, quality = found
+    run, losses, quality = found.run, found.losses, found.quality
     numbers: dict[str, Number] = dict.fromkeys(["d_loss", "g_loss", *names])
     if losses is not None:
         numbers |= {"d_loss": float(losses.d_loss[-1]), "g_loss": float(losses.g_loss[-1])}

@@ -12,18 +12,18 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.engines.threads import usable_cores
 from vanilla_gan.errors import FailedRunsError, StoppedBySignal
-from vanilla_gan.report.bands import bands_png
 from vanilla_gan.report.facts import sendable
 from vanilla_gan.runfolder.out_folder import make_out_dir
+from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import no_empty_folders, unwritable
 from vanilla_gan.storage.whole import remove_leftovers, write_whole
+from vanilla_gan.sweep.figure import Drawing
 from vanilla_gan.sweep.page import page
-from vanilla_gan.sweep.plan import Grid, Run, planned, with_data
+from vanilla_gan.sweep.plan import Grid, planned, with_data
 from vanilla_gan.sweep.processes import Job, how_it_ended, run_jobs
 from vanilla_gan.sweep.settings import SweepConfig
 from vanilla_gan.sweep.summary import Found, look_at, summary
-from vanilla_gan.sweep.table import title
 from vanilla_gan.training.signals import stop_on_signals
 
 Inform = Callable[[str], None]
@@ -104,20 +104,17 @@ def _write(config: SweepConfig, found: Sequence[Found], program: Program) -> dic
     content = {**content, "command": program.sweep}
     text = json.dumps(content, indent=1, allow_nan=False)
     write_whole(out / SWEEP_JSON, text.encode() + b"\n")
-    groups: dict[str, list[Any]] = {}
-    for each in found:
-        if each.losses is not None:
-            groups.setdefault(title(each.run.values) or "all seeds", []).append(each.losses)
-    if groups:
-        heading = _heading(config, [each.run for each in found])
-        light, dark = (bands_png(groups, heading, dark=dark) for dark in (False, True))
+    records = [record for each in found if (record := each.run.record()) is not None]
+    if any(each.losses is not None for each in found):
+        heading = _heading(config, records)
+        drawing = Drawing(found, heading, len(records[0].config.classes.trained))
+        light, dark = (drawing.png(dark=dark) for dark in (False, True))
         write_whole(out / SWEEP_PNG, light)
         write_whole(out / SWEEP_HTML, page(content, heading, sendable(program.sweep), light, dark))
     return content
 
 
-def _heading(config: SweepConfig, runs: Sequence[Run]) -> str:
-    records = [record for run in runs if (record := run.record()) is not None]
+def _heading(config: SweepConfig, records: Sequence[RunRecord]) -> str:
     systems, datasets = (
         " and ".join(dict.fromkeys(names))
         for names in (

@@ -16,6 +16,7 @@ from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import (
     Device,
     check_precision,
+    check_towers,
     choose_device,
     memory_errors_told,
 )
@@ -276,6 +277,7 @@ def _needs(
         load_tensorflow()
         device = choose_device(config.device)
         check_precision(config.precision, device)
+        check_towers(config.towers, device)
     return source, device
 
 

@@ -1,0 +1,67 @@
+"""`--towers`: a batch in pieces trains as the whole batch does, and what does not go with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from offline import train
+from one_line import failure
+
+from vanilla_gan.engines.session import Device, check_towers, config_proto
+from vanilla_gan.errors import DeviceError
+from vanilla_gan.runfolder.record import read_record
+from vanilla_gan.settings import RunConfig
+
+ITERS = 50
+
+
+@pytest.mark.parametrize(
+    ("system", "engine", "cures"),
+    [
+        ("vanilla", "loop", {}),
+        ("layers", "feed", {}),
+        ("conditional", "loop", {}),
+        ("vanilla", "loop", {"spectral_norm": True, "pack": 2}),
+    ],
+)
+def test_three_towers_train_as_one_does(tmp_path, real_data_dir, system, engine, cures):
+    """With the published sizes: 43, 43 and 42 images in `vanilla`."""
+    settings = {"system": system, "engine": engine, "iters": ITERS, "seed": 3, **cures}
+    settings |= {"log_every": 1, "health_every": 0}
+    one, three, again = (
+        train(tmp_path / name, real_data_dir, device="cpu", towers=towers, **settings)
+        for name, towers in (("one", 1), ("three", 3), ("again", 3))
+    )
+    np.testing.assert_allclose(three.losses(), one.losses(), rtol=1e-6)
+    assert three.losses().tobytes() != one.losses().tobytes()
+    assert (three.out / "losses.csv").read_bytes() == (again.out / "losses.csv").read_bytes()
+    assert read_record(three.out).config.towers == 3
+
+
+def test_a_run_keeps_its_towers(capsys, trained_run):
+    out = trained_run("vanilla")
+    status, line = failure(capsys, "train", f"--out={out}", "--towers=2")
+    assert (status, "--towers was 1, is 2" in line) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--system=conv",), "--towers does not apply to --system conv"),
+        (("--dragan=1",), "--towers does not apply to --dragan"),
+        (("--batch_size=2",), "--towers=3: expected at most --batch_size, which is 2"),
+    ],
+)
+def test_what_towers_do_not_go_with(capsys, elsewhere, offline_data_dir, flags, said):
+    data = ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data"]
+    status, line = failure(capsys, "train", "--towers=3", "--iters=1", *data, *flags)
+    assert (status, said in line) == (2, True), line
+    assert not (elsewhere / "out").exists()
+
+
+def test_towers_are_devices_of_the_cpu():
+    assert config_proto(RunConfig(towers=3), Device("/CPU:0", "")).device_count["CPU"] == 3
+    assert "CPU" not in config_proto(RunConfig(), Device("/CPU:0", "")).device_count
+    check_towers(1, Device("/GPU:0", ""))
+    with pytest.raises(DeviceError, match="--towers=2 is for processors"):
+        check_towers(2, Device("/GPU:0", ""))

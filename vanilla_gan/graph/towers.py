@@ -1,0 +1,124 @@
+"""Towers: the pieces of a batch, each on a device of its own, and what is summed up over them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from vanilla_gan.graph.network import Weights, read
+from vanilla_gan.graph.passes import Batch, Passes, forward
+from vanilla_gan.graph.system import System
+from vanilla_gan.graph.tf1 import tf
+
+
+class Tower(NamedTuple):
+    """One piece of a batch, and the passes of both networks over it.
+
+    Attributes:
+      batch: the piece.
+      passes: `forward` of it.
+      weights: those that the passes are made of, where one run has all steps of an iteration; see
+        `update`. None where each step is a run of its own.
+      device: where it is computed; None for wherever all else is.
+      share: of the batch, 1 for a tower alone.
+    """
+
+    batch: Batch
+    passes: Passes
+    weights: Weights | None = None
+    device: str | None = None
+    share: float = 1.0
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Puts what the block adds to the graph on the tower's device."""
+        with contextlib.nullcontext() if self.device is None else tf.device(self.device):
+            yield
+
+    def read(self, variables: Sequence[Any]) -> Weights:
+        """Returns the values of variables at this place of the graph, on the tower's device."""
+        return _sent(read(variables), self.device)
+
+
+def towers_of(
+    system: System,
+    config: Any,
+    batch: Batch,
+    theta: Sequence[Any],
+    *,
+    weights: Weights | None = None,
+    further: int | None = None,
+) -> list[Tower]:
+    """Returns the towers of a batch: `config.towers` pieces, the first ones larger by an image.
+
+    One tower alone is the whole batch, where all else is. Several take a batch of the run's size.
+
+    Args:
+      system: the published program.
+      config: the settings of the run.
+      batch: of the iteration.
+      theta: the variables of both networks, trained or kept, which exist.
+      weights: their values where one run has all steps; see `update`.
+      further: see `forward`.
+    """
+    count = config.towers
+    if count == 1:
+        passes = forward(system, config, batch, reuse=True, weights=weights, further=further)
+        return [Tower(batch, passes, weights)]
+    # A device cannot read the variables of another one.
+    values = read(theta) if weights is None else weights
+    # Groups of images that are judged together stay together.
+    size, pack = config.batch_size, config.pack
+    groups = [size // count + (number < size % count) for number in range(count)]
+    sizes = [pack * number for number in groups]
+    X, Z_D, y = (_pieces(part, sizes) for part in (batch.X, batch.Z_D, batch.y))
+    Z_G = Z_D if batch.Z_G is batch.Z_D else _pieces(batch.Z_G, sizes)
+    found = []
+    for number, part in enumerate(zip(X, Z_D, Z_G, y, strict=True)):
+        device = f"/CPU:{number}"
+        piece = Batch(*part, batch.iteration)
+        own = _sent(values, device)
+        with tf.device(device), tf.name_scope(f"tower_{number}"):
+            passes = forward(
+                system, config, piece, reuse=True, weights=own, further=further, tower=number
+            )
+        kept = None if weights is None else own
+        found.append(Tower(piece, passes, kept, device, groups[number] / size))
+    return found
+
+
+def aggregate(towers: Sequence[Tower], parts: Sequence[Any]) -> Any:
+    """Returns what towers have found, together: the sum of their shares, in their order.
+
+    Of a mean over each piece that is the mean over the batch. With one tower it is what that found.
+
+    Args:
+      towers: of one batch.
+      parts: a tensor of each, a loss or a gradient; None for what does not depend on a variable.
+    """
+    if len(towers) == 1 or parts[0] is None:
+        return parts[0]
+    total: Any = None
+    for tower, part in zip(towers, parts, strict=True):
+        scaled = part * tower.share
+        total = scaled if total is None else total + scaled
+    return total
+
+
+def aggregate_scalars(
+    towers: Sequence[Tower], parts: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Returns `aggregate` of scalars by name, of which each tower has the same."""
+    return {name: aggregate(towers, [part[name] for part in parts]) for name in parts[0]}
+
+
+def _pieces(part: Any, sizes: Sequence[int]) -> list[Any]:
+    return [None] * len(sizes) if part is None else tf.split(part, sizes)
+
+
+def _sent(values: Weights, device: str | None) -> Weights:
+    if device is None:
+        return values
+    with tf.device(device):
+        return {name: tf.identity(value) for name, value in values.items()}

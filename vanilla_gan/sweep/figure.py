@@ -1,0 +1,60 @@
+"""`sweep.png`: losses, and figures of quality, over the seeds of each combination of settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from vanilla_gan.report.bands import Series, bands_png
+from vanilla_gan.report.quality import figure_names, label_of
+from vanilla_gan.sweep.summary import Found
+from vanilla_gan.sweep.table import title
+
+Groups = dict[str, list[Series]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """Draws the finished runs of a sweep, of which there is one at least.
+
+    Attributes:
+      found: of each run.
+      heading: a line above it all.
+      num_classes: how many classes the data have; a figure is named by it.
+    """
+
+    found: Sequence[Found]
+    heading: str
+    num_classes: int
+
+    def png(self, *, dark: bool) -> bytes:
+        """Returns the figure, on a light page or a dark one; see `bands_png`."""
+        wide = {f"{player.upper()} loss": self._groups(_loss, f"{player}_loss") for player in "dg"}
+        names = figure_names([one for each in self.found for one in each.evaluations])
+        small = {label_of(name, self.num_classes): self._groups(_figure, name) for name in names}
+        small = {label: groups for label, groups in small.items() if groups}
+        return bands_png(wide, small, self.heading, dark=dark)
+
+    def _groups(self, series_of: Callable[[Found, str], Series | None], name: str) -> Groups:
+        groups: Groups = {}
+        for each in self.found:
+            series = series_of(each, name)
+            if series is not None:
+                groups.setdefault(title(each.run.values) or "all seeds", []).append(series)
+        return groups
+
+
+def _loss(found: Found, name: str) -> Series | None:
+    rows = found.losses
+    return None if rows is None else Series(rows.iteration, getattr(rows, name))
+
+
+def _figure(found: Found, name: str) -> Series | None:
+    known = [(one.iteration, one.figures.get(name)) for one in found.evaluations]
+    known = [(iteration, value) for iteration, value in known if value is not None]
+    if not known:
+        return None
+    iterations, values = zip(*known, strict=True)
+    return Series(np.array(iterations), np.array(values, np.float64))
