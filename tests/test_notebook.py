@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pathlib
 import time
 from collections.abc import Callable
@@ -36,7 +37,9 @@ class Kernel:
     """A kernel in a folder of its own, and what its cells show."""
 
     def __init__(self, folder) -> None:
-        self.manager, self.client = start_new_kernel(cwd=str(folder))
+        # Another test may have run the command in this process, which chooses how to draw.
+        environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+        self.manager, self.client = start_new_kernel(cwd=str(folder), env=environment)
 
     def run(self, code: str, when: Callable[[dict[str, Any]], None] = lambda output: None):
         """Runs a cell; returns its outputs, and calls `when` with each as it comes."""
