@@ -99,7 +99,8 @@ def test_by_name(trained_run, capsys, system):
     )
     V = read_variables(trained_run(system), 3)
     with np.load("w.npz") as got:
-        assert set(got.files) == {*SYSTEMS[system].theta_D, *SYSTEMS[system].theta_G}
+        of = SYSTEMS[system]
+        assert set(got.files) == {*of.theta_D, *of.theta_G, *of.theta_Q}
         assert all(got[name].tobytes() == V[name].tobytes() for name in got.files)
     assert ("moving_mean (3), moving_variance (3)" in lines[-2]) == (system == "conv")
 

@@ -45,7 +45,7 @@ CREATED = ("vanilla", "conditional")
 _SLOT = re.compile(r"(.+)/[^/]+")
 _SLOT_OF_KERAS = re.compile(r"(.+)/\.OPTIMIZER_SLOT/.+")
 _BOOKKEEPING = re.compile(
-    r"(?:.*/)?(?:beta[12]_power(?:_\d+)?|global_step|iteration)"
+    r"(?:.*/)?(?:(?:beta[12]_power|updates)(?:_\d+)?|global_step|iteration)"
     r"|save_counter/.*|_CHECKPOINTABLE_OBJECT_GRAPH|(?:\w*_)?optimizer/.*"
 )
 
