@@ -48,8 +48,8 @@ def quality_table(found: dict[str, Any]) -> str:
         "",
         f"{f'classes 0 to {count - 1}, %':<21}{shares_lines[0]}",
         *(f"{'':<21}{line}" for line in shares_lines[1:]),
-        f"nearest neighbours   {min(distances):.2f} to {max(distances):.2f}, from the first "
-        f"{len(distances)} samples to a training image",
+        f"nearest neighbours   {min(distances):.2f} to {max(distances):.2f}, first "
+        f"{len(distances)} samples to training images",
         f"                     real test images: {usual['50%']:.2f} (median), 99% of them above "
         f"{usual['1%']:.2f}",
         f"memorised            {memorised} of {len(distances)}, nearer than that 99%",
