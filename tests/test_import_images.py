@@ -848,7 +848,7 @@ class TestCommand:
         assert cli.main(["import_images", "--help"]) == 0
         shown = capsys.readouterr().out
         assert shown.startswith("usage: ./run.sh import_images DIR [--flag=value ...]\n")
-        assert "--fit contain|cover|stretch (default contain)" in shown
+        assert "\n  --fit contain|cover|stretch\n" in shown
 
     def test_progress_counts_pictures(self, tmp_path):
         pictures(tmp_path / "p", {"a": 300})
