@@ -116,7 +116,9 @@ def test_both_engines_see_the_same_pixels(system):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_solver_moves_its_own_network_alone(system, loss):
-    config = RunConfig(**settings(system, loss=loss, init="xavier")).resolved()
+    # A weight that is clipped may stay where it is.
+    loose = {"clip_weights": 9.0} if "clip_weights" in SYSTEMS[system].published else {}
+    config = RunConfig(**settings(system, loss=loss, init="xavier", **loose)).resolved()
     stream = np.random.RandomState(2)
     with tf.Graph().as_default(), tf1.Session() as session:
         gan = build_gan(SYSTEMS[system], config, config.seed)

@@ -172,7 +172,8 @@ def test_noise_and_classes_come_from_a_stream_apart(name):
 
     got = draw_samples(sample, RunConfig(system=name, z_dim=z_dim), n, seed=3)
     stream = np.random.RandomState([3, 2 << 20])
-    draw = stream.normal if name == "conv" else lambda size: stream.uniform(-1, 1, size)
+    end = 3**0.5 if name == "goodfellow2014" else 1
+    draw = stream.normal if name == "conv" else lambda size: stream.uniform(-end, end, size)
     Z = draw(size=[n, z_dim]).astype(np.float32)
     np.testing.assert_array_equal(np.concatenate([Z for Z, _ in fed]), Z)
     assert not np.isin(Z, np.random.RandomState(3).uniform(-1, 1, [n, z_dim])).any()

@@ -497,7 +497,7 @@ def test_failures_end_in_one_line(tmp_path, capsys):
         (("--from", tmp_path / "nothing"), 2, "no run there"),
         (("--from", empty), 2, "has no pictures yet"),
         (("--from", folder, "--out", tmp_path), 2, "it is a folder"),
-        (("--from", folder, "--out", tmp_path / "no" / "r.html"), 1, "cannot write"),
+        (("--from", folder, "--out", tmp_path / "small.gif" / "r.html"), 1, "cannot write"),
         (("--from", folder, "--published_gif", tmp_path / "none.gif"), 1, "none.gif"),
         (("--from", folder, "--published_gif", folder / "000.png"), 1, "not a GIF"),
         (("--from", folder, "--published_gif", tmp_path / "small.gif"), 1, "10x12"),
