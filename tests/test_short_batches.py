@@ -115,18 +115,27 @@ def test_a_picture_that_is_due_at_the_end_is_drawn(last):
 @pytest.mark.parametrize("longest", [1, 4])
 def test_further_steps_of_D_come_first_each_with_a_batch_of_its_own(system, longest):
     """As a loop over single draws has them, also behind a stop."""
-    draws = SYSTEMS[system].sample_Z, np.random.RandomState(5)
-    data = DataSet(np.zeros((N, 1), np.uint8), np.zeros(N, np.uint8), draws[1])
-    two_draws = not SYSTEMS[system].update.shared_noise
+    one, stream = SYSTEMS[system], np.random.RandomState(5)
+    data = DataSet(np.zeros((N, 1), np.uint8), np.zeros(N, np.uint8), stream)
+
+    def noise():
+        return np.float32(one.sample_Z(stream, B, Z_DIM)).tolist()
+
+    def batch():
+        """Draws rows and noise of a step of D, and the classes behind them where it has any."""
+        found = data.next_indices(B).tolist(), noise()
+        if one.draws.classes:
+            stream.multinomial(1, data.num_classes * [1 / data.num_classes], size=B)
+        return found
+
     expected = []
     for _ in range(6):
-        further = [
-            (data.next_indices(B).tolist(), np.float32(draws[0](draws[1], B, Z_DIM)).tolist())
-            for _ in range(2)
-        ]
-        rows = data.next_indices(B).tolist()
-        Z = [np.float32(draws[0](draws[1], B, Z_DIM)).tolist() for _ in range(1 + two_draws)]
-        expected.append((further, rows, Z[0], Z[-1]))
+        further = [batch() for _ in range(2)]
+        rows, Z_D = batch()
+        if one.draws.unused:
+            data.next_indices(B)
+            noise()
+        expected.append((further, rows, Z_D, Z_D if one.update.shared_noise else noise()))
     cut = new_stream(system=SYSTEMS[system], D_steps=3)
     first = blocks(cut, last=2, longest=longest, sample_every=99)
     resumed = new_stream(system=SYSTEMS[system], D_steps=3)
