@@ -171,6 +171,8 @@ def started(command: list[str], folder: pathlib.Path) -> subprocess.Popen[bytes]
             stdout=said,
             stderr=said,
             start_new_session=True,
+            # A suite in the background ignores it, and so would all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     end_s = time.monotonic() + 300
     while not all((folder / f"sweep/seed_{seed}/003.png").exists() for seed in (0, 1)):
