@@ -40,6 +40,13 @@ PAIRS = [
     for cures in CURES
     if cures == "published" or system in OWN_NETWORKS
 ]
+# Nor the losses of others.
+LOSS_PAIRS = [
+    (system, loss)
+    for system in SYSTEMS
+    for loss in LOSSES
+    if system in OWN_NETWORKS or loss == RunConfig(system=system).resolved().loss
+]
 TRAINED = pytest.mark.parametrize(("system", "cures"), PAIRS, indirect=True, scope="module")
 
 
@@ -114,7 +121,7 @@ def test_both_engines_see_the_same_pixels(system):
     assert pixels.dtype == np.float32
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("system", "loss"), LOSS_PAIRS, indirect=["system"])
 def test_a_solver_moves_its_own_network_alone(system, loss):
     # A weight that is clipped may stay where it is.
     loose = {"clip_weights": 9.0} if "clip_weights" in SYSTEMS[system].published else {}
@@ -197,13 +204,14 @@ def test_a_continued_run_ends_with_the_same_bits(
 
 
 @pytest.mark.parametrize(
-    ("loss", "engine"),
+    ("system", "loss", "engine"),
     [
         # Each loss by one engine, each engine with every other loss; the rest with the slow tests.
-        pytest.param(loss, engine, marks=() if (place + number) % 2 else pytest.mark.slow)
-        for place, loss in enumerate(LOSSES)
+        pytest.param(*pair, engine, marks=() if (place + number) % 2 else pytest.mark.slow)
+        for place, pair in enumerate(LOSS_PAIRS)
         for number, engine in enumerate(ENGINES)
     ],
+    indirect=["system"],
 )
 def test_every_loss_trains_a_step(system, loss, engine, twenty_images, tmp_path):
     given = settings(system, engine=engine, loss=loss, iters=1)
