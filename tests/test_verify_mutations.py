@@ -24,7 +24,7 @@ VANILLA, _, LAYERS, CONDITIONAL, *_ = RECORDINGS
 
 def adam(**changed):
     def patch(monkeypatch):
-        def wrong(config, player):
+        def wrong(system, config, player):
             settings = {"learning_rate": config.learning_rate, "epsilon": config.adam_epsilon}
             return tf.train.AdamOptimizer(**{**settings, **changed}, name=f"{player}_solver")
 
@@ -60,8 +60,8 @@ def generator_first(monkeypatch):
 def generator_does_not_see_the_updated_discriminator(monkeypatch):
     right = update._updated
 
-    def wrong(system, config, batch, passes, weights, theta_D, D_solver, real):
-        return right(system, config, batch, passes, weights, theta_D, tf.no_op(), real)
+    def wrong(system, config, tower, variables_D, D_solver, real):
+        return right(system, config, tower, variables_D, tf.no_op(), real)
 
     monkeypatch.setattr(update, "_updated", wrong)
 
@@ -69,8 +69,9 @@ def generator_does_not_see_the_updated_discriminator(monkeypatch):
 def other_noise_than_drawn(monkeypatch):
     right = update._updated
 
-    def wrong(system, config, batch, *words):
-        return right(system, config, batch._replace(Z_G=batch.Z_D), *words)
+    def wrong(system, config, tower, *words):
+        batch = tower.batch._replace(Z_G=tower.batch.Z_D)
+        return right(system, config, tower._replace(batch=batch), *words)
 
     monkeypatch.setattr(update, "_updated", wrong)
 

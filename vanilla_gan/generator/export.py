@@ -49,7 +49,7 @@ TRIALS = 64
 # How far the results of ONNX and TensorFlow Lite may be off: so far; or, where float32 does not
 # hold that, so many times what TensorFlow's own results move when each input moves by its last bit.
 # onnxruntime adds up products in another order; it was never off by more than twice that.
-ONNX_TOLERANCE = 1e-6
+ONNX_TOLERANCE = 4e-6  # as the recorded states allow for logits
 ONNX_LAST_BITS = 8
 
 
