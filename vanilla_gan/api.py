@@ -21,7 +21,6 @@ from vanilla_gan.generator.generator import find_checkpoint
 from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.graph.gan import Gan, build_gan
 from vanilla_gan.graph.tf1 import load_tensorflow, tf
-from vanilla_gan.health.doctor import as_dict, examined
 from vanilla_gan.observers.cell import Cell, in_notebook, run_as_html
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.quality.settings import EvaluateConfig
@@ -208,6 +207,8 @@ def doctor(source: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
       VanillaGanError: there is no run, or it has no signs; a file is damaged.
     """
+    from vanilla_gan.health.doctor import as_dict, examined
+
     return as_dict(examined(os.fspath(source)))
 
 

@@ -67,6 +67,20 @@ class Gan(NamedTuple):
     finite: dict[str, Any]
     steps: tuple[Step, ...]
 
+    @property
+    def players(self) -> Players:
+        """What is trained, for an update of its own."""
+        return Players(
+            self.theta_D,
+            self.theta_G,
+            self.D_optimizer,
+            self.G_optimizer,
+            self.averages,
+            self.kept,
+            self.theta_Q,
+            self.Q_optimizer,
+        )
+
 
 def build_gan(system: System, config: Any, seed: int) -> Gan:
     """Builds the graph of a system in the current default graph, which should be empty.

@@ -17,7 +17,7 @@ from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.towers import towers_of
-from vanilla_gan.graph.update import Players, further_step, update
+from vanilla_gan.graph.update import further_step, update
 
 
 class LoopGraph(NamedTuple):
@@ -96,16 +96,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         D_rows = tf.placeholder(tf.int32, [None, n_further, batch], name="D_rows")
         D_Z = tf.placeholder(tf.float32, [None, n_further, batch, config.z_dim], name="D_Z")
 
-    players = Players(
-        gan.theta_D,
-        gan.theta_G,
-        gan.D_optimizer,
-        gan.G_optimizer,
-        gan.averages,
-        gan.kept,
-        gan.theta_Q,
-        gan.Q_optimizer,
-    )
+    players = gan.players
     names = [name for step in gan.steps for name in step.scalars]
     variables = [*gan.theta_D, *gan.theta_G, *gan.theta_Q, *gan.kept]
 

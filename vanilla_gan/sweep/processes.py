@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ OF_A_SWEEP = "VANILLA_GAN_OF_A_SWEEP"
 # Between two looks at who has ended: a run takes seconds at least.
 _LOOK_S = 0.05
 _TAIL_BYTES = 4096
+# Of a log, the line that a run ends with, whatever the program was called by.
+_SAID = re.compile(r"(?:run\.sh|vanilla-gan|python -m vanilla_gan): (.*)")
 # Becomes the program behind the first word, and sends it SIGTERM, once, when this process ends,
 # however that ends: its stdin, a pipe, ends then. The kernel's own signal at a parent's death comes
 # once for each of the parent's threads, and a second one ends a run without saving it. The watcher
@@ -114,7 +117,7 @@ def _last_words(job: Job, status: int) -> str:
             lines = stream.read().decode("utf-8", "replace").split("\n")
     except OSError:
         return how
-    said = [line.partition(": ")[2] for line in lines if line.startswith("run.sh: ")]
+    said = [found[1] for line in lines if (found := _SAID.match(line))]
     return f"{how}, {shown(said[-1])}" if said and status > 0 else how
 
 
