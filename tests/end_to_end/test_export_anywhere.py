@@ -32,8 +32,9 @@ with np.load("drawn.npz") as drawn:
     if "classes" in drawn.files:
         inputs["y"] = tf.one_hot(drawn["classes"], 10)
 images = model.signatures["generate"](**inputs)["images"]
-del inputs["z"]
-judged = model.signatures["discriminate"](x=images, **inputs)
+discriminate = model.signatures["discriminate"]
+told = {name: inputs[name] for name in discriminate.structured_input_signature[1] if name != "x"}
+judged = discriminate(x=images, **told)
 np.save("images.npy", images.numpy().reshape(-1, 28, 28))
 np.save("logits.npy", judged["logit"].numpy())
 print(sorted(name for name in sys.modules if name.split(".")[0] == "vanilla_gan"))
