@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.machines import Machines, left_open
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, open_session
 from vanilla_gan.engines.threads import threads_within_operation, usable_cores
@@ -143,6 +144,7 @@ def open_model(
     images_shape: tuple[int, int] | None = None,
     *,
     signs: bool = False,
+    machines: Machines | None = None,
 ) -> Iterator[Model]:
     """Builds the graph of the settings' system on a device and opens a session for it.
 
@@ -152,13 +154,15 @@ def open_model(
       images_shape: (N, X_dim) of the images that the in-graph loop shall train on; None to build no
         such loop.
       signs: whether there are to be any.
+      machines: those that the towers are on; None for this one alone.
 
     Yields:
       The model, its variables not yet initialised. The session is closed behind the block.
     """
     assert config.seed is not None
     # The first while loop of a process makes TensorFlow look for CUDA, and complain of its absence.
-    with without_chatter(), tf.Graph().as_default() as graph, tf.device(device.name):
+    place = device.name if machines is None else machines.placed(device.name)
+    with without_chatter(), tf.Graph().as_default() as graph, tf.device(place):
         system = SYSTEMS[config.system]
         gan = build_gan(system, config, config.seed)
         loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
@@ -174,7 +178,8 @@ def open_model(
     if device.name.startswith("/CPU"):
         threads = threads_within_operation(config, usable_cores())
         config = dataclasses.replace(config, intra_op_threads=threads)
-    with open_session(graph, config, device) as session:
+    session = open_session(graph, config, device, machines)
+    with session if machines is None else left_open(session):
         yield Model(gan, loop, session, saver, summaries, begin_averages, watched)
 
 
