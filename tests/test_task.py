@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from one_line import failure
@@ -103,3 +104,15 @@ def test_what_does_not_go_with_a_cluster(capsys, elsewhere, monkeypatch, words, 
     status, line = failure(capsys, *words)
     assert (status, said in line) == (2, True), line
     assert not any(elsewhere.iterdir())
+
+
+def test_a_port_that_is_taken(capsys, elsewhere, monkeypatch):
+    # TensorFlow would share it, and each of two servers would get some of the words.
+    for name in ("GRPC_FAIL_FAST", "no_grpc_proxy"):
+        monkeypatch.setenv(name, "")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        own = f"127.0.0.1:{server.getsockname()[1]}"
+        cluster = {"cluster": {"chief": [A], "worker": [own]}, "task": {"type": "worker"}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+        status, line = failure(capsys, "train")
+    assert (status, f"worker 0 at {own} cannot listen on port" in line) == (1, True), line

@@ -146,15 +146,17 @@ def test_tasks_train_as_towers_do(tmp_path, cluster, words, roles, settings):
 
 
 @slow
-@pytest.mark.parametrize("role", ["worker", "ps"])
-def test_a_task_that_is_killed_costs_nothing(tmp_path, cluster, words, role):
+@pytest.mark.parametrize(
+    ("role", "number", "status"), [("worker", signal.SIGKILL, -9), ("ps", signal.SIGTERM, 143)]
+)
+def test_a_task_that_ends_costs_nothing(tmp_path, cluster, words, role, number, status):
     roles = {"chief": 1, "worker": 1, "ps": 1}
 
-    def killing(runs):
-        return at_a_picture(functools.partial(os.kill, runs[role, 0].pid, signal.SIGKILL))
+    def ending(runs):
+        return at_a_picture(functools.partial(os.kill, runs[role, 0].pid, number))
 
-    statuses, said = ends(cluster(roles, mishaps=killing))
-    expected = {("chief", 0): LOST, ("worker", 0): LOST, ("ps", 0): LOST, (role, 0): -9}
+    statuses, said = ends(cluster(roles, mishaps=ending))
+    expected = {("chief", 0): LOST, ("worker", 0): LOST, ("ps", 0): LOST, (role, 0): status}
     assert (statuses, f"no answer from {role} 0 at " in said) == ([*expected.values()], True), said
     assert ends(cluster(roles))[0] == [0, 0, 0]
     out = in_one_process(tmp_path / "one", words, 2)
