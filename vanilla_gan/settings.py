@@ -331,6 +331,11 @@ class RunConfig(Settings):
         effect="machine",
         group="How it is computed",
     )
+    jit_compile: bool | None = setting(
+        None,
+        "compile the iterations of --engine loop with XLA; by default on a GPU",
+        effect="machine",
+    )
     precision: str = setting(
         "float32",
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
@@ -445,7 +450,18 @@ class RunConfig(Settings):
                     f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
                     "leave one of them out"
                 )
+        unfit = {"engine": "feed", "precision": "bfloat16"}
+        for name, value in unfit.items():
+            if self.jit_compile and getattr(self, name) == value:
+                raise UsageError(
+                    f"--jit_compile does not apply to --{name} {value}; leave one of them out"
+                )
         system = SYSTEMS[self.system]
+        if self.towers > 1 and self.jit_compile:
+            raise UsageError(
+                "--jit_compile does not apply to --towers: XLA compiles for one device; leave one "
+                "of them out"
+            )
         if self.towers > 1 and (isinstance(system.update, Simultaneous) or system.auxiliary):
             raise UsageError(
                 f"--towers does not apply to --system {self.system}, whose batches are not cut "

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.streams import MOVED, seeded
-from vanilla_gan.engines.model import told_reason
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
 from vanilla_gan.errors import OutputError, UsageError
@@ -32,7 +31,7 @@ from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.generator.trained import Array, Trained, open_export
 from vanilla_gan.generator.written_graph import open_written_graph
 from vanilla_gan.graph.inference import SIGNATURES, inference_shapes
-from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.tf1 import tf, told_reason
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.storage.npz import write_npz

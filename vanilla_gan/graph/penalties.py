@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan.graph.discriminator import has_two_modes
+from vanilla_gan.graph.draws import uniform
 from vanilla_gan.graph.passes import Passes
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
@@ -68,7 +69,7 @@ def _shares(passes: Passes, name: str) -> Any:
 
 def _uniform(passes: Passes, name: str, shape: Any) -> Any:
     """Returns numbers in [0, 1), float32, which follow from seed, iteration and name."""
-    return tf.random.stateless_uniform(shape, passes.seed_for(name))
+    return uniform(shape, passes.seed_for(name))
 
 
 def half_square(gradients: Any) -> Any:
