@@ -17,7 +17,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from vanilla_gan.errors import UsageError
@@ -219,7 +219,7 @@ def setting(
     default: T,
     text: str,
     *rules: Rule,
-    choices: Sequence[str] = (),
+    choices: Collection[str] = (),
     effect: Effect = "numbers",
     group: str = "",
     flag: str = "",
@@ -229,10 +229,11 @@ def setting(
     repeats: bool = False,
     common: bool = False,
 ) -> T:
-    """Declares a field of a class of settings; `Setting` describes the arguments."""
-    if choices:
-        rules = (one_of(choices), *rules)
-    entry = {"text": text, "rules": rules, "choices": tuple(choices), "effect": effect}
+    """Declares a field of a class of settings; `Setting` describes the arguments.
+
+    `choices` may be a collection that grows; `choices_changed` tells of it.
+    """
+    entry = {"text": text, "rules": rules, "choices": choices, "effect": effect}
     more = {"group": group, "flag": flag, "shown": shown, "missing": missing, "word": word}
     metadata = {"setting": {**entry, **more, "repeats": repeats, "common": common}}
     return dataclasses.field(default=default, metadata=metadata)
@@ -242,6 +243,11 @@ def table_of(config: type[Settings]) -> Mapping[str, Setting]:
     """Returns the settings of a class by name, in their order."""
     key: Any = config  # mypy takes the hash of the class for that of its instances.
     return _table_of(key)
+
+
+def choices_changed() -> None:
+    """Lets the tables of settings have the choices that there are now."""
+    _table_of.cache_clear()
 
 
 def group_of(config: type[Settings], heading: str) -> list[Setting]:
@@ -268,6 +274,8 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
         kinds = typing.get_args(hints[field.name]) or (hints[field.name],)
         entry = dict(field.metadata["setting"])
         shown = "" if field.default is None else str(field.default)
+        choices = tuple(entry.pop("choices"))
+        rules = entry.pop("rules")
         table[field.name] = Setting(
             name=field.name,
             flag=entry.pop("flag") or field.name,
@@ -275,6 +283,8 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
             optional=types.NoneType in kinds,
             default=field.default,
             shown=entry.pop("shown") or shown,
+            choices=choices,
+            rules=(one_of(choices), *rules) if choices else rules,
             **entry,
         )
     return table

@@ -30,13 +30,14 @@ from vanilla_gan.declare import (
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
 from vanilla_gan.graph.optimizers import OPTIMIZERS, OWN
+from vanilla_gan.graph.penalties import OWN_WEIGHTS, PENALTIES, weights_of
 from vanilla_gan.graph.system import Simultaneous
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
 DATASETS = ("auto", *KNOWN)
 INITS = ("xavier", "xavier_normal", OWN)
-LOSSES = tuple(losses.LOSSES)
+LOSSES = tuple(losses.LOSSES)  # of this program; `plugins` adds others
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
@@ -59,6 +60,21 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
+
+
+def _are_penalties(value: str) -> bool:
+    try:
+        return all(_WEIGHT.holds(weight) for weight in weights_of(value).values())
+    except ValueError:
+        return False
+
+
+# Which names there are, `resolved` asks.
+_PENALTY = Rule(
+    "none, or NAME:WEIGHT with commas between, each weight a number of at least 0",
+    _are_penalties,
+    ("", "mine", "mine:", "mine:x", "mine:-1", "mine:nan", "mine:1,", "mine:1,mine:2", "none,a:1"),
+)
 # Which there are, the data say.
 CLASS = Rule("a class, or all", lambda value: 0 < len(value) <= 1000, ("", 1001 * "x"))
 DEVICE = Rule(
@@ -109,11 +125,13 @@ class RunConfig(Settings):
     system: str = setting(
         "vanilla",
         "which published program to run",
-        choices=tuple(SYSTEMS),
+        choices=SYSTEMS,
         effect="variables",
         common=True,
     )
-    loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
+    loss: str = setting(
+        "sigmoid_cross_entropy", "what the two networks minimise", choices=losses.LOSSES
+    )
     init: str = setting(
         "xavier",
         "xavier initialisation: uniform, or normal as in the repository; or the system's own",
@@ -193,6 +211,9 @@ class RunConfig(Settings):
         0.0, "weight of WGAN-GP's: D's slope between images and samples is drawn to 1", _WEIGHT
     )
     dragan: float = setting(0.0, "weight of DRAGAN's: the same around real images", _WEIGHT)
+    penalty: str = setting(
+        "none", "penalties of your plug-ins with their weights: NAME:WEIGHT,NAME:WEIGHT", _PENALTY
+    )
     D_noise: float = setting(
         0.0, "deviation of the normal noise on what D sees, images and samples; 0: none", _WEIGHT
     )
@@ -437,6 +458,7 @@ class RunConfig(Settings):
         Raises:
           UsageError: two of them do not go together.
         """
+        self._check_penalties()
         if self.optimizer == "sgd" and self.beta2 is not None:
             raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
         for name, off in (("stop_on", "none"), ("watch_classes", False)):
@@ -474,6 +496,20 @@ class RunConfig(Settings):
                 "leave it out"
             )
         return self.filled({"label_smoothing": 0.0})
+
+    def _check_penalties(self) -> None:
+        """Checks that the penalties of plug-ins are there.
+
+        Raises:
+          UsageError: one is not.
+        """
+        own = [name for name in PENALTIES if name not in OWN_WEIGHTS]
+        for name in weights_of(self.penalty):
+            if name in OWN_WEIGHTS:
+                raise UsageError(f"--penalty={self.penalty}: {name} is a flag; give --{name}")
+            if name not in own:
+                expected = f"one of {', '.join(own)}" if own else "--plugin with what registers it"
+                raise bad_value("penalty", self.penalty, expected)
 
     def of_data(self, shape: ImageShape, classes: Classes) -> RunConfig:
         """Returns these settings for data of a shape, with these classes.
@@ -553,6 +589,7 @@ class RunConfig(Settings):
             if getattr(self, name) is not None and name not in (*own, *_COMMON):
                 raise ValueError(f"the system {self.system} has no setting {name}")
         try:
+            self._check_penalties()
             counted = self.counted(num_examples)
         except UsageError as error:
             raise ValueError(str(error)) from error

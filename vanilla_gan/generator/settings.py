@@ -215,7 +215,7 @@ class ImportConfig(Settings):
         flag="from",
         missing="expected a checkpoint's prefix, such as model.ckpt-1000",
     )
-    system: str = setting("vanilla", "whose weights they are", choices=tuple(SYSTEMS))
+    system: str = setting("vanilla", "whose weights they are", choices=SYSTEMS)
     z_dim: int | None = setting(None, "length of a noise vector, if not the system's own", *SIZE)
     h_dim: int | tuple[int, ...] | None = setting(
         None, "units of its hidden layers, as train takes them, if not the system's own", *SIZE
