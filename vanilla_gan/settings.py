@@ -307,6 +307,12 @@ class RunConfig(Settings):
     tensorboard: bool = setting(
         False, "write event files for TensorBoard, into OUT/tensorboard", effect="keeping"
     )
+    log_json: str | None = setting(
+        None,
+        "file for losses, signs and pictures as lines of JSON; give it again to go on with it",
+        PATH,
+        effect="keeping",
+    )
     evaluate_every: int = setting(
         0,
         "iterations between two evaluations of quality; 0: none",

@@ -75,6 +75,11 @@ class Origin(NamedTuple):
         return SYSTEMS[self.config.system]
 
 
+def made_with() -> dict[str, str]:
+    """Returns the versions of this program and of TensorFlow; the machine is nobody's business."""
+    return {name: versions()[name] for name in ("vanilla_gan", "tensorflow")}
+
+
 def write_origin(folder: pathlib.Path, origin: Origin) -> None:
     """Writes `vanilla_gan.json` for the files that stand in an export's folder.
 
@@ -92,7 +97,7 @@ def write_origin(folder: pathlib.Path, origin: Origin) -> None:
         "run_id": origin.run_id,
         "dataset": origin.dataset,
         "settings": settings,
-        "versions": versions(),
+        "versions": made_with(),
         "plugins": [
             {"name": os.path.basename(plugin.path), "sha256": plugin.sha256}
             for plugin in plugins_of(origin.config)

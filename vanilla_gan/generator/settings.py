@@ -11,7 +11,7 @@ from typing import Any
 from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, at_most, setting
 from vanilla_gan.errors import UsageError
-from vanilla_gan.graph.inference import SIGNATURES
+from vanilla_gan.graph.inference import EXPORTED, SIGNATURES
 from vanilla_gan.settings import CLASS, SIZE
 from vanilla_gan.systems import SYSTEMS
 
@@ -176,7 +176,7 @@ class ExportConfig(Settings):
         "left out, the name of --out says it; onnx needs the extra [onnx]",
         choices=("saved_model", "npz", "onnx", "tflite"),
     )
-    signature: str | None = setting(None, "which network an ONNX file holds", choices=SIGNATURES)
+    signature: str | None = setting(None, "which function an ONNX file holds", choices=EXPORTED)
     overwrite: bool = setting(False, "replace what stands at --out")
 
     def __post_init__(self) -> None:
@@ -189,8 +189,8 @@ class ExportConfig(Settings):
         object.__setattr__(self, "format", _format_by_name(self, _EXPORT_ENDINGS, _MODELS))
         if self.signature is not None and self.format != "onnx":
             raise UsageError(
-                f"--signature says which network an ONNX file holds; --format={self.format} holds "
-                "both; leave it out"
+                f"--signature says which function an ONNX file holds; --format={self.format} holds "
+                "both networks; leave it out"
             )
 
     @property
@@ -201,7 +201,7 @@ class ExportConfig(Settings):
 
     @property
     def onnx_signature(self) -> str:
-        """The network that an ONNX file holds."""
+        """The function that an ONNX file holds."""
         return self.signature or SIGNATURES[0]
 
 

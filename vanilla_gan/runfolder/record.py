@@ -97,7 +97,7 @@ _LATER: Mapping[str, Kind] = {
     "plugins": list_of(fields({"path": PATH, "sha256": SHA256})),
 }
 # Of one start alone, or told in another way.
-_NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
+_NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune", "log_json")
 
 
 @dataclasses.dataclass
@@ -345,7 +345,7 @@ def forked_record(
     changes = [
         {"setting": name, "was": was[name], "is": becomes[name]}
         for name in becomes
-        if becomes[name] != was[name] and name not in ("out", "overwrite", "tune", "data_dir")
+        if becomes[name] != was[name] and name not in (*_NO_CHANGE[2:], "data_dir")
     ]
     path = os.path.abspath(folder)
     fresh = new_record(new, dataset, parent.device)
@@ -385,6 +385,8 @@ def _with(
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
     if "iters" in now:
         now["epochs"] = None
+    # It may be anywhere: what a record names is not written to, unless the user names it, too.
+    now.setdefault("log_json", None)
     if "data_dir" not in now:
         now["data_dir"] = data_dir_of(record, folder)
     continued = dataclasses.replace(record.config, **{**now, "out": out})
