@@ -270,10 +270,16 @@ def test_two_files_do_not_register_the_same_name(tmp_path) -> None:
     loading.load_plugin(tmp_path / "a.py")
     with pytest.raises(PluginError, match=r"b\.py, line 2: loss mine: .*a\.py registers it"):
         loading.load_plugin(tmp_path / "b.py")
-    # The same file, changed while a notebook is open.
-    (tmp_path / "a.py").write_text(HEAD + "register_loss('other', print)")
+    # The same file, changed while a notebook is open; a run of before needs both as they were.
+    (tmp_path / "a.py").write_text(f"{HEAD}for n in ('mine', 'other'): register_loss(n, print)")
+    loading.load_plugin(tmp_path / "a.py")
+    both = registry.plugins_of(vanilla_gan.RunConfig(loss="other"))
+    loading.require(both, "run.json")
+    (tmp_path / "a.py").write_text(f"{HEAD}register_loss('mine', print)")
     loading.load_plugin(tmp_path / "a.py")
     assert {"mine", "other"} <= LOSSES.keys()
+    with pytest.raises(PluginError, match=r"a\.py was that, but has changed since"):
+        loading.require(both, "run.json")
 
 
 @pytest.mark.parametrize("spoilt", ["damaged", "writable by others"])

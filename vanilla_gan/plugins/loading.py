@@ -16,8 +16,9 @@ from vanilla_gan.storage.reading import read_file, reason_of
 
 _MAX_BYTES = 1 << 20
 
-# Those that this process has run, in their order; of those that were given, the path.
-_loaded: dict[str, Plugin] = {}
+# Those that this process has run, by SHA-256, with what they registered; and by path the SHA-256 of
+# those that were given.
+_loaded: dict[str, tuple[Plugin, list[tuple[str, str]]]] = {}
 _given: dict[str, str] = {}
 
 
@@ -68,7 +69,7 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
       PluginError: one is not trusted, missing, or changed; with what to give.
     """
     for plugin in plugins:
-        if plugin.sha256 in _loaded and names_of(_loaded[plugin.sha256]):
+        if _in_force(plugin.sha256) is not None:
             continue
         said = f"{where}: it needs the plug-in {shown(plugin.path)}, SHA-256 {plugin.sha256}"
         path = trusted().get(plugin.sha256)
@@ -107,8 +108,8 @@ def _sum(content: bytes) -> str:
 
 def _run(path: str, content: bytes) -> Plugin:
     plugin = Plugin(path, _sum(content))
-    if plugin.sha256 in _loaded and names_of(_loaded[plugin.sha256]):
-        return plugin
+    if (same := _in_force(plugin.sha256)) is not None:
+        return same._replace(path=path)
     module = types.ModuleType(f"vanilla_gan_plugin_{plugin.sha256[:16]}")
     module.__file__ = path
     sys.modules[module.__name__] = module
@@ -125,5 +126,11 @@ def _run(path: str, content: bytes) -> Plugin:
             f"{path} registers nothing; expected it to call register_loss, register_penalty or "
             "register_system"
         )
-    _loaded[plugin.sha256] = plugin
+    _loaded[plugin.sha256] = (plugin, names_of(plugin))
     return plugin
+
+
+def _in_force(sha256: str) -> Plugin | None:
+    """Returns the plug-in of that content, if it was run, and no other one has replaced a name."""
+    plugin, names = _loaded.get(sha256, (None, []))
+    return plugin if plugin is not None and names_of(plugin) == names else None
