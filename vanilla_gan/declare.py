@@ -18,7 +18,7 @@ import os
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, NewType, TypeVar
 
 from vanilla_gan.errors import UsageError
 
@@ -50,6 +50,9 @@ Effect = Literal[
     "machine",
 ]
 _FIXED: tuple[Effect, ...] = ("numbers", "variables", "beginning")
+
+# The name of what a plug-in registers, which no list for type checkers can have.
+Registered = NewType("Registered", str)
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Settings")
@@ -261,7 +264,7 @@ def group_of(config: type[Settings], heading: str) -> list[Setting]:
 def _kind_of(hints: Sequence[Any]) -> type:
     """Returns the kind that a field's annotation says; `Several` is a number or a tuple."""
     kinds = [typing.get_origin(hint) or hint for hint in hints if hint is not types.NoneType]
-    return tuple if tuple in kinds else kinds[0]
+    return tuple if tuple in kinds else str if Literal in kinds else kinds[0]
 
 
 @functools.cache
@@ -271,7 +274,8 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
     for field in dataclasses.fields(config):
         if "setting" not in field.metadata:
             continue
-        kinds = typing.get_args(hints[field.name]) or (hints[field.name],)
+        hint = hints[field.name]
+        kinds = (hint,) if typing.get_origin(hint) is Literal else typing.get_args(hint) or (hint,)
         entry = dict(field.metadata["setting"])
         shown = "" if field.default is None else str(field.default)
         choices = tuple(entry.pop("choices"))

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 from vanilla_gan.data.classes import PUBLISHED, Classes
 from vanilla_gan.data.known import KNOWN
@@ -18,6 +18,7 @@ from vanilla_gan.declare import (
     PATH,
     SEED,
     THREADS,
+    Registered,
     Rule,
     Settings,
     at_least,
@@ -50,6 +51,18 @@ BETTER = {
     **{"parzen_nats": "higher", "frechet": "lower", "precision": "higher", "recall": "higher"},
     **{"coverage": "higher", "classes_covered": "higher"},
 }
+# For type checkers, which find a misspelt name; at run time the tables decide.
+SystemName = (
+    Literal["vanilla", "layers", "conditional", "conv", "wgan", "wgan_gp", "lsgan", "infogan"]
+    | Literal["acgan", "goodfellow2014"]
+    | Registered
+)
+LossName = (
+    Literal["sigmoid_cross_entropy", "log", "minimax", "lsgan", "hinge", "wgan", "relativistic"]
+    | Literal["log_epsilon"]
+    | Registered
+)
+InitName = Literal["xavier", "xavier_normal", "own"]
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -122,17 +135,17 @@ class RunConfig(Settings):
     epochs: int | None = setting(
         None, "the same, in passes through the training images", at_least(1), effect="length"
     )
-    system: str = setting(
+    system: SystemName = setting(
         "vanilla",
         "which published program to run",
         choices=SYSTEMS,
         effect="variables",
         common=True,
     )
-    loss: str = setting(
+    loss: LossName = setting(
         "sigmoid_cross_entropy", "what the two networks minimise", choices=losses.LOSSES
     )
-    init: str = setting(
+    init: InitName = setting(
         "xavier",
         "xavier initialisation: uniform, or normal as in the repository; or the system's own",
         choices=INITS,
@@ -177,14 +190,14 @@ class RunConfig(Settings):
         effect="beginning",
     )
 
-    preset: str = setting(
+    preset: Literal["published", "stable"] = setting(
         "published",
         "settings that go together, in place of those that are not given",
         choices=tuple(PRESETS),
         effect="variables",
         group=CURES,
     )
-    optimizer: str = setting(
+    optimizer: Literal["adam", "rmsprop", "sgd", "own"] = setting(
         "adam",
         "of both networks; or the system's own",
         choices=(*OPTIMIZERS, OWN),
@@ -338,7 +351,7 @@ class RunConfig(Settings):
         at_least(0),
         effect="keeping",
     )
-    on_nan: str = setting(
+    on_nan: Literal["stop", "rewind"] = setting(
         "stop",
         "when a loss is not finite: stop, or go back and draw new noise",
         choices=ON_NAN,
@@ -351,14 +364,14 @@ class RunConfig(Settings):
         effect="rescue",
     )
 
-    engine: str = setting(
+    engine: Literal["loop", "feed"] = setting(
         "loop",
         "many iterations per session.run, or the published loop of two",
         choices=ENGINES,
         effect="machine",
         group="How it is computed",
     )
-    precision: str = setting(
+    precision: Literal["float32", "bfloat16"] = setting(
         "float32",
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,

@@ -12,7 +12,7 @@ from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShap
 from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, at_most, setting
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph.inference import EXPORTED, SIGNATURES
-from vanilla_gan.settings import CLASS, SIZE
+from vanilla_gan.settings import CLASS, SIZE, SystemName
 from vanilla_gan.systems import SYSTEMS
 
 _SOURCE = "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel"
@@ -215,7 +215,7 @@ class ImportConfig(Settings):
         flag="from",
         missing="expected a checkpoint's prefix, such as model.ckpt-1000",
     )
-    system: str = setting("vanilla", "whose weights they are", choices=SYSTEMS)
+    system: SystemName = setting("vanilla", "whose weights they are", choices=SYSTEMS)
     z_dim: int | None = setting(None, "length of a noise vector, if not the system's own", *SIZE)
     h_dim: int | tuple[int, ...] | None = setting(
         None, "units of its hidden layers, as train takes them, if not the system's own", *SIZE

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from vanilla_gan.declare import choices_changed, nearest
+from vanilla_gan.declare import Registered, choices_changed, nearest
 from vanilla_gan.errors import PluginError, UsageError, VanillaGanError
 from vanilla_gan.graph.losses import LABELLED, LOSSES, Objective
 from vanilla_gan.graph.penalties import DRAWING, PENALTIES, half_square, weights_of
@@ -50,7 +50,7 @@ _running: Plugin | None = None
 
 def register_loss(
     name: str, loss: Callable[[Any, Any, float], Any], *, labelled: bool = False
-) -> None:
+) -> Registered:
     """Adds a loss, which `--loss NAME` chooses.
 
     Args:
@@ -59,6 +59,9 @@ def register_loss(
         losses float32 scalars; an `Objective` will do, too. `real_label` is 1 minus
         `--label_smoothing`.
       labelled: whether it uses `real_label`; otherwise `--label_smoothing` does not apply to it.
+
+    Returns:
+      The name, as `RunConfig.loss` takes it.
 
     Raises:
       UsageError: the name cannot be used.
@@ -79,6 +82,7 @@ def register_loss(
     _register("loss", name, objective)
     if labelled:
         LABELLED.append(name)
+    return Registered(name)
 
 
 def register_penalty(
@@ -107,13 +111,16 @@ def register_penalty(
         DRAWING.add(name)
 
 
-def register_system(name: str, system: System) -> None:
+def register_system(name: str, system: System) -> Registered:
     """Adds a system, which `--system NAME` chooses.
 
     Args:
       name: as of `register_loss`.
       system: see `graph.system.System`; `dataclasses.replace(SYSTEMS["vanilla"], ...)` makes one of
         another one.
+
+    Returns:
+      The name, as `RunConfig.system` takes it.
 
     Raises:
       UsageError: the name cannot be used, or the system's defaults are not what they can be.
@@ -139,6 +146,7 @@ def register_system(name: str, system: System) -> None:
         if callable(value := getattr(system, field.name)) and not isinstance(value, type)
     }
     _register("system", name, dataclasses.replace(system, **own))
+    return Registered(name)
 
 
 def _register(kind: str, name: str, row: Any) -> None:
