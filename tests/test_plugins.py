@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -225,6 +226,20 @@ def test_a_plug_in_that_cannot_be_read(words, elsewhere, capsys) -> None:
             "--system=mine",
             "in neither list ['G_W1']",
         ),
+        (
+            f"{SYSTEM}register_system('mine', dataclasses.replace(v, generator=lambda *of: "
+            "v.generator(*of)[:, 1:]))\nfrom vanilla_gan.graph.losses import log\n"
+            "register_loss('mine', log)",
+            "--system=mine",
+            "the generator of the system mine returns [None, 783], expected images [None, 784]",
+        ),
+        (
+            f"{SYSTEM}register_system('mine', dataclasses.replace(v, discriminator=lambda *of: "
+            "v.discriminator(*of)[0]))\nfrom vanilla_gan.graph.losses import log\n"
+            "register_loss('mine', log)",
+            "--system=mine",
+            "the discriminator of the system mine does not return",
+        ),
     ],
 )
 def test_a_plug_in_that_fails_in_the_graph(
@@ -261,6 +276,10 @@ def test_what_is_registered_from_python_is_a_choice() -> None:
         assert takes_iteration(SYSTEMS["vanilla"], drawing) == bool(weight)
     vanilla_gan.register_system("mine", SYSTEMS["vanilla"])
     assert vanilla_gan.RunConfig(system="mine").resolved().batch_size == 128
+    for field in ({"published": {"los": "log"}}, {"without": ("los",)}):
+        vanilla_gan.register_system("mine", dataclasses.replace(SYSTEMS["vanilla"], **field))
+        with pytest.raises(UsageError, match=r"setting los, .*did you mean 'loss'"):
+            vanilla_gan.RunConfig(system="mine").resolved()
 
 
 def test_two_files_do_not_register_the_same_name(tmp_path) -> None:

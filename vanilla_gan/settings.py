@@ -24,6 +24,7 @@ from vanilla_gan.declare import (
     at_least,
     at_most,
     bad_value,
+    nearest,
     setting,
     some_of,
     table_of,
@@ -420,6 +421,13 @@ class RunConfig(Settings):
                 raise UsageError(
                     f"--{name} does not apply to --system {self.system}, which takes {takes}; "
                     "leave it out"
+                )
+        known = table_of(RunConfig)
+        for name in (*SYSTEMS[self.system].published, *SYSTEMS[self.system].without):
+            if name not in known:
+                raise UsageError(
+                    f"--system={self.system}: it says something of a setting {name}, which there "
+                    f"is not{nearest(name, known)}"
                 )
         for name in SYSTEMS[self.system].without:
             if getattr(self, name) != table_of(RunConfig)[name].default:

@@ -71,8 +71,7 @@ def register_loss(
     def objective(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
         found = function(D_logit_real, D_logit_fake, real_label)
         pair = found[:2] if isinstance(found, tuple) else ()
-        ranks = [getattr(getattr(loss, "shape", None), "rank", None) for loss in pair]
-        if ranks != [0, 0]:
+        if [getattr(getattr(loss, "shape", None), "rank", None) for loss in pair] != [0, 0]:
             raise PluginError(
                 f"the loss {name} does not return a pair of scalars, D_loss and G_loss; take "
                 "tf.reduce_mean over the batch"
@@ -145,8 +144,42 @@ def register_system(name: str, system: System) -> Registered:
         for field in dataclasses.fields(system)
         if callable(value := getattr(system, field.name)) and not isinstance(value, type)
     }
-    _register("system", name, dataclasses.replace(system, **own))
+    _register("system", name, _with_shapes_checked(name, dataclasses.replace(system, **own)))
     return Registered(name)
+
+
+def _with_shapes_checked(name: str, system: System) -> System:
+    """Returns a system whose networks say so if they return something else than they should."""
+
+    @functools.wraps(system.generator)
+    def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
+        images = system.generator(z, config, y, training)
+        size = config.image_shape.size
+        if _shape(images)[1:] != [size]:
+            raise PluginError(
+                f"the generator of the system {name} returns {_shape(images)}, expected images "
+                f"[None, {size}]"
+            )
+        return images
+
+    @functools.wraps(system.discriminator)
+    def discriminator(x: Any, config: Any, y: Any, training: Any) -> Any:
+        found = system.discriminator(x, config, y, training)
+        pair = found if isinstance(found, tuple) else ()
+        if [_shape(each)[1:] for each in pair] != [[1], [1]]:
+            raise PluginError(
+                f"the discriminator of the system {name} does not return probabilities and logits, "
+                "each [None, 1]"
+            )
+        return found
+
+    return dataclasses.replace(system, generator=generator, discriminator=discriminator)
+
+
+def _shape(tensor: Any) -> list[int | None]:
+    """Returns the shape of a tensor; an empty list for what is none."""
+    rank = getattr(getattr(tensor, "shape", None), "rank", None)
+    return [] if rank is None else list(tensor.shape.as_list())
 
 
 def _register(kind: str, name: str, row: Any) -> None:
