@@ -63,6 +63,9 @@ LossName = (
     | Literal["log_epsilon"]
     | Registered
 )
+FigureName = Literal[
+    "none", "parzen_nats", "frechet", "precision", "recall", "coverage", "classes_covered"
+]
 InitName = Literal["xavier", "xavier_normal", "own"]
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
@@ -340,7 +343,7 @@ class RunConfig(Settings):
     keep_checkpoints: int = setting(
         3, "how many of the newest checkpoints to keep", at_least(1), effect="keeping"
     )
-    keep_best: str = setting(
+    keep_best: FigureName = setting(
         "none",
         "figure of --evaluate_every whose best checkpoint is kept beside the newest, as OUT/best",
         choices=("none", *BETTER),
