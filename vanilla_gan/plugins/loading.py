@@ -116,7 +116,7 @@ def _run(path: str, content: bytes) -> Plugin:
     try:
         with running(plugin):
             # The bytes that were summed up, not what stands there by now.
-            exec(compile(content, path, "exec"), module.__dict__)
+            exec(compile(content, path, "exec", dont_inherit=True), module.__dict__)
     except VanillaGanError as error:
         raise PluginError(f"{line_in(plugin, error)}: {error}") from error
     except (Exception, SystemExit) as error:
