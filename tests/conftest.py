@@ -31,10 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
-    """Gives the tests a cache that is not the user's own, and the same one to all of them."""
+    """Gives the tests a cache that is not the user's own, and the same one to all of them.
+
+    Nor are the settings, which list the plug-ins that the user has given.
+    """
     folder = tmp_path_factory.mktemp("users_cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
         yield folder
 
 
