@@ -258,6 +258,33 @@ def test_curves_are_drawn_for_losses_and_for_quality(opened):
         assert find(opened, selector).get_attribute("aria-label")
 
 
+def test_a_share_has_an_axis_from_0_to_1(opened):
+    """Recall was 1 once; an axis that follows the values would be another."""
+    script = "return report.small.map((u) => [u.root.parentElement.dataset.figure, u.scales.y])"
+    scales = {name: (y["min"], y["max"]) for name, y in opened.execute_script(script)}
+    assert scales["recall"] == (0, 1)
+    assert scales["frechet"][1] > 12
+
+
+def test_a_page_that_is_written_again_follows_the_run(chrome, run, tmp_path):
+    """It reloads itself, but not under the hands of whoever looks at an older picture."""
+    look_like(chrome)
+    path = tmp_path / "report.html"
+    first = report_of(run)._replace(reload_s=1)
+    path.write_bytes(page(first))
+    chrome.get(path.as_uri())
+    slider = find(chrome, "#slider")
+    slider.send_keys(Keys.ARROW_LEFT)
+    chrome.execute_script("document.activeElement.blur(); window.isOld = true")
+    path.write_bytes(page(first._replace(reload_s=0)))
+    ticks = "let n = 0; const end = arguments[0]; setInterval(() => { if (++n === 3) end(); }, 500)"
+    chrome.execute_async_script(ticks)
+    assert chrome.execute_script("return window.isOld")
+    press(chrome, Keys.ARROW_RIGHT)
+    until(chrome, lambda _: not chrome.execute_script("return window.isOld"))
+    assert errors(chrome) == []
+
+
 def test_the_numbers_stand_in_a_table(opened):
     details = find(opened, "section[aria-labelledby=numbers-title] details")
     details.find_element(By.TAG_NAME, "summary").click()

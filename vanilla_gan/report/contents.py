@@ -53,6 +53,7 @@ class Report(NamedTuple):
       diseases: what these tell of, a line each.
       normal: what the recorded runs say of its pictures and losses.
       different_settings: those that are not the published ones, a line each.
+      reload_s: after how many seconds a browser may look for a newer page; 0 where none will come.
     """
 
     folder: pathlib.Path
@@ -71,6 +72,7 @@ class Report(NamedTuple):
     diseases: Sequence[str] = ()
     normal: Normal = Normal([], [])
     different_settings: Sequence[str] = ()
+    reload_s: int = 0
 
     def iterations(self) -> list[int]:
         """Returns the iteration of each picture that is shown."""

@@ -84,6 +84,7 @@ _PARENT = fields(
         "changes": list_of(fields(_CHANGE)),
     }
 )
+_DIVERGED = fields({"iteration": COUNT, "why": TEXT})
 _BEST = fields({"figure": TEXT, "iteration": COUNT, "value": NUMBER, "no_gain": COUNT})
 # Those that came later; runs that were begun before have none.
 _LATER: Mapping[str, Kind] = {
@@ -92,6 +93,7 @@ _LATER: Mapping[str, Kind] = {
     "parent": lambda value, name: None if value == {} else _PARENT(value, name),
     "from_preset": list_of(TEXT),
     "best": lambda value, name: None if value == {} else _BEST(value, name),
+    "diverged": lambda value, name: None if value == {} else _DIVERGED(value, name),
 }
 # Of one start alone, or told in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
@@ -120,6 +122,8 @@ class RunRecord:
       from_preset: the names of the settings that came from `config.preset`.
       best: which checkpoint is kept as the best one, its `iteration`, by which `figure`, and the
         `value` of that; `no_gain` counts the evaluations since the best. Empty where none is kept.
+      diverged: where the last start of the run failed for a number that is not finite: the
+        `iteration`, and `why`, in words; empty for other runs.
     """
 
     run_id: str
@@ -135,6 +139,7 @@ class RunRecord:
     parent: dict[str, Any] = dataclasses.field(default_factory=dict)
     from_preset: list[str] = dataclasses.field(default_factory=list)
     best: dict[str, Any] = dataclasses.field(default_factory=dict)
+    diverged: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def gains_no_more(self, config: RunConfig) -> bool:
         """Returns whether as many evaluations as the settings say have found nothing better."""
