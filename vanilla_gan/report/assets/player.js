@@ -168,7 +168,7 @@
   });
   byId("play").addEventListener("click", toggle);
   document.addEventListener("keydown", (event) => {
-    const taken = event.target.closest("select, summary, [tabindex]");
+    const taken = event.target.closest("select, summary, [tabindex], #explore");
     if (taken || event.ctrlKey || event.altKey || event.metaKey) return;
     // A button presses itself. Up, Down, Home and End scroll the page, but for the player's own.
     if (event.key === " " && event.target.closest("button")) return;
