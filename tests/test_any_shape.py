@@ -199,7 +199,8 @@ def test_it_is_evaluated(data, run, tmp_path):
     assert max(map(len, table.splitlines())) <= 80
     layout = grid_layout(3, 8, shape)
     with PIL.Image.open(pairs) as picture:
-        assert picture.size == (layout.width, layout.height)
+        gaps = 3 * (layout.tile_width // 2)
+        assert picture.size == (layout.width + gaps, layout.height)
 
 
 def test_a_class_that_the_data_lack(data, tmp_path):

@@ -50,7 +50,7 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
     assert set(written) == {
         *("format", "run_id", "config", "dataset", "device", "versions"),
         *("started", "trained", "rewinds", "data_at", "changes", "parent", "sha256"),
-        *("from_preset", "best", "plugins"),
+        *("from_preset", "best", "plugins", "diverged"),
     }
     assert written["format"] == 1
     assert written["config"].keys() == RunConfig().to_json().keys()

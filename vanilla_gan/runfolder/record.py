@@ -86,6 +86,7 @@ _PARENT = fields(
         "changes": list_of(fields(_CHANGE)),
     }
 )
+_DIVERGED = fields({"iteration": COUNT, "why": TEXT})
 _BEST = fields({"figure": TEXT, "iteration": COUNT, "value": NUMBER, "no_gain": COUNT})
 # Those that came later; runs that were begun before have none.
 _LATER: Mapping[str, Kind] = {
@@ -95,6 +96,7 @@ _LATER: Mapping[str, Kind] = {
     "from_preset": list_of(TEXT),
     "best": lambda value, name: None if value == {} else _BEST(value, name),
     "plugins": list_of(fields({"path": PATH, "sha256": SHA256})),
+    "diverged": lambda value, name: None if value == {} else _DIVERGED(value, name),
 }
 # Of one start alone, or told in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune", "log_json")
@@ -124,6 +126,8 @@ class RunRecord:
       best: which checkpoint is kept as the best one, its `iteration`, by which `figure`, and the
         `value` of that; `no_gain` counts the evaluations since the best. Empty where none is kept.
       plugins: `path` and `sha256` of the files that register its loss, penalties or system.
+      diverged: where the last start of the run failed for a number that is not finite: the
+        `iteration`, and `why`, in words; empty for other runs.
     """
 
     run_id: str
@@ -140,6 +144,7 @@ class RunRecord:
     from_preset: list[str] = dataclasses.field(default_factory=list)
     best: dict[str, Any] = dataclasses.field(default_factory=dict)
     plugins: list[dict[str, str]] = dataclasses.field(default_factory=list)
+    diverged: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def gains_no_more(self, config: RunConfig) -> bool:
         """Returns whether as many evaluations as the settings say have found nothing better."""
