@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import offline
 import pytest
+from garbage import pass_over_what_is_loaded
 from one_layer import Layer
 
 from vanilla_gan.training.recorder import Recorder
@@ -27,6 +28,11 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds `--snapshot`."""
     parser.addoption("--snapshot", action="store_true", help="write tests/error_texts.txt anew")
+
+
+def pytest_collection_finish() -> None:
+    """Begins with the collector told."""
+    pass_over_what_is_loaded()
 
 
 @pytest.fixture(scope="session", autouse=True)
