@@ -6,10 +6,13 @@ find its place.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import runpy
 import shlex
+import subprocess
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ import PIL.Image
 import pytest
 
 from vanilla_gan.cli import main as cli
+from vanilla_gan.engines.task import Task, task_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMALLER = {
@@ -165,3 +169,23 @@ def test_the_listing_without_the_package_trains_to_the_same_losses(
     images = names["read"](data, "train-images-idx3-ubyte").reshape(-1, 784)[5000:]
     rows = np.array([*names["train"](images, 20, 3, out)], np.float32)
     assert rows.tobytes() == run.losses().astype(np.float32).tobytes()
+
+
+def test_the_slurm_script_makes_tasks(tmp_path: pathlib.Path) -> None:
+    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    block = next(part for part in re.findall(r"(?:^    .*\n)+", text, re.M) if "#SBATCH" in part)
+    (tmp_path / "job").write_text(textwrap.dedent(block))
+    stubs = {
+        "scontrol": "printf 'n1\\nn2\\n'",
+        "srun": 'for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
+        "run.sh": 'printf "%s\\0" "$TF_CONFIG" >> configs',
+    }
+    for name, command in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{command}\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["bash", "job"], cwd=tmp_path, env={"PATH": path}, check=True)
+    first, second, _ = (tmp_path / "configs").read_text().split("\0")
+    jobs = {"worker": ("n1:2222", "n2:2222")}
+    assert task_of({"TF_CONFIG": first}) == Task(jobs, "worker", 0)
+    assert task_of({"TF_CONFIG": second}) == Task(jobs, "worker", 1)

@@ -138,7 +138,7 @@ def steps(model, engine):
             ([gan.G_solver, gan.G_loss], {gan.Z: Z_mb}),
             (gan.G_sample, {gan.Z: Z_mb}),
         ]
-    model.session.run(loop.images.initializer)
+    model.session.run([images.initializer for images in loop.images])
     feeds = {loop.rows: np.zeros((2, 11), np.int32)}
     feeds |= {loop.Z_D: np.stack([Z_mb] * 2), loop.Z_G: np.stack([Z_mb] * 2)}
     return [([*loop.scalars.values()], feeds)]

@@ -98,6 +98,12 @@ class SickRunError(VanillaGanError):
     """The run has a disease that it was to be stopped on, and has saved its state."""
 
 
+class LostPeerError(VanillaGanError):
+    """Another task of the cluster does not answer; schedulers start all of them again."""
+
+    exit_status = 138
+
+
 class StoppedBySignal(VanillaGanError):
     """The run was asked to stop by a signal and has saved its state.
 

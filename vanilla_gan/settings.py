@@ -391,6 +391,13 @@ class RunConfig(Settings):
         at_least(1),
         at_most(64),
     )
+    cluster_timeout: float = setting(
+        60.0,
+        "seconds to wait for the other tasks of a cluster (TF_CONFIG) before they count as lost",
+        ABOVE_0,
+        at_most(86400),
+        effect="speed",
+    )
     device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine", common=True)
     allow_growth: bool = setting(
         True, "take GPU memory as it is needed, not all at once", effect="speed"
@@ -517,7 +524,7 @@ class RunConfig(Settings):
         if self.towers > 1 and (isinstance(system.update, Simultaneous) or system.auxiliary):
             raise UsageError(
                 f"--towers does not apply to --system {self.system}, whose batches are not cut "
-                "yet; leave it out"
+                "yet; train it on one machine, without towers"
             )
         if self.towers > 1 and self.dragan:
             raise UsageError(

@@ -22,9 +22,9 @@ class LoopEngine:
     """Trains by running the in-graph loop; only row numbers, noise and scalars cross the border."""
 
     def __init__(self, session: Any, loop: LoopGraph, train: DataSet) -> None:
-        """Makes an engine that trains in `session`; copies the images of `train` to its device."""
-        for variable, data in ((loop.images, train.images), (loop.labels, train.labels)):
-            if variable is not None:
+        """Makes an engine that trains in `session`; copies the images of `train` to each tower."""
+        for variables, data in ((loop.images, train.images), (loop.labels, train.labels)):
+            for variable in variables:
                 initializer = variable.initializer
                 with without_chatter():  # a session's first computation
                     session.run(initializer, feed_dict={initializer.inputs[1]: data})

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.machines import Machines, left_open
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, little_for_the_eager_side, open_session
 from vanilla_gan.engines.threads import threads_within_operation, usable_cores
@@ -142,6 +143,7 @@ def open_model(
     images_shape: tuple[int, int] | None = None,
     *,
     signs: bool = False,
+    machines: Machines | None = None,
 ) -> Iterator[Model]:
     """Builds the graph of the settings' system on a device and opens a session for it.
 
@@ -151,6 +153,7 @@ def open_model(
       images_shape: (N, X_dim) of the images that the in-graph loop shall train on; None to build no
         such loop.
       signs: whether there are to be any.
+      machines: those that the towers are on; None for this one alone.
 
     Yields:
       The model, its variables not yet initialised. The session is closed behind the block.
@@ -162,14 +165,15 @@ def open_model(
     graph, threads = tf.Graph(), config.intra_op_threads
     if on_cpu:
         threads = threads_within_operation(config, usable_cores())
+    of_session = dataclasses.replace(config, intra_op_threads=threads)
+    place = device.name if machines is None else machines.placed(device.name)
     # Before the graph has a loop: that makes TensorFlow take a GPU for its eager side, too, where
     # the session's settings of memory only count if they come first.
-    with open_session(
-        graph, dataclasses.replace(config, intra_op_threads=threads), device
-    ) as session:
+    session = open_session(graph, of_session, device, machines)
+    with session if machines is None else left_open(session):
         # The first loop of a process makes TensorFlow look for CUDA, and complain of its absence.
         eager_side = little_for_the_eager_side(config)
-        with without_chatter(), eager_side, graph.as_default(), tf.device(device.name):
+        with without_chatter(), eager_side, graph.as_default(), tf.device(place):
             system = SYSTEMS[config.system]
             gan = build_gan(system, config, config.seed)
             loop = None if images_shape is None else build_loop(system, config, gan, images_shape)

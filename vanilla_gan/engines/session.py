@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from vanilla_gan.engines.machines import Machines
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.graph.tf1 import tf
@@ -133,13 +134,18 @@ def config_proto(config: RunConfig, device: Device) -> Any:
     return proto
 
 
-def open_session(graph: Any, config: RunConfig, device: Device) -> Any:
+def open_session(
+    graph: Any, config: RunConfig, device: Device, machines: Machines | None = None
+) -> Any:
     """Returns a `tf.Session` for a graph, as the settings and the device ask for.
 
     The first session of a process looks for CUDA, and TensorFlow complains where there is none.
     """
     with without_chatter():
-        return tf.Session(graph=graph, config=config_proto(config, device))
+        proto = config_proto(config, device)
+        if machines is not None:
+            proto = machines.configure(proto)
+        return tf.Session(machines.target if machines else "", graph=graph, config=proto)
 
 
 @contextlib.contextmanager
