@@ -117,6 +117,7 @@ def panels(monkeypatch):
                 collections=list(axes.collections),
                 yscale=axes.get_yscale(),
                 ylabel=axes.get_ylabel(),
+                axes=axes,
             )
         )
 
@@ -139,6 +140,11 @@ def test_what_has_no_place_is_a_gap_and_counted(tmp_path, panels) -> None:
     said = "not drawn: 2 of 4 rows, which are zero, NaN or infinite"
     assert [notes(axes) for axes in panels] == [[said], [said]]
     assert [axes.yscale for axes in panels] == ["log", "log"]
+
+
+def test_a_single_row_has_its_iteration_as_the_only_label(tmp_path, panels) -> None:
+    draw(tmp_path / "losses.png", LossRows(np.array([700]), np.ones(1), np.ones(1)))
+    assert [each.axes.get_xticks().tolist() for each in panels] == [[700], [700]]
 
 
 def test_nothing_to_draw_at_all(tmp_path, panels) -> None:

@@ -182,7 +182,13 @@ def test_the_picture_of_neighbours(evaluate, exported, n):
     rows = -(-min(n, 16) // 4)
     layout = grid_layout(rows, 8)
     picture = np.asarray(PIL.Image.open("pairs.png"))
-    assert picture.shape[:2] == (layout.height, layout.width)
+    # Between the four pairs are gaps, half a tile wide and white.
+    gap = layout.tile_width // 2
+    assert picture.shape[:2] == (layout.height, layout.width + 3 * gap)
+    for pair in (3, 2, 1):
+        behind = layout.lefts[2 * pair] + pair * gap
+        assert (picture[:, behind - gap : behind] == 255).all()
+        picture = np.delete(picture, np.s_[behind - gap : behind], axis=1)
     tiles = [
         picture[top : top + layout.tile_height, left : left + layout.tile_width, 0]
         for top, left in layout.corners()

@@ -25,6 +25,8 @@ from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.statistics import picture_statistics
 from vanilla_gan.cli import main as cli
 from vanilla_gan.cli.commands import COMMANDS
+from vanilla_gan.errors import DivergedError
+from vanilla_gan.observers.report import ReportObserver
 from vanilla_gan.report.contents import gather, seconds_between_pictures
 from vanilla_gan.report.data import page_data
 from vanilla_gan.report.facts import command_line
@@ -35,6 +37,7 @@ from vanilla_gan.report.report import write_report
 from vanilla_gan.report.settings import ReportConfig
 from vanilla_gan.runfolder.health_csv import SIGNS, HealthCsv
 from vanilla_gan.runfolder.losses_csv import LossRows
+from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -179,6 +182,43 @@ def test_quality_of_the_newest_and_of_all(tmp_path):
     assert "iteration 4,001, 5 samples" in html
     (folder / "quality.json").write_text("{}")
     assert "quality.json is not a file of evaluations" in page(report_of(folder)).decode()
+
+
+def cells(text, title):
+    """Returns the texts of the cells of each row of the table below a title, by the first one."""
+    table = text[text.index(title) :].partition("<tbody>")[2].partition("</tbody>")[0]
+    rows = [re.findall("<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr>")[1:]]
+    return {html.unescape(first): rest for first, *rest in rows}
+
+
+def test_quality_stands_beside_real_images_and_by_class(tmp_path):
+    folder = make_run(tmp_path / "run")
+    figures = {"precision": 0.9, "recall": 0.0, "frechet": 5.0, "frechet_real": 1.5}
+    real = {"precision": 0.7, "recall": 0.8, "frechet": 1.5, "frechet_real": 1.5}
+    shares = [0.75, 0.25, *[0.0] * 8]
+    add_evaluation(folder, Evaluation(500, 10, figures))
+    assert 'class="shares"' not in page(report_of(folder)).decode()
+    add_evaluation(folder, Evaluation(1000, 10, figures, real, shares, [0.1] * 10))
+    report = report_of(folder)
+    assert report.quality[1] == Evaluation(1000, 10, figures, real, shares, [0.1] * 10)
+    text = page(report).decode()
+    rows = cells(text, 'id="quality-title"')
+    assert {name: row[1] for name, row in rows.items()} == {
+        "Fréchet distance": "1.5",
+        "Precision": "0.7",
+        "Recall": "0.8",
+    }
+    classes = cells(text, 'class="shares"')
+    assert list(classes) == [str(digit) for digit in range(10)]
+    assert [(row[0], row[2]) for row in classes.values()][:3] == [
+        ("75.0%", "10.0%"),
+        ("25.0%", "10.0%"),
+        ("0.0%", "10.0%"),
+    ]
+    assert re.findall('<rect width="([^"]+)', classes["1"][1]) == [f"{100 / 3:.4g}"]
+    assert page_data(report)["quality"]["figures"]["precision_real"] == [None, 0.7]
+    # Shares have an axis from 0 to 1, whatever they are.
+    assert sorted(re.findall('data-figure="([a-z_]+)" data-share', text)) == ["precision", "recall"]
 
 
 # Curves
@@ -521,6 +561,45 @@ def test_a_run_keeps_its_report_fresh(tmp_path, capsys, offline_data_dir):
     data = embedded(written.decode(), "report-data")
     assert data["pictures"]["iterations"] == [0, 3, 6]
     assert data["losses"]["iterations"] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_that_fails_says_so_until_it_goes_on(tmp_path, offline_data_dir):
+    """The offline images and this rate make the log form diverge at once."""
+    out = tmp_path / "run"
+    settings = {"sample_every": 5, "log_every": 1, "batch_size": 11, "loss": "log"}
+    with pytest.raises(DivergedError) as caught:
+        offline.train(out, offline_data_dir, iters=100, learning_rate=50.0, report=True, **settings)
+    at = caught.value.iteration
+    text = (out / "report.html").read_text()
+    assert f"Failed at iteration {at}: D loss is" in text
+    assert embedded(text, "report-data")["reload_s"] == 0
+    # As it was before it failed.
+    record = read_record(out)
+    record.diverged = {}
+    record.save(out)
+    assert "Failed at" not in page(report_of(out)).decode()
+
+
+def test_a_page_that_is_written_again_tells_the_browser_to_look(tmp_path):
+    folder = make_run(tmp_path / "run", trained=0, iters=9000)
+    (folder / "losses.csv").write_text("iteration,d_loss,g_loss\n0,1,1\n")
+    observer = ReportObserver(read_record(folder), 0, print)
+    observer.picture(4000, np.zeros((16, 784), np.float32))
+    for finish, is_written_again in ((observer._refresher.finish, True), (observer.close, False)):
+        finish()
+        found = embedded((folder / "report.html").read_text(), "report-data")["reload_s"]
+        assert (found > 0) == is_written_again
+    assert embedded(page(report_of(folder)).decode(), "report-data")["reload_s"] == 0
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_own_data_are_called_by_their_folder(tmp_path, is_own):
+    folder = make_run(tmp_path / "run", data_dir="cats/", allow_unverified_data=True)
+    record = read_record(folder)
+    record.dataset["checksum"] = "5a" * 32 if is_own else record.dataset["checksum"]
+    record.save(folder)
+    text = page(report_of(folder)).decode()
+    assert f"<h1>vanilla on {'cats' if is_own else 'mnist'}</h1>" in text
 
 
 def test_nobody_learns_where_the_home_folder_is(tmp_path, capsys, monkeypatch):

@@ -18,16 +18,15 @@ from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
-ITERS = 50
+ITERS = 12
 
 
 @pytest.mark.parametrize(
     ("system", "engine", "cures"),
     [
-        ("vanilla", "loop", {}),
-        ("layers", "feed", {}),
-        ("conditional", "loop", {}),
-        ("vanilla", "loop", {"spectral_norm": True, "pack": 2}),
+        pytest.param("vanilla", "loop", {}, marks=pytest.mark.slow),
+        pytest.param("layers", "feed", {}, marks=pytest.mark.slow),
+        ("conditional", "loop", {"spectral_norm": True, "pack": 2}),
     ],
 )
 def test_three_towers_train_as_one_does(tmp_path, real_data_dir, system, engine, cures):

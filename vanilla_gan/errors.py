@@ -59,6 +59,14 @@ class DamagedRunError(RunConflictError):
     exit_status = 1
 
 
+class PluginError(VanillaGanError):
+    """A plug-in fails; or the one that a run needs is missing, changed, or not trusted."""
+
+
+class UnownedVariableError(VanillaGanError, ValueError):
+    """A trainable variable of a system belongs to no solver, or to two."""
+
+
 class DisagreementError(VanillaGanError):
     """A run does not agree with what was published."""
 

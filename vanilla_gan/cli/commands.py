@@ -107,6 +107,7 @@ def sweep() -> Command:
 
         from vanilla_gan.cli.grid import grid_of
         from vanilla_gan.cli.words import this_program, words_of
+        from vanilla_gan.plugins.loading import given
         from vanilla_gan.sweep.sweep import Program, sweep
         from vanilla_gan.sweep.table import sweep_table
 
@@ -114,9 +115,10 @@ def sweep() -> Command:
         grid = grid_of(config.grid)
         if "data_dir" not in config.given:
             config = config.filled({"data_dir": default_data_dir()})
+        plugins = [f"--plugin={path}" for path in given()]
         program = Program(
-            train=lambda settings: [*this_program(), "train", *words_of(settings)],
-            sweep=shlex.join(["./run.sh", "sweep", *words_of(config)]),
+            train=lambda settings: [*this_program(), "train", *plugins, *words_of(settings)],
+            sweep=shlex.join(["./run.sh", "sweep", *plugins, *words_of(config)]),
         )
         found, failure = sweep(config, grid, program, say)
         show(sweep_table(found) + "\n")

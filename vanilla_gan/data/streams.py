@@ -8,6 +8,7 @@
 | pictures that show the same noise each time | the run's | `PICTURES` |
 | samples that are judged | `evaluate`'s, 0 during a run | `EVALUATION` |
 | TensorBoard's histograms of logits | the run's | `LOGITS` |
+| what a report with `--explore` goes through | 0 | `EXPLORED` |
 | `sample`, and `import_images`' order | the command's | `PLAIN` |
 | the built-in digits | `DIGITS` | `PLAIN` |
 | `ring8` and `grid25`; `stacked_mnist` | `DIGITS` | `POINTS`; `STACKED` |
@@ -39,6 +40,7 @@ MOVED = 4 << 20
 FORK = 5 << 20
 POINTS = 6 << 20
 STACKED = 7 << 20
+EXPLORED = 8 << 20
 
 DIGITS = CLASSIFIER = SPLIT = OFFLINE = 20160917
 

@@ -223,6 +223,19 @@ def draw_reference(
     return np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
 
 
+def apart(picture: npt.NDArray[np.uint8], layout: Layout, each: int) -> npt.NDArray[np.uint8]:
+    """Returns a picture with white gaps, half a tile wide, between groups of columns of tiles.
+
+    Args:
+      picture: uint8 [height, width, 4], of `layout`.
+      layout: where its tiles lie.
+      each: how many columns of tiles a group has.
+    """
+    gap = layout.tile_width // 2
+    places = np.repeat(layout.lefts[each::each], gap)
+    return np.insert(picture, places, 255, axis=1)
+
+
 def encode_png(picture: npt.NDArray[np.uint8]) -> bytes:
     """Encodes uint8 [height, width, 4] as an RGBA PNG, as the published program's are.
 

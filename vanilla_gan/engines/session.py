@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -145,6 +146,33 @@ def open_session(
         if machines is not None:
             proto = machines.configure(proto)
         return tf.Session(machines.target if machines else "", graph=graph, config=proto)
+
+
+@contextlib.contextmanager
+def little_for_the_eager_side(config: RunConfig) -> Iterator[None]:
+    """Lets TensorFlow's eager side, which a loop in a graph sets up, take memory as it needs it.
+
+    It takes part of every GPU that the process sees, also where the session is on the CPU.
+
+    Raises:
+      DeviceError: a GPU has not even so much left.
+    """
+    name = "TF_FORCE_GPU_ALLOW_GROWTH"
+    before = os.environ.get(name)
+    if config.allow_growth and before is None:
+        os.environ[name] = "true"
+    try:
+        yield
+    except tf.errors.InternalError as error:
+        if "out of memory" not in str(error):
+            raise
+        raise DeviceError(
+            "TensorFlow looks at every GPU that it sees, and one has no memory left; free some, "
+            "or hide the GPUs: set CUDA_VISIBLE_DEVICES=-1 before the start"
+        ) from error
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
 
 
 @contextlib.contextmanager

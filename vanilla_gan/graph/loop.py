@@ -39,6 +39,9 @@ class LoopGraph(NamedTuple):
         labels; None in any other.
       scalars: float32 [k] by name, those of the update's steps; fetching them trains the `k`
         iterations.
+      steps: placeholder, int32 scalar, how many of the iterations to train, in a loop that XLA
+        compiles; its `k` is `longest_block`, and what follows those trained is not looked at.
+        None in any other, which trains all.
     """
 
     images: list[Any]
@@ -52,6 +55,23 @@ class LoopGraph(NamedTuple):
     classes: Any
     D_classes: Any
     scalars: dict[str, Any]
+    steps: Any = None
+
+
+_MOST_ITERATIONS = 200
+_MOST_BYTES = 1 << 24
+
+
+def longest_block(batch_size: int, z_dim: int, D_steps: int = 1) -> int:
+    """Returns how many iterations at the most are drawn for one run of the loop.
+
+    Args:
+      batch_size: images, and noise vectors, of a step.
+      z_dim: length of a noise vector, float64 where it is drawn.
+      D_steps: the discriminator's steps in an iteration.
+    """
+    fit = _MOST_BYTES // (8 * batch_size * z_dim * D_steps)
+    return max(1, min(fit, _MOST_ITERATIONS))
 
 
 def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, int]) -> LoopGraph:
@@ -63,7 +83,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
 
     Args:
       system: the published program that `gan` was built of.
-      config: the settings that it was built with.
+      config: the settings that it was built with, `jit_compile` decided.
       gan: the feed graph, whose variables and optimizers are used.
       images_shape: (N, X_dim) of the training split.
 
@@ -81,24 +101,28 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
                 labels.append(_data_variable(f"training_labels{suffix}", images_shape[:1]))
     # A size that is known spares the graph the operations that would look for it each time.
     batch = None if system.draws.short_batches else config.batch_size * config.pack
-    rows = tf.placeholder(tf.int32, [None, batch], name="rows")
-    Z_D = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_D")
+    # XLA compiles for arguments of one size, so a block is filled up to that.
+    room = None
+    if config.jit_compile:
+        room = longest_block(config.images_a_step, config.z_dim, config.D_steps)
+    rows = tf.placeholder(tf.int32, [room, batch], name="rows")
+    Z_D = tf.placeholder(tf.float32, [room, batch, config.z_dim], name="Z_D")
     Z_G = Z_D
     if not system.update.shared_noise:
-        Z_G = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_G")
+        Z_G = tf.placeholder(tf.float32, [room, batch, config.z_dim], name="Z_G")
     draws = takes_iteration(system, config)
     first = tf.placeholder(tf.int64, [], name="first") if draws else None
-    steps = tf.shape(rows)[0]
+    steps = tf.placeholder(tf.int32, [], name="steps") if room else tf.shape(rows)[0]
     n_further = config.D_steps - 1
     D_rows: Any = None
     D_Z: Any = None
-    classes = tf.placeholder(tf.int32, [None, batch], name="classes") if draws_classes else None
+    classes = tf.placeholder(tf.int32, [room, batch], name="classes") if draws_classes else None
     D_classes: Any = None
     if n_further and draws_classes:
-        D_classes = tf.placeholder(tf.int32, [None, n_further, batch], name="D_classes")
+        D_classes = tf.placeholder(tf.int32, [room, n_further, batch], name="D_classes")
     if n_further:
-        D_rows = tf.placeholder(tf.int32, [None, n_further, batch], name="D_rows")
-        D_Z = tf.placeholder(tf.float32, [None, n_further, batch, config.z_dim], name="D_Z")
+        D_rows = tf.placeholder(tf.int32, [room, n_further, batch], name="D_rows")
+        D_Z = tf.placeholder(tf.float32, [room, n_further, batch, config.z_dim], name="D_Z")
 
     players = gan.players
     names = [name for step in gan.steps for name in step.scalars]
@@ -147,18 +171,25 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
                 values.write(k, scalars[name]) for name, values in zip(names, written, strict=True)
             )
 
-    with tf.name_scope("training_loop"):
+    def train() -> list[Any]:
+        arrays = [tf.TensorArray(tf.float32, room or steps, element_shape=[]) for _ in names]
         _, *written = tf.while_loop(
             lambda k, *_: k < steps,
             iterate,
-            [tf.constant(0), *(tf.TensorArray(tf.float32, size=steps) for _ in names)],
+            [tf.constant(0), *arrays],
             # More would only let the next iteration's constants run ahead.
             parallel_iterations=1,
         )
-        scalars = dict(zip(names, (values.stack() for values in written), strict=True))
-        return LoopGraph(
-            images, labels, rows, Z_D, Z_G, first, D_rows, D_Z, classes, D_classes, scalars
-        )
+        return [values.stack() for values in written]
+
+    with tf.name_scope("training_loop"):
+        # An iteration is some 200 small operations. XLA makes a few kernels of them.
+        found = tf.function(train, autograph=False, jit_compile=True)() if room else train()
+        scalars = dict(zip(names, found, strict=True))
+    given = steps if room else None
+    return LoopGraph(
+        images, labels, rows, Z_D, Z_G, first, D_rows, D_Z, classes, D_classes, scalars, given
+    )
 
 
 def _data_variable(name: str, shape: Sequence[int]) -> Any:

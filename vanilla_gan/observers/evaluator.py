@@ -14,7 +14,7 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
-from vanilla_gan.quality.figures import SAMPLES, Judge, largest_n
+from vanilla_gan.quality.figures import SAMPLES, Judge, evaluation_of, largest_n
 from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.best import best_of
@@ -101,7 +101,7 @@ class Evaluator:
         if not any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
             samples = draw_samples(self._model.sample, self._config, n, SEED)
             quality = self._judge.measure(samples)
-            add_evaluation(out_dir, Evaluation(it, n, quality.figures._asdict()))
+            add_evaluation(out_dir, evaluation_of(it, n, quality, self._judge.real))
         if self._config.keep_best != "none":
             self._note_best([each for each in read_evaluations(out_dir) if each.n == n])
 

@@ -22,6 +22,8 @@ from vanilla_gan.storage.whole import write_whole
 
 # Of the time that a run takes, the share that goes into its report.
 SHARE = 0.02
+# Seconds between two looks of an open page for a newer one.
+RELOAD_S = 20
 
 
 class ReportObserver:
@@ -38,6 +40,7 @@ class ReportObserver:
         self._out_dir = record.config.out_dir
         self._record = record
         self._reached = start
+        self._is_over = False
         config = record.config
         self._shelf = Shelf(*config.picture_tiles, config.image_shape)
         self._refresher = Refresher(self._write, SHARE)
@@ -55,7 +58,9 @@ class ReportObserver:
         self._refresher.poll()
 
     def close(self) -> None:
-        """Writes the report a last time."""
+        """Writes the report a last time: what is open in a browser need not look again."""
+        self._is_over = True
+        self._refresher.changed()
         self._refresher.finish()
 
     def _write(self) -> None:
@@ -66,4 +71,5 @@ class ReportObserver:
             except DamagedRunError as error:
                 self._warn(f"warning: {REPORT} is left as it is: {error}")
                 return
+            report = report._replace(reload_s=0 if self._is_over else RELOAD_S)
             write_whole(self._out_dir / REPORT, page(report))

@@ -16,11 +16,12 @@ from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.data.read import DataSource, read_data_sets, read_digits_to_stack
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.data.streams import SPLIT, seeded, unread
+from vanilla_gan.drawing.grid import apart, encode_png
 from vanilla_gan.drawing.points import renderer
 from vanilla_gan.errors import DataError, UsageError, VanillaGanError
 from vanilla_gan.generator.export_record import Origin
 from vanilla_gan.generator.generator import Generator
-from vanilla_gan.quality.figures import SAMPLES, Judge, Quality, largest_n
+from vanilla_gan.quality.figures import SAMPLES, Judge, Quality, evaluation_of, largest_n
 from vanilla_gan.quality.memorised import Memorised, find_memorised
 from vanilla_gan.quality.modes import STACKED, modes_of, samples_of
 from vanilla_gan.quality.samples import draw_samples
@@ -31,6 +32,7 @@ from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.settings import RunConfig, default_data_dir
+from vanilla_gan.storage.whole import write_whole
 
 FORMAT = 1
 SHOWN = 16
@@ -111,8 +113,8 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
             else:
                 _draw_neighbours(path, shown, train.images[memorised.row], train.shape)
         inform(f"wrote {place.path}")
-    figures = quality.figures._asdict()
-    _add_to_run(pathlib.Path(config.source), Evaluation(origin.iteration, n, figures), inform)
+    evaluation = evaluation_of(origin.iteration, n, quality, real)
+    _add_to_run(pathlib.Path(config.source), evaluation, inform)
     return found
 
 
@@ -207,12 +209,17 @@ def _draw_neighbours(
     nearest: npt.NDArray[np.uint8],
     shape: ImageShape,
 ) -> None:
-    """Draws four samples a row, each with its nearest training image to the right of it."""
+    """Draws four samples a row, each with its nearest training image to the right of it.
+
+    Between the pairs is a gap: else nobody sees which image belongs to which.
+    """
     real = unit_scale(nearest.astype(np.float32))
     pairs = np.stack([shown, real], axis=1).reshape(-1, shape.size)
     rows = -(-len(shown) // PAIRS_A_ROW)
     empty = np.zeros((rows * 2 * PAIRS_A_ROW - len(pairs), shape.size), np.float32)
-    renderer(rows, 2 * PAIRS_A_ROW, shape).save(path, np.concatenate([pairs, empty]))
+    drawn = renderer(rows, 2 * PAIRS_A_ROW, shape)
+    picture = drawn.draw(np.concatenate([pairs, empty]))
+    write_whole(path, encode_png(apart(picture, drawn.layout, 2)))
 
 
 def _add_to_run(source: pathlib.Path, evaluation: Evaluation, inform: Inform) -> None:

@@ -17,6 +17,7 @@ from vanilla_gan.quality.frechet import frechet_distance, moments
 from vanilla_gan.quality.neighbours import Floats
 from vanilla_gan.quality.parzen import log_likelihood
 from vanilla_gan.quality.precision_recall import overlap, region
+from vanilla_gan.runfolder.quality_json import Evaluation
 
 SAMPLES = 10_000
 MIN_SAMPLES = 10
@@ -66,6 +67,18 @@ class Quality(NamedTuple):
     figures: Figures
     parzen_sigma: float | None = None
     class_shares: list[float] | None = None
+
+
+def evaluation_of(iteration: int, n: int, quality: Quality, real: Quality) -> Evaluation:
+    """Returns what was measured as a run keeps it, beside the same of real images."""
+    return Evaluation(
+        iteration,
+        n,
+        figures=quality.figures._asdict(),
+        real=real.figures._asdict(),
+        shares=tuple(quality.class_shares or ()),
+        real_shares=tuple(real.class_shares or ()),
+    )
 
 
 class Judge:

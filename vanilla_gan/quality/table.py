@@ -12,7 +12,7 @@ _COLUMNS = "{:<24}{:>16}{:>16}  {}"
 # Name, key in the figures, decimals, and which way is good.
 _ROWS = (
     ("Frechet distance", "frechet", 2, "lower"),
-    ("precision, k = 3", "precision", 3, "higher"),
+    ("precision, k = 3", "precision", 3, "higher, with recall"),
     ("recall, k = 3", "recall", 3, "higher"),
     ("density, k = 5", "density", 3, "higher, to about 1"),
     ("coverage, k = 5", "coverage", 3, "higher"),

@@ -13,9 +13,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from vanilla_gan.report.curves import axis_of, encode, fits, label_between
+from vanilla_gan.report.curves import axis_of, encode, fits, label_between, label_iterations
 from vanilla_gan.report.losses import moving_mean, smoothing_window
 
 _WIDTH_PX, _WIDE_PX, _SMALL_PX = 800, 300, 220
@@ -109,7 +108,8 @@ def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) ->
             _draw(axes, drawn, lines, name, name in wide)
             axes.grid(True, color=colours["grid"])
             axes.set_axisbelow(True)
-            axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if name in wide else 4, integer=True))
+            iterations = np.concatenate([each.iterations for each in drawn.values()])
+            label_iterations(axes, iterations, 8 if name in wide else 4)
         figure.supxlabel("iteration", fontsize="medium", y=8 / height)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]

@@ -22,6 +22,7 @@ from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import Patient
 from vanilla_gan.health.words import lines_of
+from vanilla_gan.report.explorer import Explorer
 from vanilla_gan.report.facts import RunFacts, facts_of
 from vanilla_gan.report.pictures import Shelf, SmallPicture
 from vanilla_gan.runfolder.health_csv import NO_ROWS, HealthRows, read_health
@@ -53,6 +54,8 @@ class Report(NamedTuple):
       diseases: what these tell of, a line each.
       normal: what the recorded runs say of its pictures and losses.
       different_settings: those that are not the published ones, a line each.
+      explorer: both networks, for `--explore`.
+      reload_s: after how many seconds a browser may look for a newer page; 0 where none will come.
     """
 
     folder: pathlib.Path
@@ -71,6 +74,8 @@ class Report(NamedTuple):
     diseases: Sequence[str] = ()
     normal: Normal = Normal([], [])
     different_settings: Sequence[str] = ()
+    explorer: Explorer | None = None
+    reload_s: int = 0
 
     def iterations(self) -> list[int]:
         """Returns the iteration of each picture that is shown."""

@@ -12,7 +12,13 @@ import PIL.Image
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    StrMethodFormatter,
+)
 
 from vanilla_gan.agreement.published import PublishedRuns
 from vanilla_gan.report.losses import Curve, Curves, curves
@@ -79,7 +85,7 @@ def losses_png(
         _draw(upper, drawn, drawn.d_loss, rows.d_loss, "D loss", _D_COLOUR)
         _draw(lower, drawn, drawn.g_loss, rows.g_loss, "G loss", _G_COLOUR)
         lower.set_xlabel("iteration")
-        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+        label_iterations(lower, drawn.iterations)
         if len(drawn.iterations) > _MARKED:
             lower.set_xlim(rows.iteration[0], rows.iteration[-1])
         canvas = FigureCanvasAgg(figure)
@@ -168,6 +174,15 @@ def label_between(axes: Axes, shown: Floats) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def label_iterations(axes: Axes, iterations: npt.NDArray[np.int64], most: int = 10) -> None:
+    """Labels whole iterations, `most` at the most; a single one is the only label."""
+    single = len(np.unique(iterations)) == 1
+    locator = (
+        FixedLocator(iterations[:1].tolist()) if single else MaxNLocator(nbins=most, integer=True)
+    )
+    axes.xaxis.set_major_locator(locator)
 
 
 def encode(pixels: npt.NDArray[np.uint8]) -> bytes:

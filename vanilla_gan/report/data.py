@@ -15,7 +15,7 @@ from vanilla_gan.agreement.verdicts import expected
 from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.losses import Curve, curves
-from vanilla_gan.report.quality import figure_names
+from vanilla_gan.report.quality import figure_names, real_of
 from vanilla_gan.runfolder.health_csv import SIGNS
 from vanilla_gan.runfolder.pictures import picture_path
 
@@ -32,6 +32,7 @@ def page_data(report: Report) -> dict[str, Any]:
     d_loss, g_loss = losses_at(report)
     return {
         "names": STATISTICS,
+        "reload_s": report.reload_s,
         "pictures": {
             "iterations": report.iterations(),
             "files": [picture_path(report.folder, p.number).name for p in report.pictures],
@@ -50,10 +51,13 @@ def page_data(report: Report) -> dict[str, Any]:
         "quality": {
             "iterations": [each.iteration for each in report.quality],
             "figures": {
-                name: [each.figures.get(name) for each in report.quality]
+                name: values
                 for figure in figure_names(report.quality)
-                for name in (figure, f"{figure}_real")
-                if any(each.figures.get(name) is not None for each in report.quality)
+                for name, values in (
+                    (figure, [each.figures.get(figure) for each in report.quality]),
+                    (f"{figure}_real", [real_of(each, figure) for each in report.quality]),
+                )
+                if any(value is not None for value in values)
             },
         },
     }

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from vanilla_gan.data.download.catalog import CATALOG
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.runfolder.checkpoint import FOLDER
@@ -25,6 +26,7 @@ class RunFacts(NamedTuple):
 
     Attributes:
       system, dataset: their names; the data set is never `auto`.
+      data_name: what people call the data: a folder's name for somebody's own.
       checksum, train_examples: of the data set.
       iters: how many iterations the run shall have.
       trained: how many it had when it last reached its end; 0 before.
@@ -32,6 +34,7 @@ class RunFacts(NamedTuple):
       rows_cols: how many tiles a picture has down and across.
       image_shape: of the data.
       num_classes: how many classes have training images.
+      class_labels: all classes, by label, as people call them.
       classes: these with their names, in words; empty where they have none.
       settings: every setting that applies to the system, by name.
       from_preset: the names of those that came from the preset.
@@ -44,10 +47,12 @@ class RunFacts(NamedTuple):
       begun_as: what the record says of the parent; empty where there is none.
       best: the best checkpoint that is kept, in words; empty where there is none.
       gains_no_more: whether it ended because evaluations found nothing better.
+      diverged: at which iteration it failed and why, in words; empty where it did not.
     """
 
     system: str
     dataset: str
+    data_name: str
     checksum: str
     train_examples: int
     iters: int
@@ -56,6 +61,7 @@ class RunFacts(NamedTuple):
     rows_cols: tuple[int, int]
     image_shape: ImageShape
     num_classes: int
+    class_labels: tuple[str, ...]
     classes: str
     settings: dict[str, Any]
     versions: dict[str, str]
@@ -68,6 +74,7 @@ class RunFacts(NamedTuple):
     from_preset: tuple[str, ...] = ()
     best: str = ""
     gains_no_more: bool = False
+    diverged: str = ""
 
 
 def facts_of(record: RunRecord) -> RunFacts:
@@ -81,6 +88,7 @@ def facts_of(record: RunRecord) -> RunFacts:
     return RunFacts(
         system=config.system,
         dataset=str(record.dataset["name"]),
+        data_name=sendable(_data_name(record)),
         checksum=str(record.dataset["checksum"]),
         train_examples=int(record.dataset["train_examples"]),
         iters=config.resolved_int("iters"),
@@ -89,6 +97,9 @@ def facts_of(record: RunRecord) -> RunFacts:
         rows_cols=config.picture_tiles,
         image_shape=config.image_shape,
         num_classes=len(config.classes.trained),
+        class_labels=tuple(
+            sendable(name) for name in config.classes.names or map(str, range(config.num_classes))
+        ),
         classes=sendable(config.classes.listed()) if config.classes.names else "",
         settings=settings,
         from_preset=tuple(record.from_preset),
@@ -101,7 +112,17 @@ def facts_of(record: RunRecord) -> RunFacts:
         begun_as=record.parent,
         best=_best(record),
         gains_no_more=record.gains_no_more(config),
+        diverged=str(record.diverged.get("why", "")),
     )
+
+
+def _data_name(record: RunRecord) -> str:
+    """Returns what people call the data of a run: `own_data` of `own_data/mnist`."""
+    name = str(record.dataset["name"])
+    published = CATALOG[name].checksum if name in CATALOG else ""
+    if not record.config.allow_unverified_data or record.dataset["checksum"] == published:
+        return name
+    return os.path.basename(record.data_at or os.path.abspath(record.config.data_dir)) or name
 
 
 def _best(record: RunRecord) -> str:

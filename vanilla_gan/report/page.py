@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import html
 import io
-import json
 import os
 import pathlib
 import string
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +20,8 @@ import PIL.Image
 from vanilla_gan import __version__
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.data import page_data
-from vanilla_gan.report.parts import asset, in_base64, policy
+from vanilla_gan.report.explorer import explorer_html
+from vanilla_gan.report.parts import asset, in_base64, json_text, policy
 from vanilla_gan.report.text import page_text
 from vanilla_gan.storage.own import open_own
 
@@ -36,7 +35,13 @@ _STYLES = ("uPlot.min.css", "report.css")
 def page(report: Report) -> bytes:
     """Returns the page as UTF-8."""
     scripts = [asset(name) for name in _SCRIPTS]
-    style = "\n".join(asset(name) for name in _STYLES)
+    styles, explore = list(_STYLES), ""
+    if report.explorer is not None:
+        explore = explorer_html(report.explorer)
+    if report.explorer is not None and report.explorer.data is not None:
+        styles.append("explore.css")
+        scripts.append(asset("explore.js"))
+    style = "\n".join(asset(name) for name in styles)
     data = page_data(report)
     data["frames"] = [in_base64(_frame_png(frame)) for frame in report.frames]
     text = string.Template(asset("report.html")).substitute(
@@ -46,8 +51,9 @@ def page(report: Report) -> bytes:
         uplot=scripts[0],
         player=scripts[1],
         charts=scripts[2],
-        data_json=_json(data),
-        sheets_json=_json([in_base64(picture.png) for picture in report.pictures]),
+        explore=explore,
+        data_json=json_text(data),
+        sheets_json=json_text([in_base64(picture.png) for picture in report.pictures]),
         version=__version__,
     )
     return text.encode()
@@ -62,11 +68,6 @@ def is_page(path: pathlib.Path) -> bool:
         return False
     head = asset("report.html").partition("$policy")[0].encode()
     return found.startswith(head) and _SIGN in found
-
-
-def _json(content: Any) -> str:
-    """Returns JSON that cannot end the script element that it stands in."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _frame_png(frame: npt.NDArray[np.uint8]) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from typing import Any
 
 
 def policy(scripts: list[str], style: str) -> str:
@@ -31,6 +33,11 @@ def asset(name: str) -> str:
 def in_base64(content: bytes) -> str:
     """Returns bytes as base64, as data in a page are."""
     return base64.b64encode(content).decode()
+
+
+def json_text(content: Any) -> str:
+    """Returns JSON that cannot end the script element that it stands in."""
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def definitions(pairs: Iterable[tuple[str, str]], kind: str = "facts") -> str:

@@ -33,13 +33,15 @@ class Row(NamedTuple):
 _LABELS = {
     "parzen_nats": ("Parzen log-likelihood, nats", "higher"),
     "frechet": ("Fréchet distance", "lower"),
-    "precision": ("Precision", "higher"),
+    "precision": ("Precision", "higher, with recall"),
     "recall": ("Recall", "higher"),
     "density": ("Density", "higher, to about 1"),
     "coverage": ("Coverage", "higher"),
     "classes_covered": ("Classes covered, of {classes}", "all {in_words}"),
     "class_entropy": ("Entropy of the classes, nats", "higher, to {entropy:.3f}"),
 }
+# From 0 to 1.
+SHARES = ("precision", "recall", "coverage")
 _ERROR = "_error"
 _REAL = "_real"
 
@@ -53,10 +55,15 @@ def rows_of(evaluation: Evaluation, num_classes: int) -> list[Row]:
             *_label(name, num_classes),
             figures.get(name),
             figures.get(name + _ERROR),
-            figures.get(name + _REAL),
+            real_of(evaluation, name),
         )
         for name in figure_names([evaluation])
     ]
+
+
+def real_of(evaluation: Evaluation, name: str) -> Figure:
+    """Returns a figure of real images; None where it is unknown."""
+    return evaluation.figures.get(name + _REAL, evaluation.real.get(name))
 
 
 def figure_names(evaluations: Sequence[Evaluation]) -> list[str]:

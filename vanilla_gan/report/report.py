@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from vanilla_gan.agreement.published_gif import read_published_gif
 from vanilla_gan.report.contents import gather
+from vanilla_gan.report.explorer import explorer_of
 from vanilla_gan.report.page import is_page, page
 from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.report.settings import ReportConfig
@@ -31,6 +32,11 @@ def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib
     report = gather(out_dir, record, shelf, frames=frames)
     for line in report.warnings:
         inform(f"warning: {line}")
+    if config.explore:
+        explorer = explorer_of(config.source, inform)
+        if explorer.reason:
+            inform(f"warning: {explorer.reason}")
+        report = report._replace(explorer=explorer)
     content = page(report)
     with place.whole() as path:
         path.write_bytes(content)

@@ -18,6 +18,9 @@ class ReportConfig(Settings):
     published_gif: str | None = setting(
         None, "the post's training.gif, a path or an address, to show beside", PATH
     )
+    explore: bool = setting(
+        False, "put both networks into the page, to play with; fully connected systems"
+    )
     overwrite: bool = setting(False, "replace what stands at --out also where it is no report")
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import html
 import math
+from collections.abc import Sequence
 
 from vanilla_gan.agreement.normal import MEAN_LOSSES
 from vanilla_gan.agreement.statistics import NAMES
@@ -13,9 +14,9 @@ from vanilla_gan.report.data import STATISTICS, losses_at
 from vanilla_gan.report.facts import sendable
 from vanilla_gan.report.losses import MAX_POINTS, curves
 from vanilla_gan.report.parts import definitions, table_html
-from vanilla_gan.report.quality import Row, figure_names, label_of, rows_of
+from vanilla_gan.report.quality import SHARES, Row, figure_names, label_of, rows_of
 from vanilla_gan.runfolder.pictures import picture_path
-from vanilla_gan.runfolder.quality_json import Figure
+from vanilla_gan.runfolder.quality_json import Evaluation, Figure
 
 # Of the signs, those whose curves are drawn.
 _SIGNS = {
@@ -29,9 +30,12 @@ _SIGNS = {
     "nearest": "Distance to the nearest sample",
     "ink": "Ink",
 }
+_SHARE_SIGNS = ("real_right", "fake_right")
 _QUANTITIES = dict(zip(NAMES, (name.lower() for name in STATISTICS), strict=True)) | {
     name: name for name in MEAN_LOSSES
 }
+# More classes make no table that anyone would read.
+_MOST_CLASSES = 100
 _NONE = "\N{EN DASH}"
 
 
@@ -39,8 +43,8 @@ def page_text(report: Report) -> dict[str, str]:
     """Returns what fills the places of `report.html` that hold words and tables, by name."""
     facts = report.facts
     return {
-        "title": html.escape(f"{facts.system} on {facts.dataset}: report"),
-        "heading": html.escape(f"{facts.system} on {facts.dataset}"),
+        "title": html.escape(f"{facts.system} on {facts.data_name}: report"),
+        "heading": html.escape(f"{facts.system} on {facts.data_name}"),
         "state": html.escape(_state(report)),
         "verdict": _verdict(report),
         "warnings": "".join(
@@ -58,7 +62,7 @@ def page_text(report: Report) -> dict[str, str]:
         "repeat_note": html.escape(_repeat_note(report)),
         "data": definitions(
             (
-                ("Data set", facts.dataset),
+                ("Data set", _data_set(report)),
                 ("Images", f"{facts.train_examples:,} to train on"),
                 *([("Classes", facts.classes)] if facts.classes else []),
                 ("SHA-256", facts.checksum),
@@ -70,6 +74,12 @@ def page_text(report: Report) -> dict[str, str]:
             ((name, _setting(report, name)) for name in facts.settings), "facts settings"
         ),
     }
+
+
+def _data_set(report: Report) -> str:
+    facts = report.facts
+    own = facts.data_name != facts.dataset
+    return f"{facts.data_name}, pictures of your own" if own else facts.dataset
 
 
 def _setting(report: Report, name: str) -> str:
@@ -84,9 +94,14 @@ def _state(report: Report) -> str:
         how_far = f"Finished: {facts.iters:,} iterations"
     elif facts.gains_no_more:
         how_far = f"Finished: {report.reached:,} of {facts.iters:,} iterations, as it got no better"
+    elif facts.diverged:
+        how_far = f"Failed at {facts.diverged}, of {facts.iters:,} iterations"
     else:
         how_far = f"Iteration {report.reached:,} of {facts.iters:,}"
-    return f"{how_far}. Seed {facts.settings.get('seed')}. State of {_time(report.state)}."
+    said = f"{how_far}. Seed {facts.settings.get('seed')}. State of {_time(report.state)}."
+    if report.reload_s:
+        said += " While the run goes on, this page follows it, unless you look at an older picture."
+    return said
 
 
 def _verdict(report: Report) -> str:
@@ -185,10 +200,15 @@ def _health(report: Report) -> str:
     for name, label in _SIGNS.items():
         parts.append(
             f'<div><h3>{label}</h3><div class="chart" role="img" data-of="health" data-figure='
-            f'"{name}" aria-label="{label} over iterations; its values stand in health.csv"></div>'
-            "</div>"
+            f'"{name}"{_as_share(name)} aria-label="{label} over iterations; its values stand in '
+            'health.csv"></div></div>'
         )
     return "\n".join([*parts, "</div>", "</section>"])
+
+
+def _as_share(name: str) -> str:
+    """Returns what tells the curves that a number is a share: its axis is then 0 to 1."""
+    return " data-share" if name in (*SHARES, *_SHARE_SIGNS) else ""
 
 
 def _quality(report: Report) -> str:
@@ -200,6 +220,10 @@ def _quality(report: Report) -> str:
     rows = [
         (row.label, _value(row), _figure(row.real), row.better) for row in rows_of(newest, classes)
     ]
+    only_alike = (
+        '<p class="hint">Precision says nothing by itself: samples that are all alike, and even '
+        "noise, can reach 1. It counts where recall is high, too.</p>"
+    )
     newest_table = table_html(
         ("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,)
     )
@@ -209,6 +233,8 @@ def _quality(report: Report) -> str:
         f'<p class="hint">Newest evaluation: iteration {newest.iteration:,}, {newest.n:,} samples.'
         f'{html.escape(best)}</p><div class="wide" tabindex="0" role="region" aria-label="Quality">'
         f"{newest_table}</div>",
+        *([only_alike] if "precision" in newest.figures else []),
+        _class_shares(newest, report.facts.class_labels),
     ]
     if len(report.quality) > 1:
         names = figure_names(report.quality)
@@ -217,7 +243,8 @@ def _quality(report: Report) -> str:
             label = html.escape(label_of(name, classes))
             parts.append(
                 f'<div><h3>{label}</h3><div class="chart" role="img" data-figure='
-                f'"{html.escape(name)}" aria-label="{label} over iterations; its values stand in '
+                f'"{html.escape(name)}"{_as_share(name)} aria-label="{label} over iterations; its '
+                "values stand in "
                 'the table below"></div></div>'
             )
         parts.append("</div>")
@@ -234,6 +261,36 @@ def _quality(report: Report) -> str:
             "</div></details>"
         )
     return "\n".join([*parts, "</section>"])
+
+
+def _class_shares(newest: Evaluation, labels: Sequence[str]) -> str:
+    """Returns the share of each class as a table with bars; nothing where they are unknown."""
+    shares = newest.shares
+    if not shares or len(shares) > _MOST_CLASSES:
+        return ""
+    real = newest.real_shares or [math.nan] * len(shares)
+    names = labels if len(labels) == len(shares) else [str(k) for k in range(len(shares))]
+    longest = max(*shares, *(value for value in real if math.isfinite(value)), 1e-9)
+    rows = []
+    for name, share, beside in zip(names, shares, real, strict=True):
+        # Attributes: the page's own policy forbids styles of elements.
+        marks = f'<rect width="{100 * share / longest:.4g}" height="10"/>'
+        if math.isfinite(beside):
+            at = 100 * beside / longest
+            marks += f'<line x1="{at:.4g}" x2="{at:.4g}" y2="10"/>'
+        rows.append(
+            f'<tr><th scope="row">{html.escape(name)}</th><td>{100 * share:.1f}%</td><td class='
+            f'"share"><svg viewBox="-1 0 102 10" preserveAspectRatio="none" aria-hidden="true">'
+            f"{marks}</svg></td><td>{f'{100 * beside:.1f}%' if math.isfinite(beside) else _NONE}"
+            "</td></tr>"
+        )
+    head = "<th>Class</th><th>Samples</th><th></th><th>Real images</th>"
+    return (
+        '<h3>Share of each class, by the classifier</h3><p class="hint">The bar is that of the '
+        'samples, the stroke that of real images.</p><div class="wide" tabindex="0" role="region" '
+        f'aria-label="Classes"><table class="shares"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def _value(row: Row) -> str:

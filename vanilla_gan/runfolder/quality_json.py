@@ -1,7 +1,8 @@
 """`quality.json`: what a run's evaluations found, by iteration.
 
     {"format": 1, "evaluations": [
-      {"iteration": 10000, "n": 10000, "figures": {"parzen_nats": 86.6, "frechet": null}}
+      {"iteration": 10000, "n": 10000, "figures": {"parzen_nats": 86.6, "frechet": null},
+       "real": {"parzen_nats": 230.1}, "shares": [0.11, 0.89], "real_shares": [0.5, 0.5]}
     ]}
 
 In ascending order, one for each iteration: the weights behind so many updates. A figure that cannot
@@ -16,8 +17,9 @@ import itertools
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import QUALITY
@@ -46,7 +48,14 @@ Figure = float | int | None
 _FIELDS: Mapping[str, Kind] = {
     "format": whole(FORMAT, FORMAT),
     "evaluations": list_of(
-        fields({"iteration": COUNT, "n": COUNT, "figures": each(TEXT, optional(NUMBER))})
+        fields(
+            {"iteration": COUNT, "n": COUNT, "figures": each(TEXT, optional(NUMBER))},
+            # Earlier versions did not write them.
+            {
+                "real": each(TEXT, optional(NUMBER)),
+                **dict.fromkeys(("shares", "real_shares"), list_of(NUMBER)),
+            },
+        )
     ),
 }
 
@@ -58,11 +67,22 @@ class Evaluation(NamedTuple):
       iteration: how many updates the generator had.
       n: how many samples were judged.
       figures: by name, in the order of `quality.figures.Figures`.
+      real: the same figures of as many real images; empty where unknown.
+      shares: the share of each class among the samples, in [0, 1]; empty where unknown.
+      real_shares: the same of the real images.
     """
 
     iteration: int
     n: int
     figures: Mapping[str, Figure]
+    real: Mapping[str, Figure] = types.MappingProxyType({})
+    shares: Sequence[float] = ()
+    real_shares: Sequence[float] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns it as the file has it: without what is unknown."""
+        content = {**self._asdict(), "real": dict(self.real)}
+        return {name: value for name, value in content.items() if value not in ({}, ())}
 
 
 def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
@@ -146,7 +166,7 @@ def _change(
         found = read_evaluations(out_dir)
         wanted = changed(found)
         if wanted != found:
-            content = {"format": FORMAT, "evaluations": [each._asdict() for each in wanted]}
+            content = {"format": FORMAT, "evaluations": [each.as_json() for each in wanted]}
             text = json.dumps(content, indent=1, allow_nan=False)
             write_whole(out_dir / QUALITY, text.encode() + b"\n")
 

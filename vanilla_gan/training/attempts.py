@@ -46,6 +46,8 @@ def attempt(chief: Chief) -> int | None:
             return train_from(start, chief, recorder, saver)
         except DivergedError as error:
             if config.on_nan != "rewind" or len(record.rewinds) >= config.max_rewinds:
+                record.diverged = {"iteration": error.iteration, "why": str(error)}
+                record.save(config.out_dir)
                 raise _story(chief, error) from error
             record.rewinds.append({"iteration": error.iteration, "to": saver.saved_at})
             record.save(config.out_dir)

@@ -194,6 +194,7 @@ def _train_locked(
             weights = read_weights(config.init_weights, model.weight_shapes)
         if is_new:
             stack.enter_context(_cleared(config, inform))
+        record.diverged = {}
         record.save(config.out_dir)
         inform(
             f"{config.system} on {source.name}, --seed {config.seed}, {device.name} "

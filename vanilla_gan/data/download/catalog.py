@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -46,6 +47,12 @@ class DataSetEntry:
     title: str
     files: tuple[DataFile, ...]
     mirrors: tuple[str, ...]
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 that `folder.RawData` has of these files; of packed ones no data have it."""
+        sums = "".join(file.sha256 for file in self.files)
+        return hashlib.sha256(sums.encode("ascii")).hexdigest()
 
 
 MNIST = DataSetEntry(

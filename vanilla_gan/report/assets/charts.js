@@ -23,7 +23,7 @@
     return up ? power * [1, 2, 5, 10].find((k) => k * power >= value) : power * [5, 2, 1].find((k) => k * power <= value);
   };
   const aboutValues = (_, low, high) => (low === null ? [0.1, 10] : [rounded(low, false), rounded(high * 1.05, true)]);
-  const withZero = (_, low, high) => (low === null ? [0, 1] : uPlot.rangeNum(Math.min(0, low), Math.max(0, high), 0.1, true));
+  const withZero = (_, low, high) => (low || high ? uPlot.rangeNum(Math.min(0, low), Math.max(0, high), 0.1, true) : [0, 1]);
 
   function place(event) {
     const beside = event.clientX + tip.offsetWidth + 24 < innerWidth ? 16 : -16 - tip.offsetWidth;
@@ -100,7 +100,8 @@
     const real = figures[name + "_real"];
     return new uPlot({
       width: holder.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
-      scales: { x: { time: false }, y: { range: withZero } },
+      scales: { x: { time: false, range: (_, low, high) => (low < high ? [low, high] : [low - 1, low + 1]) },
+        y: { range: "share" in holder.dataset ? [0, 1] : withZero } },
       axes: [alongX, axis({ size: 56, space: 24, values: (_, ticks) => ticks.map(short) })],
       series: [{}, line("--accent", 2, { points: { show: iterations.length < 60, size: 6, fill: () => colour("--accent") } }),
         ...(real ? [line("--quiet", 1, { dash: [4, 4], points: { show: false } })] : [])],
@@ -126,10 +127,12 @@
     byId("zoom-all").addEventListener("click", () => charts[0].setScale("x", { min: ends[0], max: ends[1] }));
     all.push(...charts);
   }
-  document.querySelectorAll("[data-figure]").forEach((holder) => all.push(qualityChart(holder)));
+  const small = [...document.querySelectorAll("[data-figure]")].map(qualityChart);
+  all.push(...small);
   addEventListener("resize", () => all.forEach((u) =>
     u.setSize({ width: u.root.parentElement.clientWidth, height: u.height })));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all.forEach((u) => u.redraw(false)));
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
-  window.report.charts = charts;
+  Object.assign(window.report, { charts, small });
+  window.report.isZoomed = () => charts.some((u) => u.scales.x.min > ends[0] || u.scales.x.max < ends[1]);
 })();

@@ -168,7 +168,7 @@
   });
   byId("play").addEventListener("click", toggle);
   document.addEventListener("keydown", (event) => {
-    const taken = event.target.closest("select, summary, [tabindex]");
+    const taken = event.target.closest("select, summary, [tabindex], #explore");
     if (taken || event.ctrlKey || event.altKey || event.metaKey) return;
     // A button presses itself. Up, Down, Home and End scroll the page, but for the player's own.
     if (event.key === " " && event.target.closest("button")) return;
@@ -190,4 +190,9 @@
     pictureAt: (iteration) => Math.max(0, iterations.findLastIndex((it) => it <= iteration)),
     pick: (index) => { stop(); show(index); }, shownIteration: () => iterations[shown] };
   show(last);
+
+  // A page that a run writes again and again follows it, unless somebody is busy with it.
+  const isBusy = () => document.hidden || timer || shown !== last || window.report.isZoomed() ||
+    document.activeElement !== document.body || document.querySelector("details[open]");
+  if (data.reload_s) setInterval(() => isBusy() || location.reload(), data.reload_s * 1000);
 })();
