@@ -92,6 +92,7 @@ def test_what_is_no_description_of_a_task(text):
     [
         (["train", "--towers=3"], "--towers=3: 2 tasks train"),
         (["train", "--tune"], "--tune is for one machine"),
+        (["train", "--jit_compile"], "--jit_compile is for one machine"),
         (["train", "--device=gpu:1"], "--device=gpu:1: a cluster trains on processors"),
         (["fork", "--from=out", "--out=other"], "fork does not train on a cluster"),
         (["sweep", "--seeds=0:2"], "sweep does not train on a cluster"),

@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the words behind the program's name; those of the process unless given.
 
     Returns:
-      The exit status: 0 done, 1 failed, 2 wrong usage, 3 not judged, 128 + N stopped by signal N.
+      The exit status: 0 done, 1 failed, 2 wrong usage, 3 not judged, 138 a task of the
+      cluster is lost, 128 + N stopped by signal N.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     open_missing_streams()

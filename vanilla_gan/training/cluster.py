@@ -62,8 +62,9 @@ def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
             f"--towers={config.towers}: {count} tasks train in the cluster of TF_CONFIG; leave it "
             "out"
         )
-    if config.tune:
-        raise UsageError("--tune is for one machine; leave it out, or unset TF_CONFIG")
+    for name in ("tune", "jit_compile"):
+        if getattr(config, name):
+            raise UsageError(f"--{name} is for one machine; leave it out, or unset TF_CONFIG")
     if config.device.startswith("gpu"):
         raise UsageError(f"--device={config.device}: a cluster trains on processors; leave it out")
     config = dataclasses.replace(config, towers=count, device="cpu")
