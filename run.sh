@@ -52,6 +52,7 @@ readonly REAL_PATH='import os, sys; print(os.path.realpath(sys.argv[1]))'
 say() { printf 'run.sh: %s\n' "$*" >&2; }
 
 die() {
+  stop_watching
   say "$@"
   exit 1
 }
@@ -165,9 +166,29 @@ holds_something() (
   CDPATH= cd -P -- "$1" 2>/dev/null && shopt -s nullglob dotglob && set -- * && (($#))
 )
 
+# Shows on a terminal, each second, for how long pip has been at work and what it does; elsewhere
+# nothing. Holds no lock, and ends with the start that it belongs to.
+watch() {
+  [[ -t 2 ]] || return 0
+  local doing
+  while sleep 1 && kill -0 $$ 2>/dev/null; do
+    doing=$(tail -n 1 -- "$log" 2>/dev/null)
+    printf '\r\033[K%.78s' "run.sh: $SECONDS s: ${doing//[![:print:]]/}" >&2
+  done
+}
+
+stop_watching() {
+  [[ -n $watcher ]] || return 0
+  { kill "$watcher" && wait "$watcher"; } 2>/dev/null
+  watcher=''
+  [[ ! -t 2 ]] || printf '\r\033[K' >&2
+}
+
 # Installs the package as it stands here, and its dependencies, into .venv.
 install() {
   say "setting up .venv (a few minutes at the first start; progress in $log)"
+  watch 9>&- &
+  watcher=$!
   if is_usable; then
     rm -f -- "$stamp"
   else
@@ -185,6 +206,7 @@ install() {
       --disable-pip-version-check --progress-bar off \
       --constraint constraints.txt --editable ".${extras:+[$extras]}"
   ) >>"$log" 2>&1 </dev/null || die_with_log "could not install the package and its dependencies"
+  stop_watching
   write_stamp || die "cannot write $stamp; free some space and give the same command again"
 }
 
@@ -207,7 +229,7 @@ set_up() {
 }
 
 main() {
-  local root venv stamp log python extras
+  local root venv stamp log python extras watcher=''
   local set_up_root set_up_python set_up_request set_up_sums set_up_extras
   # The packages of the shell's Python must not stand before those of .venv, here or in children.
   unset PYTHONPATH PYTHONHOME PYTHONSTARTUP

@@ -23,7 +23,7 @@ TIME_LIMIT_S = 60
 # All that run.sh and the stand-in may call; the machine's own Pythons and GPU stay out of sight.
 TOOLS = (
     *("bash", "cat", "cksum", "dirname", "env", "grep", "ln", "mkdir"),
-    *("mv", "readlink", "rm", "sh", "tail", "timeout"),
+    *("mv", "readlink", "rm", "sh", "sleep", "tail", "timeout"),
 )
 
 STAND_IN = """#!/bin/sh

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import pathlib
+import pty
 import re
 import select
 import shlex
@@ -411,3 +412,29 @@ def read_requirements() -> list[str]:
     }
     extras = [name for wanted in arguments["extras_require"].values() for name in wanted]
     return [*arguments["install_requires"], *extras]
+
+
+def test_setting_up_shows_on_a_terminal_what_goes_on(clone: Clone) -> None:
+    controller, terminal = pty.openpty()
+    with clone.gated() as gate, os.fdopen(terminal, "w") as stderr:
+        environment = clone.environment({"GATED": "1"})
+        command = [str(clone.bin / "bash"), str(clone.root / "run.sh"), "x"]
+        process = subprocess.Popen(
+            command, cwd=clone.cwd, env=environment, stdout=subprocess.PIPE, stderr=stderr
+        )
+        gate.wait_for_start()
+        with open(clone.log, "a") as log:
+            log.write("Collecting tensorflow\n")
+        shown = ""
+        while not re.search(
+            r"\rrun\.sh: \d+ s: Collecting tensorflow", shown.replace("\x1b[K", "")
+        ):
+            shown += os.read(controller, 4096).decode()
+        gate.open()
+        printed, _ = process.communicate(timeout=TIME_LIMIT_S)
+        assert process.returncode == 0
+        assert os.read(controller, 4096).decode().endswith("\r\x1b[K")
+        assert b"<x>" in printed
+        # Nobody holds the lock any more.
+        assert clone.start("y").returncode == 0
+    os.close(controller)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+import threading
+import time
+from collections.abc import Iterator
 
 
 def printable(text: str) -> str:
@@ -27,6 +31,50 @@ def say(line: str) -> None:
     """Prints a line on stderr; a terminal that was closed is no reason to give up the work."""
     with contextlib.suppress(OSError):
         print(printable(line), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def phase(name: str, every_s: float = 1.0) -> Iterator[None]:
+    """Shows on a terminal what goes on during the block, and for how many seconds it has.
+
+    The line appears after `every_s` and is taken away behind the block. Elsewhere nothing is shown.
+
+    Side effects: a thread, which writes on stderr as that was in the beginning: TensorFlow's own
+    words may be kept from it during the block.
+    """
+    with contextlib.ExitStack() as opened:
+        try:
+            terminal = os.dup(sys.stderr.fileno()) if sys.stderr.isatty() else None
+        except (AttributeError, OSError, ValueError):
+            terminal = None
+        if terminal is None:
+            yield
+            return
+        opened.callback(os.close, terminal)
+        is_over = threading.Event()
+
+        def write(text: str) -> None:
+            # Past Python's own buffer, whose lock must not be held when the process ends.
+            with contextlib.suppress(OSError):
+                os.write(terminal, text.encode(errors="replace"))
+
+        def tell() -> None:
+            began_s = time.monotonic()
+            while not is_over.wait(every_s):
+                write(f"\r{printable(name)}, {time.monotonic() - began_s:.0f} s\x1b[K")
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            teller.join(1.0)
+            # It may hang on a terminal that takes nothing; nobody waits for that.
+            if teller.is_alive():
+                opened.pop_all()
+            else:
+                write("\r\x1b[K")
 
 
 def show(text: str) -> None:

@@ -6,6 +6,7 @@ Source: Thanh-Tung et al. 2019 (https://arxiv.org/abs/1902.03984), equation 10.
 """
 
 from vanilla_gan import register_penalty
+from vanilla_gan.graph.draws import uniform
 from vanilla_gan.graph.tf1 import tf
 
 
@@ -14,8 +15,9 @@ def flat_between(passes):
 
     Half the mean squared norm of the gradient is added to D_loss, times the weight.
     """
-    share = tf.random.stateless_uniform([tf.shape(passes.X)[0], 1], passes.seed_for("flat"))
-    images = passes.G_sample + share * (passes.X - passes.G_sample)
+    # One number for each image; those of `uniform` are the same on every device.
+    share = uniform(tf.shape(passes.X)[:1], passes.seed_for("flat"))
+    images = passes.G_sample + share[:, tf.newaxis] * (passes.X - passes.G_sample)
     return passes.look(images, "flat"), images
 
 

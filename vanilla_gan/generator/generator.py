@@ -27,6 +27,7 @@ from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoint, Checkpoints
 from vanilla_gan.runfolder.checkpoint import read_checkpoint as read_one
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.runfolder.record import RunRecord, read_record
+from vanilla_gan.say import phase
 
 BLOCK = 1000
 
@@ -232,7 +233,7 @@ def open_trained(
             # Asked at once: loading TensorFlow takes seconds, and a wrong path shall not wait.
             with_newest(path, _say_nothing, _record_and_folder)
             opened = functools.partial(_open_newest, path, inform)
-        with without_chatter():
+        with phase("loading TensorFlow"), without_chatter():
             load_tensorflow()
             trained = stack.enter_context(opened(choose_device(device)))
         yield trained

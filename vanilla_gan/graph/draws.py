@@ -28,8 +28,10 @@ def words(shape: Any, seed: Any) -> Any:
     """
     key = tf.constant([_SCRAMBLE], tf.uint64)
     scrambled = _philox([4], key, tf.bitcast(seed, tf.uint64))
-    key, high = tf.split(tf.bitcast(tf.reshape(scrambled, [2, 2]), tf.uint64), 2)
-    return _philox(shape, key, tf.concat([tf.zeros([1], tf.uint64), high], axis=0))
+    # A GPU has kernels for int64 here.
+    pair = tf.bitcast(tf.reshape(scrambled, [2, 2]), tf.int64)
+    counter = tf.concat([tf.zeros([1], tf.int64), pair[1:]], axis=0)
+    return _philox(shape, tf.bitcast(pair[:1], tf.uint64), tf.bitcast(counter, tf.uint64))
 
 
 def _philox(shape: Any, key: Any, counter: Any) -> Any:

@@ -26,7 +26,7 @@ from vanilla_gan.runfolder.quality_json import (
     read_evaluations,
 )
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.say import printable
+from vanilla_gan.say import phase, printable
 
 SEED = 0
 
@@ -76,7 +76,9 @@ class Evaluator:
         n = min(SAMPLES, largest_n(source.splits))
         with contextlib.ExitStack() as opened:
             look = opened.enter_context(open_classifier(source, _say))
-            self._judge = Judge(source.splits, n, look)
+            with phase("looking at real images"):
+                self._judge = Judge(source.splits, n, look)
+                self._real = self._judge.real
             self._resources = opened.pop_all()
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
@@ -99,9 +101,10 @@ class Evaluator:
         out_dir, n = self._config.out_dir, self._judge.n
         # A run that is continued right there has the same figures already.
         if not any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
-            samples = draw_samples(self._model.sample, self._config, n, SEED)
-            quality = self._judge.measure(samples)
-            add_evaluation(out_dir, evaluation_of(it, n, quality, self._judge.real))
+            with phase(f"evaluating iteration {it}"):
+                samples = draw_samples(self._model.sample, self._config, n, SEED)
+                quality = self._judge.measure(samples)
+            add_evaluation(out_dir, evaluation_of(it, n, quality, self._real))
         if self._config.keep_best != "none":
             self._note_best([each for each in read_evaluations(out_dir) if each.n == n])
 

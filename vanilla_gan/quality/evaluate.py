@@ -31,6 +31,7 @@ from vanilla_gan.runfolder.best import is_run, run_of
 from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
+from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.storage.whole import write_whole
 
@@ -70,7 +71,8 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         data_dir = config.data_dir or _data_dir(origin.config)
         source = _read_data(origin, data_dir, inform)
         n = _checked_n(config.n, source)
-        samples = draw_samples(generator, generator.config, n, config.seed)
+        with phase(f"drawing {n} samples"):
+            samples = draw_samples(generator, generator.config, n, config.seed)
         of_modes = None
         if count := samples_of(source.name):
             of_modes = draw_samples(generator, generator.config, count, config.seed)
@@ -78,8 +80,12 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
     shown = samples[:SHOWN]
     with open_classifier(source, inform) as look:
         inform(f"judging {n} samples and as many real images")
-        judge = Judge(source.splits, n, look)
-        quality, real = judge.measure(samples), judge.real
+        with phase("looking at real images"):
+            judge = Judge(source.splits, n, look)
+        with phase(f"judging {n} samples"):
+            quality = judge.measure(samples)
+        with phase(f"judging {n} real images"):
+            real = judge.real
         classes = look(shown).classes
         accuracy, guessing = look.test_accuracy, look.guessing
     modes = {}
@@ -88,7 +94,8 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
             read_digits_to_stack, data_dir, allow_unverified=origin.config.allow_unverified_data
         )
         modes = _modes(source, of_modes, read_digits, inform)
-    memorised = find_memorised(shown, train.images, source.splits.test.images)
+    with phase("looking for memorised images"):
+        memorised = find_memorised(shown, train.images, source.splits.test.images)
     found = {
         "format": FORMAT,
         "system": origin.config.system,

@@ -21,6 +21,7 @@ from vanilla_gan.quality.classifier import FEATURES, Classifier, build_classifie
 from vanilla_gan.quality.classifier_store import ClassifierStore, Inform, KeptClassifier
 from vanilla_gan.quality.classifier_training import CPU, train_classifier
 from vanilla_gan.quality.neighbours import Floats, blocks
+from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
 
 # Of the share of right test images: what another processor may round to another class.
@@ -96,9 +97,10 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
                 f"training the classifier of {source.name} that samples are judged by, once; it "
                 "takes about a minute"
             )
-            weights = train_classifier(
-                train.images, train.labels, shape=train.shape, num_classes=train.num_classes
-            )
+            with phase("training the classifier"):
+                weights = train_classifier(
+                    train.images, train.labels, shape=train.shape, num_classes=train.num_classes
+                )
             accuracy = _measured(classifier, session, source, weights)
             right = f"the classifier names {accuracy:.2%} of the test images right"
             try:

@@ -13,6 +13,7 @@ import tqdm
 
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.observers.cell import in_notebook
+from vanilla_gan.training.pace import Pace, clock_time, short_speed, speed
 
 LINE_EVERY_S = 60.0
 
@@ -20,44 +21,50 @@ LINE_EVERY_S = 60.0
 class Progress:
     """Shows how far a run is, how fast it goes, how long it will take, and both losses."""
 
-    def __init__(self, start: int, iters: int, inform: Callable[[str], None]) -> None:
+    def __init__(
+        self, start: int, iters: int, inform: Callable[[str], None], evaluate_every: int = 0
+    ) -> None:
         """Begins to show progress from iteration `start` to `iters`.
 
         Args:
           start, iters: the iteration that comes next, and where the run ends.
           inform: called with a plain line each minute where stderr is no terminal.
+          evaluate_every: iterations between two evaluations; 0 where there are none.
         """
-        self._start = start
         self._iters = iters
         self._inform = inform
-        self._began_s = self._line_s = time.monotonic()
+        self._pace = Pace(start, iters, evaluate_every)
+        self._line_s = time.monotonic()
         self._bar: Any = None
         if in_notebook() or (sys.stderr is not None and sys.stderr.isatty()):
             self._bar = _tqdm()(
                 total=iters,
                 initial=start,
-                unit="it",
                 dynamic_ncols=True,
                 leave=False,
-                smoothing=0.1,
+                bar_format=self._format(start),
                 # Otherwise a thread of tqdm writes, too, which nothing can call off a full pipe.
                 miniters=1,
             )
 
+    def picture(self, it: int) -> contextlib.AbstractContextManager[None]:
+        """Returns a context for the picture of iteration `it`; see `Pace.picture`."""
+        return self._pace.picture(it)
+
     def advance(self, block: LossBlock) -> None:
         """Shows that the iterations of `block`, at least one, are done."""
         done = len(block.D_loss)
+        self._pace.advance(block.first + done)
         if self._bar is not None:
             # A terminal that was closed is no reason to stop: a signal tells of that.
             with contextlib.suppress(OSError):
-                losses = f"D loss {block.D_loss[-1]:.4}, G_loss {block.G_loss[-1]:.4}"
-                self._bar.set_postfix_str(losses, refresh=False)
+                self._bar.bar_format = self._format(block.first + done, block)
                 self._bar.update(done)
             return
         now_s = time.monotonic()
         if now_s - self._line_s >= LINE_EVERY_S:
             self._line_s = now_s
-            self._inform(self._line(block.first + done, now_s, block))
+            self._inform(self._line(block.first + done, block))
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -74,12 +81,25 @@ class Progress:
             with contextlib.suppress(OSError):
                 self._bar.close()
 
-    def _line(self, it: int, now_s: float, block: LossBlock) -> str:
-        per_s = (it - self._start) / (now_s - self._began_s)
-        left_s = round((self._iters - it) / per_s)
+    def _format(self, it: int, block: LossBlock | None = None) -> str:
+        """Returns a line as tqdm takes it: `{bar}` is all that is left of the width.
+
+        What stands beside the bar is always as wide, so that the bar stays where it is.
+        """
+        decimals = 0 if self._iters < 1000 else 1 if self._iters < 100_000 else 2
+        share = f"{100 * it / self._iters:{4 + decimals}.{decimals}f}%"
+        count = f"{it:>{len(str(self._iters))}}/{self._iters}"
+        words = (
+            f"{count} {clock_time(self._pace.left_s):>8} left {short_speed(self._pace.per_s):>6}"
+        )
+        if block is not None:
+            words += f" D {block.D_loss[-1]:<8.3g} G {block.G_loss[-1]:<8.3g}"
+        return f"{share}|{{bar}}| {words}"
+
+    def _line(self, it: int, block: LossBlock) -> str:
         return (
-            f"iteration {it} of {self._iters}, {per_s:.0f} a second, "
-            f"{left_s // 3600}:{left_s // 60 % 60:02d}:{left_s % 60:02d} left, "
+            f"iteration {it} of {self._iters}, {speed(self._pace.per_s)}, "
+            f"{clock_time(self._pace.left_s)} left, "
             f"D loss {block.D_loss[-1]:.4}, G_loss {block.G_loss[-1]:.4}"
         )
 

@@ -65,13 +65,15 @@ class Recorder:
             self._epoch_samples = EpochSamples(
                 self._out_dir, start, self._sample_every, config.image_shape, chief.inform
             )
-        self._progress = Progress(start, config.resolved_int("iters"), chief.inform)
+        iters = config.resolved_int("iters")
+        self._progress = Progress(start, iters, chief.inform, config.evaluate_every)
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Writes the picture of iteration `it`; samples: float32 [rows * cols, X_dim]."""
         self._grid.save(picture_path(self._out_dir, it // self._sample_every), samples)
-        for observer in self._observers:
-            observer.picture(it, samples)
+        with self._progress.picture(it):
+            for observer in self._observers:
+                observer.picture(it, samples)
 
     def epoch_sample(self, it: int, sample: npt.NDArray[np.float32]) -> None:
         """Keeps the sample drawn behind `it` iterations, float32 [1, X_dim]."""

@@ -45,6 +45,7 @@ from vanilla_gan.runfolder.record import (
     note_changes,
     read_record,
 )
+from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import no_empty_folders
 from vanilla_gan.storage.whole import remove_leftovers
@@ -296,7 +297,7 @@ def _needs(
 ) -> tuple[DataSource, Device]:
     """Returns the data, see `_read_data`, and the device."""
     source = _read_data(config, record, random_stream, inform)
-    with without_chatter():
+    with phase("loading TensorFlow"), without_chatter():
         load_tensorflow()
         device = choose_device(config.device)
         check_precision(config.precision, device)
