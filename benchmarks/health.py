@@ -11,14 +11,10 @@ disease named first are tried, in a fork or in a new run, and the table says whe
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import contextlib
 import dataclasses
 import functools
 import io
-import itertools
-import multiprocessing
-import os
 import pathlib
 import sys
 import time
@@ -26,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from jobs import side_by_side
 
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.read import read_data_sets
@@ -222,16 +219,9 @@ def said_of(config: RunConfig) -> list[Episode]:
     return diagnosed(rows, patient_of(record_from(config.out)))
 
 
-def row_of(task: tuple[str, int, int], args: argparse.Namespace) -> str:
-    """Returns the row of a run in the table.
-
-    Args:
-      task: the run's name, its seed, and the core that it has to itself among several jobs.
-      args: the flags.
-    """
-    name, seed, core = task
-    if args.jobs > 1:
-        os.sched_setaffinity(0, {core})
+def row_of(task: tuple[str, int], args: argparse.Namespace) -> str:
+    """Returns the row of a run in the table, trained anew; `task` is its name and seed."""
+    name, seed = task
     run = next(run for run in RUNS if run.name == name)
     home = pathlib.Path(args.out, f"{name}-{seed}".replace(" ", "_").replace("'", ""))
     config = config_of(run, home, args.iters, seed, args.device)
@@ -287,7 +277,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iters", type=int, default=3000, help="of each run")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each kind")
-    parser.add_argument("--jobs", type=int, default=1, help="runs side by side, each on a core")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs side by side, each on a core of its own"
+    )
     parser.add_argument("--device", default="auto", help="of the runs")
     parser.add_argument("--cure", action="store_true", help="go on with what is prescribed")
     parser.add_argument("--only", default="", help="names of runs, with commas between")
@@ -305,17 +297,9 @@ def main() -> None:
         "| run | seed | what it is | named: since (at) | right | cured |\n|---|---|---|---|---|---|"
     )
     chosen = [run.name for run in RUNS if not args.only or run.name in args.only.split(",")]
-    cores = itertools.cycle(sorted(os.sched_getaffinity(0)))
-    row = functools.partial(row_of, args=args)
-    tasks = [(name, seed, next(cores)) for name in chosen for seed in range(args.seeds)]
-    if args.jobs == 1:
-        for task in tasks:
-            print(row(task), flush=True)
-        return
-    fresh = multiprocessing.get_context("spawn")  # TensorFlow survives no fork
-    with concurrent.futures.ProcessPoolExecutor(args.jobs, fresh, max_tasks_per_child=1) as pool:
-        for found in pool.map(row, tasks):
-            print(found, flush=True)
+    tasks = [(name, seed) for name in chosen for seed in range(args.seeds)]
+    for row in side_by_side(functools.partial(row_of, args=args), tasks, args.jobs):
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

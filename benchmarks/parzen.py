@@ -12,14 +12,13 @@ that was stopped goes on.
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import functools
 import io
 import json
-import multiprocessing
 import pathlib
 
 import numpy as np
+from jobs import side_by_side
 
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
@@ -80,9 +79,7 @@ def main() -> None:
     last = options.iters or options.epochs * UPDATES
     marks = list(range(every, last + 1, every))
     find = functools.partial(found_of, marks=marks, options=options)
-    fresh = multiprocessing.get_context("spawn")  # TensorFlow survives no fork
-    with concurrent.futures.ProcessPoolExecutor(options.jobs, fresh) as pool:
-        curves = [*pool.map(find, range(options.seeds))]
+    curves = [*side_by_side(find, range(options.seeds), options.jobs)]
     print(f"{options.system}, {options.seeds} seeds, {options.samples} samples; paper: {PAPER}\n")
     print("| iterations | nats, mean | standard error | widths |\n|---|---|---|---|")
     for mark in marks:

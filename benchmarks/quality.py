@@ -1,0 +1,110 @@
+"""The table of docs/cures.md: the published programs and `--preset stable`, in figures.
+
+    .venv/bin/python benchmarks/quality.py --iters 200000 --seeds 3 --systems vanilla
+    .venv/bin/python benchmarks/quality.py --iters 20000 --dataset fashion_mnist --jobs 2
+
+Trains each system with each preset from some seeds, judges 10,000 samples of each run, and prints
+a row for each: the mean over the seeds, with the standard deviation where there are several. Each
+run has a folder of its own below --out, with its figures in `quality.json`: a call that was stopped
+goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import io
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+from jobs import side_by_side
+
+from vanilla_gan.quality.evaluate import evaluate
+from vanilla_gan.quality.settings import EvaluateConfig
+from vanilla_gan.settings import RunConfig, default_data_dir
+from vanilla_gan.systems.presets import PRESETS
+from vanilla_gan.training.host import Host
+from vanilla_gan.training.run import train
+
+SHOWN = {
+    "parzen_nats": "{:.1f}",
+    "frechet": "{:.2f}",
+    "precision": "{:.3f}",
+    "recall": "{:.3f}",
+    "coverage": "{:.3f}",
+    "classes_covered": "{:.1f}",
+}
+Task = tuple[str, str, int]
+
+
+def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
+    """Returns the figures of a run by name; trains and judges it if nobody has yet.
+
+    Args:
+      task: system, preset and seed.
+      options: the flags.
+    """
+    system, preset, seed = task
+    out = pathlib.Path(options.out, f"{system}_{preset}_{options.dataset}_{seed}")
+    kept = out.with_suffix(".json")
+    if kept.is_file():
+        found: dict[str, Any] = json.loads(kept.read_text())
+        return found
+    config = RunConfig(
+        system=system,
+        preset=preset,
+        seed=seed,
+        iters=options.iters,
+        dataset=options.dataset,
+        data_dir=options.data_dir,
+        allow_unverified_data=options.allow_unverified_data,
+        device=options.device,
+        out=str(out),
+    )
+    train(config, Host(stdout=io.StringIO(), inform=lambda line: None))
+    judged = evaluate(EvaluateConfig(source=str(out), n=options.samples), lambda line: None)
+    kept.write_text(json.dumps(judged["figures"]))
+    return judged["figures"]
+
+
+def row_of(name: str, found: list[dict[str, Any]]) -> str:
+    """Returns a row of the table: means, and deviations where there are several seeds."""
+    cells = []
+    for figure, form in SHOWN.items():
+        values = np.array([of_run[figure] for of_run in found], float)
+        spread = f" +- {form.format(values.std(ddof=1))}" if len(values) > 1 else ""
+        cells.append(form.format(values.mean()) + spread)
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Trains, judges and prints."""
+    flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    systems = [*PRESETS["stable"]]
+    flags.add_argument("--systems", nargs="+", choices=systems, default=systems)
+    flags.add_argument("--presets", nargs="+", choices=[*PRESETS], default=[*PRESETS])
+    flags.add_argument("--dataset", default="mnist")
+    flags.add_argument("--data_dir", default=default_data_dir())
+    flags.add_argument("--allow_unverified_data", action="store_true")
+    flags.add_argument("--iters", type=int, default=200_000)
+    flags.add_argument("--seeds", type=int, default=3)
+    flags.add_argument("--samples", type=int, default=10_000)
+    flags.add_argument("--device", default="auto")
+    flags.add_argument("--jobs", type=int, default=1, help="runs side by side, each on a core")
+    flags.add_argument("--out", default="quality_runs", help="folder of the runs")
+    options = flags.parse_args()
+    pathlib.Path(options.out).mkdir(parents=True, exist_ok=True)
+    pairs = [(system, preset) for system in options.systems for preset in options.presets]
+    tasks = [(*pair, seed) for pair in pairs for seed in range(options.seeds)]
+    found = side_by_side(functools.partial(figures_of, options=options), tasks, options.jobs)
+    print(f"{options.dataset}, {options.iters:,} iterations, {options.seeds} seeds\n")
+    print(f"| system, preset | {' | '.join(SHOWN)} |\n|{'---|' * (len(SHOWN) + 1)}")
+    for system, preset in pairs:
+        of_pair = [next(found) for _ in range(options.seeds)]
+        print(row_of(f"`{system}`, {preset}", of_pair), flush=True)
+
+
+if __name__ == "__main__":
+    main()
