@@ -63,11 +63,11 @@ setup(
         "matplotlib>=3.10",
         "numpy>=2.0",
         "pillow>=10",
-        "tensorflow>=2.21,<2.22",
+        "tensorflow>=2.20,<2.22",
         "tqdm>=4.60",
     ],
     extras_require={
-        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "onnx": ["onnx>=1.19", "onnxruntime>=1.20", "tf2onnx>=1.17"],
         "tensorboard": ["tensorboard>=2.20,<2.22"],
         "test": [
