@@ -34,6 +34,24 @@ setup(
     author="The vanilla_gan authors",
     license="MIT",
     license_files=["LICENSE"],
+    keywords=["GAN", "generative adversarial network", "TensorFlow", "MNIST"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Framework :: Jupyter",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+    # Of what it ports: this package is at no address of its own.
+    project_urls={
+        "The post of 2016": "https://wiseodd.github.io/techblog/2016/09/17/gan-tensorflow/",
+        "The published programs": "https://github.com/wiseodd/generative-models",
+    },
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["vanilla_gan", "vanilla_gan.*"]),
     package_data={

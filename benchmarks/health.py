@@ -11,9 +11,14 @@ disease named first are tried, in a fork or in a new run, and the table says whe
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import io
+import itertools
+import multiprocessing
+import os
 import pathlib
 import sys
 import time
@@ -42,7 +47,6 @@ from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.fork import fork
 from vanilla_gan.training.host import Host
 from vanilla_gan.training.run import train
-from vanilla_gan.training.settings import ForkConfig
 
 # An illness has to be named within so many iterations.
 IN_TIME = 2000
@@ -145,9 +149,10 @@ def made_sick(run: Run) -> Iterator[None]:
         SYSTEMS["vanilla"], losses.LOSSES["sigmoid_cross_entropy"] = system, loss
 
 
-def config_of(run: Run, home: pathlib.Path, iters: int, seed: int) -> RunConfig:
+def config_of(run: Run, home: pathlib.Path, iters: int, seed: int, device: str) -> RunConfig:
     """Returns the settings of a run, whose data and weights are written where it needs any."""
-    settings = {"dataset": "mnist", "data_dir": default_data_dir(), **run.settings}
+    settings = {"dataset": "mnist", "data_dir": default_data_dir(), "device": device}
+    settings |= run.settings
     if run.data is not None:
         settings |= {"data_dir": str(home / "data"), "allow_unverified_data": True}
         write_data(run, home / "data" / "mnist")
@@ -159,7 +164,7 @@ def config_of(run: Run, home: pathlib.Path, iters: int, seed: int) -> RunConfig:
         np.savez(home / "weights.npz", **run.weights(shapes))
     if "system" in settings:
         settings["sample_every"] = 1000
-    return RunConfig(**settings, iters=iters, seed=seed, out=str(home / f"seed{seed}"))
+    return RunConfig(**settings, iters=iters, seed=seed, out=str(home / "run"))
 
 
 def write_data(run: Run, folder: pathlib.Path) -> None:
@@ -183,30 +188,29 @@ def silent() -> Host:
     return Host(stdout=io.StringIO(), inform=lambda line: None)
 
 
-def trained(run: Run, home: pathlib.Path, iters: int, seed: int) -> list[Episode]:
+def trained(run: Run, config: RunConfig) -> list[Episode]:
     """Trains a run, as far as it goes, and returns what is said of it."""
-    config = config_of(run, home, iters, seed)
     with made_sick(run), contextlib.suppress(DivergedError):
         train(config, silent())
     return said_of(config)
 
 
-def cured(run: Run, home: pathlib.Path, iters: int, seed: int, first: Episode) -> bool:
+def cured(run: Run, home: pathlib.Path, config: RunConfig, first: Episode) -> bool:
     """Trains with what is prescribed for the first disease, and returns whether that is gone.
 
     It goes on from where the run is, or trains it anew where the disease is one that stays.
     """
-    out = str(home / f"seed{seed}_cured")
+    out = str(home / "cured")
     settings = first.disease.settings
-    tried: RunConfig
+    iters, seed = config.resolved_int("iters"), config.resolved_int("seed")
     with made_sick(run), contextlib.suppress(DivergedError):
         if first.disease.stays:
             afresh = run._replace(settings={**run.settings, **settings})
-            tried = config_of(afresh, home, iters, seed).filled({"out": out})
+            tried = config_of(afresh, home, iters, seed, config.device).filled({"out": out})
             train(tried, silent())
         else:
-            tried = ForkConfig(**settings, iters=2 * iters, out=out)
-            fork(str(home / f"seed{seed}"), tried.of_run(), silent())
+            tried = RunConfig(**settings, iters=2 * iters, out=out)
+            fork(config.out, tried, silent())
     return not any(
         episode.disease is first.disease and episode.ended is None for episode in said_of(tried)
     )
@@ -218,9 +222,20 @@ def said_of(config: RunConfig) -> list[Episode]:
     return diagnosed(rows, patient_of(record_from(config.out)))
 
 
-def row_of(run: Run, home: pathlib.Path, iters: int, seed: int, cure: bool) -> str:
-    """Returns the row of a run in the table."""
-    found = trained(run, home, iters, seed)
+def row_of(task: tuple[str, int, int], args: argparse.Namespace) -> str:
+    """Returns the row of a run in the table.
+
+    Args:
+      task: the run's name, its seed, and the core that it has to itself among several jobs.
+      args: the flags.
+    """
+    name, seed, core = task
+    if args.jobs > 1:
+        os.sched_setaffinity(0, {core})
+    run = next(run for run in RUNS if run.name == name)
+    home = pathlib.Path(args.out, f"{name}-{seed}".replace(" ", "_").replace("'", ""))
+    config = config_of(run, home, args.iters, seed, args.device)
+    found = trained(run, config)
     named = "; ".join(
         f"{episode.disease.name} {episode.since} ({episode.named}"
         + (")" if episode.ended is None else f", to {episode.ended})")
@@ -230,8 +245,8 @@ def row_of(run: Run, home: pathlib.Path, iters: int, seed: int, cure: bool) -> s
     in_time = any(episode.named <= IN_TIME for episode in right)
     verdict = ("no" if found else "yes") if not run.expected else "yes" if in_time else "no"
     ended = ""
-    if cure and right and right[0].disease.settings:
-        ended = "yes" if cured(run, home, iters, seed, right[0]) else "no"
+    if args.cure and right and right[0].disease.settings:
+        ended = "yes" if cured(run, home, config, right[0]) else "no"
     wanted = " or ".join(run.expected) or "healthy"
     return f"| {run.name} | {seed} | {wanted} | {named or 'no sign'} | {verdict} | {ended} |"
 
@@ -272,6 +287,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iters", type=int, default=3000, help="of each run")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each kind")
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side, each on a core")
+    parser.add_argument("--device", default="auto", help="of the runs")
     parser.add_argument("--cure", action="store_true", help="go on with what is prescribed")
     parser.add_argument("--only", default="", help="names of runs, with commas between")
     parser.add_argument("--out", default="health_runs", help="folder of the runs")
@@ -287,11 +304,18 @@ def main() -> None:
     print(
         "| run | seed | what it is | named: since (at) | right | cured |\n|---|---|---|---|---|---|"
     )
-    for run in RUNS:
-        if not args.only or run.name in args.only.split(","):
-            home = pathlib.Path(args.out) / run.name.replace(" ", "_").replace("'", "")
-            for seed in range(args.seeds):
-                print(row_of(run, home, args.iters, seed, args.cure), flush=True)
+    chosen = [run.name for run in RUNS if not args.only or run.name in args.only.split(",")]
+    cores = itertools.cycle(sorted(os.sched_getaffinity(0)))
+    row = functools.partial(row_of, args=args)
+    tasks = [(name, seed, next(cores)) for name in chosen for seed in range(args.seeds)]
+    if args.jobs == 1:
+        for task in tasks:
+            print(row(task), flush=True)
+        return
+    fresh = multiprocessing.get_context("spawn")  # TensorFlow survives no fork
+    with concurrent.futures.ProcessPoolExecutor(args.jobs, fresh, max_tasks_per_child=1) as pool:
+        for found in pool.map(row, tasks):
+            print(found, flush=True)
 
 
 if __name__ == "__main__":

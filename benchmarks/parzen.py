@@ -12,8 +12,11 @@ that was stopped goes on.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import functools
 import io
 import json
+import multiprocessing
 import pathlib
 
 import numpy as np
@@ -46,6 +49,7 @@ def found_of(seed: int, marks: list[int], options: argparse.Namespace) -> dict[s
             continue
         host = Host(stdout=io.StringIO())
         settings = {"system": options.system, "dataset": "mnist", "data_dir": data_dir}
+        settings["device"] = options.device
         train(RunConfig(**settings, seed=seed, iters=mark, out=str(out)), host)
         with Generator.load(out) as generator:
             samples = generator(generator.sample_Z(options.samples, seed=0))
@@ -67,13 +71,18 @@ def main() -> None:
     flags.add_argument("--every_iters", type=int, help="in place of --every")
     flags.add_argument("--samples", type=int, default=10_000)
     flags.add_argument("--test", type=int, default=10_000, help="test images")
+    flags.add_argument("--jobs", type=int, default=1, help="runs side by side")
+    flags.add_argument("--device", default="auto", help="of the runs")
     flags.add_argument("--out", default="out_parzen", help="folder of the runs")
     options = flags.parse_args()
     pathlib.Path(options.out).mkdir(parents=True, exist_ok=True)
     every = options.every_iters or options.every * UPDATES
     last = options.iters or options.epochs * UPDATES
     marks = list(range(every, last + 1, every))
-    curves = [found_of(seed, marks, options) for seed in range(options.seeds)]
+    find = functools.partial(found_of, marks=marks, options=options)
+    fresh = multiprocessing.get_context("spawn")  # TensorFlow survives no fork
+    with concurrent.futures.ProcessPoolExecutor(options.jobs, fresh) as pool:
+        curves = [*pool.map(find, range(options.seeds))]
     print(f"{options.system}, {options.seeds} seeds, {options.samples} samples; paper: {PAPER}\n")
     print("| iterations | nats, mean | standard error | widths |\n|---|---|---|---|")
     for mark in marks:

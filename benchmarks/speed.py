@@ -85,6 +85,7 @@ GPU_PEERS = [
     Peer("PyTorch, CUDA graph", "torch", "torch_gan.py", ("--cuda_graph",)),
     Peer("JAX", "jax", "jax_gan.py"),
     _package("--engine=feed"),
+    _package("--engine=loop", "--nojit_compile"),
     _package("--engine=loop"),
 ]
 

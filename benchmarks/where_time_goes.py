@@ -34,8 +34,8 @@ def traced(config: RunConfig, iterations: int) -> list[tuple[str, str, float]]:
         model.initialise()
         loop, session = model.loop, model.session
         assert loop is not None
-        for variable, data in ((loop.images, images), (loop.labels, np.arange(N) % 10)):
-            if variable is not None:
+        for variables, data in ((loop.images, images), (loop.labels, np.arange(N) % 10)):
+            for variable in variables:
                 session.run(variable.initializer, {variable.initializer.inputs[1]: data})
         shape = (iterations, config.resolved_int("batch_size"))
         noise = (*shape, config.resolved_int("z_dim"))

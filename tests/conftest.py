@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import offline
 import pytest
+from garbage import pass_over_what_is_loaded
 from one_layer import Layer
 
 from vanilla_gan.training.recorder import Recorder
@@ -29,12 +30,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--snapshot", action="store_true", help="write tests/error_texts.txt anew")
 
 
+def pytest_collection_finish() -> None:
+    """Begins with the collector told."""
+    pass_over_what_is_loaded()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
-    """Gives the tests a cache that is not the user's own, and the same one to all of them."""
+    """Gives the tests a cache that is not the user's own, and the same one to all of them.
+
+    Nor are the settings, which list the plug-ins that the user has given.
+    """
     folder = tmp_path_factory.mktemp("users_cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
         yield folder
 
 

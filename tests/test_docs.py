@@ -6,16 +6,22 @@ find its place.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
+import runpy
 import shlex
+import subprocess
+import textwrap
 from typing import Any
 
 import numpy as np
+import offline
 import PIL.Image
 import pytest
 
 from vanilla_gan.cli import main as cli
+from vanilla_gan.engines.task import Task, task_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMALLER = {
@@ -140,3 +146,47 @@ def test_every_flag_named_in_your_data_is_known(capsys: pytest.CaptureFixture[st
         known |= set(re.findall(r"^  --(\w+)", capsys.readouterr().out, re.MULTILINE))
     text = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--(\w+)", text)) <= known
+
+
+def test_the_listing_without_the_package_trains_to_the_same_losses(
+    tmp_path: pathlib.Path,
+    offline_data_dir: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # More than two epochs of the offline data.
+    run = offline.train(
+        tmp_path / "out", offline_data_dir, iters=20, seed=3, engine="feed", log_every=1
+    )
+    listing = ROOT / "docs" / "examples" / "listing.py"
+    assert not re.search(r"^ *(import|from) vanilla_gan", listing.read_text(), re.MULTILINE)
+    out, data = tmp_path / "listing", offline_data_dir / "mnist"
+    flags = ["--iters=20", "--seed=3", f"--data_dir={data}", f"--out={out}"]
+    monkeypatch.setattr("sys.argv", [str(listing), *flags])
+    names = runpy.run_path(str(listing), run_name="__main__")
+
+    assert capsys.readouterr().out == run.stdout
+    assert (out / "000.png").is_file()
+    images = names["read"](data, "train-images-idx3-ubyte").reshape(-1, 784)[5000:]
+    rows = np.array([*names["train"](images, 20, 3, out)], np.float32)
+    assert rows.tobytes() == run.losses().astype(np.float32).tobytes()
+
+
+def test_the_slurm_script_makes_tasks(tmp_path: pathlib.Path) -> None:
+    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    block = next(part for part in re.findall(r"(?:^    .*\n)+", text, re.M) if "#SBATCH" in part)
+    (tmp_path / "job").write_text(textwrap.dedent(block))
+    stubs = {
+        "scontrol": "printf 'n1\\nn2\\n'",
+        "srun": 'for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
+        "run.sh": 'printf "%s\\0" "$TF_CONFIG" >> configs',
+    }
+    for name, command in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{command}\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["bash", "job"], cwd=tmp_path, env={"PATH": path}, check=True)
+    first, second, _ = (tmp_path / "configs").read_text().split("\0")
+    jobs = {"worker": ("n1:2222", "n2:2222")}
+    assert task_of({"TF_CONFIG": first}) == Task(jobs, "worker", 0)
+    assert task_of({"TF_CONFIG": second}) == Task(jobs, "worker", 1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from offline import train
+from networks import BY_D
+from offline import Run, train
 
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.export import ExportConfig, export
@@ -15,6 +18,7 @@ from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.settings import ENGINES, LOSSES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
+from vanilla_gan.training.chief import Chief
 
 # Of 20 images: epochs end within a batch, or with a short one. Odd sizes show a transpose.
 BATCH, ITERS = 8, 7
@@ -34,19 +38,18 @@ CURES = {
 
 
 # What shares its networks with a system before it needs no cure of its own.
-OWN_NETWORKS = {system.discriminator: name for name, system in reversed(SYSTEMS.items())}.values()
 PAIRS = [
     (system, cures)
     for system in SYSTEMS
     for cures in CURES
-    if cures == "published" or system in OWN_NETWORKS
+    if cures == "published" or system in BY_D
 ]
 # Nor the losses of others.
 LOSS_PAIRS = [
     (system, loss)
     for system in SYSTEMS
     for loss in LOSSES
-    if system in OWN_NETWORKS or loss == RunConfig(system=system).resolved().loss
+    if system in BY_D or loss == RunConfig(system=system).resolved().loss
 ]
 TRAINED = pytest.mark.parametrize(("system", "cures"), PAIRS, indirect=True, scope="module")
 
@@ -72,11 +75,33 @@ def settings(system, **others):
 
 
 @pytest.fixture(scope="module")
-def runs(system, cures, twenty_images, tmp_path_factory):
-    """Returns a run of each engine."""
+def interruption(system, cures):
+    """Returns an engine and an iteration, at a picture or not: both of each for every system."""
+    place = PAIRS.index((system, next(name for name in CURES if CURES[name] is cures)))
+    return ENGINES[place % 2], 3 + place // 2 % 2
+
+
+@pytest.fixture(scope="module")
+def runs(system, cures, interruption, twenty_images, tmp_path_factory):
+    """Returns a run of each engine, and as `left` what a kill of one of them would have left.
+
+    The fed one keeps all checkpoints.
+    """
     folder = tmp_path_factory.mktemp(system)
     given = settings(system, iters=ITERS, **cures)
-    return {e: train(folder / e, twenty_images, engine=e, **given) for e in ENGINES}
+    save = Chief.save
+
+    def copying(self, it, *state):
+        save(self, it, *state)
+        if (self.config.engine, it) == interruption:
+            shutil.copytree(self.config.out, folder / "left")
+
+    every = {"feed": {"checkpoint_every": 1, "keep_checkpoints": ITERS + 1}}
+    every["loop"] = {"checkpoint_every": interruption[1]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Chief, "save", copying)
+        made = {e: train(folder / e, twenty_images, engine=e, **every[e], **given) for e in ENGINES}
+    return {**made, "left": Run(folder / "left", "", [])}
 
 
 def results(run):
@@ -182,22 +207,10 @@ def test_both_engines_are_the_same(runs):
 
 
 @TRAINED
-@pytest.mark.parametrize(
-    ("stop", "engine"),
-    [
-        # Within an epoch, and at a picture.
-        (2, "loop"),
-        (3, "feed"),
-        pytest.param(2, "feed", marks=pytest.mark.slow),
-        pytest.param(3, "loop", marks=pytest.mark.slow),
-    ],
-)
-def test_a_continued_run_ends_with_the_same_bits(
-    runs, system, cures, twenty_images, tmp_path, engine, stop
-):
-    given = settings(system, engine=engine, **cures)
-    train(tmp_path / "out", twenty_images, iters=stop, **given)
-    continued = train(tmp_path / "out", twenty_images, iters=ITERS, **given)
+def test_a_continued_run_ends_with_the_same_bits(runs, interruption, twenty_images, tmp_path):
+    engine, stop = interruption
+    out = shutil.copytree(runs["left"].out, tmp_path / "out")
+    continued = train(out, twenty_images)
     assert f"continuing at iteration {stop} of {ITERS}" in continued.lines
     one, other = results(runs[engine]), results(continued)
     assert one.keys() == other.keys()
@@ -206,10 +219,11 @@ def test_a_continued_run_ends_with_the_same_bits(
 
 @pytest.mark.parametrize(
     ("system", "loss", "engine"),
+    # Each loss by both engines, each pair of networks by both; every pair of a system and a loss
+    # has taken its steps above.
     [
-        # Each loss by one engine, each engine with every other loss; the rest with the slow tests.
-        pytest.param(*pair, engine, marks=() if (place + number) % 2 else pytest.mark.slow)
-        for place, pair in enumerate(LOSS_PAIRS)
+        (BY_D[(place + 3 * number) % len(BY_D)], loss, engine)
+        for place, loss in enumerate(LOSSES)
         for number, engine in enumerate(ENGINES)
     ],
     indirect=["system"],
@@ -226,11 +240,14 @@ def test_every_loss_trains_a_step(system, loss, engine, twenty_images, tmp_path)
         assert len(same & {*theta}) < len(theta) / 2
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_vector_moves_on_by_one_power_iteration_a_step(system, engine, twenty_images, tmp_path):
-    given = settings(system, engine=engine, iters=1, spectral_norm=True, D_steps=1)
-    run = train(tmp_path / "out", twenty_images, **given)
-    begun, done = run.variables(0), run.variables(1)
+@pytest.mark.parametrize(
+    ("system", "cures"),
+    [pair for pair in PAIRS if pair[1] == "packed"],
+    indirect=True,
+    scope="module",
+)
+def test_a_vector_moves_on_by_one_power_iteration_a_step(system, runs):
+    begun, done = runs["feed"].variables(0), runs["feed"].variables(1)
     kept = [name for name in begun if name.endswith("/singular")]
     weights = {n for n in SYSTEMS[system].theta_D if np.ndim(begun[n]) > 1}
     if "spectral_norm" in SYSTEMS[system].without:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
 
 import numpy as np
+import offline
 import pytest
 
-from vanilla_gan.errors import OutputError, RunConflictError
+from vanilla_gan.errors import OutputError, RunConflictError, UsageError
 from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark, begin_losses, read_losses
 
 HEADER = b"iteration,d_loss,g_loss\n"
@@ -216,3 +218,46 @@ def test_other_files_are_refused_in_one_line(tmp_path, content):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(RunConflictError, match=r"losses\.csv: No such file"):
         read_losses(tmp_path / "losses.csv")
+
+
+def test_lines_of_json_say_what_the_csv_files_say(tmp_path, offline_data_dir):
+    """Each once, also behind a kill; and another file is left alone."""
+    out, log = tmp_path / "out", tmp_path / "log.jsonl"
+    small = {"h_dim": 3, "z_dim": 2, "batch_size": 11, "seed": 1, "r1": 0.5}
+    times = {"sample_every": 4, "log_every": 3, "health_every": 5, "checkpoint_every": 5}
+    offline.train(out, offline_data_dir, iters=6, log_json=str(log), **small, **times)
+    first = log.read_bytes()
+    # As if it had been killed: lines of iterations that come again, the last one torn.
+    run_id = json.loads(first.splitlines()[0])["run_id"]
+    more = {"run_id": run_id, "iteration": 7, "event": "losses"}
+    log.write_bytes(first + json.dumps(more).encode() + b'\n{"run_')
+    # A record names no file to write to.
+    run = offline.train(out, offline_data_dir, iters=7)
+    assert log.read_bytes() == first + json.dumps(more).encode() + b'\n{"run_'
+    run = offline.train(out, offline_data_dir, iters=10, log_json=str(log))
+    assert log.read_bytes().startswith(first)
+
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["run_id"] for line in lines} == {run.record()["run_id"]}
+    found = {
+        event: {line["iteration"]: line for line in lines if line["event"] == event}
+        for event in ("losses", "signs", "picture")
+    }
+    assert sum(map(len, found.values())) == len(lines)
+    assert list(found["losses"]) == [0, 3, 9]  # the run went from 6 to 7 without it
+    for it, d_loss, g_loss in run.losses():
+        if it in found["losses"]:
+            line = found["losses"][it]
+            assert line.keys() == {"run_id", "iteration", "event", "D_loss", "G_loss", "r1"}
+            np.testing.assert_allclose([line["D_loss"], line["G_loss"]], [d_loss, g_loss], 1e-7)
+    assert list(found["signs"]) == [0, 5]
+    assert {"logit_gap", "diversity"} <= found["signs"][5].keys()
+    assert [found["picture"][it]["path"] for it in (0, 4, 8)] == [
+        str(out / f"00{n}.png") for n in range(3)
+    ]
+    for other in (b"my notes\n", b"my notes", log.read_bytes()):
+        notes = tmp_path / "notes"
+        notes.write_bytes(other)
+        with pytest.raises(UsageError, match="it holds other lines than those of this run"):
+            offline.train(tmp_path / "new", offline_data_dir, iters=1, log_json=str(notes), **small)
+        assert notes.read_bytes() == other

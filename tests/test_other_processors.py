@@ -30,8 +30,9 @@ TESTS = (
     "tests/end_to_end/test_rewinds.py",
 )
 CHOSEN = (
-    "shipped_trace or trace_on_mnist or test_recorded_runs or recorded or class_7 or overflow "
-    "or engines_are_the_same or (continued and (vanilla or layers))"
+    "shipped_trace or trace_on_mnist or test_offline or test_mnist or log_form or recorded_offline "
+    "or recorded_mnist or class_7 or overflow or (engines_are_the_same and vanilla and not packed) "
+    "or (continued and published and (vanilla or layers))"
 )
 
 

@@ -50,7 +50,7 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
     assert set(written) == {
         *("format", "run_id", "config", "dataset", "device", "versions"),
         *("started", "trained", "rewinds", "data_at", "changes", "parent", "sha256"),
-        *("from_preset", "best", "diverged"),
+        *("from_preset", "best", "plugins", "diverged"),
     }
     assert written["format"] == 1
     assert written["config"].keys() == RunConfig().to_json().keys()
@@ -155,7 +155,19 @@ def test_what_decides_its_numbers_tells_two_runs_apart():
     record = make_record(evaluate_every=1000, keep_best="recall")
     for name, entry in table_of(RunConfig).items():
         was = record.config.to_json()[name]
-        candidates = [*entry.choices, 3000, 50, 7, 0.125, True, False, "all", "cpu", "collapse"]
+        candidates = [
+            *entry.choices,
+            3000,
+            50,
+            7,
+            0.125,
+            True,
+            False,
+            "all",
+            "cpu",
+            "collapse",
+            "mine:1",
+        ]
         given = {name: next(value for value in candidates if is_other(entry, was, value))}
         # Of a setting that neither list knows only its own word is taken.
         if name in FREE or (name not in FIXED and entry.is_free):

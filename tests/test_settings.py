@@ -7,6 +7,7 @@ import itertools
 import json
 import subprocess
 import sys
+import typing
 
 import pytest
 from tables import CONFIGS, NEEDED, OF_ANOTHER_KIND, out_of_range, settings_of_all
@@ -200,6 +201,18 @@ def test_epochs_are_counted_in_whole_batches():
         config = RunConfig(system=system, batch_size=128, epochs=3, D_steps=2, seed=0).resolved()
         assert config.counted(55_000).iters == 3 * 214
         assert config.counted(200).iters == 3
+
+
+@pytest.mark.parametrize("command", CONFIGS)
+def test_type_checkers_know_the_same_words(command):
+    """`tests/mistyped.py` shows what they make of it."""
+    config = CONFIGS[command]
+    for name, hint in typing.get_type_hints(config).items():
+        parts = [hint, *typing.get_args(hint)]
+        literals = [part for part in parts if typing.get_origin(part) is typing.Literal]
+        words = [word for literal in literals for word in typing.get_args(literal)]
+        if words:
+            assert tuple(words) == table_of(config)[name].choices, name
 
 
 def test_is_frozen():

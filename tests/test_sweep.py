@@ -93,6 +93,7 @@ def test_what_cannot_be_is_said_before_anything_runs(
     assert sorted(path.name for path in elsewhere.iterdir()) == ["run"]
 
 
+@pytest.mark.slow
 def test_a_sweep(capsys, elsewhere, offline_data_dir):
     """One rate of two fails; the others are trained, summed up, and not trained again."""
     grid = ("--grid=learning_rate=0.001,1e30", "--jobs=2")

@@ -6,22 +6,27 @@ import numpy as np
 import pytest
 from offline import train
 from one_line import failure
+from tensorflow.compat import v1 as tf1
 
+from vanilla_gan.engines.machines import Machines, device
 from vanilla_gan.engines.session import Device, check_towers, config_proto
+from vanilla_gan.engines.task import Task
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.graph.gan import build_gan
+from vanilla_gan.graph.loop import build_loop
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
 
-ITERS = 50
+ITERS = 12
 
 
 @pytest.mark.parametrize(
     ("system", "engine", "cures"),
     [
-        ("vanilla", "loop", {}),
-        ("layers", "feed", {}),
-        ("conditional", "loop", {}),
-        ("vanilla", "loop", {"spectral_norm": True, "pack": 2}),
+        pytest.param("vanilla", "loop", {}, marks=pytest.mark.slow),
+        pytest.param("layers", "feed", {}, marks=pytest.mark.slow),
+        ("conditional", "loop", {"spectral_norm": True, "pack": 2}),
     ],
 )
 def test_three_towers_train_as_one_does(tmp_path, real_data_dir, system, engine, cures):
@@ -65,3 +70,34 @@ def test_towers_are_devices_of_the_cpu():
     check_towers(1, Device("/GPU:0", ""))
     with pytest.raises(DeviceError, match="--towers=2 is for processors"):
         check_towers(2, Device("/GPU:0", ""))
+
+
+def test_a_cluster_holds_towers_and_variables_where_it_says():
+    """Rows and noise go to a worker, never the images; a variable is worked on where it lies."""
+    jobs = {"chief": ("a:1",), "worker": ("b:1", "c:1"), "ps": ("d:1", "e:1")}
+    machines = Machines(Task(jobs, "chief", 0), "", 1.0)
+    config = RunConfig(towers=3, batch_size=8, z_dim=5, h_dim=7, seed=1).resolved()
+    system = SYSTEMS["vanilla"]
+    with tf1.Graph().as_default() as graph, tf1.device(machines.placed("/CPU:0")):
+        gan = build_gan(system, config, 1)
+        loop = build_loop(system, config, gan, (20, 784))
+    at = [device(task) for task in machines.task.towers]
+    assert [images.device for images in loop.images] == at
+    held = [variable.device for variable in graph.get_collection(tf1.GraphKeys.GLOBAL_VARIABLES)]
+    assert {*held} == {device(("ps", 0)), device(("ps", 1))}
+    functions = [graph._get_function(name).graph for name in graph._functions]
+    body = max(functions, key=lambda function: len(function.get_operations()))
+    home = {id(inner): outer.device for outer, inner in body.captures}
+    sent = set()
+    for op in body.get_operations():
+        for tensor in op.inputs:
+            if tensor.dtype == tf1.resource:
+                # TensorFlow puts what asks for nothing where the variable is.
+                assert op.device in ("", home[id(tensor)]), op
+            elif tensor.op.device == at[0] and op.device in at[1:]:
+                sent.add(tuple(tensor.shape.as_list()))
+        if op.name.startswith("tower_1/") and not any(t.dtype == tf1.resource for t in op.inputs):
+            assert op.device == at[1], op
+    # Of 8 images 3, 3 and 2.
+    assert {(3,), (3, 5)} <= sent
+    assert (3, 784) not in sent

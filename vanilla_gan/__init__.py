@@ -2,8 +2,8 @@
 
 For programs and notebooks (see `docs/python.md`): `RunConfig`, `train`, `fork`, `Observer`,
 `Generator`, `evaluate`, `compare`, `doctor`, `make_report`, `export`, `import_images`,
-`build_graph`, and `VanillaGanError`, which all failures are. Each is loaded when it is first asked
-for.
+`build_graph`, `register_loss`, `register_penalty`, `register_system`, `load_plugin`, and
+`VanillaGanError`, which all failures are. Each is loaded when it is first asked for.
 """
 
 __version__ = "0.1.0"
@@ -21,7 +21,11 @@ __all__ = [
     "export",
     "fork",
     "import_images",
+    "load_plugin",
     "make_report",
+    "register_loss",
+    "register_penalty",
+    "register_system",
     "train",
 ]
 
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
     from vanilla_gan.errors import VanillaGanError
     from vanilla_gan.generator.generator import Generator
     from vanilla_gan.observers.observer import Observer
+    from vanilla_gan.plugins.loading import load_plugin
+    from vanilla_gan.plugins.registry import register_loss, register_penalty, register_system
     from vanilla_gan.settings import RunConfig
 else:
     _HOMES = {
@@ -49,6 +55,11 @@ else:
         "Observer": "vanilla_gan.observers.observer",
         "RunConfig": "vanilla_gan.settings",
         "VanillaGanError": "vanilla_gan.errors",
+        "load_plugin": "vanilla_gan.plugins.loading",
+        **dict.fromkeys(
+            ("register_loss", "register_penalty", "register_system"),
+            "vanilla_gan.plugins.registry",
+        ),
     }
 
     def __getattr__(name):

@@ -17,8 +17,8 @@ import math
 import os
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, NewType, TypeVar
 
 from vanilla_gan.errors import UsageError
 
@@ -50,6 +50,9 @@ Effect = Literal[
     "machine",
 ]
 _FIXED: tuple[Effect, ...] = ("numbers", "variables", "beginning")
+
+# The name of what a plug-in registers, which no list for type checkers can have.
+Registered = NewType("Registered", str)
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Settings")
@@ -219,7 +222,7 @@ def setting(
     default: T,
     text: str,
     *rules: Rule,
-    choices: Sequence[str] = (),
+    choices: Collection[str] = (),
     effect: Effect = "numbers",
     group: str = "",
     flag: str = "",
@@ -229,10 +232,11 @@ def setting(
     repeats: bool = False,
     common: bool = False,
 ) -> T:
-    """Declares a field of a class of settings; `Setting` describes the arguments."""
-    if choices:
-        rules = (one_of(choices), *rules)
-    entry = {"text": text, "rules": rules, "choices": tuple(choices), "effect": effect}
+    """Declares a field of a class of settings; `Setting` describes the arguments.
+
+    `choices` may be a collection that grows; `choices_changed` tells of it.
+    """
+    entry = {"text": text, "rules": rules, "choices": choices, "effect": effect}
     more = {"group": group, "flag": flag, "shown": shown, "missing": missing, "word": word}
     metadata = {"setting": {**entry, **more, "repeats": repeats, "common": common}}
     return dataclasses.field(default=default, metadata=metadata)
@@ -242,6 +246,11 @@ def table_of(config: type[Settings]) -> Mapping[str, Setting]:
     """Returns the settings of a class by name, in their order."""
     key: Any = config  # mypy takes the hash of the class for that of its instances.
     return _table_of(key)
+
+
+def choices_changed() -> None:
+    """Lets the tables of settings have the choices that there are now."""
+    _table_of.cache_clear()
 
 
 def group_of(config: type[Settings], heading: str) -> list[Setting]:
@@ -255,7 +264,7 @@ def group_of(config: type[Settings], heading: str) -> list[Setting]:
 def _kind_of(hints: Sequence[Any]) -> type:
     """Returns the kind that a field's annotation says; `Several` is a number or a tuple."""
     kinds = [typing.get_origin(hint) or hint for hint in hints if hint is not types.NoneType]
-    return tuple if tuple in kinds else kinds[0]
+    return tuple if tuple in kinds else str if Literal in kinds else kinds[0]
 
 
 @functools.cache
@@ -265,9 +274,12 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
     for field in dataclasses.fields(config):
         if "setting" not in field.metadata:
             continue
-        kinds = typing.get_args(hints[field.name]) or (hints[field.name],)
+        hint = hints[field.name]
+        kinds = (hint,) if typing.get_origin(hint) is Literal else typing.get_args(hint) or (hint,)
         entry = dict(field.metadata["setting"])
         shown = "" if field.default is None else str(field.default)
+        choices = tuple(entry.pop("choices"))
+        rules = entry.pop("rules")
         table[field.name] = Setting(
             name=field.name,
             flag=entry.pop("flag") or field.name,
@@ -275,6 +287,8 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
             optional=types.NoneType in kinds,
             default=field.default,
             shown=entry.pop("shown") or shown,
+            choices=choices,
+            rules=(one_of(choices), *rules) if choices else rules,
             **entry,
         )
     return table

@@ -59,6 +59,14 @@ class DamagedRunError(RunConflictError):
     exit_status = 1
 
 
+class PluginError(VanillaGanError):
+    """A plug-in fails; or the one that a run needs is missing, changed, or not trusted."""
+
+
+class UnownedVariableError(VanillaGanError, ValueError):
+    """A trainable variable of a system belongs to no solver, or to two."""
+
+
 class DisagreementError(VanillaGanError):
     """A run does not agree with what was published."""
 
@@ -88,6 +96,12 @@ class FailedRunsError(VanillaGanError):
 
 class SickRunError(VanillaGanError):
     """The run has a disease that it was to be stopped on, and has saved its state."""
+
+
+class LostPeerError(VanillaGanError):
+    """Another task of the cluster does not answer; schedulers start all of them again."""
+
+    exit_status = 138
 
 
 class StoppedBySignal(VanillaGanError):

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 from vanilla_gan.data.classes import PUBLISHED, Classes
 from vanilla_gan.data.known import KNOWN
@@ -18,11 +18,13 @@ from vanilla_gan.declare import (
     PATH,
     SEED,
     THREADS,
+    Registered,
     Rule,
     Settings,
     at_least,
     at_most,
     bad_value,
+    nearest,
     setting,
     some_of,
     table_of,
@@ -30,13 +32,14 @@ from vanilla_gan.declare import (
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
 from vanilla_gan.graph.optimizers import OPTIMIZERS, OWN
+from vanilla_gan.graph.penalties import OWN_WEIGHTS, PENALTIES, weights_of
 from vanilla_gan.graph.system import Simultaneous
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
 DATASETS = ("auto", *KNOWN)
 INITS = ("xavier", "xavier_normal", OWN)
-LOSSES = tuple(losses.LOSSES)
+LOSSES = tuple(losses.LOSSES)  # of this program; `plugins` adds others
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 ON_NAN = ("stop", "rewind")
@@ -49,6 +52,21 @@ BETTER = {
     **{"parzen_nats": "higher", "frechet": "lower", "precision": "higher", "recall": "higher"},
     **{"coverage": "higher", "classes_covered": "higher"},
 }
+# For type checkers, which find a misspelt name; at run time the tables decide.
+SystemName = (
+    Literal["vanilla", "layers", "conditional", "conv", "wgan", "wgan_gp", "lsgan", "infogan"]
+    | Literal["acgan", "goodfellow2014"]
+    | Registered
+)
+LossName = (
+    Literal["sigmoid_cross_entropy", "log", "minimax", "lsgan", "hinge", "wgan", "relativistic"]
+    | Literal["log_epsilon"]
+    | Registered
+)
+FigureName = Literal[
+    "none", "parzen_nats", "frechet", "precision", "recall", "coverage", "classes_covered"
+]
+InitName = Literal["xavier", "xavier_normal", "own"]
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
@@ -59,6 +77,21 @@ _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
 _WEIGHT = Rule("a number of at least 0", lambda value: 0 <= value < _INF, (-1e-9, _INF, _NAN))
 _MEMORY = Rule("a number in (0, 1]", lambda value: 0 < value <= 1, (0.0, -0.5, 1.01, _INF, _NAN))
+
+
+def _are_penalties(value: str) -> bool:
+    try:
+        return all(_WEIGHT.holds(weight) for weight in weights_of(value).values())
+    except ValueError:
+        return False
+
+
+# Which names there are, `resolved` asks.
+_PENALTY = Rule(
+    "none, or NAME:WEIGHT with commas between, each weight a number of at least 0",
+    _are_penalties,
+    ("", "mine", "mine:", "mine:x", "mine:-1", "mine:nan", "mine:1,", "mine:1,mine:2", "none,a:1"),
+)
 # Which there are, the data say.
 CLASS = Rule("a class, or all", lambda value: 0 < len(value) <= 1000, ("", 1001 * "x"))
 DEVICE = Rule(
@@ -106,15 +139,17 @@ class RunConfig(Settings):
     epochs: int | None = setting(
         None, "the same, in passes through the training images", at_least(1), effect="length"
     )
-    system: str = setting(
+    system: SystemName = setting(
         "vanilla",
         "which published program to run",
-        choices=tuple(SYSTEMS),
+        choices=SYSTEMS,
         effect="variables",
         common=True,
     )
-    loss: str = setting("sigmoid_cross_entropy", "what the two networks minimise", choices=LOSSES)
-    init: str = setting(
+    loss: LossName = setting(
+        "sigmoid_cross_entropy", "what the two networks minimise", choices=losses.LOSSES
+    )
+    init: InitName = setting(
         "xavier",
         "xavier initialisation: uniform, or normal as in the repository; or the system's own",
         choices=INITS,
@@ -159,14 +194,14 @@ class RunConfig(Settings):
         effect="beginning",
     )
 
-    preset: str = setting(
+    preset: Literal["published", "stable"] = setting(
         "published",
         "settings that go together, in place of those that are not given",
         choices=tuple(PRESETS),
         effect="variables",
         group=CURES,
     )
-    optimizer: str = setting(
+    optimizer: Literal["adam", "rmsprop", "sgd", "own"] = setting(
         "adam",
         "of both networks; or the system's own",
         choices=(*OPTIMIZERS, OWN),
@@ -193,6 +228,9 @@ class RunConfig(Settings):
         0.0, "weight of WGAN-GP's: D's slope between images and samples is drawn to 1", _WEIGHT
     )
     dragan: float = setting(0.0, "weight of DRAGAN's: the same around real images", _WEIGHT)
+    penalty: str = setting(
+        "none", "penalties of your plug-ins with their weights: NAME:WEIGHT,NAME:WEIGHT", _PENALTY
+    )
     D_noise: float = setting(
         0.0, "deviation of the normal noise on what D sees, images and samples; 0: none", _WEIGHT
     )
@@ -286,6 +324,12 @@ class RunConfig(Settings):
     tensorboard: bool = setting(
         False, "write event files for TensorBoard, into OUT/tensorboard", effect="keeping"
     )
+    log_json: str | None = setting(
+        None,
+        "file for losses, signs and pictures as lines of JSON; give it again to go on with it",
+        PATH,
+        effect="keeping",
+    )
     evaluate_every: int = setting(
         0,
         "iterations between two evaluations of quality; 0: none",
@@ -299,7 +343,7 @@ class RunConfig(Settings):
     keep_checkpoints: int = setting(
         3, "how many of the newest checkpoints to keep", at_least(1), effect="keeping"
     )
-    keep_best: str = setting(
+    keep_best: FigureName = setting(
         "none",
         "figure of --evaluate_every whose best checkpoint is kept beside the newest, as OUT/best",
         choices=("none", *BETTER),
@@ -311,7 +355,7 @@ class RunConfig(Settings):
         at_least(0),
         effect="keeping",
     )
-    on_nan: str = setting(
+    on_nan: Literal["stop", "rewind"] = setting(
         "stop",
         "when a loss is not finite: stop, or go back and draw new noise",
         choices=ON_NAN,
@@ -324,14 +368,19 @@ class RunConfig(Settings):
         effect="rescue",
     )
 
-    engine: str = setting(
+    engine: Literal["loop", "feed"] = setting(
         "loop",
         "many iterations per session.run, or the published loop of two",
         choices=ENGINES,
         effect="machine",
         group="How it is computed",
     )
-    precision: str = setting(
+    jit_compile: bool | None = setting(
+        None,
+        "compile the iterations of --engine loop with XLA; by default on a GPU",
+        effect="machine",
+    )
+    precision: Literal["float32", "bfloat16"] = setting(
         "float32",
         "of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
@@ -341,6 +390,13 @@ class RunConfig(Settings):
         "pieces of each batch, computed side by side on as many devices of the CPU",
         at_least(1),
         at_most(64),
+    )
+    cluster_timeout: float = setting(
+        60.0,
+        "seconds to wait for the other tasks of a cluster (TF_CONFIG) before they count as lost",
+        ABOVE_0,
+        at_most(86400),
+        effect="speed",
     )
     device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE, effect="machine", common=True)
     allow_growth: bool = setting(
@@ -380,6 +436,13 @@ class RunConfig(Settings):
                 raise UsageError(
                     f"--{name} does not apply to --system {self.system}, which takes {takes}; "
                     "leave it out"
+                )
+        known = table_of(RunConfig)
+        for name in (*SYSTEMS[self.system].published, *SYSTEMS[self.system].without):
+            if name not in known:
+                raise UsageError(
+                    f"--system={self.system}: it says something of a setting {name}, which there "
+                    f"is not{nearest(name, known)}"
                 )
         for name in SYSTEMS[self.system].without:
             if getattr(self, name) != table_of(RunConfig)[name].default:
@@ -437,6 +500,7 @@ class RunConfig(Settings):
         Raises:
           UsageError: two of them do not go together.
         """
+        self._check_penalties()
         if self.optimizer == "sgd" and self.beta2 is not None:
             raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
         for name, off in (("stop_on", "none"), ("watch_classes", False)):
@@ -445,11 +509,22 @@ class RunConfig(Settings):
                     f"--{name} needs the rows of health.csv, and --health_every=0 writes none; "
                     "leave one of them out"
                 )
+        unfit = {"engine": "feed", "precision": "bfloat16"}
+        for name, value in unfit.items():
+            if self.jit_compile and getattr(self, name) == value:
+                raise UsageError(
+                    f"--jit_compile does not apply to --{name} {value}; leave one of them out"
+                )
         system = SYSTEMS[self.system]
+        if self.towers > 1 and self.jit_compile:
+            raise UsageError(
+                "--jit_compile does not apply to --towers: XLA compiles for one device; leave one "
+                "of them out"
+            )
         if self.towers > 1 and (isinstance(system.update, Simultaneous) or system.auxiliary):
             raise UsageError(
                 f"--towers does not apply to --system {self.system}, whose batches are not cut "
-                "yet; leave it out"
+                "yet; train it on one machine, without towers"
             )
         if self.towers > 1 and self.dragan:
             raise UsageError(
@@ -474,6 +549,20 @@ class RunConfig(Settings):
                 "leave it out"
             )
         return self.filled({"label_smoothing": 0.0})
+
+    def _check_penalties(self) -> None:
+        """Checks that the penalties of plug-ins are there.
+
+        Raises:
+          UsageError: one is not.
+        """
+        own = [name for name in PENALTIES if name not in OWN_WEIGHTS]
+        for name in weights_of(self.penalty):
+            if name in OWN_WEIGHTS:
+                raise UsageError(f"--penalty={self.penalty}: {name} is a flag; give --{name}")
+            if name not in own:
+                expected = f"one of {', '.join(own)}" if own else "--plugin with what registers it"
+                raise bad_value("penalty", self.penalty, expected)
 
     def of_data(self, shape: ImageShape, classes: Classes) -> RunConfig:
         """Returns these settings for data of a shape, with these classes.
@@ -553,6 +642,7 @@ class RunConfig(Settings):
             if getattr(self, name) is not None and name not in (*own, *_COMMON):
                 raise ValueError(f"the system {self.system} has no setting {name}")
         try:
+            self._check_penalties()
             counted = self.counted(num_examples)
         except UsageError as error:
             raise ValueError(str(error)) from error

@@ -22,6 +22,8 @@ from typing import Any
 
 # Names the operation that failed, in the folder of the run; it is missing where none did.
 FAILED = "failed.txt"
+# Names all of them, where none was to fail.
+OPERATIONS = "operations.txt"
 _OF_OS = (
     "fsync",
     "ftruncate",
@@ -48,6 +50,7 @@ class _Counter:
     """Counts the operations and makes those fail whose turn it is."""
 
     def __init__(self, n: int, for_good: bool) -> None:
+        self._listing = n == 0
         self._left = n
         self._for_good = for_good
         self._error = errno.ENOSPC if n % 2 else errno.EIO
@@ -58,6 +61,11 @@ class _Counter:
         others = str(name).startswith("/") or name in (1, 2) or _is_pipe(name)
         if others or threading.current_thread() is not threading.main_thread():
             return False
+        if self._listing:
+            if isinstance(name, int):
+                name = os.readlink(f"/proc/self/fd/{name}").removeprefix(f"{os.getcwd()}/")
+            with _open(OPERATIONS, "a") as stream:
+                stream.write(f"{what} {name}\n")
         self._left -= 1
         if self._left == 0:
             with _open(FAILED, "w") as stream:
@@ -71,7 +79,7 @@ class _Counter:
 
 
 def fail(n: int, for_good: bool = False) -> None:
-    """From now on lets the n-th operation fail, or all from the n-th on."""
+    """From now on lets the n-th operation fail, or all from the n-th on; 0 only lists them."""
     counter = _Counter(n, for_good)
 
     class Raw(io.FileIO):

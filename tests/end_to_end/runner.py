@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
+from garbage import pass_over_what_is_loaded
+
 TIME_LIMIT_S = 600
 STDOUT, STDERR = "stdout.txt", "stderr.txt"
 # The operations that are counted; `os.replace` counts as a rename.
@@ -144,6 +146,7 @@ def _run(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A mishap with a delay shall come when it is due, not when Python next changes threads.
     sys.setswitchinterval(1e-4)
+    pass_over_what_is_loaded()
     if prepare is not None:
         prepare()
     _install(mishaps, operations)

@@ -9,20 +9,26 @@ from mishaps import kill
 from results import checkpoints, differences, record
 from runner import Mishap, run
 
-KILLS_EACH = 10
 ITERS = 1000
 
 
-@pytest.mark.parametrize("words", [small_run, run_with_long_blocks])
-def test_killed_run_equals_undisturbed_one(tmp_path, offline_data_dir, words):
+@pytest.mark.parametrize(
+    ("words", "kills"),
+    [
+        (small_run, 4),
+        *(pytest.param(of, 8, marks=pytest.mark.slow) for of in (small_run, run_with_long_blocks)),
+    ],
+)
+def test_killed_run_equals_undisturbed_one(tmp_path, offline_data_dir, words, kills):
     crashes = Crashes([*words(offline_data_dir), f"--iters={ITERS}"], tmp_path)
-    crashes.kill(KILLS_EACH, seed=0)
+    crashes.kill(kills, seed=0)
     assert crashes.wrong == []
-    assert sum(crashes.landed.values()) == KILLS_EACH
+    assert sum(crashes.landed.values()) == kills
     # Some of those that are aimed at a file hit it.
     assert crashes.landed.keys() - {"at the start", "elsewhere"}
 
 
+@pytest.mark.slow
 def test_killed_around_an_evaluation_a_run_keeps_its_best_checkpoint(tmp_path, offline_data_dir):
     words = [
         *small_run(offline_data_dir, iters=120, sample_every=10, checkpoint_every=30),

@@ -26,17 +26,17 @@ else:
 import numpy as np
 import tensorflow as tf
 
-model = tf.saved_model.load("model")
-with np.load("drawn.npz") as drawn:
-    inputs = {"z": tf.constant(drawn["Z"])}
-    if "classes" in drawn.files:
-        inputs["y"] = tf.one_hot(drawn["classes"], 10)
-images = model.signatures["generate"](**inputs)["images"]
-discriminate = model.signatures["discriminate"]
-told = {name: inputs[name] for name in discriminate.structured_input_signature[1] if name != "x"}
-judged = discriminate(x=images, **told)
-np.save("images.npy", images.numpy().reshape(-1, 28, 28))
-np.save("logits.npy", judged["logit"].numpy())
+for path, drawn, out in (words.split(",") for words in sys.argv[1:]):
+    model = tf.saved_model.load(path)
+    with np.load(drawn) as arrays:
+        inputs = {"z": tf.constant(arrays["Z"])}
+        if "classes" in arrays.files:
+            inputs["y"] = tf.one_hot(arrays["classes"], 10)
+    images = model.signatures["generate"](**inputs)["images"]
+    judge = model.signatures["discriminate"]
+    told = {name: inputs[name] for name in judge.structured_input_signature[1] if name != "x"}
+    logits = judge(x=images, **told)["logit"].numpy()
+    np.savez(out, images=images.numpy().reshape(-1, 28, 28), logits=logits)
 print(sorted(name for name in sys.modules if name.split(".")[0] == "vanilla_gan"))
 """
 
@@ -47,45 +47,45 @@ def command(folder, *words):
     assert done.returncode == 0, done.stderr
 
 
-# Five new Pythons that load TensorFlow: for the system with labels always, the others are slow.
-@pytest.mark.parametrize(
-    "system",
-    [s if s == "conditional" else pytest.param(s, marks=pytest.mark.slow) for s in SYSTEMS],
-)
-def test_the_same_images_without_this_package(tmp_path, offline_data_dir, system):
-    sizes = [] if system == "conv" else ["--h_dim=7"]
-    data = ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data"]
-    command(
-        tmp_path,
-        "train",
-        f"--system={system}",
-        "--iters=4",
-        "--seed=3",
-        "--z_dim=5",
-        "--batch_size=11",
-        *sizes,
-        *data,
-    )
-    command(tmp_path, "sample", "--format=npz", "--out=drawn.npz", "--n=37", "--seed=5")
-    command(tmp_path, "export", "--out=model")
-    done = python("-I", "-c", ELSEWHERE, cwd=tmp_path)
+def loaded_elsewhere(folder, *models):
+    """Loads exports, (path, what was drawn, where to); checks that they draw the same images."""
+    words = [",".join(map(str, model)) for model in models]
+    done = python("-I", "-c", ELSEWHERE, *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "['vanilla_gan']\n"  # the None
-    with np.load(tmp_path / "drawn.npz") as drawn:
-        expected = drawn["images"]
-    assert expected.shape == (37, 28, 28)
-    assert np.load(tmp_path / "images.npy").tobytes() == expected.tobytes()
-    assert np.isfinite(np.load(tmp_path / "logits.npy")).all()
+    for _, drawn, out in models:
+        with np.load(folder / drawn) as expected, np.load(folder / out) as found:
+            assert expected["images"].shape == (37, 28, 28)
+            assert found["images"].tobytes() == expected["images"].tobytes()
+            assert np.isfinite(found["logits"]).all()
+
+
+@pytest.mark.slow
+def test_the_same_images_without_this_package(tmp_path, offline_data_dir):
+    """By the commands, for the system with labels."""
+    data = ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data"]
+    sizes = ["--z_dim=5", "--h_dim=7", "--batch_size=11"]
+    command(tmp_path, "train", "--system=conditional", "--iters=4", "--seed=3", *sizes, *data)
+    drawn = ["sample", "--format=npz", "--n=37", "--seed=5"]
+    command(tmp_path, *drawn, "--out=drawn.npz")
+    command(tmp_path, "export", "--out=model")
+    loaded_elsewhere(tmp_path, ("model", "drawn.npz", "found.npz"))
     # The export gives this package the same images, too.
-    command(
-        tmp_path, "sample", "--from=model", "--format=npz", "--out=again.npz", "--n=37", "--seed=5"
-    )
+    command(tmp_path, *drawn, "--from=model", "--out=again.npz")
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "drawn.npz").read_bytes()
 
 
-@pytest.mark.parametrize("system", ["conditional", pytest.param("vanilla", marks=pytest.mark.slow)])
-def test_the_same_samples_on_both_engines_and_after_a_resume(tmp_path, offline_data_dir, system):
-    settings = {"system": system, "seed": 3, "z_dim": 5, "h_dim": 7, "batch_size": 11}
+@pytest.mark.slow
+def test_the_same_images_of_every_system(tmp_path, trained_run, exported):
+    for system in SYSTEMS:
+        source, out = str(trained_run(system)), str(tmp_path / f"{system}.npz")
+        sample(SampleConfig(source=source, format="npz", out=out, n=37, seed=5), print)
+    models = [(exported(system), f"{system}.npz", f"{system}_found.npz") for system in SYSTEMS]
+    loaded_elsewhere(tmp_path, *models)
+
+
+def test_the_same_samples_on_both_engines_and_after_a_resume(tmp_path, offline_data_dir):
+    settings = {"system": "conditional", "seed": 3, "z_dim": 5, "h_dim": 7, "batch_size": 11}
     train(tmp_path / "loop", offline_data_dir, iters=9, engine="loop", **settings)
     train(tmp_path / "feed", offline_data_dir, iters=9, engine="feed", **settings)
     train(tmp_path / "resumed", offline_data_dir, iters=4, **settings)

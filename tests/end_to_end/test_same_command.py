@@ -21,7 +21,6 @@ from one_line import failure
 from results import checkpoints, differences, fingerprint, record
 from runner import Mishap, run, start
 
-from vanilla_gan.settings import ENGINES, LOSSES
 from vanilla_gan.systems import SYSTEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -45,26 +44,18 @@ def interrupted(killed, tmp_path):
 
 
 # That a new start ends with the same bits is what test_every_system.py asks of all systems in one
-# process; here, a kill and a new process are between, for each engine and a loss.
-QUICK = ({"system": "conditional", "engine": "feed"}, {"system": "layers", "engine": "loop"})
-
-
+# process; here, a kill and a new process are between.
 @pytest.mark.parametrize(
     "given",
     [
-        *({"loss": "log"}, *QUICK),
-        *(
-            pytest.param({"system": system, "engine": engine}, marks=pytest.mark.slow)
-            for system in SYSTEMS
-            for engine in ENGINES
-            if {"system": system, "engine": engine} not in QUICK
-        ),
-        *(pytest.param({"loss": loss}, marks=pytest.mark.slow) for loss in LOSSES if loss != "log"),
-        pytest.param({"init": "xavier_normal"}, marks=pytest.mark.slow),
+        {"loss": "log", "init": "xavier_normal"},
+        {"system": "conditional", "engine": "feed"},
+        {"system": "layers", "engine": "loop"},
+        pytest.param({"system": "conv", "engine": "feed"}, marks=pytest.mark.slow),
     ],
     ids=lambda given: "-".join(given.values()),
 )
-def test_continues_in_every_system_loss_and_engine(tmp_path, command, words, given):
+def test_continues_killed_in_the_middle(tmp_path, command, words, given):
     system = given.get("system", "vanilla")
     settings = {**given, "iters": 12, "checkpoint_every": 3, "sample_every": 5}
     sizes = {"batch_size": 15, "z_dim": 7, "h_dim": 13}

@@ -62,7 +62,7 @@ def test_any_moment(tmp_path, command, words, continues):
     """Stopped at every seventh file operation, over and over."""
     stopped = command(words(), [stop(signal.SIGTERM, count=7)])
     stops = 0
-    while stopped.status == 143 and stops < 6:
+    while stopped.status == 143 and stops < 4:
         stops += 1
         # Once it trains, each start gets at least to the end of a block.
         stopped = command(words(), [stop(signal.SIGTERM, count=7 * (stops + 4))])

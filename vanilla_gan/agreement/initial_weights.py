@@ -21,10 +21,10 @@ import numpy as np
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.session import Device
 from vanilla_gan.graph.weights import variables_by_name
-from vanilla_gan.settings import RunConfig
+from vanilla_gan.settings import InitName, RunConfig, SystemName
 
 # Each published form once, and the layers API's own.
-PROGRAMS = (
+PROGRAMS: tuple[tuple[SystemName, InitName], ...] = (
     ("vanilla", "xavier"),
     ("vanilla", "xavier_normal"),
     ("conditional", "xavier_normal"),
@@ -59,7 +59,7 @@ class InitialWeights(NamedTuple):
         return max(self.width, self.kurtosis) <= LIMIT and self.biases == 0
 
 
-def initial_weights(system: str, init: str, device: Device) -> InitialWeights:
+def initial_weights(system: SystemName, init: InitName, device: Device) -> InitialWeights:
     """Draws the weights that a run of a system with its own sizes begins with, and measures them.
 
     Source: `xavier_init` of the published repository, `1 / sqrt(rows / 2)`; the default of

@@ -26,6 +26,7 @@ from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.data.streams import OFFLINE, seeded
 from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
+from vanilla_gan.settings import LossName, SystemName
 from vanilla_gan.storage.arrays import read_npz
 from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.systems import SYSTEMS
@@ -54,8 +55,8 @@ class Recording(NamedTuple):
     """
 
     name: str
-    system: str
-    loss: str
+    system: SystemName
+    loss: LossName
     data: str
     sample_every: int
     seed: int = 0

@@ -30,6 +30,15 @@ class Command(NamedTuple):
     example: str
 
 
+def _alone(command: str, instead: str) -> None:
+    """Checks that a command that trains on one machine is not started on a cluster."""
+    from vanilla_gan.engines.task import task_of
+    from vanilla_gan.errors import UsageError
+
+    if task_of(os.environ) is not None:
+        raise UsageError(f"TF_CONFIG: {command} does not train on a cluster; {instead}")
+
+
 def train() -> Command:
     """Returns the command that needs no name: a training run."""
     from vanilla_gan.settings import RunConfig, default_data_dir
@@ -41,11 +50,20 @@ def train() -> Command:
         if config.log_device_placement:
             # TensorFlow logs placements as information, which `cli` keeps quiet.
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+        from vanilla_gan.engines.task import task_of
         from vanilla_gan.sweep.processes import OF_A_SWEEP
         from vanilla_gan.training.host import Host
-        from vanilla_gan.training.run import train
 
-        train(config, Host(second_signal_exits=OF_A_SWEEP not in os.environ))
+        host = Host(second_signal_exits=OF_A_SWEEP not in os.environ)
+        task = task_of(os.environ)
+        if task is None:
+            from vanilla_gan.training.run import train
+
+            train(config, host)
+        else:
+            from vanilla_gan.training.cluster import train_in_cluster
+
+            train_in_cluster(task, config, host)
 
     of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
@@ -65,6 +83,7 @@ def fork() -> Command:
     def run(config: ForkConfig) -> None:
         from vanilla_gan.training.fork import fork
 
+        _alone("fork", "begin the run on one machine, then continue it with train on all of them")
         fork(config.source, config.of_run())
 
     return Command(
@@ -88,15 +107,18 @@ def sweep() -> Command:
 
         from vanilla_gan.cli.grid import grid_of
         from vanilla_gan.cli.words import this_program, words_of
+        from vanilla_gan.plugins.loading import given
         from vanilla_gan.sweep.sweep import Program, sweep
         from vanilla_gan.sweep.table import sweep_table
 
+        _alone("sweep", "unset it; --part splits the runs over machines")
         grid = grid_of(config.grid)
         if "data_dir" not in config.given:
             config = config.filled({"data_dir": default_data_dir()})
+        plugins = [f"--plugin={path}" for path in given()]
         program = Program(
-            train=lambda settings: [*this_program(), "train", *words_of(settings)],
-            sweep=shlex.join(["./run.sh", "sweep", *words_of(config)]),
+            train=lambda settings: [*this_program(), "train", *plugins, *words_of(settings)],
+            sweep=shlex.join(["./run.sh", "sweep", *plugins, *words_of(config)]),
         )
         found, failure = sweep(config, grid, program, say)
         show(sweep_table(found) + "\n")

@@ -18,6 +18,7 @@ from vanilla_gan.cli.environment import (
 )
 from vanilla_gan.declare import nearest
 from vanilla_gan.errors import UsageError, VanillaGanError
+from vanilla_gan.plugins.loading import load_plugin
 from vanilla_gan.say import say
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.streams import (
@@ -29,6 +30,11 @@ from vanilla_gan.storage.streams import (
 
 _COLUMNS = 80
 _DEFAULT_COMMAND = "train"
+_PLUGIN_HELP = """\
+Of every command:
+  --plugin string
+      Python file of yours that registers losses, penalties or systems; may be
+      given several times"""
 _HELP = {"--help", "-h", "-help", "--helpfull"}
 
 
@@ -47,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the words behind the program's name; those of the process unless given.
 
     Returns:
-      The exit status: 0 done, 1 failed, 2 wrong usage, 3 not judged, 128 + N stopped by signal N.
+      The exit status: 0 done, 1 failed, 2 wrong usage, 3 not judged, 138 a task of the
+      cluster is lost, 128 + N stopped by signal N.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     open_missing_streams()
@@ -100,6 +107,9 @@ def _run(words: list[str]) -> None:
     if "--version" in words:
         print(f"vanilla_gan {__version__}", flush=True)
         return
+    # Before the flags are made, whose choices they add to.
+    for path in _plugins(words):
+        load_plugin(path)
     command = COMMANDS[name]()
     if _HELP.intersection(words):
         print(_help(name, command, whole="--helpfull" in words), flush=True)
@@ -111,6 +121,26 @@ def _run(words: list[str]) -> None:
     config = command.flags.config(**given)
     check_temporary_folder()
     command.run(config)
+
+
+def _plugins(words: list[str]) -> list[str]:
+    """Takes `--plugin FILE` out of the words of any command, and returns the files.
+
+    Raises:
+      UsageError: there is no file behind it.
+    """
+    found: list[str] = []
+    for at in reversed(range(len(words))):
+        flag, equals, path = words[at].partition("=")
+        if flag not in ("--plugin", "-plugin"):
+            continue
+        if not equals:
+            path = words.pop(at + 1) if at + 1 < len(words) else ""
+        if not path:
+            raise UsageError("--plugin: expected a Python file behind it, see docs/plugins.md")
+        del words[at]
+        found.insert(0, os.path.expanduser(path))
+    return found
 
 
 def _help(name: str, command: Command, *, whole: bool) -> str:
@@ -131,6 +161,5 @@ def _help(name: str, command: Command, *, whole: bool) -> str:
         f"Example:\n  {program} {command.example}",
         command.flags.help(common=common),
     ]
-    if common:
-        parts.append(f"All flags: {program} {name} --helpfull")
+    parts.append(f"All flags: {program} {name} --helpfull" if common else _PLUGIN_HELP)
     return "\n\n".join(parts)

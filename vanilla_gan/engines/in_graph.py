@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.stream import StepsDraw
+from vanilla_gan.errors import DeviceError
 from vanilla_gan.graph.loop import LoopGraph
+from vanilla_gan.graph.tf1 import tf, told_reason
 
 
 class LoopEngine:
     """Trains by running the in-graph loop; only row numbers, noise and scalars cross the border."""
 
     def __init__(self, session: Any, loop: LoopGraph, train: DataSet) -> None:
-        """Makes an engine that trains in `session`; copies the images of `train` to its device."""
-        for variable, data in ((loop.images, train.images), (loop.labels, train.labels)):
-            if variable is not None:
+        """Makes an engine that trains in `session`; copies the images of `train` to each tower."""
+        for variables, data in ((loop.images, train.images), (loop.labels, train.labels)):
+            for variable in variables:
                 initializer = variable.initializer
                 with without_chatter():  # a session's first computation
                     session.run(initializer, feed_dict={initializer.inputs[1]: data})
@@ -31,21 +36,53 @@ class LoopEngine:
         fed["first"] = loop.first
         self._fed = {name: of for name, of in fed.items() if of is not None}
         self._names = [*loop.scalars]
+        self._room = None if loop.steps is None else loop.rows.shape.as_list()[0]
+        feeds = [loop.rows, *self._fed.values(), *([] if loop.steps is None else [loop.steps])]
         # Resolves fetches and feeds once, not once a block.
-        self._run = session.make_callable(
-            [*loop.scalars.values()], feed_list=[loop.rows, *self._fed.values()]
-        )
+        self._run = session.make_callable([*loop.scalars.values()], feed_list=feeds)
 
     def train(self, steps: StepsDraw) -> LossBlock:
         """Trains the iterations of `steps`; updates the session's variables.
 
         Returns:
           The scalars of each iteration.
+
+        Raises:
+          DeviceError: XLA cannot compile the loop here.
         """
         # Ints of the placeholders' own types: this way in converts none.
-        fed = [
+        fed = [steps.rows.astype(np.int32)]
+        fed += [
             np.asarray(getattr(steps, name), of.dtype.as_numpy_dtype)
             for name, of in self._fed.items()
         ]
-        values = self._run(steps.rows.astype(np.int32), *fed)
-        return LossBlock(steps.first, dict(zip(self._names, values, strict=True)))
+        count = len(steps.rows)
+        if self._room is None:
+            values = self._run(*fed)
+        else:
+            with _told_where_xla_fails():
+                values = self._run(*(_filled_up(of, self._room) for of in fed), np.int32(count))
+        scalars = {name: of[:count] for name, of in zip(self._names, values, strict=True)}
+        return LossBlock(steps.first, scalars)
+
+
+def _filled_up(values: npt.NDArray[Any], room: int) -> npt.NDArray[Any]:
+    """Returns `values` with zeros behind them, up to a length of `room`; a scalar as it is."""
+    if values.ndim == 0 or len(values) == room:
+        return values
+    filled = np.zeros((room, *values.shape[1:]), values.dtype)
+    filled[: len(values)] = values
+    return filled
+
+
+@contextlib.contextmanager
+def _told_where_xla_fails() -> Iterator[None]:
+    errors = tf.errors
+    compiling = (errors.FailedPreconditionError, errors.InternalError, errors.InvalidArgumentError)
+    try:
+        yield
+    except (*compiling, errors.NotFoundError, errors.UnimplementedError) as error:
+        raise DeviceError(
+            f"XLA cannot compile this run for its device: {told_reason(error)}; give "
+            "--nojit_compile, which is slower and needs no compiler"
+        ) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import itertools
 import os
 import types
 from collections.abc import Iterator, Mapping
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.machines import Machines, left_open
 from vanilla_gan.engines.quiet import without_chatter
-from vanilla_gan.engines.session import Device, open_session
+from vanilla_gan.engines.session import Device, little_for_the_eager_side, open_session
 from vanilla_gan.engines.threads import threads_within_operation, usable_cores
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.averages import begin
@@ -24,7 +24,7 @@ from vanilla_gan.graph.loop import LoopGraph, build_loop
 from vanilla_gan.graph.restoring import restore_variables
 from vanilla_gan.graph.signs import build_signs
 from vanilla_gan.graph.summaries import Summaries, build_summaries
-from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.tf1 import tf, told_reason
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.plain_path import plain_path
@@ -143,6 +143,7 @@ def open_model(
     images_shape: tuple[int, int] | None = None,
     *,
     signs: bool = False,
+    machines: Machines | None = None,
 ) -> Iterator[Model]:
     """Builds the graph of the settings' system on a device and opens a session for it.
 
@@ -152,40 +153,37 @@ def open_model(
       images_shape: (N, X_dim) of the images that the in-graph loop shall train on; None to build no
         such loop.
       signs: whether there are to be any.
+      machines: those that the towers are on; None for this one alone.
 
     Yields:
       The model, its variables not yet initialised. The session is closed behind the block.
     """
+    on_cpu = device.name.startswith("/CPU")
+    if config.jit_compile is None:
+        config = dataclasses.replace(config, jit_compile=not on_cpu)
     assert config.seed is not None
-    # The first while loop of a process makes TensorFlow look for CUDA, and complain of its absence.
-    with without_chatter(), tf.Graph().as_default() as graph, tf.device(device.name):
-        system = SYSTEMS[config.system]
-        gan = build_gan(system, config, config.seed)
-        loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
-        # The CPU writes files, also where no soft placement would move there what does.
-        with tf.device("/CPU:0"):
-            saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
-        summaries = build_summaries(gan) if config.tensorboard else None
-        begin_averages = begin(gan.averages) if gan.averages else None
-        # The last: what trains has the names and seeds that it has without.
-        watched = build_signs(system, config, gan) if signs else {}
-    # From now on whatever would add a node, and so eat memory while it trains, raises.
-    graph.finalize()
-    if device.name.startswith("/CPU"):
+    graph, threads = tf.Graph(), config.intra_op_threads
+    if on_cpu:
         threads = threads_within_operation(config, usable_cores())
-        config = dataclasses.replace(config, intra_op_threads=threads)
-    with open_session(graph, config, device) as session:
+    of_session = dataclasses.replace(config, intra_op_threads=threads)
+    place = device.name if machines is None else machines.placed(device.name)
+    # Before the graph has a loop: that makes TensorFlow take a GPU for its eager side, too, where
+    # the session's settings of memory only count if they come first.
+    session = open_session(graph, of_session, device, machines)
+    with session if machines is None else left_open(session):
+        # The first loop of a process makes TensorFlow look for CUDA, and complain of its absence.
+        eager_side = little_for_the_eager_side(config)
+        with without_chatter(), eager_side, graph.as_default(), tf.device(place):
+            system = SYSTEMS[config.system]
+            gan = build_gan(system, config, config.seed)
+            loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
+            # The CPU writes files, also where no soft placement would move there what does.
+            with tf.device("/CPU:0"):
+                saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
+            summaries = build_summaries(gan) if config.tensorboard else None
+            begin_averages = begin(gan.averages) if gan.averages else None
+            # The last: what trains has the names and seeds that it has without.
+            watched = build_signs(system, config, gan) if signs else {}
+        # From now on whatever would add a node, and so eat memory while it trains, raises.
+        graph.finalize()
         yield Model(gan, loop, session, saver, summaries, begin_averages, watched)
-
-
-def told_reason(error: Exception) -> str:
-    """Returns what TensorFlow says went wrong, without the traces around it.
-
-    An error of an operation says it behind the line that names the node, a file system's reason
-    behind the name of the file.
-    """
-    lines = str(error).splitlines()
-    for before, line in itertools.pairwise(lines):
-        if before.startswith("Node: "):
-            return line.rpartition("; ")[2].strip()
-    return " ".join(" ".join(lines).split())[:200]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from vanilla_gan.engines.machines import Machines
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.graph.tf1 import tf
@@ -132,13 +134,45 @@ def config_proto(config: RunConfig, device: Device) -> Any:
     return proto
 
 
-def open_session(graph: Any, config: RunConfig, device: Device) -> Any:
+def open_session(
+    graph: Any, config: RunConfig, device: Device, machines: Machines | None = None
+) -> Any:
     """Returns a `tf.Session` for a graph, as the settings and the device ask for.
 
     The first session of a process looks for CUDA, and TensorFlow complains where there is none.
     """
     with without_chatter():
-        return tf.Session(graph=graph, config=config_proto(config, device))
+        proto = config_proto(config, device)
+        if machines is not None:
+            proto = machines.configure(proto)
+        return tf.Session(machines.target if machines else "", graph=graph, config=proto)
+
+
+@contextlib.contextmanager
+def little_for_the_eager_side(config: RunConfig) -> Iterator[None]:
+    """Lets TensorFlow's eager side, which a loop in a graph sets up, take memory as it needs it.
+
+    It takes part of every GPU that the process sees, also where the session is on the CPU.
+
+    Raises:
+      DeviceError: a GPU has not even so much left.
+    """
+    name = "TF_FORCE_GPU_ALLOW_GROWTH"
+    before = os.environ.get(name)
+    if config.allow_growth and before is None:
+        os.environ[name] = "true"
+    try:
+        yield
+    except tf.errors.InternalError as error:
+        if "out of memory" not in str(error):
+            raise
+        raise DeviceError(
+            "TensorFlow looks at every GPU that it sees, and one has no memory left; free some, "
+            "or hide the GPUs: set CUDA_VISIBLE_DEVICES=-1 before the start"
+        ) from error
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
 
 
 @contextlib.contextmanager

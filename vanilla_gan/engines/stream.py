@@ -19,12 +19,12 @@ import numpy.typing as npt
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.data.shape import POINT, POINT_TILES
 from vanilla_gan.data.streams import PICTURES, begin_again, seeded
+from vanilla_gan.graph.loop import longest_block
 from vanilla_gan.graph.system import Pictures, System
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS, noise
 
 PICTURE_SAMPLES = 16
-MAX_BLOCK_BYTES = 1 << 24
 # Of noise that is drawn at once: little enough to stay in a cache until it is float32.
 MAX_PIECE_BYTES = 1 << 18
 
@@ -145,8 +145,7 @@ class Stream:
           an `EpochSampleDraw` behind the steps of its epoch. In a system with a last picture,
           that one is drawn at `last` too if it is due there.
         """
-        an_iteration = 8 * self._batch_size * self._z_dim * (1 + self._further)
-        fit = max(1, MAX_BLOCK_BYTES // an_iteration)
+        fit = longest_block(self._batch_size, self._z_dim, 1 + self._further)
         pictures = self._system.draws.pictures
         it = first
         while True:

@@ -25,7 +25,6 @@ from vanilla_gan.settings import RunConfig
 # How long a block of iterations shall take: long enough that nothing around it counts, short
 # enough that a signal is answered at once.
 BLOCK_S = 0.25
-MAX_BLOCK = 200
 
 
 class Worker:
@@ -116,5 +115,5 @@ class Worker:
         took_s = time.monotonic() - began_s
         # At most doubled: the first blocks are slower than what follows.
         fitting = int(len(draw.rows) * BLOCK_S / max(took_s, 1e-6))
-        self._block = max(1, min(fitting, 2 * self._block, MAX_BLOCK))
+        self._block = max(1, min(fitting, 2 * self._block))
         return losses._replace(signs=signs)

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.streams import MOVED, seeded
-from vanilla_gan.engines.model import told_reason
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device
 from vanilla_gan.errors import OutputError, UsageError
@@ -31,8 +30,8 @@ from vanilla_gan.generator.generator import open_trained
 from vanilla_gan.generator.settings import ExportConfig
 from vanilla_gan.generator.trained import Array, Trained, open_export
 from vanilla_gan.generator.written_graph import open_written_graph
-from vanilla_gan.graph.inference import SIGNATURES, inference_shapes
-from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.inference import EXPORTED, IMAGES, SIGNATURES, inference_shapes, with_images
+from vanilla_gan.graph.tf1 import tf, told_reason
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.storage.npz import write_npz
@@ -75,6 +74,10 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
     place = Place(config.path, config.overwrite, is_export)
     place.check()
     with open_trained(config.source, inform=inform) as trained:
+        with trained.session.graph.as_default():
+            trained.tensors = with_images(
+                trained.origin.system, trained.origin.config, trained.tensors
+            )
         with place.whole() as temporary:
             if config.format == "saved_model":
                 write_saved_model(temporary, trained)
@@ -84,7 +87,7 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
                 verdict = _check_npz(temporary, trained)
             elif config.format == "tflite":
                 write_tflite(temporary, trained, write_saved_model)
-                runs = {each: functools.partial(run_tflite, temporary, each) for each in SIGNATURES}
+                runs = {each: functools.partial(run_tflite, temporary, each) for each in EXPORTED}
                 verdict = _check_close(temporary, trained, runs, "the TensorFlow Lite interpreter")
             else:
                 write_onnx(temporary, trained, config.onnx_signature)
@@ -105,11 +108,12 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
 
 
 def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
-    """Writes both networks as a SavedModel with a signature each, and `vanilla_gan.json` beside.
+    """Writes both networks as a SavedModel, and `vanilla_gan.json` beside.
 
-    Signatures, everything float32, with any number of rows B:
+    Signatures, float32 where nothing else is said, with any number of rows B:
       generate: z [B, Z_dim] (and y, one-hot [B, num_classes]) to images [B, size];
       discriminate: x [B, size] (and y) to probability and logit [B, 1], one for each `pack` rows;
+      generate_images: z (and label, int64 [B]) to images, uint8 [B, H, W, C];
       serving_default: as generate.
 
     Args:
@@ -131,7 +135,7 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
                     _described(tensors.outputs(signature)),
                     tf.saved_model.signature_constants.PREDICT_METHOD_NAME,
                 )
-                for signature in SIGNATURES
+                for signature in EXPORTED
             }
             signatures[DEFAULT_SIGNATURE] = signatures[SIGNATURES[0]]
             plain = stack.enter_context(plain_path(folder.parent / "saved_model"))
@@ -152,8 +156,8 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
     write_origin(folder, trained.origin)
 
 
-def trial_inputs(trained: Trained, signature: str) -> dict[str, Array]:
-    """Returns inputs to try a signature on, float32 by name: noise of seed 0, each class in turn.
+def trial_inputs(trained: Trained, signature: str) -> dict[str, npt.NDArray[Any]]:
+    """Returns inputs to try a signature on, by name: noise of seed 0, each class in turn.
 
     The discriminator's images are those that the generator draws from the noise.
     """
@@ -162,7 +166,10 @@ def trial_inputs(trained: Trained, signature: str) -> dict[str, Array]:
     noise = system.sample_Z(seeded(0), TRIALS, z_dim).astype(np.float32)
     labels: dict[str, Array] = {}
     if system.conditional:
-        labels["y"] = np.eye(num_classes, dtype=np.float32)[np.arange(TRIALS) % num_classes]
+        classes = np.arange(TRIALS) % num_classes
+        labels["y"] = np.eye(num_classes, dtype=np.float32)[classes]
+    if signature == IMAGES:
+        return {"z": noise, "label": classes} if system.conditional else {"z": noise}
     if signature == "generate":
         return {"z": noise, **labels}
     images = trained.run("generate", z=noise, **labels)["images"]
@@ -190,6 +197,8 @@ def _check_saved_model(folder: pathlib.Path, trained: Trained) -> str:
             expected = trained.run(signature, **inputs)
             _check_same(folder, expected, found.run(signature, **inputs))
             _check_same(folder, expected, run_written(signature, inputs))
+        inputs = trial_inputs(trained, IMAGES)
+        _check_same(folder, trained.run(IMAGES, **inputs), run_written(IMAGES, inputs))
         _check_same(folder, trained.weights(), found.weights())
     return f"the same images and logits, bit for bit ({TRIALS} tried)"
 
@@ -210,16 +219,18 @@ def _check_close(
     worst, pack = 0.0, trained.origin.config.pack
     # As few rows as can be besides: any number of them must do.
     for signature, rows in itertools.product(runs, (TRIALS, pack)):
-        lines = rows if signature == SIGNATURES[0] else rows // pack
+        lines = rows // pack if signature == "discriminate" else rows
         inputs = trial_inputs(trained, signature)
         expected = trained.run(signature, **inputs)
-        moved = trained.run(signature, **_moved_by_a_bit(inputs))
+        moved = trained.run(signature, **{**inputs, **_moved_by_a_bit(inputs)})
         found = runs[signature]({name: array[:rows] for name, array in inputs.items()})
         for name, array in expected.items():
             got = found[name]
             if got.shape != (lines, *array.shape[1:]) or got.dtype != array.dtype:
                 raise _differs(path, name)
             allowed = max(ONNX_TOLERANCE, ONNX_LAST_BITS * _distance(moved[name], array))
+            if array.dtype == np.uint8:
+                allowed = 1.0  # a grey value, where one rounds up and the other one down
             off = _distance(got, array[:lines])
             # Not `off > allowed`, which a NaN would pass.
             if not off <= allowed:
@@ -229,13 +240,14 @@ def _check_close(
 
 
 def _moved_by_a_bit(inputs: dict[str, Array]) -> dict[str, Array]:
-    """Returns the inputs with every value moved up or down, at random, to the next float32."""
+    """Returns the float32 inputs with every value moved, at random, to the next one up or down."""
     random_stream = seeded(0, MOVED)
     return {
         name: np.nextafter(
             array, random_stream.choice(np.array([-np.inf, np.inf], np.float32), array.shape)
         )
         for name, array in inputs.items()
+        if array.dtype == np.float32
     }
 
 

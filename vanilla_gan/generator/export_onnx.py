@@ -14,9 +14,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from vanilla_gan import __version__
 from vanilla_gan.errors import UsageError
+from vanilla_gan.generator.export_record import made_with
 from vanilla_gan.generator.trained import Array, Trained
-from vanilla_gan.graph.inference import SIGNATURES
 from vanilla_gan.graph.tf1 import tf
 
 # Old enough for any onnxruntime that is still about; nothing newer is needed.
@@ -47,7 +48,7 @@ def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
     Args:
       path: where the file shall stand.
       trained: the networks.
-      signature: which one, `generate` or `discriminate`.
+      signature: which function of theirs, one of `EXPORTED`.
 
     Raises:
       UsageError: the network has an operation that tf2onnx does not know.
@@ -68,6 +69,7 @@ def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
             "",
             graph_name=signature,
             producer_name="vanilla_gan",
+            producer_version=__version__,
             opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         )
     for node in model.graph.node:
@@ -79,10 +81,17 @@ def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
             )
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    if signature != SIGNATURES[0] and trained.origin.config.pack > 1:
+    if signature == "discriminate" and trained.origin.config.pack > 1:
         for value in model.graph.output:
             value.type.tensor_type.shape.dim[0].dim_param = "groups"
     _count_afresh(model.graph)
+    origin = trained.origin
+    about = {
+        **{"system": origin.config.system, "dataset": origin.dataset["name"]},
+        **{"iteration": str(origin.iteration), "run_id": origin.run_id},
+        **made_with(),
+    }
+    onnx.helper.set_model_props(model, about)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 

@@ -1,28 +1,34 @@
 """`vanilla_gan.json` in a SavedModel export: what the networks are, and the sums of its files.
 
 Plain TensorFlow loads the export without it; it is this package that reads it. It holds the system,
-the settings, the iteration, the run's id and its data set, and size and SHA-256 of each other file.
+the settings, the iteration, the run's id and its data set, the versions it was exported with, the
+plug-ins that it needs, and size and SHA-256 of each other file.
 """
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vanilla_gan.errors import CheckpointError
 from vanilla_gan.graph.system import System
-from vanilla_gan.runfolder.record import DATASET, config_of_data
+from vanilla_gan.plugins.loading import require
+from vanilla_gan.plugins.registry import Plugin, plugins_of
+from vanilla_gan.runfolder.record import DATASET, config_of_data, versions
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.fields import (
     COUNT,
     FILE_ENTRY,
     PATH_BELOW,
+    SHA256,
     TEXT,
     Kind,
     check_fields,
     each,
-    kind,
+    fields,
+    list_of,
     whole,
 )
 from vanilla_gan.storage.files import file_entry
@@ -34,12 +40,17 @@ FORMAT = 1
 
 _FIELDS: Mapping[str, Kind] = {
     "format": whole(FORMAT, FORMAT),
-    "system": kind(f"one of {', '.join(SYSTEMS)}", lambda name: name in tuple(SYSTEMS)),
+    "system": TEXT,
     "iteration": COUNT,
     "run_id": TEXT,
     "dataset": DATASET,
     "settings": each(TEXT, lambda value, name: None),
     "files": each(PATH_BELOW, FILE_ENTRY),
+}
+# Those that came later.
+_LATER: Mapping[str, Kind] = {
+    "plugins": list_of(fields({"name": TEXT, "sha256": SHA256})),
+    "versions": each(TEXT, TEXT),
 }
 
 
@@ -64,6 +75,11 @@ class Origin(NamedTuple):
         return SYSTEMS[self.config.system]
 
 
+def made_with() -> dict[str, str]:
+    """Returns the versions of this program and of TensorFlow; the machine is nobody's business."""
+    return {name: versions()[name] for name in ("vanilla_gan", "tensorflow")}
+
+
 def write_origin(folder: pathlib.Path, origin: Origin) -> None:
     """Writes `vanilla_gan.json` for the files that stand in an export's folder.
 
@@ -81,6 +97,11 @@ def write_origin(folder: pathlib.Path, origin: Origin) -> None:
         "run_id": origin.run_id,
         "dataset": origin.dataset,
         "settings": settings,
+        "versions": made_with(),
+        "plugins": [
+            {"name": os.path.basename(plugin.path), "sha256": plugin.sha256}
+            for plugin in plugins_of(origin.config)
+        ],
         "files": _files(folder),
     }
     write_sealed(folder / EXPORT_JSON, content)
@@ -91,10 +112,15 @@ def read_origin(folder: pathlib.Path) -> Origin:
 
     Raises:
       CheckpointError: it is damaged, of another format, or a file is not what was written.
+      PluginError: it needs a plug-in that is missing, changed, or not trusted.
+
+    Side effects: runs the plug-ins that it needs, as far as the user has given them before.
     """
     try:
         content = read_sealed(folder / EXPORT_JSON)
-        check_fields(content, _FIELDS)
+        check_fields(content, _FIELDS, _LATER)
+        needed = [Plugin(one["name"], one["sha256"]) for one in content.get("plugins", [])]
+        require(needed, str(folder / EXPORT_JSON))
         config = config_of_data(RunConfig.from_json(content["settings"]), content["dataset"])
         config.check_complete(content["dataset"]["train_examples"])
         if config.system != content["system"]:

@@ -13,7 +13,7 @@ from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.export_record import one_line
 from vanilla_gan.generator.trained import Array, Trained
-from vanilla_gan.graph.inference import SIGNATURES
+from vanilla_gan.graph.inference import EXPORTED
 
 
 def write_tflite(
@@ -36,7 +36,7 @@ def write_tflite(
         folder = pathlib.Path(scratch, "model")
         write_saved_model(folder, trained)
         converter = _lite().TFLiteConverter.from_saved_model(
-            str(folder), signature_keys=list(SIGNATURES)
+            str(folder), signature_keys=list(EXPORTED)
         )
         try:
             content: bytes = converter.convert()

@@ -11,8 +11,8 @@ from typing import Any
 from vanilla_gan.data.shape import PUBLISHED_CLASSES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.declare import PATH, SEED, Rule, Settings, at_least, at_most, setting
 from vanilla_gan.errors import UsageError
-from vanilla_gan.graph.inference import SIGNATURES
-from vanilla_gan.settings import CLASS, SIZE
+from vanilla_gan.graph.inference import EXPORTED, SIGNATURES
+from vanilla_gan.settings import CLASS, SIZE, SystemName
 from vanilla_gan.systems import SYSTEMS
 
 _SOURCE = "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel"
@@ -176,7 +176,7 @@ class ExportConfig(Settings):
         "left out, the name of --out says it; onnx needs the extra [onnx]",
         choices=("saved_model", "npz", "onnx", "tflite"),
     )
-    signature: str | None = setting(None, "which network an ONNX file holds", choices=SIGNATURES)
+    signature: str | None = setting(None, "which function an ONNX file holds", choices=EXPORTED)
     overwrite: bool = setting(False, "replace what stands at --out")
 
     def __post_init__(self) -> None:
@@ -189,8 +189,8 @@ class ExportConfig(Settings):
         object.__setattr__(self, "format", _format_by_name(self, _EXPORT_ENDINGS, _MODELS))
         if self.signature is not None and self.format != "onnx":
             raise UsageError(
-                f"--signature says which network an ONNX file holds; --format={self.format} holds "
-                "both; leave it out"
+                f"--signature says which function an ONNX file holds; --format={self.format} holds "
+                "both networks; leave it out"
             )
 
     @property
@@ -201,7 +201,7 @@ class ExportConfig(Settings):
 
     @property
     def onnx_signature(self) -> str:
-        """The network that an ONNX file holds."""
+        """The function that an ONNX file holds."""
         return self.signature or SIGNATURES[0]
 
 
@@ -215,7 +215,7 @@ class ImportConfig(Settings):
         flag="from",
         missing="expected a checkpoint's prefix, such as model.ckpt-1000",
     )
-    system: str = setting("vanilla", "whose weights they are", choices=tuple(SYSTEMS))
+    system: SystemName = setting("vanilla", "whose weights they are", choices=SYSTEMS)
     z_dim: int | None = setting(None, "length of a noise vector, if not the system's own", *SIZE)
     h_dim: int | tuple[int, ...] | None = setting(
         None, "units of its hidden layers, as train takes them, if not the system's own", *SIZE

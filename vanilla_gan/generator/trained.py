@@ -54,7 +54,8 @@ class Trained:
         """Returns the outputs of one of `SIGNATURES` for inputs by name, both as exports name them.
 
         `generate`: z [B, Z_dim], and y, one-hot [B, num_classes], in a conditional system, to
-        images [B, size]; `discriminate`: x [B, size], and y, to probability and logit, [B, 1].
+        images [B, size]; `discriminate`: x [B, size], and y, to probability and logit, [B, 1]. With
+        the tensors of `with_images` also `generate_images`, see there.
         """
         placeholders = self.tensors.inputs(signature)
         feeds = {placeholders[name]: array for name, array in inputs.items()}

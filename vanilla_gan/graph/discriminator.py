@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.data.classes import all_classes
 from vanilla_gan.data.shape import ImageShape
+from vanilla_gan.graph.draws import normal
 from vanilla_gan.graph.network import Weights, network
 from vanilla_gan.graph.spectral import Spectral
 from vanilla_gan.graph.system import Simultaneous, System
@@ -89,7 +90,7 @@ def with_noise(images: Any, sigma: float, training: TrainingPass | None) -> Any:
     if not sigma or training is None:
         return images
     seed = training.seed_for("noise")
-    return images + sigma * tf.random.stateless_normal(tf.shape(images), seed)
+    return images + sigma * normal(tf.shape(images), seed)
 
 
 def packed(images: Any, config: Any, y: Any) -> tuple[Any, Any, Any]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vanilla_gan.graph.draws import words
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 
@@ -62,10 +63,9 @@ def _kept(rate: float, size: Any, seed: Any) -> Any:
     word and the low one of another, which decides where the high one is a tie: at a rate of 0.3
     that correlates values of two such words by 0.001.
     """
-    words = (size + 3) // 4  # in each of two rows, which are a byte apart
-    draws = tf.random.stateless_uniform([(2 * words + 4) // 4], seed, None, None, tf.uint32)
-    octets = tf.reshape(tf.bitcast(draws, tf.uint8), [-1])
-    rows = [tf.reshape(octets[byte : byte + 2 * words], [words, 2]) for byte in (0, 1)]
+    pairs = (size + 3) // 4  # words of 16, in each of two rows, which are a byte apart
+    octets = tf.reshape(tf.bitcast(words([(2 * pairs + 4) // 4], seed), tf.uint8), [-1])
+    rows = [tf.reshape(octets[byte : byte + 2 * pairs], [pairs, 2]) for byte in (0, 1)]
     drawn = tf.bitcast(tf.concat(rows, axis=0), tf.uint16)
     until, begin, end = (
         np.uint16(min(round(share * 2**16), 2**16 - 1))

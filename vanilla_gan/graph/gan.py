@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from vanilla_gan.errors import UnownedVariableError
 from vanilla_gan.graph.averages import Average, averaged, averages
 from vanilla_gan.graph.discriminator import discriminate, has_two_modes
 from vanilla_gan.graph.network import network
@@ -95,7 +96,8 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
       The graph's handles. No session is opened, nothing is initialised.
 
     Raises:
-      ValueError: if a trainable variable belongs to neither or to both of the solvers' lists.
+      UnownedVariableError: if a trainable variable belongs to neither or to both of the solvers'
+        lists.
 
     Side effects: sets the default graph's random seed. Touches no other TensorFlow state.
     """
@@ -181,8 +183,8 @@ def owned_variables(*lists: Sequence[str]) -> tuple[list[Any], ...]:
     """Returns theta_D and theta_G of the default graph, and others, checked for ownership.
 
     Raises:
-      ValueError: if a name has no trainable variable, or a trainable variable does not stand in
-        exactly one of the lists.
+      UnownedVariableError: if a name has no trainable variable, or a trainable variable does not
+        stand in exactly one of the lists.
     """
     trainable = {variable.op.name: variable for variable in tf.trainable_variables()}
     owners = [name for names in lists for name in names]
@@ -190,7 +192,7 @@ def owned_variables(*lists: Sequence[str]) -> tuple[list[Any], ...]:
     unowned = sorted(set(trainable) - set(owners))
     shared = sorted({name for name in owners if owners.count(name) > 1})
     if missing or unowned or shared:
-        raise ValueError(
+        raise UnownedVariableError(
             "each trainable variable must belong to exactly one of theta_D and theta_G: "
             f"not in the graph {missing}, in neither list {unowned}, in a list twice {shared}"
         )

@@ -14,6 +14,8 @@ from vanilla_gan.graph.update import uses
 from vanilla_gan.graph.weights import shapes_of
 
 SIGNATURES = ("generate", "discriminate")
+IMAGES = "generate_images"
+EXPORTED = (*SIGNATURES, IMAGES)
 
 
 class Inference(NamedTuple):
@@ -22,6 +24,9 @@ class Inference(NamedTuple):
     `X` [B, X_dim], `Z` [B, Z_dim] and, in a conditional system, `y` [B, num_classes] are
     placeholders (`y` is None in the others); `G_sample` [B, X_dim], `D_prob` and `D_logit` [B, 1]
     what comes out.
+
+    Where `with_images` has added them, `G_images` are uint8 [B, H, W, C], and `labels`, int64 [B],
+    the placeholder of their classes in a conditional system.
     """
 
     X: Any
@@ -30,12 +35,16 @@ class Inference(NamedTuple):
     G_sample: Any
     D_prob: Any
     D_logit: Any
+    G_images: Any = None
+    labels: Any = None
 
     def inputs(self, signature: str) -> dict[str, Any]:
         """Returns the placeholders of a signature by the names that exports give them.
 
         Labels that its network does not see are none of them: no converter would find them.
         """
+        if signature == IMAGES:
+            return {"z": self.Z} if self.labels is None else {"z": self.Z, "label": self.labels}
         first = {"z": self.Z} if signature == "generate" else {"x": self.X}
         sees = self.y is not None and uses(self.outputs(signature).values(), self.y)
         return {**first, "y": self.y} if sees else first
@@ -44,6 +53,8 @@ class Inference(NamedTuple):
         """Returns the results of a signature by the names that exports give them."""
         if signature == "generate":
             return {"images": self.G_sample}
+        if signature == IMAGES:
+            return {"images": self.G_images}
         return {"probability": self.D_prob, "logit": self.D_logit}
 
 
@@ -71,6 +82,31 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
             system.auxiliary(G_sample, config)  # creates its variables
     theta = owned_variables(*system.theta(config))
     return Inference(X, Z, y, G_sample, D_prob, D_logit), list(itertools.chain(*theta))
+
+
+def with_images(system: System, config: Any, tensors: Inference) -> Inference:
+    """Adds the generator's images as programs take them that know no GAN: for `IMAGES`.
+
+    Grey values 0..255 are what `scale` of the system made its images of; what lies outside is cut.
+
+    Args:
+      system: the published program.
+      config: its settings; those of the networks are read.
+      tensors: from `build_inference`; their graph is the default one.
+    """
+    labels, G_sample = None, tensors.G_sample
+    if tensors.y is not None:
+        labels = tf.placeholder(tf.int64, shape=[None], name="label")
+        with network("generator_images", reuse=True):
+            y = tf.one_hot(labels, config.num_classes)
+            G_sample = system.generator(tensors.Z, config, y, None)
+    black, white = system.pixels()[[0, 255]]
+    shape = config.image_shape
+    with tf.name_scope("images"):
+        grey = tf.round((G_sample - black) * (255.0 / (white - black)))
+        grey = tf.cast(tf.clip_by_value(grey, 0.0, 255.0), tf.uint8)
+        images = tf.reshape(grey, [-1, shape.height, shape.width, shape.channels])
+    return tensors._replace(G_images=images, labels=labels)
 
 
 def inference_shapes(

@@ -16,7 +16,7 @@ from vanilla_gan.graph.passes import Batch
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.graph.towers import towers_of
+from vanilla_gan.graph.towers import on_tower, towers_of
 from vanilla_gan.graph.update import further_step, update
 
 
@@ -24,9 +24,9 @@ class LoopGraph(NamedTuple):
     """The handles of the loop.
 
     Attributes:
-      images: variable, uint8 [N, X_dim], the training split; a local variable, so that no
-        checkpoint carries it.
-      labels: variable, uint8 [N], of the same kind; None in a system that takes no labels.
+      images: of each tower a variable on its device, uint8 [N, X_dim], the training split; a local
+        variable, so that no checkpoint carries it.
+      labels: variables, uint8 [N], of the same kind; none in a system that takes no labels.
       rows: placeholder, int32 [k, B], the batches of `k` iterations as rows of `images`; B is the
         run's batch size, or any in a system with short batches.
       Z_D, Z_G: placeholders, float32 [k, B, Z_dim], the noise of the two solvers' steps; one and
@@ -39,10 +39,13 @@ class LoopGraph(NamedTuple):
         labels; None in any other.
       scalars: float32 [k] by name, those of the update's steps; fetching them trains the `k`
         iterations.
+      steps: placeholder, int32 scalar, how many of the iterations to train, in a loop that XLA
+        compiles; its `k` is `longest_block`, and what follows those trained is not looked at.
+        None in any other, which trains all.
     """
 
-    images: Any
-    labels: Any
+    images: list[Any]
+    labels: list[Any]
     rows: Any
     Z_D: Any
     Z_G: Any
@@ -52,6 +55,23 @@ class LoopGraph(NamedTuple):
     classes: Any
     D_classes: Any
     scalars: dict[str, Any]
+    steps: Any = None
+
+
+_MOST_ITERATIONS = 200
+_MOST_BYTES = 1 << 24
+
+
+def longest_block(batch_size: int, z_dim: int, D_steps: int = 1) -> int:
+    """Returns how many iterations at the most are drawn for one run of the loop.
+
+    Args:
+      batch_size: images, and noise vectors, of a step.
+      z_dim: length of a noise vector, float64 where it is drawn.
+      D_steps: the discriminator's steps in an iteration.
+    """
+    fit = _MOST_BYTES // (8 * batch_size * z_dim * D_steps)
+    return max(1, min(fit, _MOST_ITERATIONS))
 
 
 def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, int]) -> LoopGraph:
@@ -63,61 +83,72 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
 
     Args:
       system: the published program that `gan` was built of.
-      config: the settings that it was built with.
+      config: the settings that it was built with, `jit_compile` decided.
       gan: the feed graph, whose variables and optimizers are used.
       images_shape: (N, X_dim) of the training split.
 
     Returns:
       The loop's handles. `images` has to be initialised before the loop runs.
     """
-    images = _data_variable("training_images", images_shape)
     draws_classes = system.draws.classes
-    labels: Any = None
-    if system.conditional and not draws_classes:
-        labels = _data_variable("training_labels", images_shape[:1])
+    images, labels = [], []
+    # Each tower has all of them: only row numbers go to another device then.
+    for number in range(config.towers):
+        with on_tower(config, number):
+            suffix = f"_{number}" if number else ""
+            images.append(_data_variable(f"training_images{suffix}", images_shape))
+            if system.conditional and not draws_classes:
+                labels.append(_data_variable(f"training_labels{suffix}", images_shape[:1]))
     # A size that is known spares the graph the operations that would look for it each time.
     batch = None if system.draws.short_batches else config.batch_size * config.pack
-    rows = tf.placeholder(tf.int32, [None, batch], name="rows")
-    Z_D = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_D")
+    # XLA compiles for arguments of one size, so a block is filled up to that.
+    room = None
+    if config.jit_compile:
+        room = longest_block(config.images_a_step, config.z_dim, config.D_steps)
+    rows = tf.placeholder(tf.int32, [room, batch], name="rows")
+    Z_D = tf.placeholder(tf.float32, [room, batch, config.z_dim], name="Z_D")
     Z_G = Z_D
     if not system.update.shared_noise:
-        Z_G = tf.placeholder(tf.float32, [None, batch, config.z_dim], name="Z_G")
+        Z_G = tf.placeholder(tf.float32, [room, batch, config.z_dim], name="Z_G")
     draws = takes_iteration(system, config)
     first = tf.placeholder(tf.int64, [], name="first") if draws else None
-    steps = tf.shape(rows)[0]
+    steps = tf.placeholder(tf.int32, [], name="steps") if room else tf.shape(rows)[0]
     n_further = config.D_steps - 1
     D_rows: Any = None
     D_Z: Any = None
-    classes = tf.placeholder(tf.int32, [None, batch], name="classes") if draws_classes else None
+    classes = tf.placeholder(tf.int32, [room, batch], name="classes") if draws_classes else None
     D_classes: Any = None
     if n_further and draws_classes:
-        D_classes = tf.placeholder(tf.int32, [None, n_further, batch], name="D_classes")
+        D_classes = tf.placeholder(tf.int32, [room, n_further, batch], name="D_classes")
     if n_further:
-        D_rows = tf.placeholder(tf.int32, [None, n_further, batch], name="D_rows")
-        D_Z = tf.placeholder(tf.float32, [None, n_further, batch, config.z_dim], name="D_Z")
+        D_rows = tf.placeholder(tf.int32, [room, n_further, batch], name="D_rows")
+        D_Z = tf.placeholder(tf.float32, [room, n_further, batch, config.z_dim], name="D_Z")
 
     players = gan.players
     names = [name for step in gan.steps for name in step.scalars]
     variables = [*gan.theta_D, *gan.theta_G, *gan.theta_Q, *gan.kept]
 
-    def examples(rows: Any, at: Any, classes: Any) -> tuple[Any, Any]:
-        X_mb = system.scale(tf.cast(tf.gather(images, rows[at]), tf.float32))
+    def show(number: int, piece: Batch) -> Batch:
+        """Returns a tower's piece with images and labels for row numbers and classes."""
+        X_mb = system.scale(tf.cast(tf.gather(images[number], piece.X), tf.float32))
         if not system.conditional:
-            return X_mb, None
-        shown = tf.gather(labels, rows[at]) if classes is None else classes[at]
-        return X_mb, tf.one_hot(tf.cast(shown, tf.int32), config.num_classes)
+            return piece._replace(X=X_mb)
+        shown = tf.gather(labels[number], piece.X) if piece.y is None else piece.y
+        return piece._replace(X=X_mb, y=tf.one_hot(tf.cast(shown, tf.int32), config.num_classes))
 
     def further_steps(k: Any) -> Any:
         """Returns what the discriminator's further steps of an iteration are done with."""
         done = k
         for n in range(n_further):
-            X_mb, y_mb = examples(D_rows, (k, n), D_classes)
             iteration = None if first is None else first + tf.cast(k, tf.int64)
-            batch = Batch(X_mb, D_Z[k, n], D_Z[k, n], y_mb, iteration)
+            y_mb = None if D_classes is None else D_classes[k, n]
+            batch = Batch(D_rows[k, n], D_Z[k, n], D_Z[k, n], y_mb, iteration)
             # Statistics and what an optimizer counts are variables too.
             with tf.control_dependencies([done]):
                 weights = read(variables)
-                towers = towers_of(system, config, batch, variables, weights=weights, further=n)
+                towers = towers_of(
+                    system, config, batch, variables, weights=weights, further=n, show=show
+                )
                 done = further_step(system, config, n, towers, players).solvers["D_solver"]
         return done
 
@@ -126,13 +157,13 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         before = further_steps(k)
         with tf.control_dependencies([before]):
             weights = read(variables)
-        X_mb, y_mb = examples(rows, k, classes)
+        y_mb = None if classes is None else classes[k]
         iteration = None if first is None else first + tf.cast(k, tf.int64)
         Z_mb = Z_D[k]
-        batch = Batch(X_mb, Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)
+        batch = Batch(rows[k], Z_mb, Z_mb if Z_G is Z_D else Z_G[k], y_mb, iteration)
         behind = tf.control_dependencies([before]) if n_further else contextlib.nullcontext()
         with behind:
-            towers = towers_of(system, config, batch, variables, weights=weights)
+            towers = towers_of(system, config, batch, variables, weights=weights, show=show)
             done = update(system, config, towers, players)
         scalars = {name: scalar for step in done for name, scalar in step.scalars.items()}
         with tf.control_dependencies([op for step in done for op in step.solvers.values()]):
@@ -140,18 +171,25 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
                 values.write(k, scalars[name]) for name, values in zip(names, written, strict=True)
             )
 
-    with tf.name_scope("training_loop"):
+    def train() -> list[Any]:
+        arrays = [tf.TensorArray(tf.float32, room or steps, element_shape=[]) for _ in names]
         _, *written = tf.while_loop(
             lambda k, *_: k < steps,
             iterate,
-            [tf.constant(0), *(tf.TensorArray(tf.float32, size=steps) for _ in names)],
+            [tf.constant(0), *arrays],
             # More would only let the next iteration's constants run ahead.
             parallel_iterations=1,
         )
-        scalars = dict(zip(names, (values.stack() for values in written), strict=True))
-        return LoopGraph(
-            images, labels, rows, Z_D, Z_G, first, D_rows, D_Z, classes, D_classes, scalars
-        )
+        return [values.stack() for values in written]
+
+    with tf.name_scope("training_loop"):
+        # An iteration is some 200 small operations. XLA makes a few kernels of them.
+        found = tf.function(train, autograph=False, jit_compile=True)() if room else train()
+        scalars = dict(zip(names, found, strict=True))
+    given = steps if room else None
+    return LoopGraph(
+        images, labels, rows, Z_D, Z_G, first, D_rows, D_Z, classes, D_classes, scalars, given
+    )
 
 
 def _data_variable(name: str, shape: Sequence[int]) -> Any:

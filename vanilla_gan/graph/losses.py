@@ -146,6 +146,7 @@ def _mean_cross_entropy(logits: Any, labels: Any, name: str | None = None) -> An
     return tf.reduce_mean(cross_entropy, name=name)
 
 
+# `plugins` adds rows to both.
 LOSSES = {
     "sigmoid_cross_entropy": sigmoid_cross_entropy,
     "log": log,
@@ -157,4 +158,4 @@ LOSSES = {
     "log_epsilon": log_epsilon,
 }
 # Those that say of real images what `real_label` asks for.
-LABELLED = ("sigmoid_cross_entropy", "log", "minimax", "lsgan", "log_epsilon")
+LABELLED = ["sigmoid_cross_entropy", "log", "minimax", "lsgan", "log_epsilon"]

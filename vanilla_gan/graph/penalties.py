@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vanilla_gan.graph.discriminator import has_two_modes
+from vanilla_gan.graph.draws import uniform
 from vanilla_gan.graph.passes import Passes
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
@@ -68,7 +69,7 @@ def _shares(passes: Passes, name: str) -> Any:
 
 def _uniform(passes: Passes, name: str, shape: Any) -> Any:
     """Returns numbers in [0, 1), float32, which follow from seed, iteration and name."""
-    return tf.random.stateless_uniform(shape, passes.seed_for(name))
+    return uniform(shape, passes.seed_for(name))
 
 
 def half_square(gradients: Any) -> Any:
@@ -90,29 +91,52 @@ PENALTIES = {
     "wgan_gp": (wgan_gp, off_one),
     "dragan": (dragan, off_one),
 }
-_DRAWING = ("wgan_gp", "dragan")
+# Those that draw numbers. `plugins` adds to both.
+DRAWING = {"wgan_gp", "dragan"}
+OWN_WEIGHTS = tuple(PENALTIES)
+
+
+def weights_of(penalty: str) -> dict[str, float]:
+    """Returns the weights by name of a text `NAME:WEIGHT,NAME:WEIGHT`; none of `none`.
+
+    Raises:
+      ValueError: a part of it is something else.
+    """
+    if penalty == "none":
+        return {}
+    pairs = [part.split(":") for part in penalty.split(",")]
+    found = {name: float(weight) for name, weight in pairs}
+    if len(found) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
+def _weights(config: Any) -> dict[str, float]:
+    own = {name: getattr(config, name) for name in OWN_WEIGHTS}
+    return {
+        name: weight for name, weight in {**own, **weights_of(config.penalty)}.items() if weight
+    }
 
 
 def takes_iteration(system: System, config: Any) -> bool:
     """Returns whether a step draws numbers in the graph, which follow from the iteration."""
-    return has_two_modes(system, config) or any(getattr(config, name) for name in _DRAWING)
+    return has_two_modes(system, config) or not DRAWING.isdisjoint(_weights(config))
 
 
 def penalties(config: Any, passes: Passes) -> Mapping[str, Any]:
     """Returns the penalties that the settings give a weight, float32 scalars by name.
 
     Args:
-      config: the settings; the names of `PENALTIES` are read.
+      config: the settings; the names of `PENALTIES`, and `penalty`, are read.
       passes: of both networks, all of one iteration.
     """
     found = {}
-    for name, (part, distance) in PENALTIES.items():
-        weight = getattr(config, name)
-        if weight:
-            with tf.name_scope(name):
-                logits, images = part(passes)
-                (gradients,) = tf.gradients(logits, images)
-                if passes.pack > 1:
-                    gradients = tf.reshape(gradients, [-1, passes.pack * config.image_shape.size])
-                found[name] = weight * distance(gradients)
+    for name, weight in _weights(config).items():
+        part, distance = PENALTIES[name]
+        with tf.name_scope(name):
+            logits, images = part(passes)
+            (gradients,) = tf.gradients(logits, images)
+            if passes.pack > 1:
+                gradients = tf.reshape(gradients, [-1, passes.pack * config.image_shape.size])
+            found[name] = weight * distance(gradients)
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import itertools
 import sys
 import types
 from typing import Any
@@ -47,3 +48,16 @@ def load_tensorflow() -> None:
 
 
 tf: Any = _LazyModule("tensorflow.compat.v1")
+
+
+def told_reason(error: Exception) -> str:
+    """Returns what TensorFlow says went wrong, without the traces around it.
+
+    An error of an operation says it behind the line that names the node, a file system's reason
+    behind the name of the file.
+    """
+    lines = str(error).splitlines()
+    for before, line in itertools.pairwise(lines):
+        if before.startswith("Node: "):
+            return line.rpartition("; ")[2].strip()
+    return " ".join(" ".join(lines).split())[:200]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from vanilla_gan.graph.network import Weights, read
@@ -49,6 +50,7 @@ def towers_of(
     *,
     weights: Weights | None = None,
     further: int | None = None,
+    show: Callable[[int, Batch], Batch] | None = None,
 ) -> list[Tower]:
     """Returns the towers of a batch: `config.towers` pieces, the first ones larger by an image.
 
@@ -61,9 +63,12 @@ def towers_of(
       theta: the variables of both networks, trained or kept, which exist.
       weights: their values where one run has all steps; see `update`.
       further: see `forward`.
+      show: gives a tower's piece its images and labels, where the batch has row numbers and classes
+        in place of them; called on the tower's device.
     """
     count = config.towers
     if count == 1:
+        batch = batch if show is None else show(0, batch)
         passes = forward(system, config, batch, reuse=True, weights=weights, further=further)
         return [Tower(batch, passes, weights)]
     # A device cannot read the variables of another one.
@@ -76,16 +81,22 @@ def towers_of(
     Z_G = Z_D if batch.Z_G is batch.Z_D else _pieces(batch.Z_G, sizes)
     found = []
     for number, part in enumerate(zip(X, Z_D, Z_G, y, strict=True)):
-        device = f"/CPU:{number}"
+        device = _device(number)
         piece = Batch(*part, batch.iteration)
         own = _sent(values, device)
         with tf.device(device), tf.name_scope(f"tower_{number}"):
+            piece = piece if show is None else show(number, piece)
             passes = forward(
                 system, config, piece, reuse=True, weights=own, further=further, tower=number
             )
         kept = None if weights is None else own
         found.append(Tower(piece, passes, kept, device, groups[number] / size))
     return found
+
+
+def on_tower(config: Any, number: int) -> AbstractContextManager[Any]:
+    """Puts what the block adds to the graph on a tower's device; one tower alone has none."""
+    return contextlib.nullcontext() if config.towers == 1 else tf.device(_device(number))
 
 
 def aggregate(towers: Sequence[Tower], parts: Sequence[Any]) -> Any:
@@ -111,6 +122,10 @@ def aggregate_scalars(
 ) -> Mapping[str, Any]:
     """Returns `aggregate` of scalars by name, of which each tower has the same."""
     return {name: aggregate(towers, [part[name] for part in parts]) for name in parts[0]}
+
+
+def _device(number: int) -> str:
+    return f"/CPU:{number}"
 
 
 def _pieces(part: Any, sizes: Sequence[int]) -> list[Any]:

@@ -8,6 +8,7 @@ from vanilla_gan.engines.worker import Worker
 from vanilla_gan.observers.evaluator import Evaluator
 from vanilla_gan.observers.gallery import Gallery
 from vanilla_gan.observers.health import Health
+from vanilla_gan.observers.log_json import LogJson
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.observers.report import ReportObserver
 from vanilla_gan.observers.tensorboard import TensorBoard
@@ -38,6 +39,8 @@ def observers_of(
         observers.append(Evaluator(record, worker, start, warn))
     if config.tensorboard:
         observers.append(TensorBoard(worker, start, warn))
+    if config.log_json is not None:
+        observers.append(LogJson(record, start))
     if config.report:
         # The last one, so that its last page has what the others leave at the end.
         observers.append(ReportObserver(record, start, warn))

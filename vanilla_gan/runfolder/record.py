@@ -24,6 +24,8 @@ from vanilla_gan.data.shape import (
 )
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
+from vanilla_gan.plugins.loading import require
+from vanilla_gan.plugins.registry import Plugin, plugins_of
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.settings import DATASETS, RunConfig, default_data_dir
 from vanilla_gan.storage.fields import (
@@ -93,10 +95,11 @@ _LATER: Mapping[str, Kind] = {
     "parent": lambda value, name: None if value == {} else _PARENT(value, name),
     "from_preset": list_of(TEXT),
     "best": lambda value, name: None if value == {} else _BEST(value, name),
+    "plugins": list_of(fields({"path": PATH, "sha256": SHA256})),
     "diverged": lambda value, name: None if value == {} else _DIVERGED(value, name),
 }
 # Of one start alone, or told in another way.
-_NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune")
+_NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune", "log_json")
 
 
 @dataclasses.dataclass
@@ -122,6 +125,7 @@ class RunRecord:
       from_preset: the names of the settings that came from `config.preset`.
       best: which checkpoint is kept as the best one, its `iteration`, by which `figure`, and the
         `value` of that; `no_gain` counts the evaluations since the best. Empty where none is kept.
+      plugins: `path` and `sha256` of the files that register its loss, penalties or system.
       diverged: where the last start of the run failed for a number that is not finite: the
         `iteration`, and `why`, in words; empty for other runs.
     """
@@ -139,6 +143,7 @@ class RunRecord:
     parent: dict[str, Any] = dataclasses.field(default_factory=dict)
     from_preset: list[str] = dataclasses.field(default_factory=list)
     best: dict[str, Any] = dataclasses.field(default_factory=dict)
+    plugins: list[dict[str, str]] = dataclasses.field(default_factory=list)
     diverged: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def gains_no_more(self, config: RunConfig) -> bool:
@@ -177,6 +182,7 @@ def new_record(config: RunConfig, dataset: dict[str, Any], device: str) -> RunRe
         started=now.isoformat(timespec="seconds"),
         data_at=os.path.abspath(config.data_dir),
         from_preset=[*config.from_preset],
+        plugins=[plugin._asdict() for plugin in plugins_of(config)],
     )
 
 
@@ -185,12 +191,16 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
 
     Raises:
       DamagedRunError: it is, or it is of another format.
+      PluginError: it needs a plug-in that is missing, changed, or not trusted.
+
+    Side effects: runs the plug-ins that it needs, as far as the user has given them before.
     """
     path = out_dir / RUN_JSON
     try:
         content = read_sealed(path)
         check_fields(content, _FIELDS, _LATER)
         del content["format"]
+        require([Plugin(**entry) for entry in content.get("plugins", [])], str(path))
         config = RunConfig.from_json(content["config"])
         content["config"] = config_of_data(config, content["dataset"])
         content["config"].check_complete(content["dataset"]["train_examples"])
@@ -340,7 +350,7 @@ def forked_record(
     changes = [
         {"setting": name, "was": was[name], "is": becomes[name]}
         for name in becomes
-        if becomes[name] != was[name] and name not in ("out", "overwrite", "tune", "data_dir")
+        if becomes[name] != was[name] and name not in (*_NO_CHANGE[2:], "data_dir")
     ]
     path = os.path.abspath(folder)
     fresh = new_record(new, dataset, parent.device)
@@ -380,6 +390,8 @@ def _with(
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
     if "iters" in now:
         now["epochs"] = None
+    # It may be anywhere: what a record names is not written to, unless the user names it, too.
+    now.setdefault("log_json", None)
     if "data_dir" not in now:
         now["data_dir"] = data_dir_of(record, folder)
     continued = dataclasses.replace(record.config, **{**now, "out": out})
@@ -422,6 +434,7 @@ def note_changes(record: RunRecord, config: RunConfig, iteration: int) -> str | 
     then, now = record.config.to_json(), config.to_json()
     names = [name for name in now if now[name] != then[name] and name not in _NO_CHANGE]
     record.config = config
+    record.plugins = [plugin._asdict() for plugin in plugins_of(config)]
     record.data_at = os.path.abspath(config.data_dir)
     record.changes += [
         {"iteration": iteration, "setting": name, "was": then[name], "is": now[name]}

@@ -65,6 +65,7 @@ class SweepConfig(RunConfig):
 
     # Each run has its own; and no timing of threads means anything beside other runs.
     seed: int | None = None
+    log_json: str | None = None
     tune: bool = False
 
     out: str = setting(

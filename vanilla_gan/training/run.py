@@ -11,7 +11,9 @@ import numpy as np
 from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.streams import seeded, unread
 from vanilla_gan.declare import as_word
+from vanilla_gan.engines.machines import Machines
 from vanilla_gan.engines.model import open_model
+from vanilla_gan.engines.peers import wait_for_others
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import (
     Device,
@@ -57,12 +59,17 @@ from vanilla_gan.training.tune import tuned
 Inform = Callable[[str], None]
 
 
-def train(config: RunConfig, host: Host | None = None) -> None:
+def train(
+    config: RunConfig,
+    host: Host | None = None,
+    machines: Machines | None = None,
+) -> None:
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
     Args:
       config: the settings; a run that is continued takes from itself those that were not given.
       host: what it is trained within; the command line unless given.
+      machines: those of the cluster whose chief this process is; None for this machine alone.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `errors`.
@@ -90,10 +97,12 @@ def train(config: RunConfig, host: Host | None = None) -> None:
             else:
                 config = _continued(record, config, inform)
                 if _is_finished(config, record, inform):
+                    if machines is not None:
+                        _gather(machines, stop, inform)
                     # One that goes on does this when it goes back to its checkpoint.
                     remove_leftovers(out_dir / FOLDER)
                     return
-            _train_locked(config, record, stop, host)
+            _train_locked(config, record, stop, host, machines)
 
 
 def _continued(record: RunRecord, config: RunConfig, inform: Inform) -> RunConfig:
@@ -137,7 +146,11 @@ def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
 
 
 def _train_locked(
-    config: RunConfig, record: RunRecord | None, stop: StopRequest, host: Host
+    config: RunConfig,
+    record: RunRecord | None,
+    stop: StopRequest,
+    host: Host,
+    machines: Machines | None,
 ) -> None:
     """Trains with the folder locked; `config` is resolved, `record` is None for a new run.
 
@@ -166,11 +179,14 @@ def _train_locked(
     changes = note_changes(record, config, newest or 0)
     if changes is not None:
         inform(changes)
+    if machines is not None:
+        _gather(machines, stop, inform)
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(memory_errors_told(device))
         signs = config.health_every > 0
-        model = stack.enter_context(open_model(config, device, images_shape, signs=signs))
+        opened = open_model(config, device, images_shape, signs=signs, machines=machines)
+        model = stack.enter_context(opened)
         weights = None
         first_weights = SYSTEMS[config.system].first_weights
         if begins and first_weights is not None:
@@ -213,6 +229,12 @@ def _train_locked(
         inform(f"done: {_no_gain(record)}")
     else:
         inform(f"done: {config.iters} iterations, pictures and losses.csv in {config.out_dir}")
+
+
+def _gather(machines: Machines, stop: StopRequest, inform: Inform) -> None:
+    """Waits for the other tasks, also to tell them that the run is finished."""
+    with stop.at_once():
+        wait_for_others(machines.task, machines.timeout_s, inform)
 
 
 def _no_gain(record: RunRecord) -> str:

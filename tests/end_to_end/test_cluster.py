@@ -1,0 +1,208 @@
+"""Real processes over real connections: as many towers in one process, to the bit, and no loss."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from mishaps import kill
+from results import differences, record
+from runner import Mishap, run, start
+
+LOST = 138
+slow = pytest.mark.slow
+ITERS = 60
+# A network of the tests' own has no interface that is up.
+_UP = (
+    "import fcntl, socket, struct, sys; lo = struct.pack('16sH', b'lo', 1); "
+    "fcntl.ioctl(socket.socket(), 0x8914, lo + bytes(22)); print(flush=True); sys.stdin.read()"
+)
+_NEWNET = 0x40000000
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Returns the network that the tasks run in; None for that of the machine, if need be."""
+    command = ["unshare", "-n", sys.executable, "-c", _UP]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    try:
+        holder = subprocess.Popen(command, **pipes)
+    except FileNotFoundError:
+        yield None
+        return
+    with holder:
+        up = holder.stdout.readline()
+        yield f"/proc/{holder.pid}/ns/net" if up else None
+        holder.stdin.close()
+
+
+@pytest.fixture
+def cluster(tmp_path, network, offline_data_dir, words):
+    """Returns what starts the tasks of a cluster, given how many of each role, the chief first.
+
+    A later call has the same addresses. What is left running is killed.
+    """
+    started, addresses = [], {}
+
+    def go(roles, absent=(), mishaps=None, **settings):
+        every = [(role, k) for role, count in roles.items() for k in range(count)]
+        jobs = {role: [] for role in roles}
+        for number, task in enumerate(every):
+            port = addresses.setdefault(task, free_port(number, network))
+            jobs[task[0]].append(f"127.0.0.1:{port}")
+        # The chief last: it may be told to kill one of the others.
+        tasks = [task for task in every if task not in absent]
+        runs = {}
+        for role, index in reversed(tasks):
+            folder = tmp_path / f"{role}{index}"
+            folder.mkdir(exist_ok=True)
+            text = json.dumps({"cluster": jobs, "task": {"type": role, "index": index}})
+            is_chief = (role, index) == every[0]
+            # Others than the chief have no data.
+            own = {} if is_chief else {"data_dir": "nowhere"}
+            given = {"system": "vanilla", "iters": ITERS, **own, **settings}
+            runs[role, index] = start(
+                words(**given),
+                folder,
+                mishaps(runs) if is_chief and mishaps else [],
+                prepare=functools.partial(as_task, text, network),
+            )
+            started.append(runs[role, index])
+        return {task: runs[task] for task in tasks}
+
+    yield go
+    for run_of_task in started:
+        if run_of_task._process.is_alive():
+            run_of_task._process.kill()
+
+
+def free_port(number, network):
+    if network is not None:
+        return 2222 + number
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def as_task(text, network):
+    os.environ["TF_CONFIG"] = text
+    os.environ["http_proxy"] = "http://127.0.0.1:1"  # where nobody listens
+    if network is not None:
+        with open(network) as opened:
+            assert ctypes.CDLL(None, use_errno=True).setns(opened.fileno(), _NEWNET) == 0
+
+
+def ends(runs):
+    """Returns the exit status of each task, the chief first, and what that one said."""
+    finished = [each.wait() for each in runs.values()]
+    assert not any("Traceback" in each.stderr for each in finished), finished
+    return [each.status for each in finished], finished[0].stderr
+
+
+def in_one_process(folder, words, towers, **settings):
+    folder.mkdir()
+    finished = run(
+        words(towers=towers, **{"system": "vanilla", "iters": ITERS, **settings}), folder
+    )
+    assert finished.status == 0, finished.stderr
+    return folder / "out"
+
+
+def at_a_picture(action):
+    return [Mishap(action, operation="os.rename", path="001.png")]
+
+
+@pytest.mark.parametrize(
+    ("roles", "settings"),
+    [
+        ({"chief": 1, "worker": 2}, {"system": "vanilla"}),
+        pytest.param(
+            {"worker": 2, "ps": 2}, {"system": "conditional", "engine": "feed"}, marks=slow
+        ),
+        pytest.param({"master": 1, "worker": 1, "ps": 1}, {"system": "layers"}, marks=slow),
+        pytest.param({"worker": 1, "ps": 1}, {"system": "conditional"}, marks=slow),
+    ],
+)
+def test_tasks_train_as_towers_do(tmp_path, cluster, words, roles, settings):
+    runs = cluster(roles, **settings)
+    assert ends(runs)[0] == [0] * len(runs)
+    towers = sum(count for role, count in roles.items() if role != "ps")
+    chief = next(iter(runs))
+    out = tmp_path / f"{chief[0]}{chief[1]}" / "out"
+    assert differences(out, in_one_process(tmp_path / "one", words, towers, **settings)) == []
+    assert record(out)["config"]["towers"] == towers
+    others = [tmp_path / f"{role}{index}" for role, index in [*runs][1:]]
+    assert {path.name for folder in others for path in folder.iterdir()} == {
+        "stdout.txt",
+        "stderr.txt",
+    }
+
+
+@slow
+@pytest.mark.parametrize(
+    ("role", "number", "status"), [("worker", signal.SIGKILL, -9), ("ps", signal.SIGTERM, 143)]
+)
+def test_a_task_that_ends_costs_nothing(tmp_path, cluster, words, role, number, status):
+    roles = {"chief": 1, "worker": 1, "ps": 1}
+
+    def ending(runs):
+        return at_a_picture(functools.partial(os.kill, runs[role, 0].pid, number))
+
+    statuses, said = ends(cluster(roles, mishaps=ending))
+    expected = {("chief", 0): LOST, ("worker", 0): LOST, ("ps", 0): LOST, (role, 0): status}
+    assert (statuses, f"no answer from {role} 0 at " in said) == ([*expected.values()], True), said
+    assert ends(cluster(roles))[0] == [0, 0, 0]
+    out = in_one_process(tmp_path / "one", words, 2)
+    assert differences(tmp_path / "chief0" / "out", out) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "statuses"),
+    [(signal.SIGTERM, [143, 143]), pytest.param(signal.SIGKILL, [-9, LOST], marks=slow)],
+)
+def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, statuses):
+    roles = {"chief": 1, "worker": 1}
+
+    def stopping(runs):
+        return at_a_picture(functools.partial(kill, number))
+
+    assert ends(cluster(roles, mishaps=stopping))[0] == statuses
+    # It may go on alone. One that is finished has the others leave, too.
+    assert run(words(system="vanilla", iters=ITERS), tmp_path / "chief0").status == 0
+    assert ends(cluster(roles))[0] == [0, 0]
+    out = in_one_process(tmp_path / "one", words, 2)
+    assert differences(tmp_path / "chief0" / "out", out) == []
+
+
+def test_a_task_that_never_comes_is_named(cluster):
+    roles = {"chief": 1, "worker": 2}
+    runs = cluster(roles, absent=[("worker", 1)], cluster_timeout=8)
+    statuses, said = ends(runs)
+    assert (statuses, "waited 8 s for worker 1 at " in said) == ([LOST, LOST], True), said
+    statuses, said = ends(cluster(roles, absent=[("chief", 0)], cluster_timeout=1))
+    assert (statuses, "waited 1 s for chief 0 at " in said) == ([LOST, LOST], True), said
+
+
+def test_a_batch_that_is_not_cut_is_the_end_of_all(tmp_path, cluster):
+    statuses, said = ends(cluster({"worker": 2}, system="conv", h_dim=None))
+    assert (statuses, "--system conv, whose batches are not cut" in said) == ([2, 2], True), said
+    assert "without authentication" in said
+    assert not (tmp_path / "worker0" / "out").exists()
+
+
+@slow
+def test_a_frozen_task_is_named(cluster):
+    def freezing(runs):
+        return at_a_picture(functools.partial(os.kill, runs["worker", 1].pid, signal.SIGSTOP))
+
+    runs = cluster({"chief": 1, "worker": 2}, mishaps=freezing, cluster_timeout=10)
+    del runs["worker", 1]
+    statuses, said = ends(runs)
+    assert (statuses, "no answer from worker 1 at " in said) == ([LOST, LOST], True), said

@@ -1,0 +1,40 @@
+"""Tests of `--jit_compile`: what XLA makes of the loop trains as the loop does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from offline import read_losses, train
+
+from vanilla_gan.errors import UsageError
+from vanilla_gan.settings import RunConfig
+
+SIZES = {"batch_size": 8, "z_dim": 5, "h_dim": 11}
+CURED = {"D_steps": 2, "D_noise": 0.1, "D_dropout": 0.25, "dragan": 0.1, "ema": 0.75}
+
+
+# XLA takes its time to compile: the longer one is slow.
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        pytest.param({"system": "conditional", **CURED}, marks=pytest.mark.slow),
+    ],
+)
+def test_the_losses_are_those_of_the_loop(twenty_images, tmp_path, settings):
+    given = {"seed": 11, "log_every": 1, "sample_every": 5, **SIZES, **settings}
+    plain = train(tmp_path / "plain", twenty_images, iters=23, **given)
+    # Pictures and a continued run cut the blocks, which are filled up to one size.
+    for iters in (7, 23):
+        compiled = train(
+            tmp_path / "compiled", twenty_images, iters=iters, jit_compile=True, **given
+        )
+    np.testing.assert_allclose(
+        read_losses(compiled.out), read_losses(plain.out), rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("other", [{"engine": "feed"}, {"precision": "bfloat16"}, {"towers": 2}])
+def test_what_it_does_not_apply_to(other):
+    with pytest.raises(UsageError, match=f"--jit_compile.*--{next(iter(other))}"):
+        RunConfig(jit_compile=True, **other).resolved()

@@ -1,0 +1,84 @@
+"""Machines: on which tasks of a cluster the parts of a graph lie, and the session over them."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from vanilla_gan.engines.task import PS, Task
+from vanilla_gan.graph.tf1 import tf
+
+
+class Machines(NamedTuple):
+    """What the chief of a cluster trains on.
+
+    Attributes:
+      task: the chief's, which knows all the others.
+      target: of its session, the address of its own server.
+      timeout_s: how long an answer may take; a machine that takes longer is lost.
+    """
+
+    task: Task
+    target: str
+    timeout_s: float
+
+    def placed(self, default: str) -> Callable[[Any], str]:
+        """Returns a device function that puts a graph of towers on the tasks of the cluster.
+
+        `/CPU:k` becomes the CPU of the k-th task that trains. Variables lie with the chief, or in
+        turn on the tasks that hold variables; images stay with their tower. What works on a
+        variable is where that is.
+
+        Args:
+          default: the device of operations that ask for none.
+        """
+        holders = itertools.cycle(range(len(self.task.jobs.get(PS, ()))))
+
+        def place(op: Any) -> str:
+            asked = tf.DeviceSpec.from_string(op.device or default)
+            if asked.device_type == "CPU" and asked.device_index:
+                return device(self.task.towers[asked.device_index])
+            for tensor in op.inputs:
+                if tensor.dtype == tf.resource:
+                    return str(_made(tensor).device)
+            is_data = op.type == "VarHandleOp" and op.get_attr("dtype") == tf.uint8
+            if op.type == "VarHandleOp" and PS in self.task.jobs and not is_data:
+                return device((PS, next(holders)))
+            return device(self.task.chief, f"{asked.device_type}:{asked.device_index or 0}")
+
+        return place
+
+    def configure(self, proto: Any) -> Any:
+        """Returns the `tf.ConfigProto` of a session with what one over machines needs."""
+        # A run that comes back finds none of the variables of the one before.
+        proto.isolate_session_state = True
+        # The timeout has no effect without the second line.
+        proto.operation_timeout_in_ms = max(1, int(1000 * self.timeout_s))
+        proto.rpc_options.use_rpc_for_inprocess_master = True
+        return proto
+
+
+@contextlib.contextmanager
+def left_open(session: Any) -> Iterator[None]:
+    """Makes a session the default one during the block, as `with session` does.
+
+    It is not closed: that would wait for machines that may be gone. It ends with the process.
+    """
+    with session.graph.as_default(), session.as_default():
+        yield
+
+
+def device(task: tuple[str, int], on: str = "CPU:0") -> str:
+    """Returns TensorFlow's name of a task's device."""
+    return f"/job:{task[0]}/task:{task[1]}/device:{on}"
+
+
+def _made(tensor: Any) -> Any:
+    """Returns the operation that made a variable's handle, outside the functions that take it."""
+    captures = getattr(tensor.graph, "captures", ())
+    outer = next((outer for outer, inner in captures if inner is tensor), None)
+    if outer is not None:
+        return _made(outer)
+    return tensor.op

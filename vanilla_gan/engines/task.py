@@ -1,0 +1,136 @@
+"""Task: which process of a cluster this one is, as `TF_CONFIG` says; checked, no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from vanilla_gan.errors import UsageError
+
+CHIEF, WORKER, PS = "chief", "worker", "ps"
+_ROLES = {"chief": CHIEF, "master": CHIEF, "worker": WORKER, "ps": PS}
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.%a-z]+\]):([0-9]{1,5})", re.ASCII)
+_EXAMPLE = (
+    '{"cluster": {"chief": ["a:2222"], "worker": ["b:2222"]}, '
+    '"task": {"type": "chief", "index": 0}}'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One process of a cluster of at least two.
+
+    Attributes:
+      jobs: the addresses, `host:port`, of all tasks by role: chief, worker, ps.
+      role, index: which of them this process is.
+    """
+
+    jobs: Mapping[str, tuple[str, ...]]
+    role: str
+    index: int
+
+    @property
+    def towers(self) -> list[tuple[str, int]]:
+        """The tasks that train, the chief first."""
+        return [(role, k) for role in (CHIEF, WORKER) for k in range(len(self.jobs.get(role, ())))]
+
+    @property
+    def chief(self) -> tuple[str, int]:
+        """The task that answers for the run: the first worker where no task is called chief."""
+        return self.towers[0]
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process is that task."""
+        return (self.role, self.index) == self.chief
+
+    @property
+    def others(self) -> list[tuple[str, int]]:
+        """All tasks but the chief."""
+        tasks = [(role, k) for role, addresses in self.jobs.items() for k in range(len(addresses))]
+        return [task for task in tasks if task != self.chief]
+
+    def address(self, task: tuple[str, int]) -> str:
+        """Returns `host:port` of a task."""
+        return self.jobs[task[0]][task[1]]
+
+    def named(self, task: tuple[str, int]) -> str:
+        """Returns how a task is called for people."""
+        return f"{task[0]} {task[1]} at {self.address(task)}"
+
+
+def task_of(environment: Mapping[str, str]) -> Task | None:
+    """Returns the task that `TF_CONFIG` makes of this process; None for one that is alone.
+
+    TensorFlow takes a port that is too large for another one, waits without end for an address that
+    two tasks share, and aborts at a role with a blank in it. So it is all checked here.
+
+    Raises:
+      UsageError: it describes no cluster that can train, or no task of it.
+    """
+    text = environment.get("TF_CONFIG", "").strip()
+    if not text:
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise _wrong(f"it is not JSON of the form {_EXAMPLE}: {text[:100]}")
+    if not found.get("cluster"):
+        return None
+    jobs = _jobs(found["cluster"])
+    task = _own(found.get("task"), jobs)
+    return None if sum(map(len, jobs.values())) == 1 else Task(jobs, *task)
+
+
+def _jobs(cluster: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(cluster, dict):
+        raise _wrong(f"expected roles with addresses under 'cluster', such as {_EXAMPLE}")
+    jobs: dict[str, tuple[str, ...]] = {}
+    for name, addresses in cluster.items():
+        if name not in _ROLES:
+            known = ", ".join(_ROLES)
+            raise _wrong(f"it has tasks of the role {name!r}; expected {known}")
+        if isinstance(addresses, dict):
+            raise _wrong(f"the addresses of {name} are a sparse cluster; expected a list of all")
+        if not isinstance(addresses, list):
+            raise _wrong(f"expected a list of addresses for {name}")
+        for address in addresses:
+            match = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
+            if match is None or not 1 <= int(match[1]) <= 65535:
+                raise _wrong(f"{name} has the address {address!r}; expected host:port, 1 to 65535")
+        if addresses:
+            jobs[_ROLES[name]] = (*jobs.get(_ROLES[name], ()), *addresses)
+    every = [address for addresses in jobs.values() for address in addresses]
+    for address in every:
+        if every.count(address) > 1:
+            raise _wrong(f"two tasks have the address {address}; expected one each")
+    if len(jobs.get(CHIEF, ())) > 1:
+        raise _wrong("it has more than one chief (master is another word for it)")
+    if CHIEF not in jobs and WORKER not in jobs:
+        raise _wrong("it has neither a chief nor a worker, so nothing trains")
+    return jobs
+
+
+def _own(task: Any, jobs: Mapping[str, tuple[str, ...]]) -> tuple[str, int]:
+    name = task.get("type") if isinstance(task, dict) else None
+    index = task.get("index", 0) if isinstance(task, dict) else None
+    if isinstance(index, str) and re.fullmatch("[0-9]{1,6}", index, re.ASCII):
+        index = int(index)
+    if not isinstance(name, str) or not isinstance(index, int) or isinstance(index, bool):
+        raise _wrong(f"it does not say which task this is; expected 'task' as in {_EXAMPLE}")
+    if name == "evaluator":
+        raise _wrong("no evaluator is needed: --evaluate_every has the chief evaluate")
+    role = _ROLES.get(name, "")
+    if not 0 <= index < len(jobs.get(role, ())):
+        there = ", ".join(f"{len(addresses)} {role}" for role, addresses in jobs.items())
+        raise _wrong(f"this task is {name!r} {index}, and the cluster has {there}")
+    return role, index
+
+
+def _wrong(what: str) -> UsageError:
+    return UsageError(f"TF_CONFIG: {what}; correct it, or unset it to train on this machine alone")

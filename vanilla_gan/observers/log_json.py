@@ -1,0 +1,118 @@
+"""The observer of `--log_json`: losses, signs and pictures as lines of JSON, for other programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vanilla_gan.engines.losses import LossBlock
+from vanilla_gan.errors import UsageError
+from vanilla_gan.runfolder.pictures import picture_path
+from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.own import open_own
+
+_LONGEST_LINE = 1 << 16  # bytes; they have some hundred
+
+
+class LogJson:
+    """Writes an object a line, each with `run_id`, `iteration` and `event`; an `Observer`.
+
+    The events: `losses`, for each row of `losses.csv`, with all scalars that the objective watches;
+    `signs`, for each row of signs in `health.csv`; `picture`, with its `path`. A number that is not
+    finite is null. A line stands there once, however often the run is continued or goes back.
+    """
+
+    def __init__(self, record: RunRecord, start: int) -> None:
+        """Opens the file behind the lines before iteration `start`, which comes next.
+
+        Raises:
+          UsageError: it holds something else than lines of this run.
+          OutputError: it cannot be opened or cut.
+        """
+        config = record.config
+        assert config.log_json is not None
+        self._path = os.path.abspath(config.log_json)
+        self._run_id = record.run_id
+        self._out_dir = config.out_dir.resolve()
+        self._log_every = config.log_every
+        self._sample_every = config.resolved_int("sample_every")
+        try:
+            self._file = open(open_own(self._path, os.O_RDWR | os.O_CREAT), "r+b")  # noqa: SIM115
+            try:
+                self._file.truncate(self._end_before(start))
+                self._file.seek(0, os.SEEK_END)
+            except BaseException:
+                self._file.close()
+                raise
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
+        """Adds the line of a picture."""
+        path = picture_path(self._out_dir, it // self._sample_every)
+        self._write(it, "picture", {"path": os.fspath(path)})
+
+    def losses(self, block: LossBlock) -> None:
+        """Adds the lines of a block, and hands all to the system, so that a reader sees them."""
+        if block.signs:
+            self._write(block.first, "signs", block.signs)
+        for k in range(-block.first % self._log_every, len(block.D_loss), self._log_every):
+            scalars = {name: values[k] for name, values in block.scalars.items()}
+            self._write(block.first + k, "losses", scalars)
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def close(self) -> None:
+        """Closes the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def _write(self, it: int, event: str, values: Mapping[str, Any]) -> None:
+        line = {"run_id": self._run_id, "iteration": it, "event": event}
+        line |= {
+            name: value if isinstance(value, str) else _number(float(value))
+            for name, value in values.items()
+        }
+        try:
+            self._file.write(json.dumps(line).encode() + b"\n")
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def _end_before(self, start: int) -> int:
+        """Returns where the lines of iterations before `start` end; a torn last one is none."""
+        end = 0
+        while (line := self._file.readline(_LONGEST_LINE)).endswith(b"\n"):
+            try:
+                content = json.loads(line)
+                run_id, iteration = content["run_id"], int(content["iteration"])
+            except (ValueError, TypeError, KeyError, RecursionError):
+                run_id, iteration = None, start
+            if run_id != self._run_id:
+                raise self._others()
+            if iteration >= start:
+                return end
+            end += len(line)
+        if line and end == 0:
+            raise self._others()
+        return end
+
+    def _others(self) -> UsageError:
+        return UsageError(
+            f"--log_json={self._path}: it holds other lines than those of this run; name another "
+            "file, or move this one away"
+        )
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Losses, penalties and systems of the user's own: registered, loaded from files, trusted."""

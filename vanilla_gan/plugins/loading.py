@@ -1,0 +1,136 @@
+"""`load_plugin`: runs a file that registers something; and those that a run needs, if trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import types
+from collections.abc import Iterable
+
+from vanilla_gan.errors import PluginError, UsageError, VanillaGanError
+from vanilla_gan.plugins.registry import Plugin, line_in, names_of, running, what_it_says
+from vanilla_gan.plugins.trusted import remember, trusted
+from vanilla_gan.say import shown
+from vanilla_gan.storage.reading import read_file, reason_of
+
+_MAX_BYTES = 1 << 20
+
+# Those that this process has run, by SHA-256, with what they registered; and by path the SHA-256 of
+# those that were given.
+_loaded: dict[str, tuple[Plugin, list[tuple[str, str]]]] = {}
+_given: dict[str, str] = {}
+
+
+def load_plugin(path: str | os.PathLike[str]) -> None:
+    """Runs a Python file that registers losses, penalties or systems, as `--plugin` does.
+
+    From then on runs that were trained with this very content are read without being asked.
+
+    Args:
+      path: the file; it is one by itself, whose folder is not searched for modules.
+
+    Raises:
+      UsageError: it cannot be read.
+      PluginError: it fails, or registers nothing.
+
+    Side effects: runs the file, once in a process, and adds its SHA-256 and path to the user's list
+      of trusted ones.
+    """
+    named = os.fspath(path)
+    absolute = os.path.abspath(named)
+    try:
+        content = read_file(absolute, _MAX_BYTES)
+    except OSError as error:
+        raise UsageError(
+            f"--plugin={named}: {reason_of(error)}; expected a Python file that registers "
+            "something, see docs/plugins.md"
+        ) from error
+    plugin = _run(absolute, content)
+    _given[plugin.path] = plugin.sha256
+    remember(plugin)
+
+
+def given() -> list[str]:
+    """Returns the paths of the plug-ins that this process was given, absolute."""
+    return list(_given)
+
+
+def require(plugins: Iterable[Plugin], where: str) -> None:
+    """Runs the plug-ins that a run or an export was made with, as far as the user trusts them.
+
+    Nothing is run but what this user has given before, by path and content.
+
+    Args:
+      plugins: as the record names them; the paths are only told.
+      where: the file that names them, for errors.
+
+    Raises:
+      PluginError: one is not trusted, missing, or changed; with what to give.
+    """
+    for plugin in plugins:
+        if _in_force(plugin.sha256) is not None:
+            continue
+        said = f"{where}: it needs the plug-in {shown(plugin.path)}, SHA-256 {plugin.sha256}"
+        path = trusted().get(plugin.sha256)
+        if path is not None:
+            try:
+                content = read_file(path, _MAX_BYTES)
+            except OSError as error:
+                raise PluginError(
+                    f"{said}, which was {path}: {reason_of(error)}; put that file back, or give "
+                    "--plugin with where it is now"
+                ) from error
+            if (found := _sum(content)) != plugin.sha256:
+                raise PluginError(
+                    f"{said}; {path} was that, but has changed since, its SHA-256 is {found}; put "
+                    "the original back, or give --plugin with a copy of it"
+                )
+            _run(path, content)
+            continue
+        name = os.path.basename(plugin.path)
+        others = [
+            f"{path} has {sha256}"
+            for path, sha256 in _given.items()
+            if os.path.basename(path) == name
+        ]
+        if others:
+            raise PluginError(f"{said}; {', '.join(others)}; give --plugin with the original file")
+        raise PluginError(
+            f"{said}; you have not given it here before, and a plug-in is a program; read that "
+            "file, and if you trust it, give --plugin with its path"
+        )
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _run(path: str, content: bytes) -> Plugin:
+    plugin = Plugin(path, _sum(content))
+    if (same := _in_force(plugin.sha256)) is not None:
+        return same._replace(path=path)
+    module = types.ModuleType(f"vanilla_gan_plugin_{plugin.sha256[:16]}")
+    module.__file__ = path
+    sys.modules[module.__name__] = module
+    try:
+        with running(plugin):
+            # The bytes that were summed up, not what stands there by now.
+            exec(compile(content, path, "exec", dont_inherit=True), module.__dict__)
+    except VanillaGanError as error:
+        raise PluginError(f"{line_in(plugin, error)}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{line_in(plugin, error)}: {what_it_says(error)}") from error
+    if not names_of(plugin):
+        raise PluginError(
+            f"{path} registers nothing; expected it to call register_loss, register_penalty or "
+            "register_system"
+        )
+    _loaded[plugin.sha256] = (plugin, names_of(plugin))
+    return plugin
+
+
+def _in_force(sha256: str) -> Plugin | None:
+    """Returns the plug-in of that content, if it was run, and no other one has replaced a name."""
+    plugin, names = _loaded.get(sha256, (None, []))
+    return plugin if plugin is not None and names_of(plugin) == names else None

@@ -1,0 +1,68 @@
+"""Which plug-ins this user has given: SHA-256 and path, in a file of the user's own.
+
+A plug-in is a program. One that a run merely names is never run; one that the user has given by
+`--plugin`, or to `load_plugin`, is known by its content from then on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Mapping
+
+from vanilla_gan.errors import OutputError
+from vanilla_gan.plugins.registry import Plugin
+from vanilla_gan.storage.fields import PATH, SHA256, Kind, check_fields, fields, list_of, whole
+from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
+
+FORMAT = 1
+_MOST = 1000
+_FIELDS: Mapping[str, Kind] = {
+    "format": whole(FORMAT, FORMAT),
+    "plugins": list_of(fields({"path": PATH, "sha256": SHA256})),
+}
+
+
+def trusted_file() -> pathlib.Path:
+    """Returns where they are listed: `plugins.json` in the user's own settings."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return pathlib.Path(home, "vanilla_gan", "plugins.json")
+
+
+def trusted() -> dict[str, str]:
+    """Returns the paths of the plug-ins that the user has given, by SHA-256, the oldest first.
+
+    A list that is damaged, or that others may write to, counts as none.
+    """
+    path = trusted_file()
+    try:
+        for place in (path.parent, path):
+            status = place.stat()
+            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                return {}
+        content = read_sealed(path)
+        check_fields(content, _FIELDS)
+    except (OSError, ValueError):
+        return {}
+    return {entry["sha256"]: entry["path"] for entry in content["plugins"]}
+
+
+def remember(plugin: Plugin) -> None:
+    """Adds a plug-in that the user has given; does nothing where it cannot be kept.
+
+    It is given again then, each time.
+    """
+    found = trusted()
+    if found.get(plugin.sha256) == plugin.path:
+        return
+    found.pop(plugin.sha256, None)
+    found[plugin.sha256] = plugin.path
+    entries = [{"path": path, "sha256": sha256} for sha256, path in found.items()]
+    path = trusted_file()
+    with contextlib.suppress(OSError, OutputError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A careless umask lets the user's group write there.
+        path.parent.chmod(0o700)
+        write_sealed(path, {"format": FORMAT, "plugins": entries[-_MOST:]})
+        path.chmod(0o600)

@@ -1,0 +1,255 @@
+"""A run on the tasks of a cluster: the chief trains, and every other task is a plain server.
+
+The servers wait for a word in a queue on the chief, which is the exit status of the run. They leave
+with it. A chief that dies says none, and they leave with the status of a lost peer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from vanilla_gan.engines.machines import Machines, device
+from vanilla_gan.engines.peers import POLL_S, absent, answers
+from vanilla_gan.engines.quiet import without_chatter
+from vanilla_gan.engines.session import Device, config_proto
+from vanilla_gan.engines.task import Task
+from vanilla_gan.engines.threads import threads_within_operation, usable_cores
+from vanilla_gan.errors import (
+    CheckpointError,
+    DeviceError,
+    LostPeerError,
+    OutputError,
+    StoppedBySignal,
+    UsageError,
+    VanillaGanError,
+)
+from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.training.host import Host
+from vanilla_gan.training.run import train
+from vanilla_gan.training.signals import stop_on_signals
+
+Inform = Callable[[str], None]
+_FAREWELL_S = 5.0
+_PING_S = 2.0
+_DIRECT = "no_grpc_proxy"  # what gRPC reads before `no_proxy`
+
+
+def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
+    """Does a task's part of a run: the chief trains it, any other task serves the chief.
+
+    The chief reads and writes all files. A task that serves needs no data, and of the settings only
+    the timeout and the threads; its process ends here, with the chief's status.
+
+    Raises:
+      VanillaGanError: see `training.run`; a peer that is lost, settings that do not go together.
+
+    Side effects: sets what TensorFlow's connections read in the environment. The server listens on
+    every interface.
+    """
+    count = len(task.towers)
+    if "towers" in config.given and config.towers != count:
+        raise UsageError(
+            f"--towers={config.towers}: {count} tasks train in the cluster of TF_CONFIG; leave it "
+            "out"
+        )
+    for name in ("tune", "jit_compile"):
+        if getattr(config, name):
+            raise UsageError(f"--{name} is for one machine; leave it out, or unset TF_CONFIG")
+    if config.device.startswith("gpu"):
+        raise UsageError(f"--device={config.device}: a cluster trains on processors; leave it out")
+    config = dataclasses.replace(config, towers=count, device="cpu")
+    _set_environment(task)
+    if not task.is_chief:
+        _serve(task, config, host.inform)
+    with _leading(task, config, host.inform) as machines:
+        train(config, host, machines)
+
+
+@contextlib.contextmanager
+def _leading(task: Task, config: RunConfig, inform: Inform) -> Iterator[Machines]:
+    """Serves as the chief during the block, and tells the others how it ended.
+
+    Raises:
+      LostPeerError: what failed within the block failed because a peer is gone.
+    """
+    server = _start(task, config, inform)
+    machines = Machines(task, server.target, config.cluster_timeout)
+    status = 1
+    try:
+        yield machines
+        status = 0
+    except (tf.errors.OpError, CheckpointError, OutputError) as error:
+        lost = _lost(machines, error)
+        if lost is None:
+            status = getattr(error, "exit_status", 1)
+            raise
+        status = LostPeerError.exit_status
+        raise LostPeerError(
+            f"no answer from {lost} (dead, frozen for {config.cluster_timeout:g} s, or cut off); "
+            "the run is saved as of its last checkpoint; start all tasks again, and it goes on"
+        ) from error
+    except VanillaGanError as error:
+        status = error.exit_status
+        raise
+    except KeyboardInterrupt:
+        status = 130
+        raise
+    finally:
+        _dismiss(machines, status)
+
+
+def _lost(machines: Machines, error: Exception) -> str | None:
+    """Returns which peers an error is to be blamed on; None for none."""
+    task = machines.task
+    if missing := absent(task):
+        return ", ".join(map(task.named, missing))
+    errors = tf.errors
+    kinds = (errors.UnavailableError, errors.AbortedError, errors.CancelledError)
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, (*kinds, errors.DeadlineExceededError)):
+        cause = cause.__cause__
+    if cause is None:
+        return None
+    silent = [peer for peer in task.others if not _replies(machines, peer)]
+    return " or ".join(map(task.named, silent or task.others))
+
+
+def _replies(machines: Machines, peer: tuple[str, int]) -> bool:
+    """Returns whether a peer that accepts connections also does something."""
+    with tf.Graph().as_default() as graph, tf.device(device(peer)):
+        nothing = tf.no_op()
+    proto = machines._replace(timeout_s=_PING_S).configure(_only(machines.task, peer))
+    try:
+        # Closing it would wait once more.
+        tf.Session(machines.target, graph=graph, config=proto).run(nothing)
+    except tf.errors.OpError:
+        return False
+    return True
+
+
+def _dismiss(machines: Machines, status: int) -> None:
+    """Tells all tasks to leave with a status, and waits a little until they have."""
+    task = machines.task
+    with tf.Graph().as_default() as graph, tf.device(device(task.chief)):
+        tell = _words().enqueue_many([[status] * len(task.others)])
+    with (
+        contextlib.suppress(tf.errors.OpError),
+        tf.Session(machines.target, graph=graph, config=_only(task, task.chief)) as session,
+    ):
+        session.run(tell)
+    deadline_s = time.monotonic() + _FAREWELL_S
+    while time.monotonic() < deadline_s and len(absent(task)) < len(task.others):
+        time.sleep(POLL_S)
+
+
+def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
+    """Serves as any other task, and ends the process when the chief does.
+
+    TensorFlow cannot stop a server, nor what a thread waits for in it: the process ends at once.
+    """
+    with stop_on_signals() as stop:
+        server = _start(task, config, inform)
+        heard: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
+        threading.Thread(
+            target=_listen, args=(task, server.target, config.cluster_timeout, heard), daemon=True
+        ).start()
+        try:
+            with stop.at_once():
+                status, line = heard.get()
+        except StoppedBySignal as error:
+            status, line = error.exit_status, f"stopped by signal {error.signal_number}"
+    inform(f"{task.role} {task.index}: {line}")
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
+def _listen(
+    task: Task, target: str, timeout_s: float, heard: queue.SimpleQueue[tuple[int, str]]
+) -> None:
+    """Waits for the chief and then for its word; puts the exit status and why into `heard`."""
+    chief, lost = task.named(task.chief), LostPeerError.exit_status
+    began_s = time.monotonic()
+    while not answers(task.address(task.chief)):
+        if time.monotonic() - began_s > timeout_s:
+            heard.put((lost, f"waited {timeout_s:g} s for {chief}"))
+            return
+        time.sleep(POLL_S)
+    with tf.Graph().as_default() as graph, tf.device(device(task.chief)):
+        word = _words().dequeue()
+    try:
+        with tf.Session(target, graph=graph, config=_only(task, task.chief)) as session:
+            status = int(session.run(word))
+            heard.put((status, f"{chief} ended with {status}"))
+    except tf.errors.OpError:
+        heard.put((lost, f"{chief} is gone"))
+
+
+def _start(task: Task, config: RunConfig, inform: Inform) -> Any:
+    """Starts this task's server; the threads of its ConfigProto are the process's.
+
+    Raises:
+      DeviceError: its port cannot be had.
+    """
+    own = (task.role, task.index)
+    port = int(task.address(own).rpartition(":")[2])
+    # TensorFlow's own attempt would share the port with another server of the same user.
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+            probe.listen()
+        except OSError as error:
+            raise DeviceError(
+                f"{task.named(own)} cannot listen on port {port}: {error.strerror}; is this task "
+                "running already?"
+            ) from error
+    inform(
+        f"{task.named(own)} of {len(task.others) + 1} tasks listens on port {port} of every "
+        "interface without authentication, and does what it is told: for a private network only"
+    )
+    alone = dataclasses.replace(config, towers=1)
+    # Settings that do not go together are the chief's to complain of.
+    with contextlib.suppress(UsageError):
+        threads = threads_within_operation(alone.resolved(), usable_cores())
+        alone = dataclasses.replace(alone, intra_op_threads=threads)
+    with without_chatter():
+        proto = config_proto(alone, Device("/CPU:0", ""))
+        spec = tf.train.ClusterSpec({role: list(tasks) for role, tasks in task.jobs.items()})
+        return tf.train.Server(spec, task.role, task.index, config=proto)
+
+
+def _set_environment(task: Task) -> None:
+    """Sets what gRPC and TensorFlow's servers read, before TensorFlow is loaded."""
+    # An address where nobody listens is an error at once, not a wait without end.
+    os.environ.setdefault("GRPC_FAIL_FAST", "true")
+    # Of a peer that is gone it would say more than the line that tells of it.
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "2":
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    # A proxy for downloads does not know these machines.
+    every = [address for addresses in task.jobs.values() for address in addresses]
+    direct = [address.rpartition(":")[0].strip("[]") for address in every]
+    known = os.environ.get(_DIRECT) or os.environ.get("no_proxy") or ""
+    names = [*known.split(","), "localhost", "127.0.0.1", *direct]
+    os.environ[_DIRECT] = ",".join(dict.fromkeys(filter(None, names)))
+
+
+def _words() -> Any:
+    return tf.FIFOQueue(-1, tf.int32, shapes=[()], shared_name="vanilla_gan_words")
+
+
+def _only(task: Task, peer: tuple[str, int]) -> Any:
+    """Returns the settings of a session that needs no task but this one and a peer."""
+    filters = [f"/job:{role}/task:{k}" for role, k in {peer, (task.role, task.index)}]
+    return tf.ConfigProto(device_filters=filters)
