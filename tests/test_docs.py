@@ -102,7 +102,8 @@ def test_the_shell_examples_run(
     assert (tmp_path / "own_out" / "000.png").exists()
     assert (tmp_path / "own_classes" / "000.png").exists()
     lines = capsys.readouterr().err
-    assert "5143 training images (the first 5000 for validation), 857 test images" in lines
+    assert "trains on 4629 of 5143 images, 514 are for validation" in lines
+    assert "5143 training images (the first 514 for validation), 857 test images" in lines
 
 
 def test_the_examples_of_using_run(

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import struct
 import warnings
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from vanilla_gan.cli import main as cli
 from vanilla_gan.data import folder
 from vanilla_gan.data.classes import CLASSES_JSON, read_class_names
+from vanilla_gan.data.own_split import SPLIT_JSON
 from vanilla_gan.data.pictures.import_images import Imported, import_images
 from vanilla_gan.data.pictures.picture import Fitting, read_picture
 from vanilla_gan.data.pictures.settings import ImportConfig
@@ -29,6 +31,7 @@ from vanilla_gan.errors import DataError, OutputError, UsageError
 FILES = [
     "classes.json",
     "import_preview.png",
+    "split.json",
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
     "train-images-idx3-ubyte.gz",
@@ -354,20 +357,41 @@ class TestDataSet:
         source = read_data_sets("mnist", tmp_path / "own", unread(), allow_unverified=True)
         assert source.class_names == names
 
-    def test_one_picture_less_is_too_few(self, enough, tmp_path):
-        source = tmp_path / "pictures"
-        source.mkdir()
-        for path in sorted(enough[0].rglob("*.pgm"))[1:]:
-            os.link(path, source / f"{path.parent.name}{path.name}")
-        with pytest.raises(DataError) as raised:
-            run(source, tmp_path / "mnist")
-        assert "5833 pictures, of which 5000 are left for training" in str(raised.value)
-        assert "expected at least 5001" in str(raised.value)
-        assert "\n" not in str(raised.value)
-        assert not (tmp_path / "mnist").exists()
-        # A smaller share for the tests is enough.
-        imported, _ = run(source, tmp_path / "mnist", test_share=0.1)
-        assert (imported.train, imported.test) == (5250, 583)
+    def test_a_tenth_is_set_apart_and_a_run_of_before_keeps_its_split(self, enough, tmp_path):
+        out = tmp_path / "mnist"
+        _, lines = run(enough[0], out)
+        assert any("5001 training images (the first 500 for validation)" in line for line in lines)
+
+        def read(**then):
+            splits = read_data_sets(
+                "mnist", tmp_path, unread(), allow_unverified=True, **then
+            ).splits
+            return len(splits.train.images), len(splits.validation.images)
+
+        assert read() == (4501, 500)
+        # Two runs, one that was begun before the share was recorded and one of now.
+        assert (read(train_examples=1), read(train_examples=4501)) == ((1, 5000), (4501, 500))
+        # That a record is of other data is told elsewhere.
+        assert read(train_examples=77) == (4501, 500)
+        (out / SPLIT_JSON).unlink()
+        assert (read(), read(train_examples=4501)) == ((1, 5000), (4501, 500))
+        for damage, said in (
+            ('{"validation": 5001}', "5001 images apart for validation, of 5001"),
+            ('{"validation": -1}', "cannot be used: validation is -1"),
+            ("[", "cannot be used"),
+        ):
+            (out / SPLIT_JSON).write_text(damage)
+            with pytest.raises(DataError, match=re.escape(said)):
+                read()
+
+    @pytest.mark.parametrize(
+        ("pictures_made", "expected"), [(2, (1, 0)), (12, (9, 1)), (70, (54, 6))]
+    )
+    def test_few_pictures_are_enough(self, tmp_path, pictures_made, expected):
+        pictures(tmp_path / "p", {"a": pictures_made}, size=(28, 28))
+        run(tmp_path / "p", tmp_path / "mnist")
+        splits = read_data_sets("mnist", tmp_path, unread(), allow_unverified=True).splits
+        assert (len(splits.train.images), len(splits.validation.images)) == expected
 
     def test_repeat_fills_the_validation_split_with_copies(self, tmp_path):
         made = pictures(tmp_path / "pictures", {"one": 6, "two": 5}, size=(9, 13))
@@ -397,7 +421,7 @@ class TestDataSet:
                 (tmp_path / k / "mnist" / name).read_bytes() for k in ("1", "2", "3")
             )
             assert first == second
-            assert (first == third) == ("labels" in name)
+            assert (first == third) == (name == "split.json" or "labels" in name)
 
     def test_without_subfolders_all_are_class_0(self, tmp_path):
         pictures(tmp_path, {"flat": 7})
@@ -430,7 +454,7 @@ class TestDataSet:
         pictures(tmp_path / "p", {"a": 3})
         run(tmp_path / "p", tmp_path / "mnist", repeat=True)
         assert sorted(os.listdir(tmp_path / "mnist")) == FILES
-        content = gzip.decompress((tmp_path / "mnist" / FILES[4]).read_bytes())
+        content = gzip.decompress((tmp_path / "mnist" / FILES[5]).read_bytes())
         assert struct.unpack(">IIII", content[:16]) == (0x803, 5002, 28, 28)
         assert len(content) == 16 + 5002 * 784
 
@@ -762,7 +786,6 @@ class TestErrors:
             (["gone", "--out=own/mnist"], "--from=gone: expected a folder of pictures"),
             (["p", "--out=taken/mnist"], "--out=taken/mnist: it exists already"),
             (["many", "--out=own/mnist"], "it has 257 subfolders"),
-            (["p", "--out=own/mnist"], "p: 3 pictures, of which 2 are left for training"),
             (["hollow", "--out=own/mnist", "--repeat"], "its subfolder a holds no picture"),
             (["hollow/a", "--out=own/mnist", "--repeat"], "hollow/a: 0 pictures; expected"),
             (["p", "--out=p/a/0000.pgm/mnist", "--repeat"], "cannot write"),

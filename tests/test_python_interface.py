@@ -81,7 +81,7 @@ def test_tensorflow_starts_as_quietly_as_on_the_command_line(
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
     if stderr == "own":
-        assert (lines[0][:16], lines[-1][:5], len(lines)) == ("vanilla on mnist", "done:", 2)
+        assert (lines[0][:16], lines[-1][:5], len(lines)) == ("vanilla on mnist", "done:", 3)
     else:
         assert (lines, "vanilla on mnist" in done.stdout) == ([], True)
 

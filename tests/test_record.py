@@ -286,6 +286,10 @@ def test_where_the_data_are_now(tmp_path, monkeypatch, where):
     if place is not None:
         place.mkdir(exist_ok=True)
     run = tmp_path / "moved" / "run"
+    if where == "all":
+        # A folder where the data were once is no reason to look nowhere else.
+        (tmp_path / "then" / "the_data").mkdir()
+        (place / record.dataset["name"]).mkdir()
     found = data_dir_of(record, run)
     expected = "the_data" if where in ("here", "nowhere") else str(place)
     assert found == expected

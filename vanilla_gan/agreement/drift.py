@@ -119,6 +119,7 @@ def drifts_of_run(record: RunRecord, data_dir: str | None, iters: int) -> Iterat
         pixels=SYSTEMS[run.system].pixels(),
         allow_unverified=run.allow_unverified_data,
         num_classes=run.num_classes,
+        train_examples=record.dataset["train_examples"],
     )
     if source.checksum != record.dataset["checksum"]:
         raise DataError(

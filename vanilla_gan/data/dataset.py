@@ -8,6 +8,7 @@ being numpy's global one.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +67,8 @@ class DataSet:
         """
         if len(images) != len(labels):
             raise ValueError(f"{len(images)} images but {len(labels)} labels")
-        self.images = images.reshape(len(images), -1)
+        # There may be none to validate with: -1 would then have no meaning.
+        self.images = images.reshape(len(images), math.prod(images.shape[1:]))
         self.labels = labels
         self.shape = shape_of(images.shape) if shape is None else shape
         self.num_classes = num_classes

@@ -18,6 +18,7 @@ from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.finding import find, find_elsewhere, owner_of, sum_of
 from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels, sha256_of_idx
+from vanilla_gan.data.own_split import read_split
 from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
 from vanilla_gan.storage.files import no_empty_folders
@@ -27,13 +28,14 @@ class RawData(NamedTuple):
     """The arrays of the four files, all read-only.
 
     Attributes:
-      train_images: uint8 [N, H, W] or [N, H, W, C] in 0..255, N > 5000; 60,000 for MNIST.
+      train_images: uint8 [N, H, W] or [N, H, W, C] in 0..255; 60,000 for MNIST.
       train_labels: uint8 [N].
       test_images: uint8 [M, H, W] or [M, H, W, C] in 0..255; 10,000 for MNIST.
       test_labels: uint8 [M].
       checksum: SHA-256 over the four sums below, as hex digits, one after the other in the order of
         `catalog.FILE_NAMES`; 64 hex digits that name these data.
       files: for each file's name, without `.gz`, the SHA-256 of its decompressed bytes.
+      validation: how many of the first training images are set apart, fewer than N.
     """
 
     train_images: npt.NDArray[np.uint8]
@@ -42,6 +44,7 @@ class RawData(NamedTuple):
     test_labels: npt.NDArray[np.uint8]
     checksum: str
     files: dict[str, str]
+    validation: int = VALIDATION_SIZE
 
 
 def raw_data(
@@ -195,12 +198,9 @@ def read_files(
         shape_of(files[catalog.TRAIN_IMAGES].array.shape),
     )
     train_size = len(files[catalog.TRAIN_IMAGES].array)
-    if train_size <= VALIDATION_SIZE:
-        raise DataError(
-            f"{paths[catalog.TRAIN_IMAGES]} holds {train_size} images; expected at least "
-            f"{VALIDATION_SIZE + 1}, because the first {VALIDATION_SIZE} are set apart for "
-            "validation; add images"
-        )
+    if not train_size:
+        raise DataError(f"{paths[catalog.TRAIN_IMAGES]} holds no images; expected some; add images")
+    validation = VALIDATION_SIZE if published else read_split(folder, train_size)
     sums = {name: file.sha256 for name, file in files.items()}
     return RawData(
         files[catalog.TRAIN_IMAGES].array,
@@ -209,6 +209,7 @@ def read_files(
         files[catalog.TEST_LABELS].array,
         checksum=_checksum(sums),
         files=sums,
+        validation=validation,
     )
 
 

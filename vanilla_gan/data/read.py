@@ -14,6 +14,7 @@ from vanilla_gan.data import folder
 from vanilla_gan.data.classes import read_class_names
 from vanilla_gan.data.dataset import Datasets, split
 from vanilla_gan.data.known import KNOWN, digits_in, digits_to_stack
+from vanilla_gan.data.own_split import validation_then
 from vanilla_gan.data.streams import unread
 from vanilla_gan.errors import DownloadError
 
@@ -42,6 +43,7 @@ def read_data_sets(
     pixels: npt.NDArray[np.float32] | None = None,
     allow_unverified: bool = False,
     num_classes: int | None = None,
+    train_examples: int | None = None,
     inform: Callable[[str], None] = lambda line: None,
 ) -> DataSource:
     """Reads a data set from `<data_dir>/<dataset>/`, and fetches or makes it first if need be.
@@ -55,6 +57,7 @@ def read_data_sets(
       allow_unverified: accept IDX files other than the published ones.
       num_classes: how many classes the data have, as a run has recorded it; None where the labels
         decide.
+      train_examples: how many images a run trains on that was begun before; its split stays.
       inform: called with lines for the user: warnings, and what takes a while.
 
     Raises:
@@ -75,6 +78,9 @@ def read_data_sets(
             raw = digits_in(data_dir, False, inform)
     else:
         raw = KNOWN[name].load(data_dir, allow_unverified, inform)
+    validation = raw.validation
+    if train_examples is not None:
+        validation = validation_then(len(raw.train_images), validation, train_examples)
     splits = split(
         raw.train_images,
         raw.train_labels,
@@ -82,6 +88,7 @@ def read_data_sets(
         raw.test_labels,
         random_stream,
         pixels,
+        validation,
         num_classes=num_classes,
     )
     names = read_class_names(pathlib.Path(data_dir, name), inform)

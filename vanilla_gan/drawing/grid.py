@@ -232,7 +232,7 @@ def apart(picture: npt.NDArray[np.uint8], layout: Layout, each: int) -> npt.NDAr
       each: how many columns of tiles a group has.
     """
     gap = layout.tile_width // 2
-    places = np.repeat(layout.lefts[each::each], gap)
+    places = np.repeat(np.array(layout.lefts[each::each], np.intp), gap)
     return np.insert(picture, places, 255, axis=1)
 
 

@@ -72,6 +72,7 @@ class Evaluator:
             unread(),
             allow_unverified=config.allow_unverified_data,
             num_classes=config.num_classes,
+            train_examples=record.dataset["train_examples"],
         )
         n = min(SAMPLES, largest_n(source.splits))
         with contextlib.ExitStack() as opened:

@@ -64,6 +64,7 @@ class Health:
                     unread(),
                     allow_unverified=self._config.allow_unverified_data,
                     num_classes=self._config.num_classes,
+                    train_examples=record.dataset["train_examples"],
                 )
                 self._look = opened.enter_context(open_classifier(source, warn))
             self._resources = opened.pop_all()

@@ -169,6 +169,7 @@ def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
         unread(),
         allow_unverified=origin.config.allow_unverified_data,
         num_classes=origin.config.num_classes,
+        train_examples=origin.dataset["train_examples"],
         inform=inform,
     )
     if source.checksum != origin.dataset["checksum"]:

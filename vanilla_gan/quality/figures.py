@@ -164,7 +164,7 @@ def largest_n(splits: Datasets) -> int:
     count = splits.train.num_examples
     if count < 2 * MIN_SAMPLES:
         raise DataError(
-            f"{count} training images (without the 5000 set apart for validation) are too few to "
+            f"{count} training images (without those set apart for validation) are too few to "
             f"judge samples by; expected at least {2 * MIN_SAMPLES}; add images"
         )
     return count // 2

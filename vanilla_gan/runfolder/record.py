@@ -403,7 +403,9 @@ def data_dir_of(record: RunRecord, out_dir: pathlib.Path) -> str:
     """Returns where the data of a run are likely to be now, seen from the working folder.
 
     A relative path is looked for where it was when the run went on last, from here, and beside the
-    run; at last there is the folder of all data sets. Whoever reads them compares the checksum.
+    run; at last there is the folder of all data sets, such as $VANILLA_GAN_DATA. A place that has
+    the folder of the data set comes before one that has not. Whoever reads them compares the
+    checksum.
 
     Args:
       record: of the run.
@@ -411,7 +413,10 @@ def data_dir_of(record: RunRecord, out_dir: pathlib.Path) -> str:
     """
     named = record.config.data_dir
     places = (record.data_at, named, out_dir / named, out_dir.parent / named, default_data_dir())
-    found = next((os.fspath(place) for place in places if os.path.isdir(place)), named)
+    there = [os.fspath(place) for place in places if os.path.isdir(place)]
+    name = record.dataset["name"]
+    found = next((place for place in there if os.path.isdir(os.path.join(place, name))), None)
+    found = found or (there[0] if there else named)
     return named if os.path.abspath(named) == os.path.abspath(found) else found
 
 

@@ -157,6 +157,7 @@ def _dataset(parent: RunRecord, config: RunConfig, inform: Inform) -> dict[str, 
         now.get("data_dir", parent.config.data_dir),
         unread(),
         allow_unverified=now.get("allow_unverified_data", parent.config.allow_unverified_data),
+        train_examples=parent.dataset["train_examples"],
         inform=inform,
     )
     train, then = source.splits.train, parent.config

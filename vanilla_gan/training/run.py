@@ -201,6 +201,12 @@ def _train_locked(
             f"{config.system} on {source.name}, --seed {config.seed}, {device.name} "
             f"({device.reason}), results in {config.out_dir}"
         )
+        if config.allow_unverified_data:
+            apart = source.splits.validation.num_examples
+            inform(
+                f"trains on {train.num_examples} of {train.num_examples + apart} images, "
+                f"{apart} are for validation"
+            )
         if is_new and record.from_preset:
             brought = ", ".join(
                 f"--{name} {as_word(getattr(config, name))}" for name in record.from_preset
@@ -319,6 +325,7 @@ def _read_data(
         pixels=SYSTEMS[config.system].pixels(),
         allow_unverified=config.allow_unverified_data,
         num_classes=None if record is None else record.config.num_classes,
+        train_examples=None if record is None else record.dataset["train_examples"],
         inform=inform,
     )
     if record is not None and source.checksum != record.dataset["checksum"]:

@@ -26,6 +26,7 @@ from vanilla_gan.data.classes import CLASSES_JSON
 from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.idx import write_idx
+from vanilla_gan.data.own_split import validation_of, write_split
 from vanilla_gan.data.pictures.picture import SIDE_PX, Fitted, read_picture
 from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures
 from vanilla_gan.data.pictures.preview import contact_sheet
@@ -142,20 +143,20 @@ def import_images(
             strict=True,
         ):
             write_idx(folder / f"{name}.gz", array)
+        validation = VALIDATION_SIZE if config.repeat else validation_of(len(train))
+        write_split(folder, validation)
         _write_classes(folder, config, read.classes, counts, (len(train), len(test)), bad)
         write_whole(folder / PREVIEW, contact_sheet(images, read.labels))
     for label, name in read.classes.items():
         inform(f"class {label}: {name}, {counts[label]} pictures")
-    validation = (
-        f"and {VALIDATION_SIZE} copies" if config.repeat else f"the first {VALIDATION_SIZE}"
-    )
+    apart = f"and {validation} copies" if config.repeat else f"the first {validation}"
     left_out = f"; {len(bad)} files were left out" if bad else ""
     inform(
-        f"wrote {config.out}: {len(train)} training images ({validation} for validation), "
+        f"wrote {config.out}: {len(train)} training images ({apart} for validation), "
         f"{len(test)} test images{left_out}"
     )
     inform(f"{config.out_dir / PREVIEW} shows some of them, as they are now")
-    trained_on = len(order) - VALIDATION_SIZE
+    trained_on = len(order) - validation
     smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
     data_dir = shlex.quote(str(config.out_dir.parent))
     inform(
@@ -265,14 +266,6 @@ def _check_enough(config: ImportConfig, n: int) -> None:
     if n < 2:
         raise DataError(
             f"{config.source}: {n} pictures; expected at least 2, one to train on and one to test"
-        )
-    train = n - _tests(config, n)
-    if not config.repeat and train <= VALIDATION_SIZE:
-        raise DataError(
-            f"{config.source}: {n} pictures, of which {train} are left for training; expected at "
-            f"least {VALIDATION_SIZE + 1}, because the first {VALIDATION_SIZE} are set apart for "
-            "validation; add pictures, lower --test_share, or give --repeat, which fills the "
-            "validation split with copies"
         )
 
 

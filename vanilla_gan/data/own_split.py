@@ -1,0 +1,78 @@
+"""`split.json`: how many of somebody's own training images are set apart for validation.
+
+    {"validation": 571}
+
+`import_images` writes it beside the data; without it, it is as many as in the published program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+
+from vanilla_gan.data.dataset import VALIDATION_SIZE
+from vanilla_gan.errors import DataError
+from vanilla_gan.storage.fields import COUNT, check_fields
+from vanilla_gan.storage.reading import MAX_JSON, read_file, reason_of
+from vanilla_gan.storage.whole import write_whole
+
+SPLIT_JSON = "split.json"
+
+
+def validation_of(train: int) -> int:
+    """Returns how many of so many training images are set apart: a tenth, 1 to 5000.
+
+    Of a single image it is none.
+    """
+    return min(VALIDATION_SIZE, max(train // 10, 1), train - 1)
+
+
+def write_split(folder: pathlib.Path, validation: int) -> None:
+    """Writes the file into the folder of a data set.
+
+    Raises:
+      OutputError: it cannot be written.
+    """
+    content = json.dumps({"validation": validation}) + "\n"
+    write_whole(folder / SPLIT_JSON, content.encode())
+
+
+def read_split(folder: str | os.PathLike[str], train: int) -> int:
+    """Returns how many of `train` images are set apart for validation, the first ones.
+
+    Where there is no file it is 5000, and a tenth of no more than 5000 images.
+
+    Raises:
+      DataError: the file is damaged, or nothing would be left to train on.
+    """
+    path = pathlib.Path(folder, SPLIT_JSON)
+    try:
+        content = json.loads(read_file(path, MAX_JSON))
+        check_fields(content, {"validation": COUNT})
+        validation = int(content["validation"])
+    except FileNotFoundError:
+        return VALIDATION_SIZE if train > VALIDATION_SIZE else validation_of(train)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path} cannot be used: {reason_of(error)}; put the original back, or remove it: then "
+            f"{VALIDATION_SIZE} images are set apart for validation, a tenth where there are fewer"
+        ) from error
+    if validation >= train:
+        raise DataError(
+            f"{path} sets {validation} images apart for validation, of {train}; expected fewer, so "
+            "that some are left to train on"
+        )
+    return validation
+
+
+def validation_then(train: int, now: int, trained_on: int) -> int:
+    """Returns how many images a run has set apart that was begun before, by what it trains on.
+
+    Args:
+      train: how many training images there are.
+      now: how many of them a new run would set apart.
+      trained_on: how many the run has recorded.
+    """
+    then = train - trained_on
+    return then if then in (VALIDATION_SIZE, validation_of(train)) else now
