@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from offline import read_losses, train
 
-from vanilla_gan.errors import UsageError
+from vanilla_gan.errors import DeviceError, UsageError
+from vanilla_gan.graph import losses
 from vanilla_gan.settings import RunConfig
 
 SIZES = {"batch_size": 8, "z_dim": 5, "h_dim": 11}
@@ -32,6 +34,19 @@ def test_the_losses_are_those_of_the_loop(twenty_images, tmp_path, settings):
     np.testing.assert_allclose(
         read_losses(compiled.out), read_losses(plain.out), rtol=1e-4, atol=1e-6
     )
+
+
+def test_what_xla_cannot_compile_is_one_line(twenty_images, tmp_path, monkeypatch):
+    def loss(D_logit_real, D_logit_fake, real_label=1.0):
+        found = losses.lsgan(D_logit_real, D_logit_fake, real_label)
+        in_python = tf.numpy_function(np.float32, [tf.stop_gradient(found.D_loss)], tf.float32)
+        return found._replace(D_loss=found.D_loss + 0 * tf.reshape(in_python, []))
+
+    monkeypatch.setitem(losses.LOSSES, "lsgan", loss)
+    with pytest.raises(DeviceError, match="--nojit_compile") as told:
+        train(tmp_path / "out", twenty_images, iters=3, loss="lsgan", jit_compile=True, **SIZES)
+    assert "PyFunc" in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("other", [{"engine": "feed"}, {"precision": "bfloat16"}, {"towers": 2}])

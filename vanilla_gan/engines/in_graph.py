@@ -37,6 +37,7 @@ class LoopEngine:
         self._fed = {name: of for name, of in fed.items() if of is not None}
         self._names = [*loop.scalars]
         self._room = None if loop.steps is None else loop.rows.shape.as_list()[0]
+        self._is_compiled = False
         feeds = [loop.rows, *self._fed.values(), *([] if loop.steps is None else [loop.steps])]
         # Resolves fetches and feeds once, not once a block.
         self._run = session.make_callable([*loop.scalars.values()], feed_list=feeds)
@@ -48,7 +49,7 @@ class LoopEngine:
           The scalars of each iteration.
 
         Raises:
-          DeviceError: XLA cannot compile the loop here.
+          DeviceError: XLA cannot compile the loop here, which it does for the first block.
         """
         # Ints of the placeholders' own types: this way in converts none.
         fed = [steps.rows.astype(np.int32)]
@@ -60,8 +61,10 @@ class LoopEngine:
         if self._room is None:
             values = self._run(*fed)
         else:
-            with _told_where_xla_fails():
-                values = self._run(*(_filled_up(of, self._room) for of in fed), np.int32(count))
+            fed = [_filled_up(of, self._room) for of in fed]
+            with contextlib.nullcontext() if self._is_compiled else _told_where_xla_fails():
+                values = self._run(*fed, np.int32(count))
+            self._is_compiled = True
         scalars = {name: of[:count] for name, of in zip(self._names, values, strict=True)}
         return LossBlock(steps.first, scalars)
 

@@ -53,11 +53,11 @@ tf: Any = _LazyModule("tensorflow.compat.v1")
 def told_reason(error: Exception) -> str:
     """Returns what TensorFlow says went wrong, without the traces around it.
 
-    An error of an operation says it behind the line that names the node, a file system's reason
+    An error of an operation says it behind the last line that names a node, a file system's reason
     behind the name of the file.
     """
     lines = str(error).splitlines()
-    for before, line in itertools.pairwise(lines):
+    for before, line in reversed([*itertools.pairwise(lines)]):
         if before.startswith("Node: "):
             return line.rpartition("; ")[2].strip()
     return " ".join(" ".join(lines).split())[:200]
