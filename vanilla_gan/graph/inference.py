@@ -76,7 +76,16 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
         y = tf.placeholder(tf.float32, shape=[None, config.num_classes], name="y")
     with network("generator", reuse=False):
         G_sample = system.generator(Z, config, y, None)
-    D_prob, D_logit, _ = discriminate(system, config, "discriminator", X, y, None, reuse=False)
+    images, labels, pack = X, y, config.pack
+    if pack > 1:
+        # Of images that make no group, nothing is left, on which oneDNN's convolutions fail. So a
+        # group of zeros is judged, too, and left out of the result.
+        images = tf.pad(X, [[0, pack], [0, 0]])
+        labels = None if y is None else tf.pad(y, [[0, pack], [0, 0]])
+    found = discriminate(system, config, "discriminator", images, labels, None, reuse=False)
+    D_prob, D_logit = found.D_prob, found.D_logit
+    if pack > 1:
+        D_prob, D_logit = D_prob[:-1], D_logit[:-1]
     if system.auxiliary is not None:
         with network("auxiliary", reuse=False):
             system.auxiliary(G_sample, config)  # creates its variables
