@@ -40,7 +40,7 @@ from vanilla_gan.systems import SYSTEMS
 GBIT_S = (1, 10, 25)
 COUNTS = (1, 2, 4)
 # Iterations between two pictures, for some seconds of each system.
-ITERS = {"conv": 3}
+ITERS = {"conv": 2}
 MANY = 600
 
 
@@ -127,10 +127,11 @@ def main() -> None:
     set_environment()
     measured, sent, best = [], [], []
     for name in asked.systems.split(","):
-        rates = {
-            (towers, machines): iterations_per_s(name, asked.data_dir, towers, machines)
-            for towers, machines in [*((k, 1) for k in COUNTS), *((1, k) for k in COUNTS[1:])]
-        }
+        rates = {}
+        for towers, machines in [*((k, 1) for k in COUNTS), *((1, k) for k in COUNTS[1:])]:
+            rate = iterations_per_s(name, asked.data_dir, towers, machines)
+            print(f"{name}: {towers} towers, {machines} machines: {rate:.3g}/s", file=sys.stderr)
+            rates[towers, machines] = rate
         measured.append([f"`{name}`", *(f"{rate:.3g}" for rate in rates.values())])
         there, back = bytes_of_worker(name)
         # Both ways at the same time would be half of it, but a step waits for either.
