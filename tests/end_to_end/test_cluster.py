@@ -174,11 +174,16 @@ def test_a_task_that_ends_costs_nothing(tmp_path, cluster, words, role, number, 
 
 @slow
 @pytest.mark.parametrize(
-    ("roles", "kills"), [({"chief": 1, "worker": 2}, 20), ({"chief": 1, "worker": 1, "ps": 1}, 5)]
+    ("roles", "kills", "seed"),
+    [
+        ({"chief": 1, "worker": 2}, 10, 1),
+        ({"chief": 1, "worker": 2}, 10, 2),
+        ({"chief": 1, "worker": 1, "ps": 1}, 5, 5),
+    ],
 )
-def test_random_kills_cost_nothing(tmp_path, cluster, words, roles, kills):
+def test_random_kills_cost_nothing(tmp_path, cluster, words, roles, kills, seed):
     """Of any task, each behind an iteration that was seen, or at a start where that is past."""
-    stream, given = random.Random(kills), {"iters": 10 * kills + 20, "cluster_timeout": 10}
+    stream, given = random.Random(seed), {"iters": 10 * kills + 20, "cluster_timeout": 10}
     given |= {"log_every": 1, "checkpoint_every": 5}
     losses = tmp_path / "chief0" / "out" / "losses.csv"
     moments = sorted(stream.sample(range(1, 10 * kills), kills))
