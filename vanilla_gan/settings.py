@@ -321,6 +321,13 @@ class RunConfig(Settings):
         1, "training.gif shows every so many-th picture", at_least(1), effect="keeping"
     )
     report: bool = setting(False, "keep report.html fresh while training", effect="keeping")
+    against: str | None = setting(
+        None,
+        "folder of a sweep whose range is drawn in losses.png and report.html; else the recorded "
+        "runs' range",
+        PATH,
+        effect="keeping",
+    )
     tensorboard: bool = setting(
         False, "write event files for TensorBoard, into OUT/tensorboard", effect="keeping"
     )

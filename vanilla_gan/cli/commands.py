@@ -207,12 +207,14 @@ def compare() -> Command:
         found = compare(config, say)
         show(as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n")
         if found.failed:
+            against = found.judged_by if config.against else "what was published"
             raise DisagreementError(
-                f"{config.source} does not agree with what was published: {found.failed} of "
+                f"{config.source} does not agree with {against}: {found.failed} of "
                 f"{found.judged} verdicts fail"
             )
         if found.outcome == NOT_JUDGED:
-            what = ", ".join(found.missing) or "statistics, losses, traces"
+            parts = "statistics, losses" if config.against else "statistics, losses, traces"
+            what = ", ".join(found.missing) or parts
             raise NotJudgedError(
                 f"{config.source} is not judged by its {what}: {'; '.join(found.reasons)}"
             )
@@ -220,8 +222,8 @@ def compare() -> Command:
     return Command(
         "Says for a run whether it agrees with what was published: picture size and tile "
         "positions, recorded losses, and statistics of pictures and losses within the spread of "
-        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside, 3 "
-        "when nothing but the pictures' size could be compared.",
+        "ten recorded runs, or of the runs of a sweep. A verdict a line, on stdout; exit status 1 "
+        "when one falls outside, 3 when nothing but the pictures' size could be compared.",
         Flags(CompareConfig),
         run,
         "compare --from out",
