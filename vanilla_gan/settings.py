@@ -400,7 +400,7 @@ class RunConfig(Settings):
     )
     cluster_timeout: float = setting(
         60.0,
-        "seconds to wait for the other tasks of a cluster (TF_CONFIG) before they count as lost",
+        "seconds to wait for the other tasks of a cluster before they count as lost",
         ABOVE_0,
         at_most(86400),
         effect="speed",

@@ -41,21 +41,21 @@ def _alone(command: str, instead: str) -> None:
 
 def train() -> Command:
     """Returns the command that needs no name: a training run."""
-    from vanilla_gan.settings import RunConfig, default_data_dir
+    from vanilla_gan.settings import default_data_dir
     from vanilla_gan.systems import SYSTEMS
+    from vanilla_gan.training.settings import TrainConfig
 
-    def run(config: RunConfig) -> None:
+    def run(given: TrainConfig) -> None:
+        task, config = given.of_process(os.environ), given.of_run()
         if "data_dir" not in config.given:
             config = config.filled({"data_dir": default_data_dir()})
         if config.log_device_placement:
             # TensorFlow logs placements as information, which `cli` keeps quiet.
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
-        from vanilla_gan.engines.task import task_of
         from vanilla_gan.sweep.processes import OF_A_SWEEP
         from vanilla_gan.training.host import Host
 
         host = Host(second_signal_exits=OF_A_SWEEP not in os.environ)
-        task = task_of(os.environ)
         if task is None:
             from vanilla_gan.training.run import train
 
@@ -69,7 +69,7 @@ def train() -> Command:
     return Command(
         "Trains the GAN of the 2016 blog post and writes a 4x4 picture every 1000 iterations. "
         "The same command again continues a run that was stopped.",
-        Flags(RunConfig, {"data_dir": default_data_dir()}, of_systems),
+        Flags(TrainConfig, {"data_dir": default_data_dir()}, of_systems),
         run,
         "--iters 20001 --out out",
     )
