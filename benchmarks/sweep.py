@@ -1,51 +1,57 @@
 """Times eight seeds by `sweep`, side by side, beside eight runs one after another.
 
-    .venv/bin/python benchmarks/sweep.py [ITERATIONS [JOBS]]
+    .venv/bin/python benchmarks/sweep.py [ITERATIONS [JOBS [sweep|alone|start]]]
 
-Runs are whole commands, with their start of some seconds, on the built-in digits. One after
-another they have the threads that `train` chooses; in the sweep each has one. What a start alone
-takes, a run of one iteration says.
+Runs are whole commands, with their start of some seconds. One after another they have the threads
+that `train` chooses; in the sweep each has one. The seconds of the processor say how far a run has
+used the cores already. The third word measures one way alone; `start` is a run of one iteration.
 """
 
 from __future__ import annotations
 
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 from vanilla_gan.cli.words import this_program
+from vanilla_gan.settings import default_data_dir
 
 SEEDS = 8
-COMMON = ("--dataset=digits", "--device=cpu", "--health_every=0", "--sample_every=1000000")
 
 
-def seconds(folder: pathlib.Path, *words: str) -> float:
-    """Returns how long a command takes, in seconds."""
-    began_s = time.monotonic()
-    subprocess.run([*this_program(), *words, *COMMON], cwd=folder, check=True, capture_output=True)
-    return time.monotonic() - began_s
+def measured(folder: pathlib.Path, commands: Sequence[Sequence[str]]) -> tuple[float, float]:
+    """Returns what commands, one after another, take: seconds, and seconds of the processor."""
+    data = pathlib.Path(default_data_dir()).resolve()
+    common = ("--device=cpu", "--health_every=0", "--sample_every=1000000", f"--data_dir={data}")
+    began_s, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    for words in commands:
+        command = [*this_program(), *words, *common]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.monotonic() - began_s, spent_s
 
 
-def main(iters: str = "10000", jobs: str = "2") -> None:
+def main(iters: str = "10000", jobs: str = "2", *ways: str) -> None:
     """Prints a row for each way."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        seconds(folder, "train", "--iters=1", "--seed=0", "--out=warm")
-        start_s = seconds(folder, "train", "--iters=1", "--seed=0", "--out=start")
-        sweep_s = seconds(
-            folder, "sweep", f"--seeds=0:{SEEDS}", f"--iters={iters}", f"--jobs={jobs}"
-        )
-        alone_s = sum(
-            seconds(folder, "train", f"--iters={iters}", f"--seed={seed}", f"--out=out{seed}")
+    commands = {
+        "start": [["train", "--iters=1", "--seed=0", "--out=start"]],
+        "sweep": [["sweep", f"--seeds=0:{SEEDS}", f"--iters={iters}", f"--jobs={jobs}"]],
+        "alone": [
+            ["train", f"--iters={iters}", f"--seed={seed}", f"--out=out{seed}"]
             for seed in range(SEEDS)
-        )
-    print(f"| {SEEDS} runs of {int(iters):,} iterations | seconds | of that starts |")
+        ],
+    }
+    print(f"| {SEEDS} runs of {int(iters):,} iterations | seconds | of the processor |")
     print("|---|---|---|")
-    print(f"| one after another | {alone_s:.0f} | {SEEDS * start_s:.0f} |")
-    print(f"| `sweep --jobs {jobs}` | {sweep_s:.0f} | |")
-    print(f"\nshare: {sweep_s / alone_s:.2f}")
+    with tempfile.TemporaryDirectory() as name:
+        for way in ways or commands:
+            took_s, spent_s = measured(pathlib.Path(name), commands[way])
+            print(f"| {way} | {took_s:.1f} | {spent_s:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,23 @@ def test_a_negative_loss_is_drawn_by_its_magnitude(tmp_path, panels) -> None:
     assert [len(axes.collections) for axes in panels] == [2, 0]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_light_range_of_few_runs_does_not_flatten_the_curves(tmp_path, panels, sign) -> None:
+    values = np.array([[1.0] * 11, [1.2] * 11, [1.1] * 11, [1.15] * 11, [1000.0] * 11])
+    few = RECORDED._replace(
+        name="5 runs of a sweep",
+        loss_iterations=np.arange(0, 1100, 100),
+        d_loss=values,
+        g_loss=sign * values,
+    )
+    draw(tmp_path / "losses.png", rows([1.1] * 11, [sign * 1.1] * 11), few)
+    for each in panels:
+        # From 1 to 1000 there is a factor of ten beyond either end; the range goes on to 1e26.
+        low, high = each.axes.get_ylim()
+        assert (0.099 < low < 1, 1000 < high < 10_001) == (True, True)
+        assert len(each.collections) == 2
+
+
 def test_both_signs_get_a_linear_axis(tmp_path, panels) -> None:
     draw(tmp_path / "losses.png", rows([1, 2, 3], [-1, 0, 1]))
     assert [axes.yscale for axes in panels] == ["log", "linear"]

@@ -8,9 +8,11 @@ import socket
 import pytest
 from one_line import failure
 
+from vanilla_gan.engines import greetings
 from vanilla_gan.engines.slurm import task_of_step
 from vanilla_gan.engines.task import task_in_file, task_of
 from vanilla_gan.errors import UsageError
+from vanilla_gan.settings import RunConfig
 
 A, B, C = "a:1", "10.0.0.2:65535", "[::1]:2222"
 
@@ -207,6 +209,31 @@ def test_what_does_not_go_with_a_cluster(capsys, elsewhere, monkeypatch, words, 
     status, line = failure(capsys, *words)
     assert (status, said in line) == (2, True), line
     assert not any(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("of_worker", "of_run", "versions", "line"),
+    [
+        ({}, {"h_dim": 7}, {}, None),
+        # What no number depends on, and what is the chief's own, may differ.
+        ({"out": "o", "iters": 9, "intra_op_threads": 1, "dataset": "digits"}, {}, {}, None),
+        ({"h_dim": (7, 9)}, {"h_dim": (7, 9)}, {}, None),
+        ({"h_dim": 7}, {}, {}, "was started with --h_dim 7, and this run has 128; start every"),
+        ({"seed": 5}, {"seed": 4}, {}, "was started with --seed 5, and this run has 4; start"),
+        ({}, {}, {"tensorflow": "2.0"}, "TensorFlow 2.0, and the chief has vanilla_gan "),
+    ],
+)
+def test_a_task_that_does_not_go_with_the_run(of_worker, of_run, versions, line):
+    task = of({"chief": [A], "worker": [B]})
+    config = RunConfig(**{"seed": 4, **of_run}).resolved()
+    *_, theirs, given = json.loads(greetings.greeting(task, RunConfig(**of_worker)))
+    if line is None:
+        greetings._check(task.named(("worker", 0)), theirs | versions, given, config)
+        return
+    with pytest.raises(UsageError) as told:
+        greetings._check(task.named(("worker", 0)), theirs | versions, given, config)
+    assert f"worker 0 at {B} " in str(told.value)
+    assert line.lower() in str(told.value).lower()
 
 
 def test_a_port_that_is_taken(capsys, elsewhere, monkeypatch):

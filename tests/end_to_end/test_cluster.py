@@ -19,6 +19,8 @@ from runner import Mishap, run, start
 LOST = 138
 slow = pytest.mark.slow
 ITERS = 60
+# None by the clock: a busy machine would have some that an idle one has not.
+CHECKPOINTS = {"checkpoint_every": 10**6}
 # A network of the tests' own has no interface that is up.
 _UP = (
     "import fcntl, socket, struct, sys; lo = struct.pack('16sH', b'lo', 1); "
@@ -51,7 +53,7 @@ def cluster(tmp_path, network, offline_data_dir, words):
     """
     started, addresses = [], {}
 
-    def go(roles, absent=(), mishaps=None, **settings):
+    def go(roles, absent=(), mishaps=None, of_others=None, **settings):
         every = [(role, k) for role, count in roles.items() for k in range(count)]
         jobs = {role: [] for role in roles}
         for number, task in enumerate(every):
@@ -66,8 +68,8 @@ def cluster(tmp_path, network, offline_data_dir, words):
             text = json.dumps({"cluster": jobs, "task": {"type": role, "index": index}})
             is_chief = (role, index) == every[0]
             # Others than the chief have no data.
-            own = {} if is_chief else {"data_dir": "nowhere"}
-            given = {"system": "vanilla", "iters": ITERS, **own, **settings}
+            own = {} if is_chief else {"data_dir": "nowhere", **(of_others or {})}
+            given = {"system": "vanilla", "iters": ITERS, **CHECKPOINTS, **settings, **own}
             runs[role, index] = start(
                 words(**given),
                 folder,
@@ -109,7 +111,8 @@ def ends(runs):
 def in_one_process(folder, words, towers, **settings):
     folder.mkdir()
     finished = run(
-        words(towers=towers, **{"system": "vanilla", "iters": ITERS, **settings}), folder
+        words(towers=towers, **{"system": "vanilla", "iters": ITERS, **CHECKPOINTS, **settings}),
+        folder,
     )
     assert finished.status == 0, finished.stderr
     return folder / "out"
@@ -189,6 +192,13 @@ def test_a_task_that_never_comes_is_named(cluster):
         )
         assert statuses == [LOST], said
         assert f"waited 1 s for {absent[0]} 0 at " in said, said
+
+
+def test_a_task_with_other_settings_is_the_end_of_all(tmp_path, cluster):
+    statuses, said = ends(cluster({"chief": 1, "worker": 1}, of_others={"learning_rate": 0.5}))
+    assert statuses == [2, 2], said
+    assert " was started with --learning_rate 0.5, and this run has 0.001; " in said
+    assert not (tmp_path / "chief0" / "out").exists()
 
 
 def test_a_batch_that_is_not_cut_is_the_end_of_all(tmp_path, cluster):

@@ -114,6 +114,7 @@ def _draw(
     if logarithmic and len(shown):
         axes.set_yscale("log")
         label_between(axes, shown)
+    edges: list[Floats] = []
     for low, high, shade, label in (
         (curve.expected_low, curve.expected_high, _EXPECTED_COLOUR, "expected mean"),
         (curve.low, curve.high, _RECORDED_COLOUR, shortened(runs)),
@@ -123,6 +124,8 @@ def _draw(
         low, high = (low, high) if sign > 0 else (-high, -low)
         # What a loss of the other sign spans has no place here.
         high = np.where(fits(high, logarithmic), high, np.nan)
+        if shade == _RECORDED_COLOUR:
+            edges += [low[fits(low, logarithmic)], high]
         if np.isfinite(high).any():
             axes.fill_between(drawn.iterations, low, high, color=shade, linewidth=0, label=label)
     smoothed = drawn.window > 1
@@ -146,6 +149,7 @@ def _draw(
     if curve.parent is not None:
         beside = np.where(fits(sign * curve.parent, logarithmic), sign * curve.parent, np.nan)
         axes.plot(drawn.iterations, beside, "--", color=_PARENT_COLOUR, label="parent, mean")
+    _keep_near(axes, [raw, *edges], logarithmic)
     missing = len(values) - len(shown)
     if missing:
         what = "zero, NaN or infinite" if logarithmic else "NaN or infinite"
@@ -162,6 +166,19 @@ def _draw(
         frameon=False,
         borderaxespad=0.2,
     )
+
+
+def _keep_near(axes: Axes, lines: list[Floats], logarithmic: bool) -> None:
+    """Shows no more than some surroundings of the lines: a light range of few runs is far wider."""
+    near = np.concatenate(lines)
+    near = near[np.isfinite(near)]
+    if len(near):
+        least, most = float(near.min()), float(near.max())
+        span = most - least
+        ends = (least / 10, most * 10) if logarithmic else (least - 3 * span, most + 3 * span)
+        low, high = axes.get_ylim()
+        if ends[0] < ends[1]:
+            axes.set_ylim(max(low, ends[0]), min(high, ends[1]))
 
 
 def shortened(name: str) -> str:

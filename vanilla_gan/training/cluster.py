@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from vanilla_gan.engines.greetings import greet, greeting, only
 from vanilla_gan.engines.machines import Machines, device
 from vanilla_gan.engines.peers import POLL_S, absent, answers
 from vanilla_gan.engines.quiet import without_chatter
@@ -127,7 +128,7 @@ def _replies(machines: Machines, peer: tuple[str, int]) -> bool:
     """Returns whether a peer that accepts connections also does something."""
     with tf.Graph().as_default() as graph, tf.device(device(peer)):
         nothing = tf.no_op()
-    proto = machines._replace(timeout_s=_PING_S).configure(_only(machines.task, peer))
+    proto = machines._replace(timeout_s=_PING_S).configure(only(machines.task, peer))
     try:
         # Closing it would wait once more.
         tf.Session(machines.target, graph=graph, config=proto).run(nothing)
@@ -143,7 +144,7 @@ def _dismiss(machines: Machines, status: int) -> None:
         tell = _words().enqueue_many([[status] * len(task.others)])
     with (
         contextlib.suppress(tf.errors.OpError),
-        tf.Session(machines.target, graph=graph, config=_only(task, task.chief)) as session,
+        tf.Session(machines.target, graph=graph, config=only(task, task.chief)) as session,
     ):
         session.run(tell)
     deadline_s = time.monotonic() + _FAREWELL_S
@@ -160,7 +161,7 @@ def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
         server = _start(task, config, inform)
         heard: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
         threading.Thread(
-            target=_listen, args=(task, server.target, config.cluster_timeout, heard), daemon=True
+            target=_listen, args=(task, server.target, config, heard), daemon=True
         ).start()
         try:
             with stop.at_once():
@@ -175,20 +176,21 @@ def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
 
 
 def _listen(
-    task: Task, target: str, timeout_s: float, heard: queue.SimpleQueue[tuple[int, str]]
+    task: Task, target: str, config: RunConfig, heard: queue.SimpleQueue[tuple[int, str]]
 ) -> None:
-    """Waits for the chief and then for its word; puts the exit status and why into `heard`."""
+    """Greets the chief and waits for its word; puts the exit status and why into `heard`."""
     chief, lost = task.named(task.chief), LostPeerError.exit_status
-    began_s = time.monotonic()
+    began_s, timeout_s = time.monotonic(), config.cluster_timeout
     while not answers(task.address(task.chief)):
         if time.monotonic() - began_s > timeout_s:
             heard.put((lost, f"waited {timeout_s:g} s for {chief}"))
             return
         time.sleep(POLL_S)
     with tf.Graph().as_default() as graph, tf.device(device(task.chief)):
-        word = _words().dequeue()
+        hello, word = greet(greeting(task, config)), _words().dequeue()
     try:
-        with tf.Session(target, graph=graph, config=_only(task, task.chief)) as session:
+        with tf.Session(target, graph=graph, config=only(task, task.chief)) as session:
+            session.run(hello)
             status = int(session.run(word))
             heard.put((status, f"{chief} ended with {status}"))
     except tf.errors.OpError:
@@ -246,9 +248,3 @@ def _set_environment(task: Task) -> None:
 
 def _words() -> Any:
     return tf.FIFOQueue(-1, tf.int32, shapes=[()], shared_name="vanilla_gan_words")
-
-
-def _only(task: Task, peer: tuple[str, int]) -> Any:
-    """Returns the settings of a session that needs no task but this one and a peer."""
-    filters = [f"/job:{role}/task:{k}" for role, k in {peer, (task.role, task.index)}]
-    return tf.ConfigProto(device_filters=filters)
