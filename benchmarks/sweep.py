@@ -31,6 +31,7 @@ def measured(folder: pathlib.Path, commands: Sequence[Sequence[str]]) -> tuple[f
     for words in commands:
         command = [*this_program(), *words, *common]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        print(f"{time.monotonic() - began_s:.1f} s: {words[0]} done", file=sys.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.monotonic() - began_s, spent_s

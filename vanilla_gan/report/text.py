@@ -175,8 +175,8 @@ def _losses_note(report: Report) -> str:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
     if report.ensemble is not None:
         parts.append(
-            f"Dark grey: {_runs(report)}; light grey: where their means over up to 1,000 "
-            "iterations let expect those of another."
+            f"Dark grey: {_runs(report)}; light grey: where means over up to 1,000 iterations are "
+            "expected."
         )
     if report.parent_losses is not None:
         parts.append("Dashed: the mean of the run that this one is a fork of, from the fork on.")
