@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from vanilla_gan.agreement.normal import MEAN_LOSSES
 from vanilla_gan.agreement.statistics import NAMES
+from vanilla_gan.data.known import KNOWN
 from vanilla_gan.report.contents import Report, seconds_between_pictures
 from vanilla_gan.report.data import STATISTICS, losses_at
 from vanilla_gan.report.facts import sendable
@@ -78,7 +79,7 @@ def page_text(report: Report) -> dict[str, str]:
 
 def _data_set(report: Report) -> str:
     facts = report.facts
-    own = facts.data_name != facts.dataset
+    own = facts.data_name != facts.dataset or facts.dataset not in KNOWN
     return f"{facts.data_name}, pictures of your own" if own else facts.dataset
 
 

@@ -27,6 +27,7 @@ from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.own_split import validation_of, write_split
+from vanilla_gan.data.pictures.origin import origin_of
 from vanilla_gan.data.pictures.picture import SIDE_PX, Fitted, read_picture
 from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures
 from vanilla_gan.data.pictures.preview import contact_sheet
@@ -89,6 +90,8 @@ def import_images(
     config: ImportConfig,
     inform: Inform,
     progress: Progress = lambda done, total: None,
+    *,
+    next_step: bool = True,
 ) -> Imported:
     """Makes the four IDX files of a data set from a folder of pictures, or a file of them.
 
@@ -99,6 +102,7 @@ def import_images(
       config: the settings.
       inform: called with each line for the user.
       progress: called as `progress(done, total)`, counted in pictures.
+      next_step: say with which flags to train on them.
 
     Raises:
       UsageError: the pictures do not exist, or have too many subfolders; or `out` exists.
@@ -157,12 +161,12 @@ def import_images(
     )
     inform(f"{config.out_dir / PREVIEW} shows some of them, as they are now")
     trained_on = len(order) - validation
+    if not next_step:
+        return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
     smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
-    data_dir = shlex.quote(str(config.out_dir.parent))
-    inform(
-        f"train with --dataset {config.out_dir.name} --data_dir {data_dir} "
-        f"--allow_unverified_data{smaller}"
-    )
+    data_dir, name = shlex.quote(str(config.out_dir.parent)), config.out_dir.name
+    unverified = " --allow_unverified_data" if name in catalog.CATALOG else ""
+    inform(f"train with --dataset {name} --data_dir {data_dir}{unverified}{smaller}")
     return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
 
 
@@ -285,6 +289,7 @@ def _write_classes(
         "test": train_test[1],
         "settings": config.to_json(),
         "skipped": skipped,
+        "from": origin_of(config.source),
     }
     write_whole(folder / CLASSES_JSON, (json.dumps(content, indent=2) + "\n").encode())
 
