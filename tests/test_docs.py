@@ -47,7 +47,8 @@ def test_the_python_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").symlink_to(offline_data_dir)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mnist").symlink_to(offline_data_dir / "mnist")
     code = "\n".join(fenced("python.md", "python"))
     for published, smaller in SMALLER.items():
         assert published in code
@@ -61,6 +62,7 @@ def test_the_python_examples_run(
     assert "(16, 28, 28) float32 uint8" in printed
     assert printed[-1].startswith("nothing_here")
     assert names["page"].is_file()
+    assert (tmp_path / "data" / "birds" / "classes.json").is_file()
     assert (names["model"] / "saved_model.pb").is_file()
     assert names["slower"].iterations == 4
     assert names["run"] == (

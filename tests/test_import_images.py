@@ -923,7 +923,7 @@ class TestData:
         assert cli.main(["report", "--from=one"]) == 0
         page = pathlib.Path("one/report.html").read_text()
         assert "my_birds, pictures of your own" in page
-        assert "--dataset my_birds" in page
+        assert "--dataset</span> my_birds" in page
 
     def test_a_sweep_imports_once_and_a_table_will_do(self, elsewhere, capsys):
         arrays = {"x": noise(20, 7, 9), "y": np.arange(20) % 2}

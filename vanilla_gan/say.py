@@ -67,7 +67,11 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
         def tell() -> None:
             began_s = time.monotonic()
             while not is_over.wait(every_s):
-                write(f"\r{printable(said[0])}, {time.monotonic() - began_s:.0f} s\x1b[K")
+                text = f"{printable(said[0])}, {time.monotonic() - began_s:.0f} s"
+                # A longer line would break, and its first part would stay.
+                with contextlib.suppress(OSError):
+                    text = text[: max(os.get_terminal_size(terminal).columns - 1, 1)]
+                write(f"\r{text}\x1b[K")
 
         teller = threading.Thread(target=tell, daemon=True)
         teller.start()

@@ -89,8 +89,8 @@ def read_data_sets(
             )
         if not os.path.isdir(home):
             raise DataError(
-                f"the data are gone: there is no folder {home}; name the --data_dir "
-                "in which it stands now"
+                f"the data are gone: there is no folder {home}; name the folder "
+                "around it with --data_dir"
             )
         raw = folder.read_folder(home)
     validation = raw.validation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import html
 import math
+import re
 from collections.abc import Sequence
 
 from vanilla_gan.agreement.normal import MEAN_LOSSES
@@ -59,7 +60,7 @@ def page_text(report: Report) -> dict[str, str]:
         "health": _health(report),
         "quality": _quality(report),
         "numbers": _numbers(report),
-        "command": html.escape(facts.command),
+        "command": _command(facts.command),
         "repeat_note": html.escape(_repeat_note(report)),
         "data": definitions(
             (
@@ -129,12 +130,22 @@ def _verdict(report: Report) -> str:
     return f'<p class="{kind}">{html.escape(sendable(said))}</p>'
 
 
+def _command(line: str) -> str:
+    """Returns a line for a shell; a narrow window does not break its flags behind the dashes."""
+    whole = re.compile(r"^--\w{1,30}$")
+    words = (
+        f'<span class="flag">{word}</span>' if whole.match(word) else html.escape(word)
+        for word in line.split(" ")
+    )
+    return " ".join(words)
+
+
 def _time(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _statistics_note(report: Report) -> str:
-    how = "Of the tiles as they are drawn, each scaled to its own range."
+    how = "Measured on the tiles as they are drawn, each scaled to its own range."
     published = report.published
     if published is None:
         return f"{how} There are no recorded runs of this system on this data set."

@@ -118,7 +118,7 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
     if is_of_parent and (named is None or named.iteration == begun["iteration"]):
         return True
     raise RunConflictError(
-        f"--out={config.out}: a run stands there, which is no fork of this one; choose another "
+        f"--out={config.out}: another run is there, not a fork of this one; choose another "
         "--out, or give --overwrite, which first moves that run aside"
     )
 

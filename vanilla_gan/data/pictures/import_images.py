@@ -112,12 +112,12 @@ def import_images(
     found = None
     if not is_table(config.source):
         found = find_pictures(config.source, skip_empty=config.skip_bad)
-    _check_free(config)
+    check_free(config)
     if found is not None and not config.all_frames:
         _check_enough(config, len(found.paths))
     # Made before the work begins: a place that cannot be written to is known at once.
-    _make_parents(config.out_dir)
-    with whole_path(config.out_dir, lambda: _check_free(config)) as folder:
+    make_parents(config.out_dir)
+    with whole_path(config.out_dir, lambda: check_free(config)) as folder:
         folder.mkdir()
         read = _of_table(config) if found is None else _read_all(config, found, progress)
         images, bad = read.images, read.bad
@@ -138,7 +138,7 @@ def import_images(
                 raise empty_class(config.source, read.classes[label])
         for line in (*read.notes, *_doubts(images)):
             inform(line)
-        train, test = _split(config, len(images))
+        train, test = split_rows(config, len(images))
         # Over and over: wherever it begins, what is trained on has each row once.
         order = np.resize(train, VALIDATION_SIZE + len(train)) if config.repeat else train
         for name, array in zip(
@@ -242,7 +242,7 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
     )
 
 
-def _split(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def split_rows(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Returns the rows of the training and of the test images, each at least one, shuffled."""
     order = seeded(config.seed).permutation(n)
     tests = _tests(config, n)
@@ -253,7 +253,13 @@ def _tests(config: ImportConfig, n: int) -> int:
     return min(max(1, round(n * config.test_share)), n - 1)
 
 
-def _check_free(config: ImportConfig) -> None:
+def check_free(config: ImportConfig) -> None:
+    """Checks that nothing is where the data set is to be made, or an empty folder.
+
+    Raises:
+      UsageError: something is there.
+      OutputError: it cannot be looked at.
+    """
     out = config.out_dir
     try:
         is_empty_folder = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
@@ -294,7 +300,12 @@ def _write_classes(
     write_whole(folder / CLASSES_JSON, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def _make_parents(out: pathlib.Path) -> None:
+def make_parents(out: pathlib.Path) -> None:
+    """Makes the folders around the data set.
+
+    Raises:
+      OutputError: it cannot.
+    """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
