@@ -165,7 +165,6 @@ class RunConfig(Settings):
         "units of a hidden layer; several numbers for several layers",
         *SIZE,
         effect="variables",
-        common=True,
     )
     learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0, common=True)
     adam_epsilon: float | None = setting(

@@ -152,8 +152,8 @@ def _statistics_note(report: Report) -> str:
     init = report.facts.settings.get("init")
     other = "" if init == published.init else f" They began with --init {published.init}."
     return (
-        f"{how} Dark grey: {len(published.seeds)} recorded runs of the published program at the "
-        "same iteration; light grey: where any run of it is expected. Recorded every 1,000 up to "
+        f"{how} Inner range: {len(published.seeds)} recorded runs of the published program at the "
+        "same iteration; outer range: where any run of it is expected. Recorded every 1,000 up to "
         f"{published.iterations[-1]:,}.{other}"
     )
 
@@ -173,7 +173,7 @@ def _losses_note(report: Report) -> str:
     if report.published is not None:
         seeds = len(report.published.seeds)
         parts.append(
-            f"Dark grey: {seeds} recorded runs; light grey: where means over 1,000 iterations are "
+            f"Inner band: {seeds} recorded runs; outer band: where means over 1,000 iterations are "
             "expected."
         )
     if report.parent_losses is not None:

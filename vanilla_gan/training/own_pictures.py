@@ -56,13 +56,19 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
     if os.path.lexists(home):
         _check_same(source, home, inform)
     else:
-        with phase(f"importing the pictures in {source}") as rename:
-            import_images(
-                ImportConfig(source=source, out=str(home), skip_bad=True),
-                inform,
-                lambda done, total: rename(f"importing {source}: {done} of {total} files"),
-                next_step=False,
-            )
+        lines: list[str] = []
+        try:
+            with phase(f"importing the pictures in {source}") as rename:
+                import_images(
+                    ImportConfig(source=source, out=str(home), skip_bad=True),
+                    lines.append,
+                    lambda done, total: rename(f"importing {source}: {done} of {total} files"),
+                    next_step=False,
+                )
+        finally:
+            # Not before: the phase has the line that the cursor is in.
+            for line in lines:
+                inform(line)
     return dataclasses.replace(config, dataset=home.name, data=None, data_dir=config.data_dir)
 
 

@@ -154,7 +154,7 @@ def import_images(
     for label, name in read.classes.items():
         inform(f"class {label}: {name}, {counts[label]} pictures")
     apart = f"and {validation} copies" if config.repeat else f"the first {validation}"
-    left_out = f"; {len(bad)} files were left out" if bad else ""
+    left_out = f"; left out: {len(bad)} of {read.files} files" if bad else ""
     inform(
         f"wrote {config.out}: {len(train)} training images ({apart} for validation), "
         f"{len(test)} test images{left_out}"
