@@ -706,11 +706,6 @@ class RunConfig(Settings):
         return dataclasses.replace(config, strided_layers=config.strided_layers)
 
     @property
-    def is_own_data(self) -> bool:
-        """Whether the images may be other ones than those that were published."""
-        return self.allow_unverified_data or OWN_NAME.holds(self.dataset)
-
-    @property
     def num_classes(self) -> int:
         """How many classes the data have, with training images or without."""
         return self.classes.total
