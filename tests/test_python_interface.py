@@ -264,7 +264,12 @@ class TestOtherCommands:
         assert run.iterations == 3
         record = json.loads((run.out / "run.json").read_text())["dataset"]
         assert (record["image_shape"], record["class_names"]) == ([5, 7, 3], ["a", "b", "c"])
-        for wrong in ((images / 255.0,), (images[0],), (images, labels[:5]), (images, labels - 1)):
+        for wrong in (
+            (images / 255.0,),
+            (images[0, 0],),
+            (images, labels[:5]),
+            (images, labels - 1),
+        ):
             with pytest.raises(vanilla_gan.VanillaGanError, match="expected"):
                 vanilla_gan.import_arrays(*wrong, out=tmp_path / "other")
         with pytest.raises(vanilla_gan.VanillaGanError, match="it exists already"):
