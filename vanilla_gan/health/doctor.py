@@ -80,6 +80,6 @@ def _of_episode(episode: Episode) -> dict[str, Any]:
         "named": episode.named,
         "ended": episode.ended,
         "numbers": {name: value if math.isfinite(value) else None for name, value in numbers},
-        "settings": dict(disease.settings),
-        "advice": disease.advice,
+        "settings": dict(episode.settings),
+        "advice": episode.advice,
     }
