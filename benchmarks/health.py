@@ -245,7 +245,8 @@ def cured(run: Run, home: pathlib.Path, config: RunConfig, first: Episode) -> bo
             tried = RunConfig(**settings, iters=2 * iters - run.longer, out=out)
             fork(config.out, tried, silent())
     return not any(
-        episode.disease is first.disease and episode.ended is None for episode in said_of(tried)
+        episode.disease.name == first.disease.name and episode.ended is None
+        for episode in said_of(tried)
     )
 
 
@@ -306,7 +307,7 @@ def cost(system: str, iters: int) -> str:
     images = splits.train.images.shape
     with open_model(config, choose_device("cpu"), images, signs=True) as model:
         model.initialise()
-        signs = Signs(model, splits.train, splits.validation, (1,))
+        signs = Signs(model, splits.train, splits.validation, 1)
         worker = Worker(config, model, splits.train, stream)
         spent = []
         with worker.draws(0) as draws:

@@ -73,9 +73,12 @@ def test_every_disease_can_be_stopped_on():
 def test_what_is_prescribed_can_be_given(disease):
     """A fork takes the settings, whatever the system; flags in words exist and have such values."""
     table = table_of(RunConfig)
-    for system in SYSTEMS:
-        config = RunConfig(system=system, **disease.settings).resolved()
-        assert all(getattr(config, name) == value for name, value in disease.settings.items())
+    for system, of in SYSTEMS.items():
+        own = disease.of(PATIENT._replace(without=of.without))
+        assert own.settings or own.advice
+        for settings in (own.settings, own.born_settings):
+            config = RunConfig(system=system, **settings).resolved()
+            assert all(getattr(config, name) == value for name, value in settings.items())
     assert {table[name].effect for name in disease.settings} <= {"numbers"}
     (row,) = re.findall(rf"^\| `{disease.name}` \|.*$", DOCUMENT, re.MULTILINE)
     text = f"{disease.advice} {disease.born} {row}"
@@ -140,6 +143,20 @@ def test_what_a_run_is_born_with_needs_another_start(name, tried):
         assert found.disease.born not in line
         assert found.settings == found.disease.settings
         assert all(f"--{name} {value}" in line for name, value in found.settings.items())
+
+
+def test_nothing_is_prescribed_that_the_system_does_without():
+    acgan = PATIENT._replace(without=SYSTEMS["acgan"].without)
+    for name, said in (
+        ("memorising", "give it more images"),
+        ("numbers", "make the first weights"),
+    ):
+        sick = rows(sick=range(60), changes=SICK[name])
+        (found,) = diagnosed(sick, acgan)
+        assert dict(found.settings) == {}
+        assert f"; {said}" in begun(found)
+        (found,) = diagnosed(sick, PATIENT)
+        assert "; try --" in begun(found)
 
 
 def test_weights_that_stay_as_they_are_tell_of_a_frozen_generator():

@@ -63,7 +63,7 @@ def diagnosed(rows: HealthRows, patient: Patient) -> list[Episode]:
     # What is not finite is no reason to complain: it tells of something, or of nothing.
     with np.errstate(all="ignore"):
         for disease in DISEASES:
-            found += _episodes(rows, disease, disease.told(rows, patient))
+            found += _episodes(rows, disease.of(patient), disease.told(rows, patient))
     return sorted(found, key=lambda episode: episode.named)
 
 

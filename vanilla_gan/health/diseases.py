@@ -7,7 +7,7 @@ The thresholds are those that tell sick runs from healthy ones in the table of d
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,10 +30,12 @@ class Patient(NamedTuple):
     Attributes:
       loss: the name of what its networks minimise.
       classes: how many classes its data have.
+      without: the settings that its system does without.
     """
 
     loss: str
     classes: int
+    without: Collection[str] = ()
 
 
 class Disease(NamedTuple):
@@ -66,6 +68,14 @@ class Disease(NamedTuple):
     born: str = ""
     born_settings: Mapping[str, Any] = types.MappingProxyType({})
     born_told: Callable[[Mapping[str, float]], bool] = bool
+
+    def of(self, patient: Patient) -> Disease:
+        """Returns it with what a run's system takes of the settings to try."""
+
+        def taken(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {name: settings[name] for name in settings if name not in patient.without}
+
+        return self._replace(settings=taken(self.settings), born_settings=taken(self.born_settings))
 
 
 def overpowering(rows: HealthRows, patient: Patient) -> Told:
@@ -191,8 +201,8 @@ DISEASES = (
         memorising,
         1000,
         ("unseen_gap", "logit_gap"),
-        {"r1": 1.0},
-        "or --D_noise 0.1 where the system takes it, or give it more images",
+        {"D_noise": 0.3},
+        "or give it more images",
     ),
     Disease(
         "oscillation",

@@ -28,7 +28,8 @@ def begun(episode: Episode) -> str:
     elif flags and disease.stays:
         tried += " in a new run, or in a fork of a checkpoint from before it"
         tried += "," if episode.advice else ""
-    advice = " ".join(filter(None, (tried, episode.advice)))
+    else_tried = episode.advice if tried else episode.advice.removeprefix("or ")
+    advice = " ".join(filter(None, (tried, else_tried)))
     return (
         f"health: {disease.what} ({disease.name}), since iteration {episode.since}; at iteration "
         f"{episode.named}: {numbers}; {advice}"
