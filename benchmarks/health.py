@@ -152,7 +152,7 @@ RUNS = (
     Run(
         "500 images",
         ("memorising",),
-        {"checkpoint_every": 500, "keep_checkpoints": 99, "sample_every": 1000},
+        {"checkpoint_every": 500, "keep_checkpoints": 99, "sample_every": 2000},
         data=few,
         onset=remembers,
         longer=6000,
