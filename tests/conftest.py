@@ -16,11 +16,12 @@ import pytest
 from garbage import pass_over_what_is_loaded
 from one_layer import Layer
 
+from vanilla_gan.graph.tf1 import set_environment
 from vanilla_gan.training.recorder import Recorder
 
-# As the command line has it, and before TensorFlow is loaded: otherwise the first session of a test
-# process decides how many threads all others have, and with that how their sums are rounded.
-os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
+# As the program does before it loads TensorFlow; a test may load it first. Both decide how sums are
+# rounded.
+set_environment()
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 

@@ -12,6 +12,7 @@ from vanilla_gan.declare import Setting, table_of
 from vanilla_gan.errors import RunConflictError, UsageError
 from vanilla_gan.runfolder.record import (
     RunRecord,
+    changed_surroundings,
     continued_config,
     data_dir_of,
     forked_record,
@@ -57,6 +58,18 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
     assert written["config"]["seed"] == 5
     assert written["dataset"] == DATASET
     assert {"tensorflow", "numpy", "python"} <= written["versions"].keys()
+    assert written["versions"]["oneDNN"] in ("on", "off")
+
+
+def test_other_surroundings_are_told():
+    record = make_record()
+    assert not changed_surroundings(record, record.device)
+    record.versions["oneDNN"] = "otherwise"
+    (line,) = changed_surroundings(record, record.device)
+    assert "begun with oneDNN otherwise and goes on with" in line
+    del record.versions["oneDNN"], record.versions["numpy"]
+    (line,) = changed_surroundings(record, record.device)  # Of a run before it was recorded.
+    assert "begun with numpy unknown" in line
 
 
 def test_each_run_has_an_id_of_its_own():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from vanilla_gan.engines import session
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.session import Device, choose_device, config_proto, visible_gpus
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.graph import processor
 from vanilla_gan.graph.gan import build_gan
+from vanilla_gan.graph.tf1 import set_environment
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.settings import ENGINES, RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -98,6 +101,33 @@ def test_a_gpu_that_is_not_there(monkeypatch, setting, gpus, sees):
     line = str(caught.value)
     assert line.startswith(f"--device={setting}: TensorFlow {tf.__version__} sees {sees} here;")
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "expected"),
+    [
+        ("fpu sse4_1 avx avx2 fma", {}, "1"),
+        ("fpu sse4_1 avx avx2 fma avx512f", {}, "1"),
+        ("fpu sse4_1 avx", {}, None),
+        ("fpu avx2", {"TF_ENABLE_ONEDNN_OPTS": "0"}, "0"),
+        (None, {}, None),
+    ],
+)
+def test_onednn_is_asked_for_by_the_processor(monkeypatch, tmp_path, flags, environment, expected):
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags is not None:
+        one = f"processor\t: 0\nmodel name\t: Some\nflags\t\t: {flags}\n"
+        cpuinfo.write_text(f"{one}\n{one}")
+    monkeypatch.setattr(processor, "_CPUINFO", cpuinfo)
+    monkeypatch.setattr(os, "environ", dict(environment))
+    set_environment()
+    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == expected
+    assert os.environ["TF_OVERRIDE_GLOBAL_THREADPOOL"] == "1"
+
+
+def test_tensorflow_has_what_was_asked_for():
+    asked_for = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+    assert asked_for is None or processor.onednn_is_on() == (asked_for == "1")
 
 
 def test_what_this_machine_has():

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import platform
-from typing import Any
 
 from vanilla_gan.engines.session import Device
+from vanilla_gan.graph.processor import cpuinfo, onednn_is_on
 from vanilla_gan.graph.tf1 import tf
 
-_CPUINFO = pathlib.Path("/proc/cpuinfo")
 _ISA = "ONEDNN_MAX_CPU_ISA"
 
 
@@ -21,7 +19,7 @@ def describe_machine(device: Device, intra_op_threads: int, inter_op_threads: in
       device: where the graph is placed.
       intra_op_threads, inter_op_threads: as asked for; 0 for the program's own choice.
     """
-    fields = _cpuinfo()
+    fields = cpuinfo()
     name = fields.get("model name") or platform.processor() or platform.machine()
     flags = fields.get("flags", "").split()
     vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
@@ -34,26 +32,8 @@ def describe_machine(device: Device, intra_op_threads: int, inter_op_threads: in
             (inter_op_threads, "operations at a time"),
         )
     )
-    onednn = "on" if _onednn_is_on() else "off"
+    onednn = "on" if onednn_is_on() else "off"
     return (
         f"{name} ({vectors}); TensorFlow {tf.__version__}, oneDNN {onednn}; {threads}; "
         f"{device.name} ({device.reason})"
     )
-
-
-def _cpuinfo() -> dict[str, str]:
-    """Returns what Linux says of the first processor; nothing where it does not say."""
-    try:
-        first = _CPUINFO.read_text(encoding="utf-8").split("\n\n")[0]
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _onednn_is_on() -> bool:
-    # TensorFlow has no public name for it.
-    from tensorflow.python.util import _pywrap_util_port as port
-
-    build: Any = port
-    return bool(build.IsMklEnabled())

@@ -22,13 +22,9 @@ from vanilla_gan.errors import OutputError, UsageError
 
 
 def set_environment() -> None:
-    """Sets what both libraries read in the environment; loads neither."""
+    """Sets what both libraries read in the environment of a command; loads neither."""
     # TensorFlow's chatter about the processor is no news; its errors still come through.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
-    # device that anything makes in it, which is one for folding constants while a graph is built,
-    # with as many threads as there are cores: --intra_op_threads would mean nothing.
-    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
     # No window is ever opened, and pictures are drawn in matplotlib's own classic style.
     os.environ["MPLBACKEND"] = "agg"
     package = importlib.util.find_spec("matplotlib")

@@ -10,9 +10,12 @@ from __future__ import annotations
 import gc
 import importlib
 import itertools
+import os
 import sys
 import types
 from typing import Any
+
+from vanilla_gan.graph.processor import has_instructions
 
 
 class _LazyModule(types.ModuleType):
@@ -28,10 +31,14 @@ class _LazyModule(types.ModuleType):
 def _loaded(name: str) -> types.ModuleType:
     """Imports a module of TensorFlow; the first one in 1.5 s instead of 2.1, measured.
 
+    TensorFlow finds what `set_environment` sets, unless somebody has loaded it before.
+
     The difference is Python's collector, which goes through all the new objects again and again,
     although hardly any will ever be garbage. It is off meanwhile, and leaves them alone later,
     too, when a plot of some thousand objects would set it off (0.15 s instead of 0.3).
     """
+    if "tensorflow" not in sys.modules:
+        set_environment()
     if "tensorflow" in sys.modules or not gc.isenabled():
         return importlib.import_module(name)
     gc.disable()
@@ -40,6 +47,19 @@ def _loaded(name: str) -> types.ModuleType:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def set_environment() -> None:
+    """Sets what TensorFlow reads in the environment when it is loaded, where nobody has set it."""
+    # Left to itself, TensorFlow 2.21 gives all sessions of a process the threads of the first
+    # device that anything makes in it, which is one for folding constants while a graph is built,
+    # with as many threads as there are cores: --intra_op_threads would mean nothing.
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
+    # By itself it multiplies with oneDNN only where there is AVX-512. With AVX2 its own kernels
+    # need half as long again, and twice as long for a convolution; with AVX alone there is no
+    # difference, and without that oneDNN is the slower one (docs/speed.md).
+    if has_instructions("avx2"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def load_tensorflow() -> None:

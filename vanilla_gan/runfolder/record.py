@@ -24,6 +24,7 @@ from vanilla_gan.data.shape import (
 )
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
+from vanilla_gan.graph.processor import onednn_is_on
 from vanilla_gan.plugins.loading import require
 from vanilla_gan.plugins.registry import Plugin, plugins_of
 from vanilla_gan.runfolder.names import RUN_JSON
@@ -99,6 +100,7 @@ _LATER: Mapping[str, Kind] = {
     "diverged": lambda value, name: None if value == {} else _DIVERGED(value, name),
 }
 # Of one start alone, or told in another way.
+_ONEDNN = "oneDNN"
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune", "log_json")
 
 
@@ -461,14 +463,16 @@ def changed_surroundings(record: RunRecord, device: str) -> list[str]:
         f"warning: this run was begun with {name} {then.get(name, 'unknown')} and goes on with "
         f"{value}; its numbers may differ from here on"
         for name, value in now.items()
-        if then.get(name) != value
+        # Earlier versions did not record it.
+        if then.get(name) != value and not (name == _ONEDNN and name not in then)
     ]
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of what a run's numbers may depend on."""
+    """Returns the versions of what a run's numbers may depend on; loads TensorFlow."""
     found = {"vanilla_gan": __version__, "python": platform.python_version()}
     for package in ("tensorflow", "numpy", "matplotlib"):
         found[package] = importlib.metadata.version(package)
+    found[_ONEDNN] = "on" if onednn_is_on() else "off"
     found["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return found
