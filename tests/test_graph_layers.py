@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from bfloat16 import needs_bfloat16
@@ -17,6 +19,7 @@ from vanilla_gan.graph.layers import (
     leaky_relu,
 )
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.together import Together, weighted
 
 
 def normal(*shape, seed=2):
@@ -180,6 +183,42 @@ def test_batch_norm_moves_no_average_unless_the_updates_run(layer):
     got.run(got.built[0], normal(13, 7))
     for name, value in got.values().items():
         np.testing.assert_array_equal(value, got.set_to[name])
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_batch_norm_of_pieces_is_that_of_the_batch(layer, shape):
+    """The layer, its gradients and its moving averages, in pieces of which one is larger."""
+    sizes = [shape[0] - 4, 2, 2]
+
+    def loss_gradients(x, y):
+        loss = tf.reduce_mean(tf.square(y) * tf.sin(x))
+        return tf.gradients(loss, [x, *tf.trainable_variables()])
+
+    def build(x, iteration):
+        whole = batch_norm(x, "bn", training_pass(x, iteration))
+        shares = [size / shape[0] for size in sizes]
+        together, step, outs, gradients = Together(3), training_pass(x, iteration), [], []
+        for k, piece in enumerate(tf.split(x, sizes)):
+            own = dataclasses.replace(step, over_batch=together.over_batch(k), tower=k)
+            with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+                outs.append(batch_norm(piece, "bn", own))
+            by_piece, *by_weights = loss_gradients(piece, outs[-1])
+            gradients.append([by_piece * shares[k], *by_weights])
+        # together.settle(shares)
+        by_pieces, *by_weights = zip(*gradients, strict=True)
+        found = [tf.concat(outs, 0), tf.concat(by_pieces, 0)]
+        found += [weighted(parts, shares) for parts in by_weights]
+        return found, [whole, *loss_gradients(x, whole)], step.updates
+
+    got, x = layer(build, [None, *shape[1:]]), normal(*shape)
+    found, expected, updates = got.built
+    for ours, theirs in zip(*got.run([found, expected], x), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    got.run(updates, x)
+    flat = np.float64(x).reshape(-1, 7)
+    for name, value in (("mean", flat.mean(axis=0)), ("variance", flat.var(axis=0))):
+        moving = 0.99 * got.set_to[f"bn/moving_{name}"] + 0.01 * value
+        np.testing.assert_allclose(got.values()[f"bn/moving_{name}"], moving, rtol=1e-6)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

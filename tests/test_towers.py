@@ -12,8 +12,11 @@ from vanilla_gan.engines.machines import Machines, device
 from vanilla_gan.engines.session import Device, check_towers, config_proto
 from vanilla_gan.engines.task import Task
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.graph import penalties
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
+from vanilla_gan.graph.passes import Batch, forward
+from vanilla_gan.graph.towers import towers_of
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -43,6 +46,59 @@ def test_three_towers_train_as_one_does(tmp_path, real_data_dir, system, engine,
     assert read_record(three.out).config.towers == 3
 
 
+@pytest.mark.parametrize(
+    ("system", "engine", "others"),
+    [
+        ("infogan", "feed", {"h_dim": 11}),
+        *(
+            pytest.param(*row, marks=pytest.mark.slow)
+            for row in (
+                ("conv", "loop", {"dropout_rate": 0.0}),
+                ("conv", "feed", {"dropout_rate": 0.0, "r1": 0.1}),
+                ("goodfellow2014", "loop", {"dropout_rate": 0.0, "h_dim": 20, "D_steps": 2}),
+                ("goodfellow2014", "feed", {"dropout_rate": 0.0, "h_dim": 20, "dragan": 0.1}),
+                ("infogan", "loop", {"h_dim": 11}),
+                ("acgan", "loop", {"h_dim": 11, "dragan": 0.1}),
+            )
+        ),
+    ],
+)
+def test_what_needs_the_whole_batch_gets_it(
+    tmp_path, twenty_images, monkeypatch, system, engine, others
+):
+    """Batches of 8, and of 4 at the end of an epoch of `conv`, which has a batch norm."""
+    # Draws of pieces are others.
+    monkeypatch.setattr(penalties, "uniform", lambda shape, seed: tf1.fill(shape, 0.7))
+    settings = {"system": system, "engine": engine, "iters": 6, "seed": 3, "batch_size": 8}
+    settings |= {"z_dim": 5, "log_every": 1, "health_every": 0, **others}
+    one, three = (
+        train(tmp_path / f"{towers}", twenty_images, device="cpu", towers=towers, **settings)
+        for towers in (1, 3)
+    )
+    np.testing.assert_allclose(three.losses(), one.losses(), rtol=1e-5)
+    found, expected = (run.variables(6) for run in (three, one))
+    # As a whole: Adam makes a step of the rounding of a gradient that is next to nothing.
+    for name, value in expected.items():
+        if "solver" not in name:
+            off = np.linalg.norm(found[name] - value)
+            assert off <= 1e-3 * np.linalg.norm(value) + 1e-5, name
+
+
+def test_each_tower_drops_out_by_itself():
+    """Of four equal images in two pieces, no two are seen through the same masks."""
+    given = {"system": "goodfellow2014", "towers": 2, "batch_size": 4, "h_dim": 50, "z_dim": 3}
+    config, system = RunConfig(seed=1, **given).resolved(), SYSTEMS["goodfellow2014"]
+    proto = config_proto(config, Device("/CPU:0", ""))
+    with tf1.Graph().as_default() as graph, tf1.Session(graph=graph, config=proto) as session:
+        X, Z, iteration = tf1.ones([4, 784]), tf1.ones([4, 3]), tf1.constant(7, tf1.int64)
+        batch = Batch(X, Z, Z, iteration=iteration)
+        forward(system, config, batch, reuse=False)
+        towers = towers_of(system, config, batch, tf1.trainable_variables())
+        session.run(tf1.global_variables_initializer())
+        logits = session.run([tower.passes.D_logit_real for tower in towers])
+    assert len({*np.ravel(logits)}) == 4
+
+
 def test_a_run_keeps_its_towers(capsys, trained_run):
     out = trained_run("vanilla")
     status, line = failure(capsys, "train", f"--out={out}", "--towers=2")
@@ -52,8 +108,12 @@ def test_a_run_keeps_its_towers(capsys, trained_run):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--system=conv",), "--towers does not apply to --system conv"),
-        (("--dragan=1",), "--towers does not apply to --dragan"),
+        (("--jit_compile",), "--jit_compile does not apply to --towers"),
+        # Of 1000 images 2 are left.
+        (
+            ("--system=conv", "--batch_size=499"),
+            "at most the images of the last batch of an epoch, 2",
+        ),
         (("--batch_size=2",), "--towers=3: expected at most --batch_size, which is 2"),
     ],
 )

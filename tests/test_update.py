@@ -42,7 +42,7 @@ def generator(z, config, y, training):
     W = weight_var([config.z_dim, 784], "G_W", config.init)
     passes = statistic_var([], "passes", 0.0)
     if training is not None:
-        training.updates.append(passes.assign_add(1.0).op)
+        training.keep(passes, passes + 1.0)
     return tf1.matmul(z, W)
 
 
@@ -290,6 +290,7 @@ def test_updates_are_what_numpy_computes(opened, engine, update, loss):
         ("alternating", {}, {}),
         ("alternating, two draws", {"D_steps": 3, "r1": 0.3}, {"penalty": 0.3}),
         ("alternating, in halves", {"wgan_gp": 0.7}, {"pull": 0.7}),
+        ("simultaneous", {"r1": 0.3}, {"penalty": 0.3}),
     ],
 )
 @pytest.mark.parametrize("engine", ENGINES)
@@ -510,8 +511,10 @@ def test_scalars_come_out_of_the_step_that_they_belong_to(opened, engine, update
     np.testing.assert_allclose(scalars["difference"][0], by_hand, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("towers", [1, 3])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_updates_of_a_pass_run_once_an_iteration(toy, engine):
+def test_the_updates_of_a_pass_run_once_an_iteration(opened, engine, towers):
+    toy = opened(towers=towers)
     toy.engines[engine].train(toy.draw(0))
     assert toy.values()["passes"] == 3
 
@@ -525,11 +528,12 @@ def test_inference_runs_no_updates_and_needs_no_iteration(toy):
     assert toy.values()["passes"] == 0
 
 
+@pytest.mark.parametrize("towers", [1, 3])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_alternating_update_takes_a_short_batch(opened, engine):
+def test_an_alternating_update_takes_a_short_batch(opened, engine, towers):
     """On which the loop engine died, as its halves had the sizes of a whole one."""
     short = Draws(short_batches=True)
-    toy = opened(dataclasses.replace(UPDATES["alternating, in halves"], draws=short))
+    toy = opened(dataclasses.replace(UPDATES["alternating, in halves"], draws=short), towers=towers)
     toy.rows, toy.X, toy.Z, toy.Z_G = (of[:, :4] for of in (toy.rows, toy.X, toy.Z, toy.Z_G))
     losses, _ = numpy_steps(toy, 0, of_cross_entropy)
     block = toy.engines[engine].train(toy.draw(0))

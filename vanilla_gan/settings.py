@@ -33,7 +33,6 @@ from vanilla_gan.errors import UsageError
 from vanilla_gan.graph import losses
 from vanilla_gan.graph.optimizers import OPTIMIZERS, OWN
 from vanilla_gan.graph.penalties import OWN_WEIGHTS, PENALTIES, weights_of
-from vanilla_gan.graph.system import Simultaneous
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 
@@ -515,20 +514,9 @@ class RunConfig(Settings):
                 raise UsageError(
                     f"--jit_compile does not apply to --{name} {value}; leave one of them out"
                 )
-        system = SYSTEMS[self.system]
         if self.towers > 1 and self.jit_compile:
             raise UsageError(
                 "--jit_compile does not apply to --towers: XLA compiles for one device; leave one "
-                "of them out"
-            )
-        if self.towers > 1 and (isinstance(system.update, Simultaneous) or system.auxiliary):
-            raise UsageError(
-                f"--towers does not apply to --system {self.system}, whose batches are not cut "
-                "yet; train it on one machine, without towers"
-            )
-        if self.towers > 1 and self.dragan:
-            raise UsageError(
-                "--towers does not apply to --dragan, whose noise needs the whole batch; leave one "
                 "of them out"
             )
         if self.keep_best != "none" and not self.evaluate_every:
@@ -616,6 +604,10 @@ class RunConfig(Settings):
         epoch = max(1, num_examples // (images * (self.D_steps + draws.unused)))
         if self.has_short_batches:
             epoch = -(-num_examples // images)
+            rest = num_examples % images
+            if 0 < rest < self.towers:
+                expected = f"at most the images of the last batch of an epoch, {rest}"
+                raise bad_value("towers", self.towers, expected)
         filled: dict[str, Any] = {}
         if self.epochs is not None:
             filled["iters"] = self.epochs * epoch

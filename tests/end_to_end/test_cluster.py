@@ -6,6 +6,7 @@ import ctypes
 import functools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,9 +17,15 @@ from mishaps import kill
 from results import differences, record
 from runner import Mishap, run, start
 
+from vanilla_gan import __version__
+from vanilla_gan.engines import greeting
+
 LOST = 138
 slow = pytest.mark.slow
 ITERS = 60
+# Of 1000 images, the last batch of an epoch has 6. The signs, in which nothing trains, may have
+# other roundings where variables lie apart.
+CONV = {"system": "conv", "h_dim": None, "batch_size": 14, "iters": 72, "health_every": 0}
 # A network of the tests' own has no interface that is up.
 _UP = (
     "import fcntl, socket, struct, sys; lo = struct.pack('16sH', b'lo', 1); "
@@ -51,7 +58,7 @@ def cluster(tmp_path, network, offline_data_dir, words):
     """
     started, addresses = [], {}
 
-    def go(roles, absent=(), mishaps=None, **settings):
+    def go(roles, absent=(), mishaps=None, others=None, **settings):
         every = [(role, k) for role, count in roles.items() for k in range(count)]
         jobs = {role: [] for role in roles}
         for number, task in enumerate(every):
@@ -66,8 +73,8 @@ def cluster(tmp_path, network, offline_data_dir, words):
             text = json.dumps({"cluster": jobs, "task": {"type": role, "index": index}})
             is_chief = (role, index) == every[0]
             # Others than the chief have no data.
-            own = {} if is_chief else {"data_dir": "nowhere"}
-            given = {"system": "vanilla", "iters": ITERS, **own, **settings}
+            own = {} if is_chief else {"data_dir": "nowhere", **(others or {})}
+            given = {"system": "vanilla", "iters": ITERS, **settings, **own}
             runs[role, index] = start(
                 words(**given),
                 folder,
@@ -128,6 +135,8 @@ def at_a_picture(action):
         ),
         pytest.param({"master": 1, "worker": 1, "ps": 1}, {"system": "layers"}, marks=slow),
         pytest.param({"worker": 1, "ps": 1}, {"system": "conditional"}, marks=slow),
+        pytest.param({"chief": 1, "worker": 2, "ps": 1}, CONV, marks=slow),
+        pytest.param({"worker": 2}, {"system": "infogan", "engine": "feed"}, marks=slow),
     ],
 )
 def test_tasks_train_as_towers_do(tmp_path, cluster, words, roles, settings):
@@ -163,22 +172,54 @@ def test_a_task_that_ends_costs_nothing(tmp_path, cluster, words, role, number, 
     assert differences(tmp_path / "chief0" / "out", out) == []
 
 
+@slow
+@pytest.mark.parametrize(
+    ("roles", "kills", "seed"),
+    [
+        ({"chief": 1, "worker": 2}, 10, 1),
+        ({"chief": 1, "worker": 2}, 10, 2),
+        ({"chief": 1, "worker": 1, "ps": 1}, 5, 5),
+    ],
+)
+def test_random_kills_cost_nothing(tmp_path, cluster, words, roles, kills, seed):
+    """Of any task, each behind an iteration that was seen, or at a start where that is past."""
+    stream, given = random.Random(seed), {"iters": 10 * kills + 20, "cluster_timeout": 10}
+    given |= {"log_every": 1, "checkpoint_every": 5}
+    losses = tmp_path / "chief0" / "out" / "losses.csv"
+    moments = sorted(stream.sample(range(1, 10 * kills), kills))
+    for moment in moments:
+        runs = cluster(roles, **given)
+        victim = stream.choice([*runs])
+        runs["chief", 0].wait_for(
+            lambda moment=moment: losses.exists() and len(losses.read_text().splitlines()) > moment
+        )
+        runs[victim].signal(signal.SIGKILL)
+        expected = [-signal.SIGKILL if task == victim else LOST for task in runs]
+        assert ends(runs)[0] == expected, (moment, victim)
+    assert ends(cluster(roles, **given))[0] == [0] * len(runs)
+    towers = 1 + roles["worker"]
+    out = in_one_process(tmp_path / "one", words, towers, **given)
+    assert differences(tmp_path / "chief0" / "out", out) == []
+
+
 @pytest.mark.parametrize(
     ("number", "statuses"),
     [(signal.SIGTERM, [143, 143]), pytest.param(signal.SIGKILL, [-9, LOST], marks=slow)],
 )
 def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, statuses):
-    roles = {"chief": 1, "worker": 1}
+    # How far a run goes before it stops is a matter of its pace, and a stop leaves a checkpoint.
+    roles, given = {"chief": 1, "worker": 1}, {"keep_checkpoints": 1}
 
     def stopping(runs):
         return at_a_picture(functools.partial(kill, number))
 
-    assert ends(cluster(roles, mishaps=stopping))[0] == statuses
+    assert ends(cluster(roles, mishaps=stopping, **given))[0] == statuses
     if number == signal.SIGKILL:
         # It may go on alone. One that is finished has the others leave, too.
-        assert run(words(system="vanilla", iters=ITERS), tmp_path / "chief0").status == 0
-    assert ends(cluster(roles))[0] == [0, 0]
-    out = in_one_process(tmp_path / "one", words, 2)
+        alone = words(system="vanilla", iters=ITERS, **given)
+        assert run(alone, tmp_path / "chief0").status == 0
+    assert ends(cluster(roles, **given))[0] == [0, 0]
+    out = in_one_process(tmp_path / "one", words, 2, **given)
     assert differences(tmp_path / "chief0" / "out", out) == []
 
 
@@ -191,11 +232,30 @@ def test_a_task_that_never_comes_is_named(cluster):
         assert f"waited 1 s for {absent[0]} 0 at " in said, said
 
 
-def test_a_batch_that_is_not_cut_is_the_end_of_all(tmp_path, cluster):
-    statuses, said = ends(cluster({"worker": 2}, system="conv", h_dim=None))
-    assert (statuses, "--system conv, whose batches are not cut" in said) == ([2, 2], True), said
+def test_a_batch_that_cannot_be_cut_is_the_end_of_all(tmp_path, cluster):
+    statuses, said = ends(cluster({"worker": 2}, batch_size=1))
+    assert (statuses, "--towers=2: expected at most --batch_size" in said) == ([2, 2], True), said
     assert "without authentication" in said
     assert not (tmp_path / "worker0" / "out").exists()
+
+
+def be_version(version):
+    greeting.__version__ = version
+
+
+@pytest.mark.parametrize(
+    ("version", "others", "said"),
+    [
+        (__version__, {"h_dim": 9}, "has --h_dim=9, and the chief --h_dim=7;"),
+        ("9.1", {}, f"has vanilla_gan {__version__}, and the chief vanilla_gan 9.1;"),
+    ],
+)
+def test_a_task_that_is_not_like_the_chief(tmp_path, cluster, version, others, said):
+    mishap = Mishap(functools.partial(be_version, version), count=0)
+    runs = cluster({"chief": 1, "ps": 1}, mishaps=lambda _: [mishap], others=others, h_dim=7)
+    statuses, line = ends(runs)
+    assert (statuses, "ps 0 at " in line, said in line) == ([2, 2], True, True), line
+    assert not (tmp_path / "chief0" / "out").exists()
 
 
 @slow

@@ -15,6 +15,7 @@ from typing import Any
 from vanilla_gan.graph.convolutions import convolution, transposed_convolution
 from vanilla_gan.graph.dropout import Scaled, dropped
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.together import OverBatch
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.graph.variables import bias_var, scale_var, statistic_var, weight_var
 
@@ -141,7 +142,7 @@ def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
 
     In training mean and variance are those of the batch over all other axes (the biased variance,
     divided by the number of values), and the moving averages take 1/100 of them:
-    `moving = 0.99 * moving + 0.01 * batch`, an operation that is added to `training.updates`.
+    `moving = 0.99 * moving + 0.01 * batch`, an operation that runs with the step.
     In inference mean and variance are the moving averages.
 
     Its variables are `NAME/gamma`, one, and `NAME/beta`, zero, which are trained; and
@@ -157,15 +158,32 @@ def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
         moving_variance = statistic_var([channels], "moving_variance", 1.0)
         if training is None:
             return tf.nn.batch_normalization(x, moving_mean, moving_variance, beta, gamma, EPSILON)
-        # The fused kernel wants images; it gives the variance divided by one value less.
-        images = x if x.shape.rank == 4 else tf.reshape(x, [-1, 1, 1, channels])
-        normed, mean, unbiased = tf.nn.fused_batch_norm(images, gamma, beta, epsilon=EPSILON)
-        values = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
-        variance = unbiased * ((values - 1.0) / values)
+        if training.over_batch is not None:
+            normed, mean, variance = _normed_together(x, gamma, beta, training.over_batch)
+        else:
+            # The fused kernel wants images; it gives the variance divided by one value less.
+            images = x if x.shape.rank == 4 else tf.reshape(x, [-1, 1, 1, channels])
+            normed, mean, unbiased = tf.nn.fused_batch_norm(images, gamma, beta, epsilon=EPSILON)
+            values = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
+            variance = unbiased * ((values - 1.0) / values)
         for moving, batch in ((moving_mean, mean), (moving_variance, variance)):
-            average = moving * MOMENTUM + batch * (1.0 - MOMENTUM)
-            training.updates.append(moving.assign(average).op)
-        return normed if images is x else tf.reshape(normed, [-1, channels])
+            training.keep(moving, moving * MOMENTUM + batch * (1.0 - MOMENTUM))
+        return normed if normed.shape.rank == x.shape.rank else tf.reshape(normed, [-1, channels])
+
+
+def _normed_together(x: Any, gamma: Any, beta: Any, over_batch: OverBatch) -> tuple[Any, Any, Any]:
+    """Returns a piece of a batch normalised by mean and variance of the batch, and these two.
+
+    The variance is the mean square of what is left behind the mean, so that it keeps its digits
+    where the mean is large. All pieces wait for each other twice, and twice on the way back.
+    """
+    scope, axes = tf.get_variable_scope().name, list(range(x.shape.rank - 1))
+    values = tf.cast(x, tf.float32)
+    mean = over_batch(tf.reduce_mean(values, axes), f"{scope}/mean")
+    centred = values - mean
+    variance = over_batch(tf.reduce_mean(tf.square(centred), axes), f"{scope}/variance")
+    normed = centred * (tf.rsqrt(variance + EPSILON) * gamma) + beta
+    return tf.cast(normed, x.dtype), mean, variance
 
 
 def leaky_relu(x: Any, slope: float, training: TrainingPass | None) -> Any:

@@ -9,6 +9,7 @@ from vanilla_gan.graph.discriminator import Verdict, discriminate, has_two_modes
 from vanilla_gan.graph.network import Weights, network
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.together import OverBatch
 from vanilla_gan.graph.training_pass import TrainingPass
 
 
@@ -46,6 +47,8 @@ class Passes(NamedTuple):
     `classify` applies the program's word on classes: `(images, name) -> logits`; `y` are the labels
     of the batch.
     `seed_for` gives the seed of a stateless draw by its name, int64 [2]; it needs the iteration.
+    `over_batch` makes of a mean over these images that over the whole batch, where they are a piece
+    of it: `(mean, name) -> mean`.
     `pack` is how many images it judges together; then `D_*` are [B // pack, 1].
     """
 
@@ -62,6 +65,7 @@ class Passes(NamedTuple):
     seed_for: Callable[[str], Any]
     y: Any
     classify: Callable[[Any, str], Any]
+    over_batch: OverBatch
     pack: int = 1
 
 
@@ -74,6 +78,7 @@ def forward(
     weights: Weights | None = None,
     further: int | None = None,
     tower: int = 0,
+    over_batch: OverBatch | None = None,
 ) -> Passes:
     """Applies the generator, the discriminator to images, and the discriminator to samples.
 
@@ -86,6 +91,7 @@ def forward(
       further: which of the discriminator's further steps in an iteration these are for, so that
         each draws numbers of its own.
       tower: which piece of the batch these are for; likewise.
+      over_batch: means over the whole batch, of a piece; None where it is the whole one.
     """
     X, Z, y = batch.X, batch.Z_D, batch.y
     training: dict[str, TrainingPass] = {}
@@ -98,7 +104,15 @@ def forward(
         n_images = tf.shape(inputs)[0]
         if config.pack > 1 and name != "generator":
             n_images //= config.pack
-        return TrainingPass(called, config.seed, batch.iteration, n_images, bfloat16=bfloat16)
+        return TrainingPass(
+            called,
+            config.seed,
+            batch.iteration,
+            n_images,
+            over_batch=over_batch,
+            tower=tower,
+            bfloat16=bfloat16,
+        )
 
     if own_modes:
         training["generator"] = training_pass("generator", Z)
@@ -140,6 +154,7 @@ def forward(
         seed_for=lambda name: training_pass("drawn", X).seed_for(name),
         y=y,
         classify=classifier(system, config, weights),
+        over_batch=over_batch or (lambda mean, name: mean),
         pack=config.pack,
     )
 

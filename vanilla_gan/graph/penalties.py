@@ -56,7 +56,9 @@ def dragan(passes: Passes) -> tuple[Any, Any]:
     """
     X = passes.X
     share = _shares(passes, "share")
-    deviation = tf.sqrt(tf.reduce_mean(tf.square(X - tf.reduce_mean(X))))
+    mean = passes.over_batch(tf.reduce_mean(X), "dragan/mean")
+    variance = passes.over_batch(tf.reduce_mean(tf.square(X - mean)), "dragan/variance")
+    deviation = tf.sqrt(variance)
     images = X + share * 0.5 * deviation * _uniform(passes, "around", tf.shape(X))
     return passes.look(images, "around"), images
 

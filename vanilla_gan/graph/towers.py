@@ -11,6 +11,7 @@ from vanilla_gan.graph.network import Weights, read
 from vanilla_gan.graph.passes import Batch, Passes, forward
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.together import Together, weighted
 
 
 class Tower(NamedTuple):
@@ -22,14 +23,16 @@ class Tower(NamedTuple):
       weights: those that the passes are made of, where one run has all steps of an iteration; see
         `update`. None where each step is a run of its own.
       device: where it is computed; None for wherever all else is.
-      share: of the batch, 1 for a tower alone.
+      share: of the batch, 1 for a tower alone; a float32 scalar where batches have several sizes.
+      together: what the towers of the batch need of each other; None for a tower alone.
     """
 
     batch: Batch
     passes: Passes
     weights: Weights | None = None
     device: str | None = None
-    share: float = 1.0
+    share: Any = 1.0
+    together: Together | None = None
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
@@ -54,7 +57,8 @@ def towers_of(
 ) -> list[Tower]:
     """Returns the towers of a batch: `config.towers` pieces, the first ones larger by an image.
 
-    One tower alone is the whole batch, where all else is. Several take a batch of the run's size.
+    One tower alone is the whole batch, where all else is. Several take a batch of the run's size,
+    or any in a system with short batches. What they need of each other is there behind `settle`.
 
     Args:
       system: the published program.
@@ -74,11 +78,10 @@ def towers_of(
     # A device cannot read the variables of another one.
     values = read(theta) if weights is None else weights
     # Groups of images that are judged together stay together.
-    size, pack = config.batch_size, config.pack
-    groups = [size // count + (number < size % count) for number in range(count)]
-    sizes = [pack * number for number in groups]
-    X, Z_D, y = (_pieces(part, sizes) for part in (batch.X, batch.Z_D, batch.y))
-    Z_G = Z_D if batch.Z_G is batch.Z_D else _pieces(batch.Z_G, sizes)
+    sizes, shares = _sizes(system, config, batch)
+    together = Together(count)
+    X, Z_D, y = (_pieces(part, sizes, count) for part in (batch.X, batch.Z_D, batch.y))
+    Z_G = Z_D if batch.Z_G is batch.Z_D else _pieces(batch.Z_G, sizes, count)
     found = []
     for number, part in enumerate(zip(X, Z_D, Z_G, y, strict=True)):
         device = _device(number)
@@ -87,10 +90,17 @@ def towers_of(
         with tf.device(device), tf.name_scope(f"tower_{number}"):
             piece = piece if show is None else show(number, piece)
             passes = forward(
-                system, config, piece, reuse=True, weights=own, further=further, tower=number
+                system,
+                config,
+                piece,
+                reuse=True,
+                weights=own,
+                further=further,
+                tower=number,
+                over_batch=together.over_batch(number),
             )
         kept = None if weights is None else own
-        found.append(Tower(piece, passes, kept, device, groups[number] / size))
+        found.append(Tower(piece, passes, kept, device, shares[number], together))
     return found
 
 
@@ -110,11 +120,7 @@ def aggregate(towers: Sequence[Tower], parts: Sequence[Any]) -> Any:
     """
     if len(towers) == 1 or parts[0] is None:
         return parts[0]
-    total: Any = None
-    for tower, part in zip(towers, parts, strict=True):
-        scaled = part * tower.share
-        total = scaled if total is None else total + scaled
-    return total
+    return weighted(parts, [tower.share for tower in towers])
 
 
 def aggregate_scalars(
@@ -124,12 +130,29 @@ def aggregate_scalars(
     return {name: aggregate(towers, [part[name] for part in parts]) for name in parts[0]}
 
 
+def settle(towers: Sequence[Tower]) -> None:
+    """Gives towers what they need of each other, behind the last gradient of a step or several."""
+    if (together := towers[0].together) is not None:
+        together.settle([tower.share for tower in towers])
+
+
+def _sizes(system: System, config: Any, batch: Batch) -> tuple[Any, Sequence[Any]]:
+    """Returns how many images each tower has, and its share of the batch."""
+    count, pack, size = config.towers, config.pack, config.batch_size
+    if not system.draws.short_batches:
+        groups = [size // count + (number < size % count) for number in range(count)]
+        return [pack * number for number in groups], [number / size for number in groups]
+    size = tf.shape(batch.X)[0] // pack
+    groups = size // count + tf.cast(tf.range(count) < size % count, tf.int32)
+    return pack * groups, tf.unstack(tf.cast(groups, tf.float32) / tf.cast(size, tf.float32))
+
+
 def _device(number: int) -> str:
     return f"/CPU:{number}"
 
 
-def _pieces(part: Any, sizes: Sequence[int]) -> list[Any]:
-    return [None] * len(sizes) if part is None else tf.split(part, sizes)
+def _pieces(part: Any, sizes: Any, count: int) -> list[Any]:
+    return [None] * count if part is None else tf.split(part, sizes, num=count)
 
 
 def _sent(values: Weights, device: str | None) -> Weights:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.together import OverBatch
 from vanilla_gan.graph.variables import seed_of
 
 
@@ -19,6 +20,8 @@ class TrainingPass:
       iteration: the iteration that is trained, int64 scalar tensor.
       n_images: how many images the pass has, int32 scalar tensor.
       updates: operations that must run with the step, in the order in which layers added them.
+      over_batch: means over the whole batch, where this pass has a piece of it; None elsewhere.
+      tower: the number of the piece, 0 where this pass has the whole batch.
       bfloat16: whether layers compute in bfloat16: they round their inputs and kernels, add up in
         float32, and give bfloat16. Variables stay float32; a gradient for them is added up in
         float32 and rounded once.
@@ -29,12 +32,19 @@ class TrainingPass:
     iteration: Any
     n_images: Any
     updates: list[Any] = dataclasses.field(default_factory=list)
+    over_batch: OverBatch | None = None
+    tower: int = 0
     bfloat16: bool = False
 
     def rounded(self, *tensors: Any) -> tuple[Any, ...]:
         """Returns tensors in the type that this pass computes in."""
         dtype = tf.bfloat16 if self.bfloat16 else tf.float32
         return tuple(tf.cast(tensor, dtype) for tensor in tensors)
+
+    def keep(self, variable: Any, value: Any) -> None:
+        """Assigns a value with the step. It is one of the whole batch: its first piece does it."""
+        if self.tower == 0:
+            self.updates.append(variable.assign(value).op)
 
     def seed_for(self, name: str) -> Any:
         """Returns the seed of a stateless random operation, int64 [2].

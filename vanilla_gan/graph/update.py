@@ -8,6 +8,7 @@ steps by itself before (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661,
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from vanilla_gan.graph.passes import Batch, Passes, classifier
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.graph.towers import Tower, aggregate, aggregate_scalars
+from vanilla_gan.graph.towers import Tower, aggregate, aggregate_scalars, settle
 
 
 class Players(NamedTuple):
@@ -73,9 +74,11 @@ def update(
       players: what is trained.
     """
     if isinstance(system.update, Simultaneous):
-        (tower,) = towers
-        return (_simultaneous(system, config, tower, players),)
-    return _alternating(system, config, towers, players)
+        steps: tuple[Step, ...] = (_simultaneous(system, config, towers, players),)
+    else:
+        steps = _alternating(system, config, towers, players)
+    settle(towers)
+    return steps
 
 
 def further_step(
@@ -91,6 +94,7 @@ def further_step(
       players: what is trained.
     """
     _, D_solver, _ = _D_step(system, config, towers, players)
+    settle(towers)
     updates = [update for tower in towers for update in tower.passes.updates]
     return Step({"D_solver": tf.group(D_solver, *updates)}, {}, "D_Z", number)
 
@@ -119,7 +123,7 @@ def _alternating(
     """Returns D's step, and then G's, which sees the updated discriminator; then Q's, if any."""
     goals, D_solver, D_scalars = _D_step(system, config, towers, players)
 
-    scalars, pairs = [], []
+    scalars, pairs, seen = [], [], []
     gate = tf.train.Optimizer.GATE_OP
     for tower, goal in zip(towers, goals, strict=True):
         passes = tower.passes
@@ -135,6 +139,7 @@ def _alternating(
         with tower.place():
             pairs.append(players.G_optimizer.compute_gradients(goal.G_loss, players.theta_G, gate))
         scalars.append({"G_loss": goal.G_loss, **goal.G_watched})
+        seen.append((passes, goal))
     G_solver = _apply(players.G_optimizer, towers, pairs)
     G_scalars = aggregate_scalars(towers, scalars)
     D_step = Step({"D_solver": D_solver}, D_scalars, "Z_D")
@@ -142,23 +147,26 @@ def _alternating(
         G_solver = follow(config, players.averages, G_solver)
         return D_step, Step({"G_solver": G_solver}, G_scalars, "Z_G")
 
-    # Those of the only tower, behind the loop.
-    (tower,) = towers
-    if tower.weights is not None:
-        with tf.control_dependencies([G_solver]):
-            weights = {**tower.weights, **tower.read(players.theta_G)}
-        with network("generator_Q", reuse=True, weights=weights):
-            G_sample = system.generator(tower.batch.Z_G, config, tower.batch.y, None)
-        classify = classifier(system, config, weights)
-        goal = objective(system, config, passes._replace(G_sample=G_sample, classify=classify))
-    Q_pairs = players.Q_optimizer.compute_gradients(
-        goal.Q_loss, [*players.theta_G, *players.theta_Q], gate
-    )
-    Q_solver = follow(config, players.averages, _apply(players.Q_optimizer, towers, [Q_pairs]))
+    theirs = [*players.theta_G, *players.theta_Q]
+    pairs, Q_losses = [], []
+    for tower, (passes, goal) in zip(towers, seen, strict=True):
+        if tower.weights is not None:
+            with tf.control_dependencies([G_solver]):
+                weights = {**tower.weights, **tower.read(players.theta_G)}
+            with tower.place():
+                with network("generator_Q", reuse=True, weights=weights):
+                    G_sample = system.generator(tower.batch.Z_G, config, tower.batch.y, None)
+                classify = classifier(system, config, weights)
+                passes = passes._replace(G_sample=G_sample, classify=classify)
+                goal = objective(system, config, passes)
+        with tower.place():
+            pairs.append(players.Q_optimizer.compute_gradients(goal.Q_loss, theirs, gate))
+        Q_losses.append(goal.Q_loss)
+    Q_solver = follow(config, players.averages, _apply(players.Q_optimizer, towers, pairs))
     return (
         D_step,
         Step({"G_solver": G_solver}, G_scalars, "Z_G"),
-        Step({"Q_solver": Q_solver}, {"Q_loss": goal.Q_loss}, "Z_G"),
+        Step({"Q_solver": Q_solver}, {"Q_loss": aggregate(towers, Q_losses)}, "Z_G"),
     )
 
 
@@ -228,7 +236,7 @@ def _halves(G_sample: Any, batch: Batch) -> list[tuple[Any, Any]]:
     return list(zip(tf.split(G_sample, sizes), y_halves, strict=True))
 
 
-def _simultaneous(system: System, config: Any, tower: Tower, players: Players) -> Step:
+def _simultaneous(system: System, config: Any, towers: Sequence[Tower], players: Players) -> Step:
     """Returns the one step in which both gradients come from the same passes, of the old weights.
 
     Neither solver changes a variable before both gradients are there.
@@ -236,26 +244,32 @@ def _simultaneous(system: System, config: Any, tower: Tower, players: Players) -
     Raises:
       ValueError: `separate_images` is said of a system that it is not true of.
     """
-    passes = tower.passes
-    goal = objective(system, config, passes)
-    plain = goal
-    goal = with_penalties(config, passes, plain)
     theta_D, theta_G = players.theta_D, players.theta_G
-    # A penalty sees the discriminator's weights not only through its logits.
-    if system.separate_images and goal is plain and config.pack == 1:
-        by_D, by_G = gradients_of_separate_images(passes, goal, theta_D, theta_G)
-    else:
-        by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
-    with tf.control_dependencies(by_D + by_G):
-        D_pairs, G_pairs = zip(by_D, theta_D, strict=True), zip(by_G, theta_G, strict=True)
-        D_solver = _apply(players.D_optimizer, [tower], [D_pairs])
-        D_solver = _settled(config, players, passes, D_solver)
-        G_solver = _apply(players.G_optimizer, [tower], [G_pairs])
+    scalars, D_gradients, G_gradients = [], [], []
+    for tower in towers:
+        with tower.place():
+            plain = objective(system, config, tower.passes)
+            goal = with_penalties(config, tower.passes, plain)
+            # A penalty sees the discriminator's weights not only through its logits.
+            if system.separate_images and goal is plain and config.pack == 1:
+                by_D, by_G = gradients_of_separate_images(tower.passes, goal, theta_D, theta_G)
+            else:
+                by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
+        D_gradients.append(by_D)
+        G_gradients.append(by_G)
+        losses = {"D_loss": goal.D_loss, "G_loss": goal.G_loss}
+        scalars.append({**losses, **goal.D_watched, **goal.G_watched})
+    with tf.control_dependencies([*itertools.chain(*D_gradients, *G_gradients)]):
+        D_pairs = [zip(gradients, theta_D, strict=True) for gradients in D_gradients]
+        G_pairs = [zip(gradients, theta_G, strict=True) for gradients in G_gradients]
+        D_solver = _apply(players.D_optimizer, towers, D_pairs)
+        D_solver = _settled(config, players, towers[0].passes, D_solver)
+        G_solver = _apply(players.G_optimizer, towers, G_pairs)
         G_solver = follow(config, players.averages, G_solver)
-    scalars = {"D_loss": goal.D_loss, "G_loss": goal.G_loss, **goal.D_watched, **goal.G_watched}
     # The moving averages that the passes keep up.
-    solvers = {"D_solver": D_solver, "G_solver": tf.group(G_solver, *passes.updates)}
-    return Step(solvers, scalars, "Z_D")
+    updates = [update for tower in towers for update in tower.passes.updates]
+    solvers = {"D_solver": D_solver, "G_solver": tf.group(G_solver, *updates)}
+    return Step(solvers, aggregate_scalars(towers, scalars), "Z_D")
 
 
 def _apply(

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from vanilla_gan.engines.greeting import greet, only
 from vanilla_gan.engines.machines import Machines, device
 from vanilla_gan.engines.peers import POLL_S, absent, answers
 from vanilla_gan.engines.quiet import without_chatter
@@ -48,7 +49,8 @@ def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
     """Does a task's part of a run: the chief trains it, any other task serves the chief.
 
     The chief reads and writes all files. A task that serves needs no data, and of the settings only
-    the timeout and the threads; its process ends here, with the chief's status.
+    the timeout and the threads; others that it is given have to be the chief's. Its process ends
+    here, with the chief's status.
 
     Raises:
       VanillaGanError: see `training.run`; a peer that is lost, settings that do not go together.
@@ -128,7 +130,7 @@ def _replies(machines: Machines, peer: tuple[str, int]) -> bool:
     """Returns whether a peer that accepts connections also does something."""
     with tf.Graph().as_default() as graph, tf.device(device(peer)):
         nothing = tf.no_op()
-    proto = machines._replace(timeout_s=_PING_S).configure(_only(machines.task, peer))
+    proto = machines._replace(timeout_s=_PING_S).configure(only(machines.task, peer))
     try:
         # Closing it would wait once more.
         tf.Session(machines.target, graph=graph, config=proto).run(nothing)
@@ -144,7 +146,7 @@ def _dismiss(machines: Machines, status: int) -> None:
         tell = _words().enqueue_many([[status] * len(task.others)])
     with (
         contextlib.suppress(tf.errors.OpError),
-        tf.Session(machines.target, graph=graph, config=_only(task, task.chief)) as session,
+        tf.Session(machines.target, graph=graph, config=only(task, task.chief)) as session,
     ):
         session.run(tell)
     deadline_s = time.monotonic() + _FAREWELL_S
@@ -161,7 +163,7 @@ def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
         server = _start(task, config, inform)
         heard: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
         threading.Thread(
-            target=_listen, args=(task, server.target, config.cluster_timeout, heard), daemon=True
+            target=_listen, args=(task, server.target, config, heard), daemon=True
         ).start()
         try:
             with stop.at_once():
@@ -176,10 +178,11 @@ def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
 
 
 def _listen(
-    task: Task, target: str, timeout_s: float, heard: queue.SimpleQueue[tuple[int, str]]
+    task: Task, target: str, config: RunConfig, heard: queue.SimpleQueue[tuple[int, str]]
 ) -> None:
-    """Waits for the chief and then for its word; puts the exit status and why into `heard`."""
+    """Greets the chief and waits for its word; puts the exit status and why into `heard`."""
     chief, lost = task.named(task.chief), LostPeerError.exit_status
+    timeout_s = config.cluster_timeout
     began_s = time.monotonic()
     while not answers(task.address(task.chief)):
         if time.monotonic() - began_s > timeout_s:
@@ -189,7 +192,8 @@ def _listen(
     with tf.Graph().as_default() as graph, tf.device(device(task.chief)):
         word = _words().dequeue()
     try:
-        with tf.Session(target, graph=graph, config=_only(task, task.chief)) as session:
+        greet(task, target, config)
+        with tf.Session(target, graph=graph, config=only(task, task.chief)) as session:
             status = int(session.run(word))
             heard.put((status, f"{chief} ended with {status}"))
     except tf.errors.OpError:
@@ -247,9 +251,3 @@ def _set_environment(task: Task) -> None:
 
 def _words() -> Any:
     return tf.FIFOQueue(-1, tf.int32, shapes=[()], shared_name="vanilla_gan_words")
-
-
-def _only(task: Task, peer: tuple[str, int]) -> Any:
-    """Returns the settings of a session that needs no task but this one and a peer."""
-    filters = [f"/job:{role}/task:{k}" for role, k in {peer, (task.role, task.index)}]
-    return tf.ConfigProto(device_filters=filters)

@@ -11,6 +11,7 @@ import numpy as np
 from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.streams import seeded, unread
 from vanilla_gan.declare import as_word
+from vanilla_gan.engines.greeting import check_greetings
 from vanilla_gan.engines.machines import Machines
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.peers import wait_for_others
@@ -180,7 +181,7 @@ def _train_locked(
     if changes is not None:
         inform(changes)
     if machines is not None:
-        _gather(machines, stop, inform)
+        _gather(machines, stop, inform, config)
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(memory_errors_told(device))
@@ -231,10 +232,17 @@ def _train_locked(
         inform(f"done: {config.iters} iterations, pictures and losses.csv in {config.out_dir}")
 
 
-def _gather(machines: Machines, stop: StopRequest, inform: Inform) -> None:
-    """Waits for the other tasks, also to tell them that the run is finished."""
+def _gather(
+    machines: Machines, stop: StopRequest, inform: Inform, config: RunConfig | None = None
+) -> None:
+    """Waits for the other tasks, also to tell them that the run is finished.
+
+    Those that shall train are checked, with the settings of the run.
+    """
     with stop.at_once():
         wait_for_others(machines.task, machines.timeout_s, inform)
+        if config is not None:
+            check_greetings(machines, config)
 
 
 def _no_gain(record: RunRecord) -> str:
