@@ -75,8 +75,8 @@ def test_each_figure_is_that_of_its_module():
     samples = unit(images(N, 3)) * np.float32(0.9)
     got = judge.measure(samples)
     features = [look(each)[0] for each in (samples, real, others)]
-    # 13 validation images and 11 test images: all of them, in whatever order, which single precision
-    # notices where there are so few.
+    # 13 validation images and 11 test images: all of them, in whatever order; where there are so
+    # few, single precision notices it.
     likelihood = log_likelihood(samples, unit(data.validation.images), unit(data.test.images))
     assert got.figures.parzen_nats == pytest.approx(likelihood.nats)
     assert got.figures.parzen_nats_error == pytest.approx(likelihood.error, rel=1e-5)
