@@ -145,7 +145,7 @@ def test_report_and_curves_draw_the_same_range(tmp_path):
     np.testing.assert_allclose([drawn["low"], drawn["high"]], [[1.0] * 11, [1.1**5] * 11], 1e-4)
     np.testing.assert_allclose(drawn["expected_high"], 1.1 ** (5 + 5 * 4.84), 1e-3)
     text = html.unescape(page(report).decode())
-    assert f"6 runs of {sweep}" in text
+    assert f"Inner band: 6 runs of {sweep}; outer band" in text
     assert "Not as expected: " in text
     assert "published program" not in text.partition("<footer")[0]
 
