@@ -38,12 +38,13 @@ def make_run(
     trained: int | None = None,
     rewinds: int = 0,
     dataset: str = "mnist",
+    seed: int = 7,
     device: str = "/CPU:0",
     **settings: object,
 ) -> pathlib.Path:
     """Writes a run with a picture each 1000 iterations, 5 seconds apart, and returns its folder."""
     folder.mkdir(parents=True)
-    given = RunConfig(iters=iters, seed=7, out=str(folder), **settings)
+    given = RunConfig(iters=iters, seed=seed, out=str(folder), **settings)
     config = given.resolved().counted(55000)
     count = 100 if config.sample_class == "all" else 16
     record = RunRecord(

@@ -14,9 +14,11 @@ from vanilla_gan.errors import OutputError
 from vanilla_gan.report import curves
 from vanilla_gan.report.curves import save_losses
 from vanilla_gan.runfolder.losses_csv import LossRows
+from vanilla_gan.settings import RunConfig
 
 BLUE, ORANGE, GREY = (0x17, 0x64, 0xAB), (0xB8, 0x43, 0x0B), (0xCC, 0xCC, 0xCC)
 LIGHT = (0xEE, 0xEE, 0xEE)
+RECORDED = published_runs("vanilla", "mnist").ensemble(RunConfig())
 
 
 def rows(d_loss, g_loss, every: int = 100) -> LossRows:
@@ -71,7 +73,7 @@ def test_the_parent_of_a_fork_is_dashed_from_the_fork_on(tmp_path) -> None:
 
 
 def test_the_spread_of_the_recorded_runs_lies_behind(tmp_path) -> None:
-    published = published_runs("vanilla", "mnist")
+    published = RECORDED
     inside = rows(np.median(published.d_loss, axis=0), np.median(published.g_loss, axis=0))
     pixels = draw(tmp_path / "losses.png", inside, published)
     for number in (0, 1):
@@ -148,17 +150,34 @@ def test_a_single_row_has_its_iteration_as_the_only_label(tmp_path, panels) -> N
 
 
 def test_nothing_to_draw_at_all(tmp_path, panels) -> None:
-    draw(tmp_path / "losses.png", rows([0.0] * 3, [np.nan] * 3), published_runs("vanilla", "mnist"))
+    draw(tmp_path / "losses.png", rows([0.0] * 3, [np.nan] * 3), RECORDED)
     assert all("not drawn: 3 of 3 rows" in notes(axes)[0] for axes in panels)
 
 
 def test_a_negative_loss_is_drawn_by_its_magnitude(tmp_path, panels) -> None:
     """G's of `--loss minimax`; what was recorded is another loss, and not behind it."""
     drawn = rows([1, 0.5, 0.25], [-4, -2, 0])
-    draw(tmp_path / "losses.png", drawn, published_runs("vanilla", "mnist"))
+    draw(tmp_path / "losses.png", drawn, RECORDED)
     np.testing.assert_array_equal(lines(panels[1]), [[4, 2, np.nan]])
     assert panels[1].ylabel == "\N{MINUS SIGN} G loss"
     assert [len(axes.collections) for axes in panels] == [2, 0]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_light_range_of_few_runs_does_not_flatten_the_curves(tmp_path, panels, sign) -> None:
+    values = np.array([[1.0] * 11, [1.2] * 11, [1.1] * 11, [1.15] * 11, [1000.0] * 11])
+    few = RECORDED._replace(
+        name="5 runs of a sweep",
+        loss_iterations=np.arange(0, 1100, 100),
+        d_loss=values,
+        g_loss=sign * values,
+    )
+    draw(tmp_path / "losses.png", rows([1.1] * 11, [sign * 1.1] * 11), few)
+    for each in panels:
+        # From 1 to 1000 there is a factor of ten beyond either end; the range goes on to 1e26.
+        low, high = each.axes.get_ylim()
+        assert (0.099 < low < 1, 1000 < high < 10_001) == (True, True)
+        assert len(each.collections) == 2
 
 
 def test_both_signs_get_a_linear_axis(tmp_path, panels) -> None:

@@ -6,6 +6,7 @@ find its place.
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -13,15 +14,21 @@ import runpy
 import shlex
 import subprocess
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
 import numpy as np
 import offline
 import PIL.Image
 import pytest
 
 from vanilla_gan.cli import main as cli
-from vanilla_gan.engines.task import Task, task_of
+from vanilla_gan.cli.flags import Flags
+from vanilla_gan.engines.task import task_of
+from vanilla_gan.sweep.plan import planned
+from vanilla_gan.sweep.settings import SweepConfig
+from vanilla_gan.training.settings import TrainConfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMALLER = {
@@ -172,21 +179,102 @@ def test_the_listing_without_the_package_trains_to_the_same_losses(
     assert rows.tobytes() == run.losses().astype(np.float32).tobytes()
 
 
-def test_the_slurm_script_makes_tasks(tmp_path: pathlib.Path) -> None:
+def test_the_slurm_script_starts_a_task_on_each_machine(tmp_path: pathlib.Path) -> None:
     text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
     block = next(part for part in re.findall(r"(?:^    .*\n)+", text, re.M) if "#SBATCH" in part)
     (tmp_path / "job").write_text(textwrap.dedent(block))
     stubs = {
-        "scontrol": "printf 'n1\\nn2\\n'",
         "srun": 'for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
-        "run.sh": 'printf "%s\\0" "$TF_CONFIG" >> configs',
+        "run.sh": 'echo "$SLURM_PROCID $*" >> started',
     }
     for name, command in stubs.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{command}\n")
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
     subprocess.run(["bash", "job"], cwd=tmp_path, env={"PATH": path}, check=True)
-    first, second, _ = (tmp_path / "configs").read_text().split("\0")
-    jobs = {"worker": ("n1:2222", "n2:2222")}
-    assert task_of({"TF_CONFIG": first}) == Task(jobs, "worker", 0)
-    assert task_of({"TF_CONFIG": second}) == Task(jobs, "worker", 1)
+    first, second = (line.split() for line in (tmp_path / "started").read_text().splitlines())
+    assert (first[0], second[0], first[1:]) == ("0", "1", second[1:])
+    assert Flags(TrainConfig).parse(first[1:])["cluster"] == "slurm"
+
+
+# --- The manifests. The schema has, in our words, the fields that they use of kubeflow.org/v1 TFJob
+# (Training Operator 1.8) and of batch/v1 Job, and what the operator asks for beside its own.
+
+MANIFESTS = ("tfjob", "sweep_job")
+
+
+def manifest(name: str) -> Any:
+    return json.loads((ROOT / "docs/examples" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def schema() -> Any:
+    found = json.loads((ROOT / "tests/data/kubernetes_schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(found)
+    return jsonschema.Draft202012Validator(found)
+
+
+def wrong_ones(job: Any) -> Iterator[Any]:
+    """Yields copies of a manifest in each of which one name, or one word of the API, is wrong."""
+    for key, value in job.items() if isinstance(job, dict) else enumerate(job):
+        if isinstance(job, dict) and key != "cpu":
+            yield {key + "x" if name == key else name: of for name, of in job.items()}
+        if isinstance(value, (dict, list)):
+            for wrong in wrong_ones(value):
+                is_map = isinstance(job, dict)
+                yield {**job, key: wrong} if is_map else [*job[:key], wrong, *job[key + 1 :]]
+        elif key in ("restartPolicy", "cleanPodPolicy", "completionMode", "kind", "apiVersion"):
+            yield {**job, key: "Sometimes"}
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_the_manifests_are_those_of_kubernetes(name: str) -> None:
+    job = manifest(name)
+    schema().validate(job)
+    wrong = [one for one in wrong_ones(job) if one != job]
+    assert len(wrong) > 20
+    assert [one for one in wrong if schema().is_valid(one)] == []
+
+
+def test_the_tfjob_trains_one_run_on_all_its_pods() -> None:
+    job = manifest("tfjob")
+    replicas = job["spec"]["tfReplicaSpecs"]
+    # As the operator makes it for each pod.
+    cluster = {
+        role.lower(): [
+            f"{job['metadata']['name']}-{role.lower()}-{k}.default.svc:2222"
+            for k in range(of["replicas"])
+        ]
+        for role, of in replicas.items()
+    }
+    told = []
+    for role, of in replicas.items():
+        (container,) = of["template"]["spec"]["containers"]
+        assert (container["name"], container["ports"][0]["containerPort"]) == ("tensorflow", 2222)
+        program, *words = container["command"]
+        assert program == "vanilla-gan"
+        told.append(Flags(TrainConfig).parse(words))
+        for k in range(of["replicas"]):
+            task = {"type": role.lower(), "index": k}
+            config = {"cluster": cluster, "task": task, "environment": "cloud"}
+            found = task_of({"TF_CONFIG": json.dumps(config)})
+            assert found is not None
+            assert found.is_chief == (role == "Chief")
+    assert told[0].pop("out").startswith("/results/")
+    assert told[0].pop("dataset") == "mnist"
+    assert told == told[:1] * len(told)
+    assert job["spec"]["runPolicy"]["cleanPodPolicy"] == "None"
+    assert {of["restartPolicy"] for of in replicas.values()} == {"ExitCode"}
+
+
+def test_the_indexed_job_trains_every_run_of_a_sweep_once() -> None:
+    job = manifest("sweep_job")["spec"]
+    assert job["completionMode"] == "Indexed"
+    shell, flag, script = job["template"]["spec"]["containers"][0]["command"]
+    assert (shell, flag) == ("sh", "-c")
+    numbers = []
+    for index in range(job["completions"]):
+        words = shlex.split(script.replace("$JOB_COMPLETION_INDEX", str(index)))
+        assert words[:3] == ["exec", "vanilla-gan", "sweep"]
+        config = SweepConfig(**Flags(SweepConfig).parse(words[3:]))
+        numbers += [run.seed for run in planned(config, {}) if run.is_own]
+    assert sorted(numbers) == list(range(100))

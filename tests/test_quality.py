@@ -75,10 +75,11 @@ def test_each_figure_is_that_of_its_module():
     samples = unit(images(N, 3)) * np.float32(0.9)
     got = judge.measure(samples)
     features = [look(each)[0] for each in (samples, real, others)]
-    # 13 validation images and 11 test images: all of them, in whatever order.
+    # 13 validation images and 11 test images: all of them, in whatever order; where there are so
+    # few, single precision notices it.
     likelihood = log_likelihood(samples, unit(data.validation.images), unit(data.test.images))
     assert got.figures.parzen_nats == pytest.approx(likelihood.nats)
-    assert got.figures.parzen_nats_error == pytest.approx(likelihood.error)
+    assert got.figures.parzen_nats_error == pytest.approx(likelihood.error, rel=1e-5)
     assert got.parzen_sigma == likelihood.sigma
     moments_of = [moments(each) for each in features]
     assert got.figures.frechet == frechet_distance(moments_of[0], moments_of[1])

@@ -159,7 +159,7 @@ def test_pictures_of_all_classes_have_a_hundred_tiles(tmp_path):
     report = report_of(folder)
     assert PIL.Image.open(io.BytesIO(report.pictures[0].png)).size == (280, 280)
     assert len(page_data(report)["pictures"]["layout"]["tops"]) == 10
-    assert report.published is None
+    assert report.ensemble is None
 
 
 def test_quality_of_the_newest_and_of_all(tmp_path):
@@ -303,7 +303,7 @@ def test_memory_of_a_report_hardly_grows_with_the_rows(tmp_path):
 def test_the_range_of_the_recorded_runs_ends_where_they_end():
     published = published_runs("vanilla", "mnist")
     rows = LossRows(np.array([0, 150, 10_000, 10_100]), np.ones(4), np.ones(4))
-    drawn = curves(rows, published)
+    drawn = curves(rows, published.ensemble(RunConfig()))
     seeds = published.d_loss
     high = seeds.max(axis=0)
     between = (high[1] + high[2]) / 2  # 150 lies between the rows of 100 and 200

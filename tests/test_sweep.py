@@ -127,6 +127,7 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
         assert picture.size == (800, 600)
     page = (sweep / "sweep.html").read_text()
     assert page.count("data:image/png;base64,iVBOR") == 2
+    assert "<h1>vanilla on mnist, seeds 3, 5</h1>" in page
     assert "prefers-color-scheme: dark" in page
     assert "http" not in page.replace("http-equiv", "")
 
@@ -154,6 +155,8 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
     ]
     with PIL.Image.open(sweep / "sweep.png") as picture:
         assert picture.size == (800, 820)
+    labels = re.findall(r"<th[^>]*>([^<]*)</th>", (sweep / "sweep.html").read_text())[:5]
+    assert labels == ["", "D loss", "G loss", "Parzen log-likelihood, nats", "Fréchet distance"]
     # Nothing to train is a success, and needs no data.
     status, table, lines = swept(
         capsys, *words(elsewhere, iters=60, seeds="3,5"), "--grid=learning_rate=0.001"

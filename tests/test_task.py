@@ -1,4 +1,4 @@
-"""`TF_CONFIG`: which task of which cluster, and what is refused before TensorFlow sees it."""
+"""`TF_CONFIG`, `--cluster`: which task this is, and what is refused before TensorFlow sees it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import socket
 import pytest
 from one_line import failure
 
-from vanilla_gan.engines.task import task_of
+from vanilla_gan.engines.slurm import task_of_step
+from vanilla_gan.engines.task import task_in_file, task_of
 from vanilla_gan.errors import UsageError
 
 A, B, C = "a:1", "10.0.0.2:65535", "[::1]:2222"
@@ -17,6 +18,80 @@ A, B, C = "a:1", "10.0.0.2:65535", "[::1]:2222"
 def of(cluster, role="worker", index=0):
     text = json.dumps({"cluster": cluster, "task": {"type": role, "index": index}})
     return task_of({"TF_CONFIG": text})
+
+
+@pytest.fixture(params=["TF_CONFIG", "--cluster"])
+def said(request, tmp_path):
+    """Returns what reads a description of a task, by each of two ways, and what its errors name."""
+    file = tmp_path / "cluster.json"
+
+    def read(text):
+        file.write_text(text)
+        return task_in_file(str(file), None, None)
+
+    if request.param == "TF_CONFIG":
+        return lambda text: task_of({"TF_CONFIG": text}), "TF_CONFIG: "
+    return read, f"--cluster={file}: "
+
+
+def test_a_file_names_the_tasks_and_flags_this_one(tmp_path):
+    cluster = {"chief": [A], "worker": [B, C]}
+    file = tmp_path / "cluster.json"
+    for content in (cluster, {"cluster": cluster}, {"cluster": cluster, "task": {"type": "chief"}}):
+        file.write_text(json.dumps(content))
+        for index in (0, 1):
+            assert task_in_file(str(file), "worker", index) == of(cluster, "worker", index)
+    assert task_in_file(str(file), None, None) == of(cluster, "chief", 0)
+
+
+STEP = {
+    "SLURM_PROCID": "3",
+    "SLURM_STEP_NODELIST": "n[9-10],m1",
+    "SLURM_STEP_TASKS_PER_NODE": "2(x2),1",
+}
+
+
+@pytest.fixture
+def scontrol(tmp_path, monkeypatch):
+    """Puts Slurm's program for lists of machines into the PATH: it knows one list."""
+    program = tmp_path / "bin/scontrol"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\n[ "$*" = "show hostnames n[9-10],m1" ] && printf "n9\\nn10\\nm1\\n" && exit\n'
+        "echo Invalid hostlist >&2; exit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+
+
+def test_a_step_of_slurm(scontrol):
+    """In the order of Slurm's list, in which it numbers the processes: n9 is before n10."""
+    task = task_of_step("slurm", STEP)
+    workers = ("n9:2222", "n9:2223", "n10:2222", "n10:2223", "m1:2222")
+    assert (task.jobs, task.role, task.index) == ({"worker": workers}, "worker", 3)
+    job = {name.replace("STEP_", ""): value for name, value in STEP.items()}
+    job["SLURM_JOB_NODELIST"] = job.pop("SLURM_NODELIST")
+    assert task_of_step("slurm:70", job).address(("worker", 3)) == "n10:71"
+
+
+@pytest.mark.parametrize(
+    ("flag", "change", "line"),
+    [
+        ("slurm", {"SLURM_PROCID": ""}, "SLURM_PROCID is not in the environment"),
+        ("slurm", {"SLURM_PROCID": "5"}, "this task is 'worker' 5, and the cluster has 5 worker"),
+        ("slurm", {"SLURM_STEP_TASKS_PER_NODE": "2(x2)"}, "3 machines (n[9-10],m1), '2(x2)'"),
+        ("slurm", {"SLURM_STEP_NODELIST": "n[9"}, "which machines n[9 are: Invalid hostlist"),
+        ("slurm:65535", {}, "'n9:65536'; expected host:port"),
+        ("slurm", {"PATH": ""}, "scontrol"),
+    ],
+)
+def test_what_is_no_step_of_slurm(scontrol, monkeypatch, flag, change, line):
+    if "PATH" in change:
+        monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UsageError) as told:
+        task_of_step(flag, {**STEP, **change})
+    assert str(told.value).startswith(f"--cluster={flag}: ")
+    assert (line in str(told.value), "\n" in str(told.value)) == (True, False), told.value
 
 
 def test_roles_and_their_order():
@@ -49,7 +124,7 @@ def test_one_task_in_all_is_an_ordinary_run(role):
 
 
 @pytest.mark.parametrize(
-    ("cluster", "role", "index", "said"),
+    ("cluster", "role", "index", "why"),
     [
         ([A], "worker", 0, "'cluster'"),
         ({"worker": A}, "worker", 0, "a list of addresses for worker"),
@@ -73,18 +148,45 @@ def test_one_task_in_all_is_an_ordinary_run(role):
         ({"worker": [A, B]}, None, 0, "which task this is"),
     ],
 )
-def test_what_is_refused(cluster, role, index, said):
+def test_what_is_refused(said, cluster, role, index, why):
+    read, where = said
     with pytest.raises(UsageError) as told:
-        of(cluster, role, index)
+        read(json.dumps({"cluster": cluster, "task": {"type": role, "index": index}}))
     line = str(told.value)
-    assert line.startswith("TF_CONFIG: ")
-    assert (said in line, "\n" in line, told.value.exit_status) == (True, False, 2), line
+    assert line.startswith(where)
+    assert (why in line, "\n" in line, told.value.exit_status) == (True, False, 2), line
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "7", "[" * 10**5, '{"cluster": {"worker": ["a:1"]}}'])
-def test_what_is_no_description_of_a_task(text):
-    with pytest.raises(UsageError, match="TF_CONFIG: "):
-        task_of({"TF_CONFIG": text})
+def test_what_is_no_description_of_a_task(said, text):
+    read, where = said
+    with pytest.raises(UsageError) as told:
+        read(text)
+    assert str(told.value).startswith(where)
+
+
+@pytest.mark.parametrize(
+    ("words", "tf_config", "line"),
+    [
+        (["--cluster=nowhere.json"], "", "--cluster=nowhere.json: it cannot be read: "),
+        (["--cluster=c.json"], "", "it does not say which task this is; give --job and --task"),
+        (["--cluster=c.json", "--job=evaluator"], "", "--job=evaluator: expected"),
+        (["--cluster=c.json", "--job=worker", "--task=1"], "", "'worker' 1, and the cluster has"),
+        (["--cluster=c.json", "--job=worker", "--task=-1"], "", "--task=-1: expected"),
+        (["--cluster=c.json", "--task=0"], "", "--job and --task say together which task this is"),
+        (["--job=worker"], "", "--job says which task of --cluster this is"),
+        (["--cluster=c.json"], "{}", "TF_CONFIG says which cluster there is, too"),
+        (["--cluster=slurm"], "", "SLURM_PROCID is not in the environment"),
+        (["--cluster=slurm", "--task=0"], "", "--task does not go with --cluster=slurm"),
+    ],
+)
+def test_flags_of_a_cluster_that_are_wrong(capsys, elsewhere, monkeypatch, words, tf_config, line):
+    monkeypatch.delenv("SLURM_PROCID", raising=False)
+    monkeypatch.setenv("TF_CONFIG", tf_config)
+    (elsewhere / "c.json").write_text(json.dumps({"chief": [A], "worker": [B]}))
+    status, found = failure(capsys, "train", *words)
+    assert (status, line in found) == (2, True), found
+    assert [path.name for path in elsewhere.iterdir()] == ["c.json"]
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,13 @@ class RunConfig(Settings):
         1, "training.gif shows every so many-th picture", at_least(1), effect="keeping"
     )
     report: bool = setting(False, "keep report.html fresh while training", effect="keeping")
+    against: str | None = setting(
+        None,
+        "folder of a sweep whose range is drawn in losses.png and report.html; else the recorded "
+        "runs' range",
+        PATH,
+        effect="keeping",
+    )
     tensorboard: bool = setting(
         False, "write event files for TensorBoard, into OUT/tensorboard", effect="keeping"
     )
@@ -392,7 +399,7 @@ class RunConfig(Settings):
     )
     cluster_timeout: float = setting(
         60.0,
-        "seconds to wait for the other tasks of a cluster (TF_CONFIG) before they count as lost",
+        "seconds to wait for the other tasks of a cluster before they count as lost",
         ABOVE_0,
         at_most(86400),
         effect="speed",

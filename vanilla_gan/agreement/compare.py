@@ -1,10 +1,10 @@
-"""`./run.sh compare`: whether a run agrees with what was published, line by line."""
+"""`./run.sh compare`: whether a run agrees with what was published, or with a sweep."""
 
 from __future__ import annotations
 
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,8 @@ from vanilla_gan.agreement.normal import (
     MEAN_LOSSES,
     RECORDED_LOSSES,
     different_settings,
-    judged_by_recorded_runs,
+    ensemble_for,
+    judged_by,
 )
 from vanilla_gan.agreement.picture_facts import size_fault, tiles_fault
 from vanilla_gan.agreement.published import published_runs
@@ -32,6 +33,7 @@ from vanilla_gan.errors import (
     DeviceError,
     DownloadError,
     RunConflictError,
+    UsageError,
     WeightsError,
 )
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
@@ -48,7 +50,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: None) -> Comparison:
-    """Compares a run, finished or not, with what was published.
+    """Compares a run, finished or not, with what was published, or with the runs of a sweep.
 
     Where a run began as a recorded one and its losses are farther from the recorded ones than a
     plain replica's, the run is trained again beside its twins, for as many iterations as that
@@ -62,15 +64,23 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
     Its verdicts do not count: its author's program drew the data in an older order.
 
     Raises:
-      RunConflictError: no run there, or one without pictures and losses.
+      UsageError: what a sweep cannot judge is required.
+      RunConflictError: no run there, or one without pictures and losses; no sweep.
       DamagedRunError: a file of it cannot be read.
       DataError, DownloadError: the post's figure cannot be read.
     """
+    if config.against is not None and "traces" in config.required:
+        raise UsageError(
+            "--require=traces: a sweep has none; leave it out, or leave --against out, and the "
+            "run is compared with what was published"
+        )
     out_dir = pathlib.Path(config.source)
     record = record_from(config.source)
     frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
     rows = read_losses(out_dir / LOSSES)
-    pictures = _pictures(out_dir, record.config)
+    ensemble = ensemble_for(record, config.against)
+    known = None if isinstance(ensemble, str) else set(ensemble.iterations.tolist())
+    pictures = _pictures(out_dir, record.config, known)
     if not pictures and not len(rows.iteration):
         raise RunConflictError(
             f"{config.source} holds a run without pictures and losses yet; compare it when it has "
@@ -79,8 +89,10 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
     notes: list[str] = []
     facts, statistics = _picture_facts(pictures, record.config)
     facts += _losses_that_are_not_finite(rows)
-    verdicts = _recorded_losses(config, record, rows, facts, notes, inform)
-    normal = judged_by_recorded_runs(record, rows, statistics)
+    verdicts = []
+    if config.against is None:
+        verdicts = _recorded_losses(config, record, rows, facts, notes, inform)
+    normal = judged_by(ensemble, record, rows, statistics)
     notes += normal.notes
     verdicts += normal.verdicts
     post = []
@@ -96,6 +108,8 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
         notes,
         _beside_parent(rows, parent_losses(record.parent)),
         config.required,
+        config.against,
+        None if isinstance(ensemble, str) else ensemble.name,
     )
 
 
@@ -114,11 +128,20 @@ def _beside_parent(rows: LossRows, parent: LossRows | None) -> list[ParentLine]:
     ]
 
 
-def _pictures(out_dir: pathlib.Path, config: RunConfig) -> dict[int, pathlib.Path]:
-    """Returns the pictures to compare by iteration: those of each thousand, else the first ones."""
+def _pictures(
+    out_dir: pathlib.Path, config: RunConfig, known: Collection[int] | None
+) -> dict[int, pathlib.Path]:
+    """Returns the pictures to compare by iteration: those that others have, else the first ones.
+
+    Where `known` is None, nobody has any, and those of each thousand are taken.
+    """
     every = config.resolved_int("sample_every")
     by_iteration = {number * every: path for number, path in numbered_pictures(out_dir).items()}
-    shown = {it: path for it, path in by_iteration.items() if it % FRAME_ITERATIONS == 0}
+    shown = {
+        it: path
+        for it, path in by_iteration.items()
+        if (it % FRAME_ITERATIONS == 0 if known is None else it in known)
+    }
     return dict(list((shown if len(shown) > 1 else by_iteration).items())[:_PICTURES])
 
 

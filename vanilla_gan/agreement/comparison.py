@@ -64,6 +64,8 @@ class Comparison(NamedTuple):
       notes: what was not compared, and why.
       parent: of a fork whose parent is there: its losses beside the parent's.
       required: which parts must be judged.
+      against: the sweep whose runs judge; None where what was published does.
+      judged_by: the runs that judge, in words; None where there are none.
     """
 
     source: str
@@ -75,6 +77,8 @@ class Comparison(NamedTuple):
     notes: list[str]
     parent: list[ParentLine]
     required: tuple[str, ...] = ()
+    against: str | None = None
+    judged_by: str | None = None
 
     @property
     def judged(self) -> int:
@@ -130,6 +134,8 @@ def as_dict(found: Comparison) -> dict[str, Any]:
         "system": found.record.config.system,
         "dataset": found.record.dataset,
         "seed": found.record.config.seed,
+        "against": found.against,
+        "judged_by": found.judged_by,
         "different_settings": found.settings,
         "facts": [fact._asdict() for fact in found.facts],
         "verdicts": [_as_json(verdict) for verdict in found.verdicts],

@@ -1,8 +1,9 @@
 """Whether a run is normal: the one definition that compare, the report and `losses.png` share.
 
-The recorded runs span a range at each iteration, which is drawn dark. A run of the same program is
-expected within that range, widened as `verdicts.expected` does it, which is drawn light: a value
-outside of the dark range is nothing special, one outside of the light range is.
+The recorded runs, or those of a sweep, span a range at each iteration, which is drawn dark. A run
+of the same program is expected within that range, widened as `verdicts.expected` does it, which is
+drawn light: a value outside of the dark range is nothing special, one outside of the light range
+is.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.published import PublishedRuns, published_runs
+from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.statistics import NAMES
-from vanilla_gan.agreement.verdicts import LOSS_MARKS, Verdict, judge, loss_means
+from vanilla_gan.agreement.swept import swept_like
+from vanilla_gan.agreement.verdicts import Verdict, judge, loss_ranges
 from vanilla_gan.declare import group_of
 from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.runfolder.names import LOSSES
@@ -58,7 +61,7 @@ def different_settings(config: RunConfig) -> list[str]:
 
 
 class Normal(NamedTuple):
-    """What the recorded runs say of a run.
+    """What other runs say of a run.
 
     Attributes:
       verdicts: of pictures and losses, in the order of iterations.
@@ -69,84 +72,84 @@ class Normal(NamedTuple):
     notes: list[str]
 
 
-def judged_by_recorded_runs(
-    record: RunRecord, rows: LossRows, statistics: Mapping[int, Floats]
+def judged_by(
+    ensemble: Ensemble | str, record: RunRecord, rows: LossRows, statistics: Mapping[int, Floats]
 ) -> Normal:
-    """Judges the pictures and losses of a run, finished or not, by the recorded runs.
+    """Judges the pictures and losses of a run, finished or not, by other runs.
 
     Args:
+      ensemble: these, as `ensemble_for` has them.
       record: what the run is.
       rows: its losses.
       statistics: of its pictures as they are drawn, float64 [4] each, by iteration.
     """
-    published = recorded_like(record)
-    if published is None:
-        return Normal([], [_why_none(record)])
-    notes: list[str] = []
-    found = _statistics(record.config, statistics, published, notes)
-    found += _losses(record.config, rows, published, notes)
+    if isinstance(ensemble, str):
+        return Normal([], [ensemble])
+    notes = [ensemble.note] if ensemble.note else []
+    found = _statistics(statistics, ensemble)
+    found += _losses(record.config, rows, ensemble, notes)
     return Normal(sorted(found, key=lambda verdict: verdict.iteration), notes)
 
 
-def recorded_like(record: RunRecord) -> PublishedRuns | None:
-    """Returns the recorded runs of a run's system on the same data, or None."""
-    published = published_runs(record.config.system, str(record.dataset["name"]))
-    same = published is not None and published.dataset_checksum == record.dataset["checksum"]
-    return published if same else None
+def ensemble_for(
+    record: RunRecord, against: str | None = None, *, with_pictures: bool = True
+) -> Ensemble | str:
+    """Returns the runs by which one is judged; a line that says why there are none.
 
+    Args:
+      record: what the run is.
+      against: the folder of a sweep; None for the recorded runs.
+      with_pictures: whether its pictures are wanted too; reading those of a sweep takes 15 ms each.
 
-def _why_none(record: RunRecord) -> str:
+    Raises:
+      RunConflictError: that folder holds no sweep.
+    """
+    if against is not None:
+        return swept_like(record, against, with_pictures=with_pictures)
     system, name = record.config.system, str(record.dataset["name"])
-    if published_runs(system, name) is None:
+    published = published_runs(system, name)
+    if published is None:
         return f"no runs of {system} on {name} were recorded: its statistics are not judged"
-    return f"its {name} is not the published data: its statistics are not judged"
+    if published.dataset_checksum != record.dataset["checksum"]:
+        return f"its {name} is not the published data: its statistics are not judged"
+    return published.ensemble(record.config)
 
 
-def _statistics(
-    config: RunConfig, ours: Mapping[int, Floats], published: PublishedRuns, notes: list[str]
-) -> list[Verdict]:
+def _statistics(ours: Mapping[int, Floats], ensemble: Ensemble) -> list[Verdict]:
     """Returns the verdicts of the pictures."""
-    skipped = config.init_weights is not None
-    if skipped:
-        notes.append("at iteration 0 only --init_weights shows: not judged")
-    elif config.init != published.init:
-        notes.append(
-            f"--init {config.init} at iteration 0: pictures judged by ten draws of ours, the "
-            f"recorded runs began with {published.init}"
-        )
-    recorded = published.drawn_with(published.init if skipped else config.init)
     missing = np.full(len(NAMES), np.nan)
-    iterations = published.iterations.tolist()
-    values = np.stack(
-        [missing if skipped and it == 0 else ours.get(it, missing) for it in iterations]
-    )
+    iterations = ensemble.iterations.tolist()
+    values = np.array(
+        [
+            missing if it == 0 and not ensemble.judges_first else ours.get(it, missing)
+            for it in iterations
+        ]
+    ).reshape(-1, len(NAMES))
     return [
         verdict
         for k, name in enumerate(NAMES)
-        for verdict in judge(name, iterations, values[:, k], recorded[..., k])
+        for verdict in judge(name, iterations, values[:, k], ensemble.statistics[..., k])
     ]
 
 
 def _losses(
-    config: RunConfig, rows: LossRows, published: PublishedRuns, notes: list[str]
+    config: RunConfig, rows: LossRows, ensemble: Ensemble, notes: list[str]
 ) -> list[Verdict]:
     """Returns the verdicts of the losses, by the iterations that both sides have."""
     shared, ours, theirs = np.intersect1d(
-        rows.iteration, published.loss_iterations, return_indices=True
+        rows.iteration, ensemble.loss_iterations, return_indices=True
     )
     if not len(shared):
         notes.append(f"{LOSSES} has none of the recorded iterations: its losses are not judged")
         return []
     reached = int(rows.iteration[-1]) + config.log_every - 1
-    verdicts = []
-    pairs = ((rows.d_loss, published.d_loss), (rows.g_loss, published.g_loss))
-    for what, (loss, recorded) in zip(MEAN_LOSSES, pairs, strict=True):
-        values = loss_means(shared, loss[ours], reached)
-        if config.init_weights is not None:
-            values[0] = np.nan
-        known = ~np.isnan(values)
-        means = loss_means(shared, recorded[:, theirs], int(published.loss_iterations[-1]))
-        verdicts += judge(
-            what, np.array(LOSS_MARKS)[known].tolist(), values[known], means[:, known]
+    last = int(ensemble.loss_iterations[-1])
+    pairs = ((rows.d_loss, ensemble.d_loss), (rows.g_loss, ensemble.g_loss))
+    return [
+        verdict
+        for what, (loss, recorded) in zip(MEAN_LOSSES, pairs, strict=True)
+        for verdict in loss_ranges(shared, recorded[:, theirs], last).judge(
+            what, shared, loss[ours], reached
         )
-    return verdicts
+        if verdict.iteration or ensemble.judges_first
+    ]

@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.settings import RunConfig
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -59,16 +62,34 @@ class PublishedRuns(NamedTuple):
     d_loss: Floats
     g_loss: Floats
 
-    def drawn_with(self, init: str) -> Floats:
-        """Returns `drawn_statistics` for a run with this form of initial weights.
+    def ensemble(self, config: RunConfig) -> Ensemble:
+        """Returns the recorded runs as those by which a run with these settings is judged.
 
-        Only at iteration 0 does the form show in the pictures: the recorded runs learn from it.
+        Only at iteration 0 does the form of the initial weights show in the pictures: the recorded
+        runs learn from it.
         """
-        if init == self.init:
-            return self.drawn_statistics
-        drawn = self.drawn_statistics.copy()
-        drawn[:, 0] = self.uniform_initial_statistics
-        return drawn
+        drawn, note, own_weights = self.drawn_statistics, "", config.init_weights is not None
+        if own_weights:
+            note = "at iteration 0 only --init_weights shows: not judged"
+        elif config.init != self.init:
+            drawn = drawn.copy()
+            drawn[:, 0] = self.uniform_initial_statistics
+            note = (
+                f"--init {config.init} at iteration 0: pictures judged by ten draws of ours, the "
+                f"recorded runs began with {self.init}"
+            )
+        return Ensemble(
+            "ten recorded runs",
+            "the published program",
+            self.seeds,
+            self.iterations,
+            drawn,
+            self.loss_iterations,
+            self.d_loss,
+            self.g_loss,
+            note,
+            judges_first=not own_weights,
+        )
 
 
 def published_runs(system: str, dataset: str) -> PublishedRuns | None:

@@ -22,6 +22,12 @@ class CompareConfig(Settings):
         "the post's own figure, a path or an address: its frames beside the run's pictures",
         PATH,
     )
+    against: str | None = setting(
+        None,
+        "folder of a sweep by whose runs, of the same settings, it is judged; else by what was "
+        "published",
+        PATH,
+    )
     data_dir: str | None = setting(None, "where the run's data are now, if they were moved", PATH)
     require: str = setting(
         "none",

@@ -15,7 +15,7 @@ def agreement_table(found: dict[str, Any]) -> str:
     dataset = found["dataset"]["name"]
     lines = [
         f"{found['source']}: {found['system']} on {dataset}, seed {found['seed']}",
-        "not as published: " + ("; ".join(found["different_settings"]) or "no setting"),
+        _beside(found),
         *(f"note: {note}" for note in found["notes"]),
         "",
         *(
@@ -31,6 +31,12 @@ def agreement_table(found: dict[str, Any]) -> str:
     if found["parent"]:
         lines += _parent(found["parent"])
     return "\n".join([*lines, "", _summary(found)])
+
+
+def _beside(found: dict[str, Any]) -> str:
+    if found["against"] is not None:
+        return f"judged by {found['judged_by'] or 'nothing'}"
+    return "not as published: " + ("; ".join(found["different_settings"]) or "no setting")
 
 
 def _verdict(verdict: dict[str, Any]) -> str:

@@ -41,21 +41,21 @@ def _alone(command: str, instead: str) -> None:
 
 def train() -> Command:
     """Returns the command that needs no name: a training run."""
-    from vanilla_gan.settings import RunConfig, default_data_dir
+    from vanilla_gan.settings import default_data_dir
     from vanilla_gan.systems import SYSTEMS
+    from vanilla_gan.training.settings import TrainConfig
 
-    def run(config: RunConfig) -> None:
+    def run(given: TrainConfig) -> None:
+        task, config = given.of_process(os.environ), given.of_run()
         if "data_dir" not in config.given:
             config = config.filled({"data_dir": default_data_dir()})
         if config.log_device_placement:
             # TensorFlow logs placements as information, which `cli` keeps quiet.
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
-        from vanilla_gan.engines.task import task_of
         from vanilla_gan.sweep.processes import OF_A_SWEEP
         from vanilla_gan.training.host import Host
 
         host = Host(second_signal_exits=OF_A_SWEEP not in os.environ)
-        task = task_of(os.environ)
         if task is None:
             from vanilla_gan.training.run import train
 
@@ -69,7 +69,7 @@ def train() -> Command:
     return Command(
         "Trains the GAN of the 2016 blog post and writes a 4x4 picture every 1000 iterations. "
         "The same command again continues a run that was stopped.",
-        Flags(RunConfig, {"data_dir": default_data_dir()}, of_systems),
+        Flags(TrainConfig, {"data_dir": default_data_dir()}, of_systems),
         run,
         "--iters 20001 --out out",
     )
@@ -207,12 +207,14 @@ def compare() -> Command:
         found = compare(config, say)
         show(as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n")
         if found.failed:
+            against = found.judged_by if config.against else "what was published"
             raise DisagreementError(
-                f"{config.source} does not agree with what was published: {found.failed} of "
+                f"{config.source} does not agree with {against}: {found.failed} of "
                 f"{found.judged} verdicts fail"
             )
         if found.outcome == NOT_JUDGED:
-            what = ", ".join(found.missing) or "statistics, losses, traces"
+            parts = "statistics, losses" if config.against else "statistics, losses, traces"
+            what = ", ".join(found.missing) or parts
             raise NotJudgedError(
                 f"{config.source} is not judged by its {what}: {'; '.join(found.reasons)}"
             )
@@ -220,8 +222,8 @@ def compare() -> Command:
     return Command(
         "Says for a run whether it agrees with what was published: picture size and tile "
         "positions, recorded losses, and statistics of pictures and losses within the spread of "
-        "ten recorded runs. A verdict a line, on stdout; exit status 1 when one falls outside, 3 "
-        "when nothing but the pictures' size could be compared.",
+        "ten recorded runs, or of the runs of a sweep. A verdict a line, on stdout; exit status 1 "
+        "when one falls outside, 3 when nothing but the pictures' size could be compared.",
         Flags(CompareConfig),
         run,
         "compare --from out",

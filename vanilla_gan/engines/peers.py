@@ -41,7 +41,7 @@ def wait_for_others(task: Task, timeout_s: float, inform: Callable[[str], None])
         if waited_s > timeout_s:
             raise LostPeerError(
                 f"waited {timeout_s:g} s for {names}; start the same command there, correct "
-                "TF_CONFIG, or give a longer --cluster_timeout"
+                "the addresses, or give a longer --cluster_timeout"
             )
         if waited_s >= told_s:
             told_s = waited_s + _TOLD_EVERY_S

@@ -1,18 +1,21 @@
-"""Task: which process of a cluster this one is, as `TF_CONFIG` says; checked, no TensorFlow."""
+"""Task: which process of a cluster this one is, as somebody says; checked, no TensorFlow."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vanilla_gan.errors import UsageError
+from vanilla_gan.storage.reading import read_file, reason_of
 
 CHIEF, WORKER, PS = "chief", "worker", "ps"
-_ROLES = {"chief": CHIEF, "master": CHIEF, "worker": WORKER, "ps": PS}
+ROLES = {"chief": CHIEF, "master": CHIEF, "worker": WORKER, "ps": PS}
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.%a-z]+\]):([0-9]{1,5})", re.ASCII)
+_MAX_FILE = 1 << 20  # bytes
 _EXAMPLE = (
     '{"cluster": {"chief": ["a:2222"], "worker": ["b:2222"]}, '
     '"task": {"type": "chief", "index": 0}}'
@@ -65,54 +68,128 @@ class Task:
 def task_of(environment: Mapping[str, str]) -> Task | None:
     """Returns the task that `TF_CONFIG` makes of this process; None for one that is alone.
 
-    TensorFlow takes a port that is too large for another one, waits without end for an address that
-    two tasks share, and aborts at a role with a blank in it. So it is all checked here.
-
     Raises:
       UsageError: it describes no cluster that can train, or no task of it.
     """
     text = environment.get("TF_CONFIG", "").strip()
     if not text:
         return None
+    with _told_by("TF_CONFIG", "unset it to train on this machine alone"):
+        found = _object(text)
+        return _task(found["cluster"], found.get("task")) if found.get("cluster") else None
+
+
+def task_in_file(path: str, job: str | None, index: int | None) -> Task | None:
+    """Returns the task that a file makes of this process; None for one that is alone.
+
+    Args:
+      path: a file as `TF_CONFIG` is, with or without a task in it, or with the cluster alone.
+      job, index: the role of this task and its number among those; None where the file says it.
+
+    Raises:
+      UsageError: it describes no cluster that can train, or no task of it.
+    """
+    with _told_by(f"--cluster={path}", "leave it out to train on this machine alone"):
+        try:
+            found = _object(read_file(path, _MAX_FILE).decode())
+        except (OSError, ValueError) as error:
+            raise _Wrong(f"it cannot be read: {reason_of(error)}; expected {_EXAMPLE}") from error
+        cluster = found.get("cluster", found)
+        task = found.get("task") if "cluster" in found else None
+        if (job is None) != (index is None):
+            raise _Wrong("--job and --task say together which task this is; give both")
+        if job is not None:
+            task = {"type": job, "index": index}
+        elif task is None:
+            raise _Wrong("it does not say which task this is; give --job and --task")
+        return _task(cluster, task)
+
+
+def task_of_hosts(
+    hosts: Sequence[tuple[str, int]], port: int, index: int, source: str
+) -> Task | None:
+    """Returns the task of a process among as many as somebody starts on some machines.
+
+    All are workers, of which the first is the chief; those on one machine have ports in a row.
+
+    Args:
+      hosts: of each machine its name and how many processes it has.
+      port: of the first process of each.
+      index: which of them this is, in the order of the machines.
+      source: who says so, for errors.
+
+    Raises:
+      UsageError: that is no cluster that can train, or no task of it.
+    """
+    with _told_by(source, "leave it out to train on this machine alone"):
+        addresses = [f"{host}:{port + k}" for host, count in hosts for k in range(count)]
+        return _task({WORKER: addresses}, {"type": WORKER, "index": index})
+
+
+class _Wrong(Exception):
+    """What is wrong with a description of a cluster."""
+
+
+@contextlib.contextmanager
+def _told_by(source: str, instead: str) -> Iterator[None]:
+    """Says of what is wrong within the block where it stands, and what to do.
+
+    Raises:
+      UsageError: something was wrong.
+    """
+    try:
+        yield
+    except _Wrong as error:
+        raise UsageError(f"{source}: {error}; correct it, or {instead}") from error
+
+
+def _object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise _wrong(f"it is not JSON of the form {_EXAMPLE}: {text[:100]}")
-    if not found.get("cluster"):
-        return None
-    jobs = _jobs(found["cluster"])
-    task = _own(found.get("task"), jobs)
-    return None if sum(map(len, jobs.values())) == 1 else Task(jobs, *task)
+        raise _Wrong(f"it is not JSON of the form {_EXAMPLE}: {text[:100]}")
+    return found
+
+
+def _task(cluster: Any, task: Any) -> Task | None:
+    """Returns a task that can be one; None for one that is alone.
+
+    TensorFlow takes a port that is too large for another one, waits without end for an address that
+    two tasks share, and aborts at a role with a blank in it. So it is all checked here.
+    """
+    jobs = _jobs(cluster)
+    own = _own(task, jobs)
+    return None if sum(map(len, jobs.values())) == 1 else Task(jobs, *own)
 
 
 def _jobs(cluster: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(cluster, dict):
-        raise _wrong(f"expected roles with addresses under 'cluster', such as {_EXAMPLE}")
+        raise _Wrong(f"expected roles with addresses under 'cluster', such as {_EXAMPLE}")
     jobs: dict[str, tuple[str, ...]] = {}
     for name, addresses in cluster.items():
-        if name not in _ROLES:
-            known = ", ".join(_ROLES)
-            raise _wrong(f"it has tasks of the role {name!r}; expected {known}")
+        if name not in ROLES:
+            known = ", ".join(ROLES)
+            raise _Wrong(f"it has tasks of the role {name!r}; expected {known}")
         if isinstance(addresses, dict):
-            raise _wrong(f"the addresses of {name} are a sparse cluster; expected a list of all")
+            raise _Wrong(f"the addresses of {name} are a sparse cluster; expected a list of all")
         if not isinstance(addresses, list):
-            raise _wrong(f"expected a list of addresses for {name}")
+            raise _Wrong(f"expected a list of addresses for {name}")
         for address in addresses:
             match = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
             if match is None or not 1 <= int(match[1]) <= 65535:
-                raise _wrong(f"{name} has the address {address!r}; expected host:port, 1 to 65535")
+                raise _Wrong(f"{name} has the address {address!r}; expected host:port, 1 to 65535")
         if addresses:
-            jobs[_ROLES[name]] = (*jobs.get(_ROLES[name], ()), *addresses)
+            jobs[ROLES[name]] = (*jobs.get(ROLES[name], ()), *addresses)
     every = [address for addresses in jobs.values() for address in addresses]
     for address in every:
         if every.count(address) > 1:
-            raise _wrong(f"two tasks have the address {address}; expected one each")
+            raise _Wrong(f"two tasks have the address {address}; expected one each")
     if len(jobs.get(CHIEF, ())) > 1:
-        raise _wrong("it has more than one chief (master is another word for it)")
+        raise _Wrong("it has more than one chief (master is another word for it)")
     if CHIEF not in jobs and WORKER not in jobs:
-        raise _wrong("it has neither a chief nor a worker, so nothing trains")
+        raise _Wrong("it has neither a chief nor a worker, so nothing trains")
     return jobs
 
 
@@ -122,15 +199,11 @@ def _own(task: Any, jobs: Mapping[str, tuple[str, ...]]) -> tuple[str, int]:
     if isinstance(index, str) and re.fullmatch("[0-9]{1,6}", index, re.ASCII):
         index = int(index)
     if not isinstance(name, str) or not isinstance(index, int) or isinstance(index, bool):
-        raise _wrong(f"it does not say which task this is; expected 'task' as in {_EXAMPLE}")
+        raise _Wrong(f"it does not say which task this is; expected 'task' as in {_EXAMPLE}")
     if name == "evaluator":
-        raise _wrong("no evaluator is needed: --evaluate_every has the chief evaluate")
-    role = _ROLES.get(name, "")
+        raise _Wrong("no evaluator is needed: --evaluate_every has the chief evaluate")
+    role = ROLES.get(name, "")
     if not 0 <= index < len(jobs.get(role, ())):
         there = ", ".join(f"{len(addresses)} {role}" for role, addresses in jobs.items())
-        raise _wrong(f"this task is {name!r} {index}, and the cluster has {there}")
+        raise _Wrong(f"this task is {name!r} {index}, and the cluster has {there}")
     return role, index
-
-
-def _wrong(what: str) -> UsageError:
-    return UsageError(f"TF_CONFIG: {what}; correct it, or unset it to train on this machine alone")

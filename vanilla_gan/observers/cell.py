@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.normal import recorded_like
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DamagedRunError
+from vanilla_gan.observers.against import ensemble_or_none
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.curves import losses_png
@@ -82,7 +82,7 @@ def run_as_html(out_dir: pathlib.Path) -> str:
     with contextlib.suppress(DamagedRunError):
         record, rows = read_record(out_dir), read_losses(out_dir / LOSSES)
         if record is not None and len(rows.iteration):
-            curves = losses_png(rows, recorded_like(record), f"iteration {rows.iteration[-1]}")
+            curves = losses_png(rows, ensemble_or_none(record), f"iteration {rows.iteration[-1]}")
             images.append((curves, "the losses"))
     shown = "".join(
         f'<img alt="{alt}" style="height: 330px; max-width: 100%; margin: 4px"'

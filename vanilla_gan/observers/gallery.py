@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.normal import recorded_like
 from vanilla_gan.drawing.animation import (
     DamagedPictureError,
     frame_paths,
@@ -18,6 +17,7 @@ from vanilla_gan.drawing.animation import (
 )
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DamagedRunError, OutputError
+from vanilla_gan.observers.against import ensemble_or_none
 from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.curves import save_losses
 from vanilla_gan.runfolder.losses_csv import read_losses
@@ -45,7 +45,8 @@ class Gallery:
         Args:
           record: what `run.json` says, the settings among it, complete.
           start: the iteration that comes next.
-          warn: called with one line for each picture that is damaged, and so renamed.
+          warn: called with one line for each picture that is damaged, and so renamed, and where
+            the range to draw is not there.
 
         Raises:
           OutputError: a file of an earlier start cannot be removed or replaced.
@@ -56,7 +57,7 @@ class Gallery:
         self._sample_every = config.resolved_int("sample_every")
         self._colour = config.image_shape.channels == 3
         self._frames, self._stride = config.gif_frames, config.gif_stride
-        self._published = recorded_like(record)
+        self._ensemble = ensemble_or_none(record, warn)
         self._parent = parent_losses(record.parent)
         self._title = f"{config.system} on {record.dataset['name']}, seed {config.seed}"
         self._gif = Refresher(self._write_gif, SHARE)
@@ -119,6 +120,6 @@ class Gallery:
                 "again"
             ) from error
         if len(rows.iteration):
-            save_losses(path, rows, self._published, self._title, self._parent)
+            save_losses(path, rows, self._ensemble, self._title, self._parent)
             # A figure refers to itself in circles: tens of MB would stay for the next ones.
             gc.collect()

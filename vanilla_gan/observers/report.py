@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.agreement.normal import ensemble_for
 from vanilla_gan.engines.losses import LossBlock
-from vanilla_gan.errors import DamagedRunError
+from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.contents import gather
 from vanilla_gan.report.page import page
@@ -42,6 +43,10 @@ class ReportObserver:
         self._reached = start
         self._is_over = False
         config = record.config
+        try:
+            self._ensemble = ensemble_for(record, config.against)
+        except RunConflictError as error:
+            self._ensemble = str(error)
         self._shelf = Shelf(*config.picture_tiles, config.image_shape)
         self._refresher = Refresher(self._write, SHARE)
 
@@ -67,7 +72,14 @@ class ReportObserver:
         # A run that fails before its first picture has nothing to show.
         if numbered_pictures(self._out_dir):
             try:
-                report = gather(self._out_dir, self._record, self._shelf, reached=self._reached)
+                report = gather(
+                    self._out_dir,
+                    self._record,
+                    self._shelf,
+                    reached=self._reached,
+                    against=self._record.config.against,
+                    ensemble=self._ensemble,
+                )
             except DamagedRunError as error:
                 self._warn(f"warning: {REPORT} is left as it is: {error}")
                 return

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.engines.threads import usable_cores
+
+T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 
 # Points that are compared with all others at once: 250 x 10,000 distances are 20 MB.
@@ -26,27 +30,40 @@ class Nearest(NamedTuple):
     distance: Floats
 
 
-def squared_distances(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Floats:
-    """Returns the squared Euclidean distances of all pairs, float64 [m, n], at least 0.
+def squared_distances(
+    first: npt.NDArray[Any], second: npt.NDArray[Any], dtype: npt.DTypeLike = np.float64
+) -> npt.NDArray[Any]:
+    """Returns the squared Euclidean distances of all pairs, `dtype` [m, n], at least 0.
 
     They come of one matrix product, `|a|^2 + |b|^2 - 2ab`. Of two points that are nearly the same
-    so little may be left that only rounding is: about 1e-16 of their squared lengths.
+    so little may be left that only rounding is: of float64, about 1e-16 of their squared lengths.
 
     Args:
       first, second: [m, d] and [n, d], any real numbers.
+      dtype: in which they are computed, float64 or float32.
     """
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    products = a @ b.T
+    a, b = np.asarray(first, dtype), np.asarray(second, dtype)
+    products: npt.NDArray[Any] = a @ b.T
     products *= -2.0
     products += np.einsum("ij,ij->i", a, a)[:, None]
     products += np.einsum("ij,ij->i", b, b)
-    return np.maximum(products, 0.0, out=products)
+    np.maximum(products, 0.0, out=products)
+    return products
 
 
 def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
     """Yields slices of at most `size` rows that cover `n` rows in order."""
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
+
+
+def over_blocks(n: int, function: Callable[[slice], T], size: int = BLOCK) -> Iterator[T]:
+    """Yields what `function` returns of each of `blocks`, in order; a thread for each core.
+
+    NumPy's passages through large arrays let other threads run meanwhile.
+    """
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        yield from threads.map(function, blocks(n, size))
 
 
 def radii(points: Floats, ks: Sequence[int], block: int = BLOCK) -> Floats:
@@ -66,12 +83,16 @@ def radii(points: Floats, ks: Sequence[int], block: int = BLOCK) -> Floats:
         raise ValueError(f"neighbours {list(ks)} of {len(points)} points: expected 1..n-1")
     found = np.empty((len(ks), len(points)))
     places = [k - 1 for k in ks]
-    for rows in blocks(len(points), block):
+
+    def find(rows: slice) -> None:
         distances = squared_distances(points[rows], points)
         own = np.arange(rows.start, rows.stop)
         distances[own - rows.start, own] = np.inf
         distances.partition(places, axis=1)
         found[:, rows] = np.sqrt(distances[:, places].T)
+
+    for _ in over_blocks(len(points), find, block):
+        pass
     return found
 
 
@@ -92,12 +113,15 @@ def nearest(queries: Floats, points: npt.NDArray[Any], block: int = BLOCK) -> Ne
         raise ValueError("the nearest of no points")
     index = np.zeros(len(queries), np.intp)
     least = np.full(len(queries), np.inf)
-    for rows in blocks(len(points), block):
+
+    def find(rows: slice) -> tuple[npt.NDArray[np.intp], Floats]:
         distances = squared_distances(queries, points[rows])
         place = distances.argmin(axis=1)
-        there = distances[np.arange(len(queries)), place]
+        return place + rows.start, distances[np.arange(len(queries)), place]
+
+    for place, there in over_blocks(len(points), find, block):
         nearer = there < least
-        index[nearer] = place[nearer] + rows.start
+        index[nearer] = place[nearer]
         least[nearer] = there[nearer]
     difference = queries - points[index].astype(np.float64)
     return Nearest(index, np.asarray(np.linalg.norm(difference, axis=1)))

@@ -6,11 +6,12 @@ point's k-th nearest neighbour in the set.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from vanilla_gan.quality.neighbours import BLOCK, Floats, blocks, radii, squared_distances
+from vanilla_gan.quality.neighbours import BLOCK, Floats, over_blocks, radii, squared_distances
 
 PRECISION_K = 3
 DENSITY_K = 5
@@ -69,15 +70,21 @@ def overlap(real: Region, samples: Region, block: int = BLOCK) -> Overlap:
     """
     count = len(samples.features)
     is_precise = np.zeros(count, np.bool_)
-    recalled = covered = balls = 0
-    for rows in blocks(len(real.features), block):
+    in_all = np.zeros(3, np.intp)
+
+    def compare(rows: slice) -> tuple[Any, npt.NDArray[np.intp]]:
         distances = squared_distances(real.features[rows], samples.features)
         np.sqrt(distances, out=distances)
-        is_precise |= (distances <= real.precision_radii[rows, None]).any(axis=0)
-        recalled += int((distances <= samples.precision_radii).any(axis=1).sum())
+        precise = np.any(distances <= real.precision_radii[rows, None], axis=0)
+        near = (distances <= samples.precision_radii).any(axis=1)
         within = distances <= real.density_radii[rows, None]
-        balls += int(within.sum())
-        covered += int(within.any(axis=1).sum())
+        counts = near.sum(), np.count_nonzero(within), within.any(axis=1).sum()
+        return precise, np.array(counts, np.intp)
+
+    for precise, counts in over_blocks(len(real.features), compare, block):
+        is_precise |= precise
+        in_all += counts
+    recalled, balls, covered = in_all.tolist()
     return Overlap(
         precision=float(is_precise.mean()),
         recall=recalled / len(real.features),

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.agreement.ensemble import Ensemble
 from vanilla_gan.agreement.normal import (
     Normal,
     different_settings,
-    judged_by_recorded_runs,
-    recorded_like,
+    ensemble_for,
+    judged_by,
 )
-from vanilla_gan.agreement.published import PublishedRuns
 from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import Patient
@@ -46,13 +46,14 @@ class Report(NamedTuple):
       pictures_found: how many there are.
       losses: every row.
       parent_losses: those of the parent, from the fork on, if it is there.
-      published: the recorded runs of the same system and data set, if there are any.
+      ensemble: the runs by which it is judged, if there are any.
       frames: the post's own pictures, uint8 [337, 330, 3] each, the k-th of iteration 1000 k.
       quality: evaluations, ascending.
       warnings: a line for each file that could not be used.
       health: the rows of signs, none where there is no file of them.
       diseases: what these tell of, a line each.
-      normal: what the recorded runs say of its pictures and losses.
+      normal: what these runs say of its pictures and losses.
+      against: the sweep whose runs these are; None for the recorded ones.
       different_settings: those that are not the published ones, a line each.
       explorer: both networks, for `--explore`.
       reload_s: after how many seconds a browser may look for a newer page; 0 where none will come.
@@ -66,13 +67,14 @@ class Report(NamedTuple):
     pictures_found: int
     losses: LossRows
     parent_losses: LossRows | None
-    published: PublishedRuns | None
+    ensemble: Ensemble | None
     frames: Sequence[npt.NDArray[np.uint8]]
     quality: list[Evaluation]
     warnings: list[str]
     health: HealthRows = NO_ROWS
     diseases: Sequence[str] = ()
     normal: Normal = Normal([], [])
+    against: str | None = None
     different_settings: Sequence[str] = ()
     explorer: Explorer | None = None
     reload_s: int = 0
@@ -89,6 +91,8 @@ def gather(
     *,
     reached: int = 0,
     frames: Sequence[npt.NDArray[np.uint8]] = (),
+    against: str | None = None,
+    ensemble: Ensemble | str | None = None,
 ) -> Report:
     """Gathers what a report says of the run in `out_dir`.
 
@@ -101,11 +105,15 @@ def gather(
       shelf: where its pictures are kept from one report to the next.
       reached: how many iterations are trained at least; the files may tell of more.
       frames: the post's own pictures.
+      against: the sweep to judge by; None for the recorded runs.
+      ensemble: what `ensemble_for` has of that; None where it is still to be read.
 
     Raises:
-      RunConflictError: there is no picture yet.
+      RunConflictError: there is no picture yet, or no sweep.
       DamagedRunError: none can be read, or the losses cannot.
     """
+    if ensemble is None:
+        ensemble = ensemble_for(record, against)
     facts = facts_of(record)
     found = numbered_pictures(out_dir)
     if not found:
@@ -146,13 +154,15 @@ def gather(
         pictures_found=len(found),
         losses=losses,
         parent_losses=parent_losses(facts.begun_as),
-        published=recorded_like(record),
+        ensemble=None if isinstance(ensemble, str) else ensemble,
         frames=frames,
         quality=quality,
         warnings=warnings,
         health=health,
         diseases=lines_of(diagnosed(health, patient)),
-        normal=judged_by_recorded_runs(
+        against=against,
+        normal=judged_by(
+            ensemble,
             record,
             losses,
             {picture.number * facts.sample_every: picture.statistics for picture in pictures},

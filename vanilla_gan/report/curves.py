@@ -1,4 +1,4 @@
-"""`losses.png`: both losses over the iterations, before the spread of the recorded runs."""
+"""`losses.png`: both losses over the iterations, before the spread of other runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from vanilla_gan.agreement.published import PublishedRuns
+from vanilla_gan.agreement.ensemble import Ensemble
 from vanilla_gan.report.losses import Curve, Curves, curves
 from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.storage.whole import write_whole
@@ -35,6 +35,7 @@ _D_COLOUR, _G_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#404040"
 _RECORDED_COLOUR, _EXPECTED_COLOUR = "#cccccc", "#eeeeee"
 # A range smaller than this gets labels between the powers of ten, too.
 _MANY_LABELS = 2e3
+_MAX_NAME = 28
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +43,7 @@ Floats = npt.NDArray[np.float64]
 def save_losses(
     path: pathlib.Path,
     rows: LossRows,
-    published: PublishedRuns | None,
+    ensemble: Ensemble | None,
     title: str,
     parent: LossRows | None = None,
 ) -> None:
@@ -51,39 +52,39 @@ def save_losses(
     Raises:
       OutputError: the file could not be written.
     """
-    write_whole(path, losses_png(rows, published, title, parent))
+    write_whole(path, losses_png(rows, ensemble, title, parent))
 
 
 def losses_png(
-    rows: LossRows, published: PublishedRuns | None, title: str, parent: LossRows | None = None
+    rows: LossRows, ensemble: Ensemble | None, title: str, parent: LossRows | None = None
 ) -> bytes:
     """Draws the losses as a PNG of 800x600 px.
 
     Each value is faint, a moving mean over a fiftieth of the rows is strong. Behind both lies what
-    ten recorded runs of the published program span at the same iterations, dark, and where
-    `compare` expects the mean of any run of it over some hundred iterations, light. The mean of the
-    run that this one is a fork of is dashed. The axes are logarithmic. Of a loss that is never
-    positive, such as G's of `--loss minimax`, the magnitude is drawn, without these spans, which
-    belong to another loss; one of both signs gets a linear axis.
+    the runs of an ensemble span at the same iterations, dark, and where `compare` expects the mean
+    of one more over some hundred iterations, light. The mean of the run that this one is a fork of
+    is dashed. The axes are logarithmic. Of a loss that is never positive, such as G's of
+    `--loss minimax`, the magnitude is drawn; one of both signs gets a linear axis.
     What has no place on its axis (NaN, infinities, and zero on a logarithmic one) is counted in the
     panel. Equal arguments give equal bytes.
 
     Args:
       rows: of `losses.csv`, at least one.
-      published: the recorded runs, if the system has any on the data set.
+      ensemble: the recorded runs, if the system has any on the data set, or those of a sweep.
       title: a line above it all.
       parent: of the run that this one is a fork of, from the fork on.
 
     Side effects: none on matplotlib's settings, which are those of its own default style here.
     """
-    drawn = curves(rows, published, parent, max_points=_MAX_POINTS)
+    drawn = curves(rows, ensemble, parent, max_points=_MAX_POINTS)
     with matplotlib.style.context("default"):
         figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
         figure.subplots_adjust(left=0.1, right=0.97, bottom=0.08, top=0.91, hspace=0.16)
         figure.suptitle(title, x=0.1, y=0.985, ha="left")
         upper, lower = figure.subplots(2, 1, sharex=True)
-        _draw(upper, drawn, drawn.d_loss, rows.d_loss, "D loss", _D_COLOUR)
-        _draw(lower, drawn, drawn.g_loss, rows.g_loss, "G loss", _G_COLOUR)
+        runs = ensemble.name if ensemble else ""
+        _draw(upper, drawn, drawn.d_loss, rows.d_loss, "D loss", _D_COLOUR, runs)
+        _draw(lower, drawn, drawn.g_loss, rows.g_loss, "G loss", _G_COLOUR, runs)
         lower.set_xlabel("iteration")
         label_iterations(lower, drawn.iterations)
         if len(drawn.iterations) > _MARKED:
@@ -94,7 +95,9 @@ def losses_png(
     return encode(pixels)
 
 
-def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str) -> None:
+def _draw(
+    axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str, runs: str
+) -> None:
     """Draws one loss.
 
     Args:
@@ -104,17 +107,26 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
       values: all of its values, float64 [rows].
       name: of the loss.
       colour: of its lines.
+      runs: the name of the ensemble behind it.
     """
     sign, logarithmic = axis_of(values)
     shown = sign * values[fits(sign * values, logarithmic)]
     if logarithmic and len(shown):
         axes.set_yscale("log")
         label_between(axes, shown)
+    edges: list[Floats] = []
     for low, high, shade, label in (
         (curve.expected_low, curve.expected_high, _EXPECTED_COLOUR, "expected mean"),
-        (curve.low, curve.high, _RECORDED_COLOUR, "ten recorded runs"),
+        (curve.low, curve.high, _RECORDED_COLOUR, shortened(runs)),
     ):
-        if sign > 0 and low is not None and high is not None:
+        if low is None or high is None:
+            continue
+        low, high = (low, high) if sign > 0 else (-high, -low)
+        # What a loss of the other sign spans has no place here.
+        high = np.where(fits(high, logarithmic), high, np.nan)
+        if shade == _RECORDED_COLOUR:
+            edges += [low[fits(low, logarithmic)], high]
+        if np.isfinite(high).any():
             axes.fill_between(drawn.iterations, low, high, color=shade, linewidth=0, label=label)
     smoothed = drawn.window > 1
     few = len(drawn.iterations) <= _MARKED
@@ -137,6 +149,7 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
     if curve.parent is not None:
         beside = np.where(fits(sign * curve.parent, logarithmic), sign * curve.parent, np.nan)
         axes.plot(drawn.iterations, beside, "--", color=_PARENT_COLOUR, label="parent, mean")
+    _keep_near(axes, [raw, *edges], logarithmic)
     missing = len(values) - len(shown)
     if missing:
         what = "zero, NaN or infinite" if logarithmic else "NaN or infinite"
@@ -153,6 +166,24 @@ def _draw(axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, co
         frameon=False,
         borderaxespad=0.2,
     )
+
+
+def _keep_near(axes: Axes, lines: list[Floats], logarithmic: bool) -> None:
+    """Shows no more than some surroundings of the lines: a light range of few runs is far wider."""
+    near = np.concatenate(lines)
+    near = near[np.isfinite(near)]
+    if len(near):
+        least, most = float(near.min()), float(near.max())
+        span = most - least
+        ends = (least / 10, most * 10) if logarithmic else (least - 3 * span, most + 3 * span)
+        low, high = axes.get_ylim()
+        if ends[0] < ends[1]:
+            axes.set_ylim(max(low, ends[0]), min(high, ends[1]))
+
+
+def shortened(name: str) -> str:
+    """Returns a name that fits into a legend: the end of a long one."""
+    return name if len(name) <= _MAX_NAME else f"...{name[3 - _MAX_NAME :]}"
 
 
 def axis_of(values: Floats) -> tuple[int, bool]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.published import PublishedRuns
+from vanilla_gan.agreement.ensemble import Ensemble
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS
 from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.agreement.verdicts import expected
@@ -43,8 +43,7 @@ def page_data(report: Report) -> dict[str, Any]:
                 picture_layout(*report.facts.rows_cols, report.facts.image_shape)
             ),
         },
-        "published": report.published
-        and _published(report.published, str(report.facts.settings.get("init"))),
+        "published": report.ensemble and _ensemble(report.ensemble),
         "frame_iterations": [FRAME_ITERATIONS * k for k in range(len(report.frames))],
         "losses": _losses(report),
         "health": _health(report),
@@ -96,9 +95,9 @@ def numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
     ]
 
 
-def _published(published: PublishedRuns, init: str) -> dict[str, Any]:
-    drawn = published.drawn_with(init)
-    found: dict[str, Any] = {"iterations": published.iterations.tolist()}
+def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
+    drawn = ensemble.statistics
+    found: dict[str, Any] = {"iterations": ensemble.iterations.tolist()}
     for name, ranges in (("", expected(drawn, widen=0.0)), ("expected_", expected(drawn))):
         found[f"{name}low"] = [numbers(four) for four in ranges.low]
         found[f"{name}high"] = [numbers(four) for four in ranges.high]
@@ -106,7 +105,7 @@ def _published(published: PublishedRuns, init: str) -> dict[str, Any]:
 
 
 def _losses(report: Report) -> dict[str, Any]:
-    drawn = curves(report.losses, report.published, report.parent_losses)
+    drawn = curves(report.losses, report.ensemble, report.parent_losses)
     return {
         "iterations": drawn.iterations.tolist(),
         "window": drawn.window,

@@ -1,4 +1,4 @@
-"""Losses as curves to draw: thinned, smoothed, with the range of the recorded runs behind them."""
+"""Losses as curves to draw: thinned, smoothed, with the range of other runs behind them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.published import PublishedRuns
-from vanilla_gan.agreement.verdicts import LOSS_MARKS, expected, loss_means
+from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.agreement.verdicts import expected, loss_ranges
 from vanilla_gan.runfolder.losses_csv import LossRows
 
 MAX_POINTS = 10_000
@@ -23,7 +23,7 @@ class Curve(NamedTuple):
     Attributes:
       raw: float64 [n], the values themselves.
       smooth: float64 [n], the mean over the rows around each.
-      low, high: float64 [n], between which the recorded runs lie; None where there are none.
+      low, high: float64 [n], between which the runs of an ensemble lie; None where there is none.
       expected_low, expected_high: float64 [n], between which `compare` expects the mean of any run
         over the iterations around, one pair for each of its windows; likewise.
       parent: float64 [n], the mean around each in the run that this one is a fork of, from the fork
@@ -59,7 +59,7 @@ class Curves(NamedTuple):
 
 def curves(
     rows: LossRows,
-    published: PublishedRuns | None,
+    ensemble: Ensemble | None,
     parent: LossRows | None = None,
     max_points: int = MAX_POINTS,
 ) -> Curves:
@@ -71,7 +71,7 @@ def curves(
 
     Args:
       rows: of `losses.csv`.
-      published: the recorded runs of the same system, for the range behind the curves.
+      ensemble: the runs whose range lies behind the curves.
       parent: of the run that this one is a fork of, from the fork on.
       max_points: at least 2.
     """
@@ -84,13 +84,13 @@ def curves(
     def curve(values: Floats, recorded: Floats | None, of_parent: Floats | None) -> Curve:
         raw = _extremes(values, per_bin) if thin else values
         edges = {}
-        if published is not None and recorded is not None:
-            recorded_at = published.loss_iterations
+        if ensemble is not None and recorded is not None:
+            recorded_at = ensemble.loss_iterations
             for name, edge in expected(recorded, widen=0.0)._asdict().items():
                 edges[name] = np.interp(iterations, recorded_at, edge, right=np.nan)
-            marks = np.searchsorted(LOSS_MARKS, iterations)
-            means = loss_means(recorded_at, recorded, int(recorded_at[-1]))
-            for name, edge in expected(means)._asdict().items():
+            ranges = loss_ranges(recorded_at, recorded, int(recorded_at[-1]))
+            marks = np.searchsorted([*ranges.windows], iterations)
+            for name, edge in (("low", ranges.low), ("high", ranges.high)):
                 edges[f"expected_{name}"] = np.append(edge, np.nan)[marks]
         beside = None
         if parent is not None and of_parent is not None:
@@ -101,8 +101,8 @@ def curves(
 
     return Curves(
         iterations,
-        curve(rows.d_loss, published and published.d_loss, parent and parent.d_loss),
-        curve(rows.g_loss, published and published.g_loss, parent and parent.g_loss),
+        curve(rows.d_loss, ensemble and ensemble.d_loss, parent and parent.d_loss),
+        curve(rows.g_loss, ensemble and ensemble.g_loss, parent and parent.g_loss),
         per_bin if thin else 1,
         window,
     )

@@ -19,8 +19,8 @@ def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib
     """Writes the report of a run, in place of an earlier one, and returns its path.
 
     Raises:
-      VanillaGanError: no run there, nothing to show yet, a figure that cannot be read, or an
-        unwritable file.
+      VanillaGanError: no run or no sweep there, nothing to show yet, a figure that cannot be read,
+        or an unwritable file.
     """
     out_dir = pathlib.Path(config.source)
     record = record_from(config.source)
@@ -29,7 +29,7 @@ def write_report(config: ReportConfig, inform: Callable[[str], None]) -> pathlib
     place.check()
     frames = [] if config.published_gif is None else read_published_gif(config.published_gif)
     shelf = Shelf(*record.config.picture_tiles, record.config.image_shape)
-    report = gather(out_dir, record, shelf, frames=frames)
+    report = gather(out_dir, record, shelf, frames=frames, against=config.against)
     for line in report.warnings:
         inform(f"warning: {line}")
     if config.explore:

@@ -18,6 +18,12 @@ class ReportConfig(Settings):
     published_gif: str | None = setting(
         None, "the post's training.gif, a path or an address, to show beside", PATH
     )
+    against: str | None = setting(
+        None,
+        "folder of a sweep whose runs, of the same settings, are the range to judge by; else the "
+        "recorded ones",
+        PATH,
+    )
     explore: bool = setting(
         False, "put both networks into the page, to play with; fully connected systems"
     )

@@ -7,6 +7,8 @@ import html
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from vanilla_gan.agreement.normal import MEAN_LOSSES
 from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.report.contents import Report, seconds_between_pictures
@@ -105,25 +107,27 @@ def _state(report: Report) -> str:
 
 
 def _verdict(report: Report) -> str:
-    """Returns what the recorded runs say of this one, as an element of the page."""
+    """Returns what other runs say of this one, as an element of the page."""
     judged = report.normal.verdicts
+    program = report.ensemble.program if report.ensemble else ""
     outside = [verdict for verdict in judged if not verdict.passed]
     if outside:
         first = outside[0]
         said = (
-            f"Not as expected: {len(outside)} of {len(judged)} numbers are where a run of the "
-            f"published program would not have them, first {_QUANTITIES[first.what]} at iteration "
+            f"Not as expected: {len(outside)} of {len(judged)} numbers are where a run of "
+            f"{program} would not have them, first {_QUANTITIES[first.what]} at iteration "
             f"{first.iteration:,}: {first.value:.3g}, expected {first.low:.3g} to {first.high:.3g}."
         )
-        if report.different_settings:
+        if report.different_settings and report.against is None:
             said += f" The settings differ: {'; '.join(report.different_settings)}."
     elif judged:
         said = (
-            f"As expected: all {len(judged)} numbers that were compared are where a run of the "
-            "published program would have them, whatever its seed."
+            f"As expected: all {len(judged)} numbers that were compared are where a run of "
+            f"{program} would have them, whatever its seed."
         )
     else:
-        said = f"Not compared with the published program: {'; '.join(report.normal.notes)}."
+        with_what = report.against or "the published program"
+        said = f"Not compared with {with_what}: {'; '.join(report.normal.notes)}."
     kind = "verdict-line out" if outside else "verdict-line"
     return f'<p class="{kind}">{html.escape(sendable(said))}</p>'
 
@@ -134,16 +138,27 @@ def _time(moment: datetime.datetime) -> str:
 
 def _statistics_note(report: Report) -> str:
     how = "Of the tiles as they are drawn, each scaled to its own range."
-    published = report.published
-    if published is None:
-        return f"{how} There are no recorded runs of this system on this data set."
-    init = report.facts.settings.get("init")
-    other = "" if init == published.init else f" They began with --init {published.init}."
+    ensemble = report.ensemble
+    if ensemble is None:
+        where = report.against or "recorded runs of this system on this data set"
+        none = "There are no" if report.against is None else "Nothing to judge by is in"
+        return f"{how} {none} {where}."
+    if not len(ensemble.iterations):
+        return f"{how} There are no pictures of {_runs(report)} to compare with."
+    steps = np.diff(ensemble.iterations)
+    every = f", every {steps[0]:,}" if len(steps) and (steps == steps[0]).all() else ""
+    note = f" {ensemble.note[0].upper()}{ensemble.note[1:]}." if ensemble.note else ""
     return (
-        f"{how} Dark grey: {len(published.seeds)} recorded runs of the published program at the "
-        "same iteration; light grey: where any run of it is expected. Recorded every 1,000 up to "
-        f"{published.iterations[-1]:,}.{other}"
+        f"{how} Dark grey: {_runs(report)} at the same iteration; light grey: where any run of "
+        f"{ensemble.program} is expected. They have pictures up to {ensemble.iterations[-1]:,}"
+        f"{every}.{note}"
     )
+
+
+def _runs(report: Report) -> str:
+    """Returns what the runs are that are drawn in grey."""
+    assert report.ensemble is not None
+    return sendable(f"{report.ensemble.name}{' of the published program' * (not report.against)}")
 
 
 def _thinned_pictures(report: Report) -> str:
@@ -154,14 +169,13 @@ def _thinned_pictures(report: Report) -> str:
 
 
 def _losses_note(report: Report) -> str:
-    drawn = curves(report.losses, report.published, report.parent_losses)
+    drawn = curves(report.losses, report.ensemble, report.parent_losses)
     parts = ["Faint: the values fetched." if drawn.window > 1 else "The values fetched."]
     if drawn.window > 1:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
-    if report.published is not None:
-        seeds = len(report.published.seeds)
+    if report.ensemble is not None:
         parts.append(
-            f"Dark grey: {seeds} recorded runs; light grey: where means over 1,000 iterations are "
+            f"Dark grey: {_runs(report)}; light grey: where means over up to 1,000 iterations are "
             "expected."
         )
     if report.parent_losses is not None:

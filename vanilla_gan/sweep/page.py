@@ -9,10 +9,20 @@ from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.report.parts import asset, in_base64, policy, table_html
+from vanilla_gan.report.quality import label_of
 from vanilla_gan.sweep.table import rows_of
 
+_LOSSES = {"d_loss": "D loss", "g_loss": "G loss"}
 
-def page(found: Mapping[str, Any], heading: str, command: str, light: bytes, dark: bytes) -> bytes:
+
+def page(
+    found: Mapping[str, Any],
+    heading: str,
+    command: str,
+    light: bytes,
+    dark: bytes,
+    num_classes: int,
+) -> bytes:
     """Returns the page as UTF-8. Equal arguments give equal bytes.
 
     Args:
@@ -20,6 +30,7 @@ def page(found: Mapping[str, Any], heading: str, command: str, light: bytes, dar
       heading: what was trained, in words.
       command: the line that makes the sweep again.
       light, dark: the figure, as PNG.
+      num_classes: how many classes the data have; a figure is named by it.
     """
     style = asset("report.css")
     finished = sum(of["finished"] for of in found["combinations"])
@@ -32,11 +43,13 @@ def page(found: Mapping[str, Any], heading: str, command: str, light: bytes, dar
         "command": command,
         "version": __version__,
     }
+    (first, *columns), rows = rows_of(found)
+    labels = [_LOSSES.get(name) or label_of(name, num_classes) for name in columns]
     text = string.Template(asset("sweep.html")).substitute(
         {name: html.escape(value) for name, value in values.items()},
         style=style,
         light=in_base64(light),
         dark=in_base64(dark),
-        numbers=table_html(*rows_of(found)),
+        numbers=table_html((first, *labels), rows),
     )
     return text.encode()

@@ -22,7 +22,7 @@ from vanilla_gan.sweep.figure import Drawing
 from vanilla_gan.sweep.page import page
 from vanilla_gan.sweep.plan import Grid, planned, with_data
 from vanilla_gan.sweep.processes import Job, how_it_ended, run_jobs
-from vanilla_gan.sweep.settings import SweepConfig
+from vanilla_gan.sweep.settings import SweepConfig, seeds_of
 from vanilla_gan.sweep.summary import Found, look_at, summary
 from vanilla_gan.training.signals import stop_on_signals
 
@@ -107,10 +107,12 @@ def _write(config: SweepConfig, found: Sequence[Found], program: Program) -> dic
     records = [record for each in found if (record := each.run.record()) is not None]
     if any(each.losses is not None for each in found):
         heading = _heading(config, records)
-        drawing = Drawing(found, heading, len(records[0].config.classes.trained))
+        classes = len(records[0].config.classes.trained)
+        drawing = Drawing(found, heading, classes)
         light, dark = (drawing.png(dark=dark) for dark in (False, True))
         write_whole(out / SWEEP_PNG, light)
-        write_whole(out / SWEEP_HTML, page(content, heading, sendable(program.sweep), light, dark))
+        command = sendable(program.sweep)
+        write_whole(out / SWEEP_HTML, page(content, heading, command, light, dark, classes))
     return content
 
 
@@ -122,7 +124,11 @@ def _heading(config: SweepConfig, records: Sequence[RunRecord]) -> str:
             [str(record.dataset["name"]) for record in records],
         )
     )
-    return f"{systems} on {datasets}, seeds {config.seeds}"
+    seeds = seeds_of(config.seeds)
+    first, last = min(seeds), max(seeds)
+    is_a_row = len(seeds) == last - first + 1 > 2
+    listed = f"{first} to {last}" if is_a_row else config.seeds.replace(",", ", ")
+    return f"{systems} on {datasets}, seeds {listed}"
 
 
 @contextlib.contextmanager

@@ -61,12 +61,11 @@ def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
     count = len(task.towers)
     if "towers" in config.given and config.towers != count:
         raise UsageError(
-            f"--towers={config.towers}: {count} tasks train in the cluster of TF_CONFIG; leave it "
-            "out"
+            f"--towers={config.towers}: {count} tasks train in this cluster; leave it out"
         )
     for name in ("tune", "jit_compile"):
         if getattr(config, name):
-            raise UsageError(f"--{name} is for one machine; leave it out, or unset TF_CONFIG")
+            raise UsageError(f"--{name} is for one machine; leave it out, or start one task alone")
     if config.device.startswith("gpu"):
         raise UsageError(f"--device={config.device}: a cluster trains on processors; leave it out")
     config = dataclasses.replace(config, towers=count, device="cpu")

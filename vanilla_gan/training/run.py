@@ -99,7 +99,7 @@ def train(
                 config = _continued(record, config, inform)
                 if _is_finished(config, record, inform):
                     if machines is not None:
-                        _gather(machines, stop, inform)
+                        _gather(machines, config, stop, inform)
                     # One that goes on does this when it goes back to its checkpoint.
                     remove_leftovers(out_dir / FOLDER)
                     return

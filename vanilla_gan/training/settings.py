@@ -1,11 +1,72 @@
-"""The settings of `./run.sh fork`: those of a run, and which run it begins as."""
+"""The settings of `./run.sh train` and `fork`: those of a run, and what only a command has."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
-from vanilla_gan.declare import PATH, setting
+from vanilla_gan.declare import PATH, at_least, setting
+from vanilla_gan.engines.slurm import is_slurm, task_of_step
+from vanilla_gan.engines.task import ROLES, Task, task_in_file, task_of
+from vanilla_gan.errors import UsageError
 from vanilla_gan.settings import RunConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig(RunConfig):
+    """Which task of which cluster this process is; no run records it."""
+
+    cluster: str | None = setting(
+        None,
+        "several machines: a JSON file with the addresses of their tasks, or slurm; in place of "
+        "TF_CONFIG",
+        PATH,
+        effect="machine",
+        group="On several machines",
+    )
+    job: str | None = setting(
+        None,
+        "role of this task in --cluster FILE: chief, worker or ps",
+        choices=tuple(ROLES),
+        effect="machine",
+    )
+    task: int | None = setting(
+        None, "number of this task among those of its role, from 0", at_least(0), effect="machine"
+    )
+
+    def of_run(self) -> RunConfig:
+        """Returns the settings of the run that were given."""
+        names = sorted(self.given - {"cluster", "job", "task"})
+        return RunConfig(**{name: getattr(self, name) for name in names})
+
+    def of_process(self, environment: Mapping[str, str]) -> Task | None:
+        """Returns the task that this process is; None for one that trains alone.
+
+        Raises:
+          UsageError: what describes it is wrong, or there are two descriptions.
+        """
+        if self.cluster is None:
+            for name in ("job", "task"):
+                if getattr(self, name) is not None:
+                    raise UsageError(
+                        f"--{name} says which task of --cluster this is; give that, too, or leave "
+                        "it out"
+                    )
+            return task_of(environment)
+        if environment.get("TF_CONFIG", "").strip():
+            raise UsageError(
+                f"--cluster={self.cluster}: TF_CONFIG says which cluster there is, too; unset it, "
+                "or leave --cluster out"
+            )
+        if not is_slurm(self.cluster):
+            return task_in_file(self.cluster, self.job, self.task)
+        for name in ("job", "task"):
+            if getattr(self, name) is not None:
+                raise UsageError(
+                    f"--{name} does not go with --cluster={self.cluster}, as Slurm says which task "
+                    "this is; leave it out"
+                )
+        return task_of_step(self.cluster, environment)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

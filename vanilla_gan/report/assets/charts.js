@@ -22,7 +22,18 @@
     const power = 10 ** Math.floor(Math.log10(value));
     return up ? power * [1, 2, 5, 10].find((k) => k * power >= value) : power * [5, 2, 1].find((k) => k * power <= value);
   };
-  const aboutValues = (_, low, high) => (low === null ? [0.1, 10] : [rounded(low, false), rounded(high * 1.05, true)]);
+  const aboutValues = (low, high) => [rounded(low, false), rounded(high * 1.05, true)];
+  // The light range of few runs is far wider than anything that happens: some of it is enough.
+  const about = (curve) => {
+    const values = [curve.raw, curve.low || [], curve.high || []].flat().filter((y) => y !== null);
+    const [least, most] = values.reduce(([a, b], y) => [Math.min(a, y), Math.max(b, y)], [Infinity, -Infinity]);
+    const [from, to] = curve.logarithmic ? [least / 10, most * 10] : [4 * least - 3 * most, 4 * most - 3 * least];
+    return (_, low, high) => {
+      if (low === null) return curve.logarithmic ? [0.1, 10] : [null, null];
+      const ends = [Math.max(low, from), Math.min(high, to)];
+      return curve.logarithmic ? aboutValues(...ends) : uPlot.rangeNum(...ends, 0.1, true);
+    };
+  };
   const withZero = (_, low, high) => (low || high ? uPlot.rangeNum(Math.min(0, low), Math.max(0, high), 0.1, true) : [0, 1]);
 
   function place(event) {
@@ -60,7 +71,7 @@
       cursor: { sync: { key: sync.key, setSeries: false }, drag: { x: true, y: false }, y: false,
         points: { show: (u, k) => k === 5 || k === 6 } },
       scales: { x: { time: false, range: (_, low, high) => (low < high ? [low, high] : ends) },
-        y: { distr: curve.logarithmic ? 3 : 1, ...(curve.logarithmic && { range: aboutValues }) } },
+        y: { distr: curve.logarithmic ? 3 : 1, range: about(curve) } },
       axes: [alongX, axis({ size: 56, values: (_, ticks) => ticks.map((y) => (y === null ? "" : short(y))) })],
       series: [{}, hidden, hidden, hidden, hidden,
         line(name, 1, { alpha: data.losses.window > 1 ? 0.4 : 1 }), line(name, 2, { show: data.losses.window > 1 }),

@@ -1,0 +1,160 @@
+"""`--against`: a sweep as the range that compare, the report and `losses.png` judge by."""
+
+from __future__ import annotations
+
+import html
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from small_run import make_run, samples
+
+from vanilla_gan.agreement.normal import ensemble_for
+from vanilla_gan.cli import main as cli
+from vanilla_gan.drawing.grid import save_grid
+from vanilla_gan.observers.gallery import Gallery
+from vanilla_gan.report.contents import gather
+from vanilla_gan.report.data import page_data
+from vanilla_gan.report.page import page
+from vanilla_gan.report.pictures import Shelf
+from vanilla_gan.runfolder.record import read_record
+
+SEEDS = range(6)
+
+
+def make(folder: pathlib.Path, seed: int, d_loss: float = 1.0, g_loss=None, **settings):
+    """Writes a run of 1001 iterations with these losses throughout, and pictures of its own."""
+    run = make_run(folder, seed=seed, iters=1001, pictures=2, **settings)
+    rows = [f"{it},{d_loss!r},{g_loss or 2 * d_loss!r}\n" for it in range(0, 1001, 100)]
+    (run / "losses.csv").write_text("iteration,d_loss,g_loss\n" + "".join(rows))
+    for number in range(2):
+        save_grid(run / f"{number:03d}.png", samples(10 * seed + number), rows=4, cols=4)
+    return run
+
+
+def make_sweep(folder: pathlib.Path, seeds=SEEDS, **settings) -> pathlib.Path:
+    """Writes a sweep whose losses are 1.1 to the power of the seed, and a log."""
+    for seed in seeds:
+        make(folder / f"seed_{seed}", seed, 1.1**seed, **settings)
+    (folder / "seed_0.log").write_text("said\n")
+    return folder
+
+
+def compared(capsys, run, sweep, *words) -> tuple[int, dict, str]:
+    """Returns the exit status, what was found, and the lines on stderr."""
+    status = cli.main(["compare", f"--from={run}", f"--against={sweep}", "--format=json", *words])
+    out, err = capsys.readouterr()
+    return status, json.loads(out) if out else {}, err
+
+
+@pytest.mark.parametrize(
+    ("d_loss", "status", "inside"),
+    [
+        (1.2, 0, {"D loss": True, "G loss": True}),
+        # Five steps are the range of six seeds. 4.84 times that on each side is expected.
+        (1.1 ** (5 + 5 * 4.83), 0, {"D loss": True, "G loss": True}),
+        (1.1 ** (5 + 5 * 4.85), 1, {"D loss": False, "G loss": False}),
+        (1.1 ** (-5 * 4.85), 1, {"D loss": False, "G loss": False}),
+    ],
+)
+def test_a_run_is_judged_by_the_seeds_of_a_sweep(tmp_path, capsys, d_loss, status, inside):
+    sweep, run = make_sweep(tmp_path / "sweep"), make(tmp_path / "run", 99, d_loss, loss="log")
+    assert compared(capsys, run, sweep)[0] == 3
+    run = make(tmp_path / "like", 99, d_loss)
+    found, judged, err = compared(capsys, run, sweep)
+    assert (found, judged["judged_by"]) == (status, f"6 runs of {sweep}"), err
+    assert judged["parts"] == ["statistics", "losses"]
+    passed = {
+        what: {v["passed"] for v in judged["verdicts"] if v["what"] == what} for what in inside
+    }
+    assert passed == {what: {value} for what, value in inside.items()}
+    # Pictures of noise are like pictures of noise, which no recorded run has.
+    assert all(v["passed"] for v in judged["verdicts"] if not v["what"].endswith("loss"))
+    assert (f"does not agree with 6 runs of {sweep}" in err) == bool(status)
+    cli.main(["compare", f"--from={run}", f"--against={sweep}"])
+    table = capsys.readouterr().out
+    assert f"judged by 6 runs of {sweep}" in table
+    assert "published" not in table
+
+
+def test_a_seed_of_the_sweep_is_judged_by_the_others(tmp_path, capsys):
+    sweep = make_sweep(tmp_path / "sweep")
+    # What --overwrite has moved aside is no other seed.
+    make(sweep / "seed_2.1", 2, 1e9)
+    status, judged, _ = compared(capsys, sweep / "seed_5", sweep)
+    assert (status, judged["judged_by"]) == (0, f"5 runs of {sweep}")
+    highest = max(v["high"] for v in judged["verdicts"] if v["what"] == "D loss")
+    assert highest == pytest.approx(1.1 ** (4 + 4 * 7.8))
+
+
+def test_losses_of_both_signs(tmp_path, capsys):
+    sweep = tmp_path / "sweep"
+    for seed in range(5):
+        make(sweep / f"seed_{seed}", seed, seed - 2.0, g_loss=-1.0 - seed, loss="wgan")
+    # Four is the range, 7.8 times that are 31.2.
+    for d_loss, g_loss, status in ((33.1, -36.1, 0), (33.3, -1, 1), (0.0, 30.1, 0), (0.0, 30.3, 1)):
+        run = make(tmp_path / f"run{d_loss}{g_loss}", 99, d_loss, g_loss=g_loss, loss="wgan")
+        assert compared(capsys, run, sweep)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("settings", "of_run", "seeds", "status", "said"),
+    [
+        ({}, {"h_dim": 64}, 6, 3, "have other settings: --h_dim 128 (this run: 64): not judged"),
+        ({}, {"loss": "log"}, 6, 3, "--loss sigmoid_cross_entropy (this run: log)"),
+        ({}, {"ema": 0.9}, 6, 3, "--ema left out (this run: 0.9)"),
+        ({}, {"dataset": "digits"}, 6, 0, ""),
+        ({}, {"log_every": 10, "intra_op_threads": 1, "preset": "published"}, 6, 0, ""),
+        ({}, {}, 4, 3, "4 finished runs of these settings with other seeds, and 5 are needed"),
+        ({"trained": 500}, {}, 6, 3, "seed_0 is not finished"),
+        ({"d_loss": float("nan")}, {}, 6, 3, "seed_0 has losses that are not finite"),
+        ({}, {}, 0, 2, "no folder in it holds a run"),
+        ({}, {}, None, 2, "No such file or directory"),
+    ],
+)
+def test_what_is_not_judged_has_its_reason(tmp_path, capsys, settings, of_run, seeds, status, said):
+    sweep, run = tmp_path / "sweep", make(tmp_path / "run", 99, **of_run)
+    if seeds is not None:
+        sweep.mkdir()
+    for seed in range(seeds or 0):
+        make(sweep / f"seed_{seed}", seed, **settings)
+    found, judged, err = compared(capsys, run, sweep)
+    assert (found, said in err, err.count("\n")) == (status, True, bool(status)), err
+    assert judged.get("outcome") == {0: "AGREES", 2: None, 3: "NOT JUDGED"}[status]
+
+
+def test_damage_in_a_sweep_leaves_a_run_out(tmp_path, capsys):
+    sweep, run = make_sweep(tmp_path / "sweep"), make(tmp_path / "run", 99)
+    (sweep / "seed_0/run.json").write_text("{")
+    status, judged, _ = compared(capsys, run, sweep)
+    assert (status, judged["judged_by"]) == (0, f"5 runs of {sweep}")
+    (sweep / "seed_3/losses.csv").write_text("nothing")
+    status, _, err = compared(capsys, run, sweep)
+    assert (status, "seed_0 cannot be read: " in err, "seed_3 cannot be read: " in err) == (3, 1, 1)
+    status, _, err = compared(capsys, run, sweep, "--require=traces")
+    assert (status, "--require=traces: a sweep has none" in err) == (2, True)
+
+
+def test_report_and_curves_draw_the_same_range(tmp_path):
+    sweep = make_sweep(tmp_path / "sweep")
+    run = make(tmp_path / "run", 99, 1e9, against=str(sweep))
+    record = read_record(run)
+    report = gather(run, record, Shelf(), against=str(sweep))
+    drawn = page_data(report)["losses"]["d_loss"]
+    np.testing.assert_allclose([drawn["low"], drawn["high"]], [[1.0] * 11, [1.1**5] * 11], 1e-4)
+    np.testing.assert_allclose(drawn["expected_high"], 1.1 ** (5 + 5 * 4.84), 1e-3)
+    text = html.unescape(page(report).decode())
+    assert f"Dark grey: 6 runs of {sweep}; light grey" in text
+    assert "Not as expected: " in text
+    assert "published program" not in text.partition("<footer")[0]
+
+    said = []
+    Gallery(record, 1, said.append).close()
+    with_sweep = (run / "losses.png").read_bytes()
+    (sweep / "seed_0/run.json").unlink()
+    (sweep / "seed_1/run.json").unlink()
+    Gallery(record, 1, said.append).close()
+    assert (run / "losses.png").read_bytes() != with_sweep
+    assert [line.startswith("warning: no range behind the losses: ") for line in said] == [True]
+    assert isinstance(ensemble_for(record, str(sweep)), str)

@@ -1,0 +1,88 @@
+"""The tasks of a Slurm step: `--cluster slurm`; no TensorFlow.
+
+TensorFlow's own SlurmClusterResolver sorts the machines by name, and Slurm numbers the processes in
+the order of its list: with n9 and n10 each would be given the other's address. It also needs GPUs.
+So Slurm's own program reads its list of machines here.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+
+from vanilla_gan.engines.task import Task, task_of_hosts
+from vanilla_gan.errors import UsageError
+
+PORT = 2222
+_PORT = re.compile(r"slurm(?::([0-9]{1,5}))?", re.ASCII)
+# As Slurm says how many processes the machines have: 2(x3),1 for 2, 2, 2, 1.
+_COUNT = re.compile(r"([0-9]{1,5})(?:\(x([0-9]{1,5})\))?", re.ASCII)
+_TIMEOUT_S = 60.0
+
+
+def is_slurm(cluster: str) -> bool:
+    """Returns whether `--cluster` means Slurm: `slurm`, or `slurm:PORT`."""
+    return _PORT.fullmatch(cluster) is not None
+
+
+def task_of_step(cluster: str, environment: Mapping[str, str]) -> Task | None:
+    """Returns the task that this process is in a step of Slurm; None for one that is alone.
+
+    Args:
+      cluster: `slurm`, or `slurm:PORT`; the first process on a machine has the port, others there
+        the next ones.
+      environment: as `srun` makes it.
+
+    Raises:
+      UsageError: this is no process of a step, or its machines cannot be had.
+    """
+    match = _PORT.fullmatch(cluster)
+    assert match is not None
+    source = f"--cluster={cluster}"
+
+    def said(*names: str) -> str:
+        for name in names:
+            if environment.get(name):
+                return environment[name]
+        raise UsageError(
+            f"{source}: {names[0]} is not in the environment; start the program by srun, in a job "
+            "of Slurm"
+        )
+
+    index = said("SLURM_PROCID")
+    listed = said("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST")
+    counted = said("SLURM_STEP_TASKS_PER_NODE", "SLURM_TASKS_PER_NODE")
+    counts = [
+        int(count)
+        for part in map(_COUNT.fullmatch, counted.split(","))
+        if part is not None
+        for count in [part[1]] * int(part[2] or 1)
+    ]
+    hosts = _hosts(listed, source)
+    if len(hosts) != len(counts) or not index.isdecimal():
+        raise UsageError(
+            f"{source}: the step has {len(hosts)} machines ({listed}), {counted!r} processes on "
+            f"them, and this is number {index!r}; expected a step as srun makes it"
+        )
+    pairs = list(zip(hosts, counts, strict=True))
+    return task_of_hosts(pairs, int(match[1] or PORT), int(index), source)
+
+
+def _hosts(listed: str, source: str) -> list[str]:
+    """Returns the machines of a list of Slurm's, such as `n[9-10]`, in its order."""
+    try:
+        found = subprocess.run(
+            ["scontrol", "show", "hostnames", listed],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_TIMEOUT_S,
+        )
+    except subprocess.CalledProcessError as error:
+        why = " ".join(error.stderr.split()) or f"status {error.returncode}"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = str(error)
+    else:
+        return found.stdout.split()
+    raise UsageError(f"{source}: scontrol does not say which machines {listed} are: {why}")

@@ -1,0 +1,29 @@
+"""The runs whose range is drawn behind those of a run that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.agreement.normal import ensemble_for
+from vanilla_gan.errors import VanillaGanError
+from vanilla_gan.runfolder.record import RunRecord
+
+
+def ensemble_or_none(
+    record: RunRecord, warn: Callable[[str], None] = lambda line: None
+) -> Ensemble | None:
+    """Returns the losses of the runs that `--against` names, else of the recorded ones.
+
+    A run is trained also where there are none: `warn` is called with a line then.
+    """
+    against = record.config.against
+    try:
+        found = ensemble_for(record, against, with_pictures=False)
+    except VanillaGanError as error:
+        found = str(error)
+    if not isinstance(found, str):
+        return found
+    if against is not None:
+        warn(f"warning: no range behind the losses: {found}")
+    return None
