@@ -2,10 +2,12 @@
 
     .venv/bin/python benchmarks/health.py --iters 3000 --seeds 1           # a first table
     .venv/bin/python benchmarks/health.py --iters 20000 --seeds 20 --cure  # the full one
+    .venv/bin/python benchmarks/health.py --iters 2500 --pictures docs/images  # its pictures
 
 Each run stands in a folder of its own below --out, and is kept: a call that was stopped goes on. A
-sick run is sick from its first iteration on. With --cure the settings that are prescribed for the
-disease named first are tried, in a fork or in a new run, and the table says whether that ended it.
+sick run is sick from its first iteration on, unless its row says otherwise. With --cure the
+settings that are prescribed for the disease named first are tried, in a fork or in a new run, and
+the table says whether that ended it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
+from health_pictures import SHOWN, drawn
 from jobs import side_by_side
 
 from vanilla_gan.data.idx import write_idx
@@ -36,6 +40,7 @@ from vanilla_gan.errors import DivergedError
 from vanilla_gan.graph import losses
 from vanilla_gan.health.diagnosis import Episode, diagnosed
 from vanilla_gan.health.doctor import patient_of
+from vanilla_gan.runfolder.checkpoint import read_checkpoint
 from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.runfolder.names import HEALTH
 from vanilla_gan.runfolder.record import record_from
@@ -98,6 +103,9 @@ class Run(NamedTuple):
       weights: what it begins with.
       loss: in place of `sigmoid_cross_entropy`.
       unscaled: whether grey values stay 0..255.
+      onset: returns from settings at which iteration the run has become sick; where it is None, the
+        run is so from its first.
+      longer: so many more iterations have to go before that.
     """
 
     name: str
@@ -107,6 +115,25 @@ class Run(NamedTuple):
     weights: Callable[[Mapping[str, tuple[int, ...]]], dict[str, np.ndarray]] | None = None
     loss: Any = None
     unscaled: bool = False
+    onset: Callable[[RunConfig], int] | None = None
+    longer: int = 0
+
+
+def remembers(config: RunConfig) -> int:
+    """Returns from which checkpoint on D takes a quarter of unseen images for samples.
+
+    It sees nearly all of those that it is trained on for what they are all the while.
+    """
+    unseen = read_data_sets(
+        "mnist", config.data_dir, unread(), allow_unverified=True
+    ).splits.validation
+    images, _ = unseen.examples(np.arange(2000))
+    for folder in sorted(config.out_dir.glob("checkpoints/*")):
+        weight = tf.train.load_checkpoint(read_checkpoint(folder).prefix).get_tensor
+        hidden = np.maximum(images @ weight("D_W1") + weight("D_b1"), 0)
+        if int(folder.name) and (hidden @ weight("D_W2") + weight("D_b2") < 0).mean() > 0.25:
+            return int(folder.name)
+    return config.resolved_int("iters")
 
 
 RUNS = (
@@ -122,8 +149,17 @@ RUNS = (
     Run("images in 0..255", ("scale",), unscaled=True),
     Run("swapped labels", ("swapped",), loss=swapped),
     Run("saturated sigmoid", ("numbers",), weights=sure_discriminator),
-    Run("500 images", ("memorising",), data=few),
-    Run("both learning rates x50", ("oscillation", "numbers"), {"learning_rate": 0.05}),
+    Run(
+        "500 images",
+        ("memorising",),
+        {"checkpoint_every": 500, "keep_checkpoints": 99, "sample_every": 2000},
+        data=few,
+        onset=remembers,
+        longer=6000,
+    ),
+    # Within 250 iterations all pixels are at their limits, so the samples are nearly one; in half
+    # of the runs the logits run away, too. No run of it swings.
+    Run("both learning rates x50", ("numbers", "collapse"), {"learning_rate": 0.05}),
     Run(
         "minimax and D x10",
         ("frozen", "overpowering"),
@@ -161,7 +197,7 @@ def config_of(run: Run, home: pathlib.Path, iters: int, seed: int, device: str) 
         np.savez(home / "weights.npz", **run.weights(shapes))
     if "system" in settings:
         settings["sample_every"] = 1000
-    return RunConfig(**settings, iters=iters, seed=seed, out=str(home / "run"))
+    return RunConfig(**settings, iters=iters + run.longer, seed=seed, out=str(home / "run"))
 
 
 def write_data(run: Run, folder: pathlib.Path) -> None:
@@ -198,18 +234,19 @@ def cured(run: Run, home: pathlib.Path, config: RunConfig, first: Episode) -> bo
     It goes on from where the run is, or trains it anew where the disease is one that stays.
     """
     out = str(home / "cured")
-    settings = first.disease.settings
+    settings = first.settings
     iters, seed = config.resolved_int("iters"), config.resolved_int("seed")
     with made_sick(run), contextlib.suppress(DivergedError):
-        if first.disease.stays:
+        if first.disease.stays or first.born:
             afresh = run._replace(settings={**run.settings, **settings})
             tried = config_of(afresh, home, iters, seed, config.device).filled({"out": out})
             train(tried, silent())
         else:
-            tried = RunConfig(**settings, iters=2 * iters, out=out)
+            tried = RunConfig(**settings, iters=2 * iters - run.longer, out=out)
             fork(config.out, tried, silent())
     return not any(
-        episode.disease is first.disease and episode.ended is None for episode in said_of(tried)
+        episode.disease.name == first.disease.name and episode.ended is None
+        for episode in said_of(tried)
     )
 
 
@@ -219,12 +256,30 @@ def said_of(config: RunConfig) -> list[Episode]:
     return diagnosed(rows, patient_of(record_from(config.out)))
 
 
-def row_of(task: tuple[str, int], args: argparse.Namespace) -> str:
-    """Returns the row of a run in the table, trained anew; `task` is its name and seed."""
-    name, seed = task
+def place_of(name: str, seed: int, args: argparse.Namespace) -> tuple[Run, pathlib.Path, RunConfig]:
+    """Returns a run of the table, its folder and its settings."""
     run = next(run for run in RUNS if run.name == name)
     home = pathlib.Path(args.out, f"{name}-{seed}".replace(" ", "_").replace("'", ""))
-    config = config_of(run, home, args.iters, seed, args.device)
+    return run, home, config_of(run, home, args.iters, seed, args.device)
+
+
+def draw(args: argparse.Namespace) -> None:
+    """Draws a picture of each disease that a run of seed 0 shows, beside healthy `vanilla`."""
+    folders = {}
+    for name in dict.fromkeys(["vanilla", *(shown.run for shown in SHOWN.values())]):
+        run, _, config = place_of(name, 0, args)
+        trained(run, config)
+        folders[name] = config.out_dir
+    for disease, shown in SHOWN.items():
+        path = pathlib.Path(args.pictures, f"sick_{disease}.png")
+        path.write_bytes(drawn(shown, folders[shown.run], folders["vanilla"]))
+        print(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def row_of(task: tuple[str, int], args: argparse.Namespace) -> str:
+    """Returns the row of a run in the table, trained anew; `task` is its name and seed."""
+    run, home, config = place_of(*task, args)
+    seed = task[1]
     found = trained(run, config)
     named = "; ".join(
         f"{episode.disease.name} {episode.since} ({episode.named}"
@@ -232,13 +287,15 @@ def row_of(task: tuple[str, int], args: argparse.Namespace) -> str:
         for episode in found
     )
     right = [episode for episode in found if episode.disease.name in run.expected]
-    in_time = any(episode.named <= IN_TIME for episode in right)
+    onset = 0 if run.onset is None else run.onset(config)
+    in_time = any(episode.named <= onset + IN_TIME for episode in right)
     verdict = ("no" if found else "yes") if not run.expected else "yes" if in_time else "no"
     ended = ""
-    if args.cure and right and right[0].disease.settings:
+    if args.cure and right and right[0].settings:
         ended = "yes" if cured(run, home, config, right[0]) else "no"
     wanted = " or ".join(run.expected) or "healthy"
-    return f"| {run.name} | {seed} | {wanted} | {named or 'no sign'} | {verdict} | {ended} |"
+    name = run.name + (f", sick from {onset} on" if onset else "")
+    return f"| {name} | {seed} | {wanted} | {named or 'no sign'} | {verdict} | {ended} |"
 
 
 def cost(system: str, iters: int) -> str:
@@ -250,7 +307,7 @@ def cost(system: str, iters: int) -> str:
     images = splits.train.images.shape
     with open_model(config, choose_device("cpu"), images, signs=True) as model:
         model.initialise()
-        signs = Signs(model, splits.train, splits.validation, (1,))
+        signs = Signs(model, splits.train, splits.validation, 1)
         worker = Worker(config, model, splits.train, stream)
         spent = []
         with worker.draws(0) as draws:
@@ -284,11 +341,15 @@ def main() -> None:
     parser.add_argument("--cure", action="store_true", help="go on with what is prescribed")
     parser.add_argument("--only", default="", help="names of runs, with commas between")
     parser.add_argument("--out", default="health_runs", help="folder of the runs")
+    parser.add_argument("--pictures", default="", help="draw them into this folder, and no more")
     parser.add_argument("--cost", action="store_true", help="say what signs cost, and no more")
     args = parser.parse_args()
     if args.cost:
         for system in SYSTEMS:
             print(cost(system, args.iters), flush=True)
+        return
+    if args.pictures:
+        draw(args)
         return
     unknown = set(filter(None, args.only.split(","))) - {run.name for run in RUNS}
     if unknown:

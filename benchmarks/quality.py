@@ -5,8 +5,9 @@
 
 Trains each system with each preset from some seeds, judges 10,000 samples of each run, and prints
 a row for each: the mean over the seeds, with the standard deviation where there are several. Each
-run has a folder of its own below --out, with its figures in `quality.json`: a call that was stopped
-goes on.
+run has a folder of its own below --out, with its figures beside it: a call that was stopped goes
+on. Of points of the plane (`--dataset ring8`, `grid25`) the figures are the modes of 2,500 samples,
+and a row for as many real points stands below.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ from typing import Any
 import numpy as np
 from jobs import side_by_side
 
+from vanilla_gan.data.points import MIXTURES
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import SPLIT, seeded, unread
+from vanilla_gan.generator.generator import Generator
 from vanilla_gan.quality.evaluate import evaluate
+from vanilla_gan.quality.modes import POINT_SAMPLES, point_modes
+from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.systems.presets import PRESETS
@@ -36,6 +43,7 @@ SHOWN = {
     "coverage": "{:.3f}",
     "classes_covered": "{:.1f}",
 }
+MODES = {"covered": "{:.1f}", "kl_nats": "{:.3f}", "high_quality": "{:.3f}"}
 Task = tuple[str, str, int]
 
 
@@ -64,15 +72,33 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
         out=str(out),
     )
     train(config, Host(stdout=io.StringIO(), inform=lambda line: None))
-    judged = evaluate(EvaluateConfig(source=str(out), n=options.samples), lambda line: None)
-    kept.write_text(json.dumps(judged["figures"]))
-    return judged["figures"]
+    if options.dataset in MIXTURES:
+        found = modes_of(str(out), options.dataset)
+    else:
+        judged = evaluate(EvaluateConfig(source=str(out), n=options.samples), lambda line: None)
+        found = judged["figures"]
+    kept.write_text(json.dumps(found))
+    return found
 
 
-def row_of(name: str, found: list[dict[str, Any]]) -> str:
+def modes_of(source: str, dataset: str) -> dict[str, Any]:
+    """Returns the modes of a run's points of the plane by the names of `Modes`."""
+    with Generator.load(source) as generator:
+        points = draw_samples(generator, generator.config, POINT_SAMPLES, seed=0)
+    return point_modes(points, MIXTURES[dataset])._asdict()
+
+
+def modes_of_real(dataset: str, data_dir: str) -> dict[str, Any]:
+    """Returns the modes of as many points that a run is trained on."""
+    train = read_data_sets(dataset, data_dir, unread()).splits.train.images
+    rows = seeded(SPLIT).randint(0, len(train), POINT_SAMPLES)
+    return point_modes(train[rows] / 255, MIXTURES[dataset])._asdict()
+
+
+def row_of(name: str, found: list[dict[str, Any]], shown: dict[str, str]) -> str:
     """Returns a row of the table: means, and deviations where there are several seeds."""
     cells = []
-    for figure, form in SHOWN.items():
+    for figure, form in shown.items():
         values = np.array([of_run[figure] for of_run in found], float)
         spread = f" +- {form.format(values.std(ddof=1))}" if len(values) > 1 else ""
         cells.append(form.format(values.mean()) + spread)
@@ -100,10 +126,14 @@ def main() -> None:
     tasks = [(*pair, seed) for pair in pairs for seed in range(options.seeds)]
     found = side_by_side(functools.partial(figures_of, options=options), tasks, options.jobs)
     print(f"{options.dataset}, {options.iters:,} iterations, {options.seeds} seeds\n")
-    print(f"| system, preset | {' | '.join(SHOWN)} |\n|{'---|' * (len(SHOWN) + 1)}")
+    shown = MODES if options.dataset in MIXTURES else SHOWN
+    print(f"| system, preset | {' | '.join(shown)} |\n|{'---|' * (len(shown) + 1)}")
     for system, preset in pairs:
         of_pair = [next(found) for _ in range(options.seeds)]
-        print(row_of(f"`{system}`, {preset}", of_pair), flush=True)
+        print(row_of(f"`{system}`, {preset}", of_pair, shown), flush=True)
+    if options.dataset in MIXTURES:
+        real = modes_of_real(options.dataset, options.data_dir)
+        print(row_of("real points", [real], shown))
 
 
 if __name__ == "__main__":

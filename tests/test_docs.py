@@ -54,7 +54,8 @@ def test_the_python_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").symlink_to(offline_data_dir)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mnist").symlink_to(offline_data_dir / "mnist")
     code = "\n".join(fenced("python.md", "python"))
     for published, smaller in SMALLER.items():
         assert published in code
@@ -68,6 +69,7 @@ def test_the_python_examples_run(
     assert "(16, 28, 28) float32 uint8" in printed
     assert printed[-1].startswith("nothing_here")
     assert names["page"].is_file()
+    assert (tmp_path / "data" / "birds" / "classes.json").is_file()
     assert (names["model"] / "saved_model.pb").is_file()
     assert names["slower"].iterations == 4
     assert names["run"] == (
@@ -108,6 +110,7 @@ def test_the_shell_examples_run(
         assert cli.main(words) == 0, capsys.readouterr().err
     assert (tmp_path / "own_out" / "000.png").exists()
     assert (tmp_path / "own_classes" / "000.png").exists()
+    assert sorted(os.listdir(tmp_path / "own_data")) == ["birds", "drawings", "few"]
     lines = capsys.readouterr().err
     assert "trains on 4629 of 5143 images, 514 are for validation" in lines
     assert "5143 training images (the first 514 for validation), 857 test images" in lines

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import pathlib
+import re
 
 import pytest
 
@@ -59,3 +60,12 @@ def test_a_change_of_words_is_seen(request: pytest.FixtureRequest) -> None:
 def test_an_error_is_one_line(text: str) -> None:
     assert "\n" not in text
     assert not text.endswith(".")
+
+
+def test_whoever_lacks_data_is_told_of_data_dir() -> None:
+    missing = (
+        r"data/(?!pictures).* (lacks|cannot download|cannot read \{path\}: \{reason|.* no folder)"
+    )
+    found = [text for text in error_texts() if re.match(missing, text)]
+    assert len(found) == 5
+    assert [text for text in found if "--data_dir" not in text] == []

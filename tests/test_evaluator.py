@@ -69,6 +69,16 @@ def files_of(out):
     }
 
 
+def evaluations_in(log):
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    found = [line for line in lines if line["event"] == "evaluation"]
+    return [[*map(line.pop, ("iteration", "n")), without(line)] for line in found]
+
+
+def without(line):
+    return {name: value for name, value in line.items() if name not in ("run_id", "event")}
+
+
 @pytest.mark.parametrize(
     ("system", "settings"),
     [
@@ -82,7 +92,8 @@ def files_of(out):
 )
 def test_the_run_is_the_same_bit_for_bit(data_dir, tmp_path, system, settings):
     settings = {**SMALL, **settings, "system": system, "iters": 7}
-    with_it = train(tmp_path / "with", data_dir, **settings, evaluate_every=4)
+    log = tmp_path / "log.jsonl"
+    with_it = train(tmp_path / "with", data_dir, **settings, evaluate_every=4, log_json=str(log))
     without = train(tmp_path / "without", data_dir, **settings)
     assert files_of(with_it.out) == files_of(without.out)
     assert with_it.stdout == without.stdout
@@ -90,6 +101,7 @@ def test_the_run_is_the_same_bit_for_bit(data_dir, tmp_path, system, settings):
     assert [each.iteration for each in found] == [0, 4, 7]
     assert not (without.out / QUALITY).exists()
     assert len({json.dumps(each.figures) for each in found}) == 3
+    assert evaluations_in(log) == [[each.iteration, each.n, each.figures] for each in found]
 
 
 def test_what_is_written(evaluated):
@@ -147,12 +159,15 @@ def test_a_run_that_lacks_only_its_last_evaluation(evaluated, data_dir, tmp_path
 
 
 def test_a_longer_run_keeps_what_was_found(evaluated, data_dir, tmp_path):
-    run = tmp_path / "run"
+    run, log = tmp_path / "run", tmp_path / "log.jsonl"
     shutil.copytree(evaluated, run)
-    train(run, data_dir, iters=9, evaluate_every=4)
+    # At 8 it ends, and so behind the picture that it would have had.
+    for iters in (8, 9, 11):
+        train(run, data_dir, iters=iters, evaluate_every=4, log_json=str(log))
     found = read_evaluations(run)
-    assert [each.iteration for each in found] == [0, 4, 7, 8, 9]
+    assert [each.iteration for each in found] == [0, 4, 7, 8, 9, 11]
     assert found[:3] == read_evaluations(evaluated)
+    assert evaluations_in(log) == [[each.iteration, each.n, each.figures] for each in found[3:]]
 
 
 def test_a_new_run_drops_what_another_left(evaluated, data_dir, tmp_path):

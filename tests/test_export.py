@@ -148,7 +148,7 @@ def test_no_graph_of_an_export_is_run(exported, tmp_path):
 def test_a_saved_model_of_somebody_else(tmp_path):
     module = tf.Module()
     tf.saved_model.save(module, str(tmp_path / "other"))
-    with pytest.raises(CheckpointError, match="no run stands there"):
+    with pytest.raises(CheckpointError, match="there is no run"):
         Generator.load(tmp_path / "other")
 
 

@@ -236,7 +236,7 @@ def test_a_checkpoint_of_another_architecture(copy, trained_run):
 def test_no_run_there(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
-    assert f"{tmp_path / 'empty'}: no run stands there" in load_error(tmp_path / "empty")
+    assert f"{tmp_path / 'empty'}: there is no run" in load_error(tmp_path / "empty")
     assert f"{tmp_path / 'none'} does not exist; expected" in load_error(tmp_path / "none")
     assert f"{tmp_path / 'file'} is a file; expected" in load_error(tmp_path / "file")
     nowhere = tmp_path / "empty" / "checkpoints" / "0000000001"

@@ -17,6 +17,7 @@ from vanilla_gan.declare import table_of
 from vanilla_gan.errors import SickRunError, UsageError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import DISEASES, Patient
+from vanilla_gan.health.words import begun
 from vanilla_gan.runfolder.health_csv import HEADER, NUMBERS, SIGNS, HealthRows, read_health
 from vanilla_gan.settings import DISEASES as NAMES
 from vanilla_gan.settings import RunConfig
@@ -32,11 +33,14 @@ DOCUMENT = (pathlib.Path(__file__).parents[1] / "docs" / "health.md").read_text(
 PATIENT = Patient("sigmoid_cross_entropy", 10)
 # What a row is like while a run has the disease.
 SICK = {
-    "overpowering": {"real_right": 1.0, "fake_right": 0.99, "logit_gap": 30.0},
+    "overpowering": [
+        {"real_right": 1.0, "fake_right": 0.99, "logit_gap": 30.0},
+        {"real_right": 1.0, "fake_right": 0.99, "logit_gap": 18.0, "diversity": 0.9},
+    ],
     "collapse": {"diversity": 0.1, "nearest": 0.05},
     "partial_collapse": {"nearest": 0.3},
     "frozen": {"g_gradient": 1e-9},
-    "memorising": {"unseen_gap": 3.0},
+    "memorising": {"unseen_gap": 1.0},
     "oscillation": [{"fake_right": 0.1}, {"fake_right": 0.9}],
     "numbers": {"d_gradient": np.inf},
     "scale": {"largest_pixel": 255.0},
@@ -69,12 +73,16 @@ def test_every_disease_can_be_stopped_on():
 def test_what_is_prescribed_can_be_given(disease):
     """A fork takes the settings, whatever the system; flags in words exist and have such values."""
     table = table_of(RunConfig)
-    for system in SYSTEMS:
-        config = RunConfig(system=system, **disease.settings).resolved()
-        assert all(getattr(config, name) == value for name, value in disease.settings.items())
+    for system, of in SYSTEMS.items():
+        own = disease.of(PATIENT._replace(without=of.without))
+        assert own.settings or own.advice
+        for settings in (own.settings, own.born_settings):
+            config = RunConfig(system=system, **settings).resolved()
+            assert all(getattr(config, name) == value for name, value in settings.items())
     assert {table[name].effect for name in disease.settings} <= {"numbers"}
     (row,) = re.findall(rf"^\| `{disease.name}` \|.*$", DOCUMENT, re.MULTILINE)
-    for name, value in re.findall(r"--(\w+)(?: ([\w.]+))?", f"{disease.advice} {row}"):
+    text = f"{disease.advice} {disease.born} {row}"
+    for name, value in re.findall(r"--(\w+)(?: ([\w.]+))?", text):
         words = [f"--{name}"] if table[name].kind is bool else [f"--{name}", value]
         RunConfig(**Flags(RunConfig).parse(words))
     # All that is prescribed is in the document, but where it names what an earlier row has.
@@ -112,6 +120,43 @@ def test_a_run_that_swings_between_both_collapses_has_the_partial_one():
     swings = [SICK["collapse"], SICK["partial_collapse"]]
     (found,) = diagnosed(rows(sick=range(20, 60), changes=swings), PATIENT)
     assert (found.disease.name, found.since) == ("partial_collapse", 4000)
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [("collapse", ""), ("partial_collapse", ""), ("numbers", "try --spectral_norm in a new run, ")],
+)
+def test_what_a_run_is_born_with_needs_another_start(name, tried):
+    def told_from(first, changes):
+        changes = {**SICK[name], **changes}
+        episodes = diagnosed(rows(sick=range(first, 60), changes=changes), PATIENT)
+        (found,) = (each for each in episodes if each.disease.name == name)
+        return found, begun(found)
+
+    constant = {"diversity": 0.0}
+    found, line = told_from(0, constant)
+    assert line.endswith(f"; {tried}{found.disease.born}")
+    assert found.settings == found.disease.born_settings
+    # What comes later the training has done; some generators begin with samples that differ little.
+    for first, changes in [(1, constant)] + [(0, {})] * (name != "numbers"):
+        found, line = told_from(first, changes)
+        assert found.disease.born not in line
+        assert found.settings == found.disease.settings
+        assert all(f"--{name} {value}" in line for name, value in found.settings.items())
+
+
+def test_nothing_is_prescribed_that_the_system_does_without():
+    acgan = PATIENT._replace(without=SYSTEMS["acgan"].without)
+    for name, said in (
+        ("memorising", "give it more images"),
+        ("numbers", "make the first weights"),
+    ):
+        sick = rows(sick=range(60), changes=SICK[name])
+        (found,) = diagnosed(sick, acgan)
+        assert dict(found.settings) == {}
+        assert f"; {said}" in begun(found)
+        (found,) = diagnosed(sick, PATIENT)
+        assert "; try --" in begun(found)
 
 
 def test_weights_that_stay_as_they_are_tell_of_a_frozen_generator():

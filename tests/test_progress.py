@@ -110,8 +110,13 @@ def test_rates_and_times_for_people():
 
 def test_a_phase_is_named_while_it_lasts():
     with terminal() as read:
-        with phase("loading TensorFlow", every_s=0.01):
+        with phase("loading TensorFlow", every_s=0.01) as rename:
             assert re.match(r"\rloading TensorFlow, \d+ s\x1b\[K", read())
+            rename("importing pictures: 3 of 9 " + 80 * "x")
+            line = ""
+            while "3 of 9" not in line:
+                line = read().split("\r")[-1]
+            assert len(line.removesuffix("\x1b[K")) == 79
         assert read().endswith("\r\x1b[K")
 
 

@@ -20,6 +20,7 @@ from processes import ROOT, python
 
 import vanilla_gan
 from vanilla_gan.cli import main as cli
+from vanilla_gan.data.folder import read_folder
 from vanilla_gan.systems import SYSTEMS
 
 
@@ -246,13 +247,33 @@ class TestOtherCommands:
             vanilla_gan.evaluate(trained.out, n=-1)
 
     def test_images_in_an_array_become_a_data_set(self, tmp_path):
-        images = np.random.RandomState(0).randint(0, 256, (60, 28, 28), np.uint8)
-        np.savez(tmp_path / "mine.npz", x=images, y=np.arange(60) % 3)
-        folder = vanilla_gan.import_images(tmp_path / "mine.npz", tmp_path / "mnist", repeat=True)
+        images = np.random.RandomState(0).randint(0, 256, (60, 5, 7, 3), np.uint8)
+        labels = np.arange(60) % 3
+        out = tmp_path / "birds"
+        assert vanilla_gan.import_arrays(images, labels, out=out, classes=["a", "b", "c"]) == out
+        raw = read_folder(out)
+        assert (len(raw.train_images), len(raw.test_images), raw.validation) == (51, 9, 5)
+        kept = np.concatenate([raw.train_images, raw.test_images])
+        order = [int(np.flatnonzero((images == image).all((1, 2, 3)))[0]) for image in kept]
+        assert sorted(order) == list(range(60))
+        assert [*raw.train_labels, *raw.test_labels] == labels[order].tolist()
         config = vanilla_gan.RunConfig(
-            **settings(tmp_path, tmp_path / "out", allow_unverified_data=True)
+            **{**settings(tmp_path, tmp_path / "out"), "dataset": "birds", "batch_size": 11}
         )
-        assert (folder, vanilla_gan.train(config).iterations) == (tmp_path / "mnist", 3)
+        run = vanilla_gan.train(config)
+        assert run.iterations == 3
+        record = json.loads((run.out / "run.json").read_text())["dataset"]
+        assert (record["image_shape"], record["class_names"]) == ([5, 7, 3], ["a", "b", "c"])
+        for wrong in (
+            (images / 255.0,),
+            (images[0, 0],),
+            (images, labels[:5]),
+            (images, labels - 1),
+        ):
+            with pytest.raises(vanilla_gan.VanillaGanError, match="expected"):
+                vanilla_gan.import_arrays(*wrong, out=tmp_path / "other")
+        with pytest.raises(vanilla_gan.VanillaGanError, match="it exists already"):
+            vanilla_gan.import_arrays(images, out=out)
 
 
 class TestGenerator:

@@ -346,6 +346,9 @@ def test_nothing_sticks_out_of_a_narrow_window(opened, width):
         "return [...document.querySelectorAll('button, select, input')].map((e) => e.offsetHeight)"
     )
     assert min(opened.execute_script(sizes)) >= 32
+    # A flag is not broken behind its dashes.
+    lines = "return [...document.querySelectorAll('.flag')].map((e) => e.getClientRects().length)"
+    assert set(opened.execute_script(lines)) == {1}
 
 
 def test_reduced_motion_leaves_only_the_slow_speed(opened):

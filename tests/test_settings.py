@@ -59,7 +59,7 @@ WRONG = [
     ("train", ("system",), ("wgam",), SYSTEM_NAMES),
     ("train", ("loss",), ("LOG",), "one of sigmoid_cross_entropy, log, minimax"),
     ("train", ("init",), ("he",), "one of xavier, xavier_normal"),
-    ("train", ("dataset",), ("cifar100",), "one of auto, mnist, fashion_mnist, kmnist"),
+    ("train", ("dataset",), ("a/b", "CIFAR10"), "one of auto, mnist, fashion_mnist, kmnist"),
     ("train", ("engine",), ("eager",), "one of loop, feed"),
     ("train", ("precision",), ("float16",), "one of float32, bfloat16"),
     ("train", ("on_nan",), ("go_on",), "one of stop, rewind"),
@@ -88,7 +88,12 @@ WRONG = [
     ("import_images", ("fit",), ("crop",), "one of contain, cover, stretch"),
     ("import_images", ("background",), (256, -1), "a grey value in 0..255"),
     ("import_images", ("test_share",), (0.0, 1.0), "a number between 0 and 1"),
-    ("import_images", ("out",), ("own/birds",), "a folder with a name that --dataset knows"),
+    (
+        "import_images",
+        ("out",),
+        ("own/digits", ".."),
+        "a folder in a --data_dir, with a name of its own",
+    ),
     *((each, ("seed",), (-1, 2**32), "a whole number in 0..4294967295") for each in SEEDED),
 ]
 

@@ -2,8 +2,9 @@
 
 For programs and notebooks (see `docs/python.md`): `RunConfig`, `train`, `fork`, `Observer`,
 `Generator`, `evaluate`, `compare`, `doctor`, `make_report`, `export`, `import_images`,
-`build_graph`, `register_loss`, `register_penalty`, `register_system`, `load_plugin`, and
-`VanillaGanError`, which all failures are. Each is loaded when it is first asked for.
+`import_arrays`, `build_graph`, `register_loss`, `register_penalty`, `register_system`,
+`load_plugin`, and `VanillaGanError`, which all failures are. Each is loaded when it is first asked
+for.
 """
 
 __version__ = "0.1.0"
@@ -20,6 +21,7 @@ __all__ = [
     "evaluate",
     "export",
     "fork",
+    "import_arrays",
     "import_images",
     "load_plugin",
     "make_report",
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         make_report,
         train,
     )
+    from vanilla_gan.data.pictures.arrays import import_arrays
     from vanilla_gan.errors import VanillaGanError
     from vanilla_gan.generator.generator import Generator
     from vanilla_gan.observers.observer import Observer
@@ -55,6 +58,7 @@ else:
         "Observer": "vanilla_gan.observers.observer",
         "RunConfig": "vanilla_gan.settings",
         "VanillaGanError": "vanilla_gan.errors",
+        "import_arrays": "vanilla_gan.data.pictures.arrays",
         "load_plugin": "vanilla_gan.plugins.loading",
         **dict.fromkeys(
             ("register_loss", "register_penalty", "register_system"),

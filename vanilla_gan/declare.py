@@ -89,10 +89,14 @@ def within(first: int, last: int, what: str = "a whole number") -> Rule:
     return Rule(expected, lambda value: first <= value <= last, (first - 1, last + 1))
 
 
-def one_of(choices: Sequence[str]) -> Rule:
-    """Returns the rule of a word out of some."""
+def one_of(choices: Sequence[str], others: Rule | None = None) -> Rule:
+    """Returns the rule of a word out of some, or of one that follows another rule."""
+    expected = f"one of {', '.join(choices)}"
+    if others is not None:
+        either = f"{expected}, or {others.expected}"
+        return Rule(either, lambda value: value in choices or others.holds(value), others.wrong)
     wrong = ("", "nonsense", choices[0].upper(), "|".join(choices))
-    return Rule(f"one of {', '.join(choices)}", lambda value: value in choices, wrong)
+    return Rule(expected, lambda value: value in choices, wrong)
 
 
 def some_of(choices: Sequence[str]) -> Rule:
@@ -138,6 +142,7 @@ class Setting:
       text: what it is for, in a line.
       group: the heading of this setting and the ones behind it.
       choices: the words that it may be; empty where there is no list of them.
+      others: the rule of words beside `choices`; None where there are none.
       rules: what a value must be.
       effect: what depends on it.
       missing: what to give; empty where it may be left out.
@@ -155,6 +160,7 @@ class Setting:
     text: str
     group: str
     choices: tuple[str, ...]
+    others: Rule | None
     rules: tuple[Rule, ...]
     effect: Effect
     missing: str
@@ -223,6 +229,7 @@ def setting(
     text: str,
     *rules: Rule,
     choices: Collection[str] = (),
+    others: Rule | None = None,
     effect: Effect = "numbers",
     group: str = "",
     flag: str = "",
@@ -236,8 +243,15 @@ def setting(
 
     `choices` may be a collection that grows; `choices_changed` tells of it.
     """
-    entry = {"text": text, "rules": rules, "choices": choices, "effect": effect}
-    more = {"group": group, "flag": flag, "shown": shown, "missing": missing, "word": word}
+    entry = {"text": text, "rules": rules, "choices": choices, "others": others}
+    more = {
+        "effect": effect,
+        "group": group,
+        "flag": flag,
+        "shown": shown,
+        "missing": missing,
+        "word": word,
+    }
     metadata = {"setting": {**entry, **more, "repeats": repeats, "common": common}}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -280,6 +294,8 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
         shown = "" if field.default is None else str(field.default)
         choices = tuple(entry.pop("choices"))
         rules = entry.pop("rules")
+        if choices:
+            rules = (one_of(choices, entry["others"]), *rules)
         table[field.name] = Setting(
             name=field.name,
             flag=entry.pop("flag") or field.name,
@@ -288,7 +304,7 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
             default=field.default,
             shown=entry.pop("shown") or shown,
             choices=choices,
-            rules=(one_of(choices), *rules) if choices else rules,
+            rules=rules,
             **entry,
         )
     return table

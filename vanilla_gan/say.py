@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 def printable(text: str) -> str:
@@ -34,10 +34,11 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def phase(name: str, every_s: float = 1.0) -> Iterator[None]:
+def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
     """Shows on a terminal what goes on during the block, and for how many seconds it has.
 
     The line appears after `every_s` and is taken away behind the block. Elsewhere nothing is shown.
+    The block gets a function that takes what to show from then on in place of `name`.
 
     Side effects: a thread, which writes on stderr as that was in the beginning: TensorFlow's own
     words may be kept from it during the block.
@@ -47,8 +48,13 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[None]:
             terminal = os.dup(sys.stderr.fileno()) if sys.stderr.isatty() else None
         except (AttributeError, OSError, ValueError):
             terminal = None
+        said = [name]
+
+        def rename(text: str) -> None:
+            said[0] = text
+
         if terminal is None:
-            yield
+            yield rename
             return
         opened.callback(os.close, terminal)
         is_over = threading.Event()
@@ -61,12 +67,16 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[None]:
         def tell() -> None:
             began_s = time.monotonic()
             while not is_over.wait(every_s):
-                write(f"\r{printable(name)}, {time.monotonic() - began_s:.0f} s\x1b[K")
+                text = f"{printable(said[0])}, {time.monotonic() - began_s:.0f} s"
+                # A longer line would break, and its first part would stay.
+                with contextlib.suppress(OSError):
+                    text = text[: max(os.get_terminal_size(terminal).columns - 1, 1)]
+                write(f"\r{text}\x1b[K")
 
         teller = threading.Thread(target=tell, daemon=True)
         teller.start()
         try:
-            yield
+            yield rename
         finally:
             is_over.set()
             teller.join(1.0)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any, Literal
 
 from vanilla_gan.data.classes import PUBLISHED, Classes
-from vanilla_gan.data.known import KNOWN
+from vanilla_gan.data.known import KNOWN, OWN_NAME
 from vanilla_gan.data.shape import POINT, POINT_TILES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.declare import (
@@ -136,7 +136,10 @@ class RunConfig(Settings):
         common=True,
     )
     epochs: int | None = setting(
-        None, "the same, in passes through the training images", at_least(1), effect="length"
+        None,
+        "in place of --iters: passes through the training images",
+        at_least(1),
+        effect="length",
     )
     system: SystemName = setting(
         "vanilla",
@@ -158,10 +161,9 @@ class RunConfig(Settings):
     z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
     h_dim: int | tuple[int, ...] | None = setting(
         None,
-        "units of a hidden layer; of each, where there are several",
+        "units of a hidden layer; several numbers for several layers",
         *SIZE,
         effect="variables",
-        common=True,
     )
     learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0, common=True)
     adam_epsilon: float | None = setting(
@@ -171,7 +173,7 @@ class RunConfig(Settings):
         None, "the target for real images is 1 minus this", _SHARE
     )
     dropout_rate: float | None = setting(
-        None, "share of a layer's values that training sets to 0, in [0, 1)", _SHARE
+        None, "share of a layer's values that is set to 0 in training, in [0, 1)", _SHARE
     )
     strided_layers: int | None = setting(
         None,
@@ -188,53 +190,59 @@ class RunConfig(Settings):
     )
     init_weights: str | None = setting(
         None,
-        "npz file with an array for each variable, by name, to start from",
+        "npz file to start from, with an array for each variable by name",
         PATH,
         effect="beginning",
     )
 
     preset: Literal["published", "stable"] = setting(
         "published",
-        "settings that go together, in place of those that are not given",
+        "settings that go together; a setting that you give overrides the preset's",
         choices=tuple(PRESETS),
         effect="variables",
         group=CURES,
     )
     optimizer: Literal["adam", "rmsprop", "sgd", "own"] = setting(
         "adam",
-        "of both networks; or the system's own",
+        "of both networks, or the system's own",
         choices=(*OPTIMIZERS, OWN),
         effect="variables",
     )
     D_learning_rate: float | None = setting(
-        None, "of the discriminator's alone, in place of --learning_rate", ABOVE_0
+        None, "of the discriminator alone, in place of --learning_rate", ABOVE_0
     )
-    G_learning_rate: float | None = setting(None, "of the generator's alone", ABOVE_0)
+    G_learning_rate: float | None = setting(None, "of the generator alone", ABOVE_0)
     beta1: float | None = setting(
-        None, "decay of the mean gradient: adam 0.9; of the others the momentum, 0", _SHARE
+        None, "decay of the mean gradient, adam: 0.9; momentum of the others: 0", _SHARE
     )
     beta2: float | None = setting(
-        None, "decay of the mean square: adam 0.999, rmsprop 0.9; sgd has none", _SHARE
+        None, "decay of the mean square, adam: 0.999, rmsprop: 0.9; sgd has none", _SHARE
     )
     D_steps: int = setting(
         1, "updates of D in an iteration, each on a batch of its own", at_least(1), at_most(100)
     )
     r1: float = setting(
-        0.0, "weight of R1: D's gradients at real images are kept small; 0: none", _WEIGHT
+        0.0, "weight of R1, which keeps D's gradients at real images small; 0: none", _WEIGHT
     )
-    r2: float = setting(0.0, "weight of R2: the same at samples", _WEIGHT)
+    r2: float = setting(0.0, "weight of R2, which does so at samples; 0: none", _WEIGHT)
     wgan_gp: float = setting(
-        0.0, "weight of WGAN-GP's: D's slope between images and samples is drawn to 1", _WEIGHT
+        0.0,
+        "weight of WGAN-GP's penalty, which pulls D's slope between images and samples to 1",
+        _WEIGHT,
     )
-    dragan: float = setting(0.0, "weight of DRAGAN's: the same around real images", _WEIGHT)
+    dragan: float = setting(
+        0.0, "weight of DRAGAN's penalty, which does so around real images", _WEIGHT
+    )
     penalty: str = setting(
         "none", "penalties of your plug-ins with their weights: NAME:WEIGHT,NAME:WEIGHT", _PENALTY
     )
     D_noise: float = setting(
-        0.0, "deviation of the normal noise on what D sees, images and samples; 0: none", _WEIGHT
+        0.0, "standard deviation of the noise that is added to all that D sees; 0: none", _WEIGHT
     )
     D_dropout: float | None = setting(
-        None, "share of a hidden layer's values in D that training sets to 0, in [0, 1)", _SHARE
+        None,
+        "share of a hidden layer's values in D that is set to 0 in training, in [0, 1)",
+        _SHARE,
     )
     spectral_norm: bool = setting(
         False, "divide each weight of D by its largest singular value", effect="variables"
@@ -247,11 +255,11 @@ class RunConfig(Settings):
         effect="variables",
     )
     clip_weights: float | None = setting(
-        None, "D's weights are kept within +- this behind each step, as --loss wgan needs", ABOVE_0
+        None, "D's weights are clipped to +- this after each step, as --loss wgan needs", ABOVE_0
     )
     ema: float | None = setting(
         None,
-        "decay of the moving average of G's weights that samples are made of",
+        "decay of a moving average of G's weights, which samples are then drawn with",
         _SHARE,
         effect="variables",
     )
@@ -260,7 +268,16 @@ class RunConfig(Settings):
         "auto",
         "auto: MNIST, or the built-in digits where it cannot be had",
         choices=DATASETS,
+        others=OWN_NAME,
         group="Data",
+        common=True,
+    )
+    data: str | None = setting(
+        None,
+        "folder of your own pictures, or a .npy, .npz or .csv file; the first run imports it into "
+        "--data_dir, under its own name or that of --dataset",
+        PATH,
+        effect="data",
         common=True,
     )
     data_dir: str = setting(
@@ -275,23 +292,23 @@ class RunConfig(Settings):
 
     out: str = setting(
         "out",
-        "folder of the results; a run that stands there is continued",
+        "folder of the results; a run that is already there is continued",
         PATH,
         effect="keeping",
         group="Results",
         common=True,
     )
     overwrite: bool = setting(
-        False, "move the run that stands in --out aside, to OUT.1, and start anew", effect="keeping"
+        False, "move the run in --out aside, to OUT.1, and start a new one", effect="keeping"
     )
     sample_every: int | None = setting(
         None,
-        "iterations between two pictures; one epoch where none is named",
+        "iterations between two pictures; none: one epoch",
         at_least(1),
         common=True,
     )
     sample_class: str | None = setting(
-        None, "class that the pictures show, its number or name, or all: a row for each", CLASS
+        None, "class that the pictures show, by number or name; all: a row for each", CLASS
     )
     log_every: int = setting(
         100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
@@ -309,7 +326,7 @@ class RunConfig(Settings):
     )
     stop_on: str = setting(
         "none",
-        "diseases that end the run, with status 1 and its state saved",
+        "diseases that end the run, with status 1; its state is saved",
         some_of(DISEASES),
         effect="rescue",
     )
@@ -317,7 +334,7 @@ class RunConfig(Settings):
         11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
     )
     gif_stride: int = setting(
-        1, "training.gif shows every so many-th picture", at_least(1), effect="keeping"
+        1, "training.gif shows one of so many pictures", at_least(1), effect="keeping"
     )
     report: bool = setting(False, "keep report.html fresh while training", effect="keeping")
     against: str | None = setting(
@@ -332,7 +349,7 @@ class RunConfig(Settings):
     )
     log_json: str | None = setting(
         None,
-        "file for losses, signs and pictures as lines of JSON; give it again to go on with it",
+        "file for losses, signs, pictures, evaluations as lines of JSON; give it again to go on",
         PATH,
         effect="keeping",
     )
@@ -351,13 +368,13 @@ class RunConfig(Settings):
     )
     keep_best: FigureName = setting(
         "none",
-        "figure of --evaluate_every whose best checkpoint is kept beside the newest, as OUT/best",
+        "keep the checkpoint with the best value of this figure as well, as OUT/best",
         choices=("none", *BETTER),
         effect="keeping",
     )
     stop_after_no_gain: int = setting(
         0,
-        "evaluations without a better --keep_best behind which the run ends; 0: none",
+        "end the run after so many evaluations without a better --keep_best; 0: never",
         at_least(0),
         effect="keeping",
     )

@@ -36,6 +36,11 @@ def small_run(data_dir: pathlib.Path, **changed: Any) -> list[str]:
     return [f"--{name}={value}" for name, value in settings.items() if value is not None]
 
 
+def stable_run(data_dir: pathlib.Path) -> list[str]:
+    """Returns the flags of a small run with `--preset stable`: penalties, an average of weights."""
+    return small_run(data_dir, preset="stable", h_dim="13,11")
+
+
 def run_with_long_blocks(data_dir: pathlib.Path) -> list[str]:
     """Returns the flags of a run that goes far beyond a checkpoint before the next.
 

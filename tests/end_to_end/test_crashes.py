@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from commands import run_with_long_blocks, small_run
+from commands import run_with_long_blocks, small_run, stable_run
 from crashes import KILLED, Crashes
 from mishaps import kill
 from results import checkpoints, differences, record
@@ -15,7 +15,7 @@ ITERS = 1000
 @pytest.mark.parametrize(
     ("words", "kills"),
     [
-        (small_run, 4),
+        (stable_run, 4),
         *(pytest.param(of, 8, marks=pytest.mark.slow) for of in (small_run, run_with_long_blocks)),
     ],
 )

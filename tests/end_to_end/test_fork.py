@@ -166,7 +166,7 @@ def test_killed_while_it_is_made(there, command, count):
 @pytest.mark.parametrize(
     ("flags", "status", "said"),
     [
-        (["--from=out", "--out=out"], 2, "a run stands there, which is no fork of this one"),
+        (["--from=out", "--out=out"], 2, "another run is there, not a fork of this one"),
         (["--from=out", "--out=out", "--overwrite"], 2, "the parent is there"),
         (["--from=out", "--out=.", "--overwrite"], 2, "the parent is there"),
         (["--from=out", "--out=out/checkpoints/new"], 2, "belongs to the run in"),

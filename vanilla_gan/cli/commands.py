@@ -78,13 +78,17 @@ def train() -> Command:
 def fork() -> Command:
     """Returns the command of a run that begins as another one."""
     from vanilla_gan.declare import table_of
+    from vanilla_gan.settings import default_data_dir
     from vanilla_gan.training.settings import ForkConfig
 
     def run(config: ForkConfig) -> None:
         from vanilla_gan.training.fork import fork
 
         _alone("fork", "begin the run on one machine, then continue it with train on all of them")
-        fork(config.source, config.of_run())
+        settings = config.of_run()
+        if settings.data is not None and "data_dir" not in settings.given:
+            settings = settings.filled({"data_dir": default_data_dir()})
+        fork(config.source, settings)
 
     return Command(
         "Begins a new run with the state of another one, at its newest checkpoint or the one "
@@ -327,10 +331,10 @@ def import_images() -> Command:
 
     return Command(
         "Makes a data set from a folder of pictures: 28x28, grey, in the four files that train "
-        "reads. Subfolders are classes. At least 5001 training images are needed, or --repeat.",
+        "reads. Subfolders are classes. train --data FOLDER does the same with default flags.",
         Flags(ImportConfig),
         run,
-        "import_images FOLDER --out own/mnist",
+        "import_images FOLDER --out data/birds",
     )
 
 

@@ -28,7 +28,8 @@ _CALLED_ELSEWHERE = {
     **dict.fromkeys(("hidden", "units"), "h_dim"),
     **dict.fromkeys(("model", "gan", "arch"), "system"),
     **dict.fromkeys(("output", "outdir", "out_dir", "output_dir", "logdir", "o"), "out"),
-    **dict.fromkeys(("data", "dataroot", "data_path"), "data_dir"),
+    **dict.fromkeys(("dataroot", "data_path"), "data_dir"),
+    **dict.fromkeys(("images", "pictures", "img_dir"), "data"),
     **dict.fromkeys(("gpu", "cuda", "cpu"), "device"),
     **dict.fromkeys(("random_seed", "manual_seed", "s"), "seed"),
     **dict.fromkeys(("input", "checkpoint", "run", "ckpt"), "from"),
@@ -87,7 +88,7 @@ class Flags:
             tuple: _define_several,
         }
         for name, entry in self._settings.items():
-            if entry.choices:
+            if entry.choices and entry.others is None:
                 flags.DEFINE_enum(name, None, list(entry.choices), "", flag_values=self._values)
             elif entry.repeats:
                 flags.DEFINE_multi_string(name, None, "", flag_values=self._values)
@@ -166,7 +167,7 @@ class Flags:
         text = entry.text
         if len(first) > _COLUMNS:
             first = f"  --{flag} word"
-            text += f"; one of {', '.join(entry.choices)}"
+            text += f"; {entry.rules[0].expected}"
         default = self._default(entry)
         text += f" (default {default})" if default else ""
         indent = 6 * " "
@@ -179,15 +180,17 @@ class Flags:
             system: str(defaults.get(entry.name, shown))
             for system, defaults in self._of_systems.items()
         }
-        having = {system: value for system, value in own.items() if value}
+        having = [value for value in own.values() if value]
         if not having:
             return shown
-        # Where a system has no default of it, those that have one are named.
-        base = "" if len(having) < len(own) else shown or next(iter(having.values()))
+        # What the first system has stands alone, unless few have any: then these are named.
+        first = next(iter(own.values()))
+        usual = len(having) == len(own) or 2 * having.count(first) > len(own)
+        base = shown or (first if usual else "")
         groups: dict[str, list[str]] = {}
-        for system, value in having.items():
-            if value != base:
-                groups.setdefault(value, []).append(system)
+        for system, value in own.items():
+            if value != base and (value or base):
+                groups.setdefault(value or "none", []).append(system)
         parts = [base] if base else []
         parts += [f"{', '.join(systems)}: {value}" for value, systems in groups.items()]
         return "; ".join(parts)

@@ -137,7 +137,7 @@ def _plugins(words: list[str]) -> list[str]:
         if not equals:
             path = words.pop(at + 1) if at + 1 < len(words) else ""
         if not path:
-            raise UsageError("--plugin: expected a Python file behind it, see docs/plugins.md")
+            raise UsageError("--plugin: expected a Python file after it, see docs/plugins.md")
         del words[at]
         found.insert(0, os.path.expanduser(path))
     return found

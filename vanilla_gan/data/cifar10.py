@@ -67,7 +67,8 @@ def _content(path: pathlib.Path) -> bytes:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise DataError(
             f"cannot read {path}: {reason}; expected {', '.join((*_TRAIN, *_TEST))} of the binary "
-            "version there, unpacked; put them there, or leave out --allow_unverified_data"
+            "version there, unpacked; put them there, name another folder with --data_dir, or "
+            "leave out --allow_unverified_data"
         ) from error
 
 

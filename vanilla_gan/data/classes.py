@@ -26,7 +26,7 @@ _LISTED = 12
 _NAME = kind("a name", lambda value: isinstance(value, str) and 0 < len(value) <= 1000)
 _LABEL = matching("[0-9]{1,3}", f"a label, 0 to {MAX_CLASSES - 1}")
 # The rest is for people.
-_REST = ("train", "test", "settings", "skipped")
+_REST = ("train", "test", "settings", "skipped", "from")
 
 
 class Classes(NamedTuple):

@@ -79,7 +79,8 @@ def _in_folder(home: pathlib.Path) -> list[npt.NDArray[np.uint8]]:
     if missing:
         raise DataError(
             f"{home} lacks {', '.join(missing)}; expected each of them there, plain or with .gz; "
-            "put them there, or leave out --allow_unverified_data"
+            "put them there, name another folder with --data_dir, or leave out "
+            "--allow_unverified_data"
         )
     return [
         (read_images(path) if "images" in name else read_labels(path, 256)).array

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import os
 import pathlib
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vanilla_gan.data import cifar10, emnist, folder, points
 from vanilla_gan.data.download.catalog import CATALOG
 from vanilla_gan.data.stacked import stack
+from vanilla_gan.declare import Rule
 from vanilla_gan.errors import DownloadError
 
 Inform = Callable[[str], None]
@@ -74,3 +76,16 @@ KNOWN: dict[str, Known] = {
     "stacked_mnist": Known(lambda *request: stack(digits_to_stack(*request)[1])),
     **{name: Known(lambda *request, name=name: points.draw(name)) for name in points.MIXTURES},
 }
+
+
+def is_own_name(name: str) -> bool:
+    """Returns whether somebody's own data may have this name: no other spelling of a known one."""
+    is_known = name.lower().replace("-", "_") in ("auto", *KNOWN)
+    return re.fullmatch(r"[^\W_][\w.-]{0,63}", name) is not None and not is_known
+
+
+OWN_NAME = Rule(
+    "the name of your own folder in --data_dir (letters, digits, . _ -)",
+    is_own_name,
+    ("", "a/b", "..", "-x", "MNIST", "fashion-mnist", 65 * "x"),
+)

@@ -16,7 +16,8 @@ from vanilla_gan.data.dataset import Datasets, split
 from vanilla_gan.data.known import KNOWN, digits_in, digits_to_stack
 from vanilla_gan.data.own_split import validation_then
 from vanilla_gan.data.streams import unread
-from vanilla_gan.errors import DownloadError
+from vanilla_gan.declare import nearest
+from vanilla_gan.errors import DataError, DownloadError, UsageError
 
 
 class DataSource(NamedTuple):
@@ -24,7 +25,7 @@ class DataSource(NamedTuple):
 
     Attributes:
       splits: train, validation and test.
-      name: one of `KNOWN`; never `auto`.
+      name: one of `KNOWN`, or somebody's own; never `auto`.
       checksum: SHA-256 that names the images and labels, 64 hex digits.
       class_names: by label, as far as the data have them.
     """
@@ -49,8 +50,8 @@ def read_data_sets(
     """Reads a data set from `<data_dir>/<dataset>/`, and fetches or makes it first if need be.
 
     Args:
-      dataset: one of `KNOWN`; or `auto`, which is MNIST, and `digits` where MNIST is neither there
-        nor can be fetched.
+      dataset: one of `KNOWN`; or the name of somebody's own folder in `data_dir`; or `auto`, which
+        is MNIST, and `digits` where MNIST is neither there nor can be fetched.
       data_dir: the folder of all data sets.
       random_stream: where the splits draw the order of their batches from.
       pixels: float32 [256], what each grey value becomes; see `DataSet`.
@@ -61,8 +62,9 @@ def read_data_sets(
       inform: called with lines for the user: warnings, and what takes a while.
 
     Raises:
+      UsageError: there is no data set of that name.
       DataError, DownloadError, OutputError: the files are damaged, not to be had, or cannot be
-        stored.
+        stored; or a run that was begun before has no data any more.
 
     Source: `read_data_sets` of TensorFlow 1.15's `contrib.learn` (see `dataset`).
     """
@@ -76,8 +78,21 @@ def read_data_sets(
             for line in _FALLBACK.format(error=error).splitlines():
                 inform(line)
             raw = digits_in(data_dir, False, inform)
-    else:
+    elif name in KNOWN:
         raw = KNOWN[name].load(data_dir, allow_unverified, inform)
+    else:
+        home = pathlib.Path(data_dir, name)
+        if not os.path.isdir(home) and train_examples is None:
+            raise UsageError(
+                f"--dataset={name}: there is no folder {home}; expected one that import_images or "
+                f"--data has made in --data_dir, or one of {', '.join(KNOWN)}{nearest(name, KNOWN)}"
+            )
+        if not os.path.isdir(home):
+            raise DataError(
+                f"the data are gone: there is no folder {home}; name the folder "
+                "around it with --data_dir"
+            )
+        raw = folder.read_folder(home)
     validation = raw.validation
     if train_examples is not None:
         validation = validation_then(len(raw.train_images), validation, train_examples)
@@ -92,7 +107,7 @@ def read_data_sets(
         num_classes=num_classes,
     )
     names = read_class_names(pathlib.Path(data_dir, name), inform)
-    if not names and not allow_unverified:
+    if not names and not allow_unverified and name in KNOWN:
         names = dict(enumerate(KNOWN[name].names))
     return DataSource(splits, name, raw.checksum, names)
 

@@ -26,6 +26,7 @@ from vanilla_gan.graph.signs import build_signs
 from vanilla_gan.graph.summaries import Summaries, build_summaries
 from vanilla_gan.graph.tf1 import tf, told_reason
 from vanilla_gan.graph.weights import Weights, assign_weights, shapes_of
+from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.systems import SYSTEMS
@@ -171,9 +172,10 @@ def open_model(
     # the session's settings of memory only count if they come first.
     session = open_session(graph, of_session, device, machines)
     with session if machines is None else left_open(session):
+        building = phase(f"building the graph of {config.system}")
         # The first loop of a process makes TensorFlow look for CUDA, and complain of its absence.
         eager_side = little_for_the_eager_side(config)
-        with without_chatter(), eager_side, graph.as_default(), tf.device(place):
+        with building, without_chatter(), eager_side, graph.as_default(), tf.device(place):
             system = SYSTEMS[config.system]
             gan = build_gan(system, config, config.seed)
             loop = None if images_shape is None else build_loop(system, config, gan, images_shape)

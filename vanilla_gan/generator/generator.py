@@ -339,6 +339,6 @@ def _record(out_dir: pathlib.Path) -> RunRecord:
         ) from error
     if record is None:
         raise CheckpointError(
-            f"{out_dir}: no run stands there ({out_dir / RUN_JSON} is missing); {expected}"
+            f"{out_dir}: there is no run ({out_dir / RUN_JSON} is missing); {expected}"
         )
     return record

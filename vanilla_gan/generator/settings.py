@@ -103,7 +103,7 @@ class SampleConfig(Settings):
     inputs: str | None = setting(
         None, "npy file with noise, [n, z_dim], to use instead of drawing it"
     )
-    overwrite: bool = setting(False, "replace what stands at --out, and the file beside it")
+    overwrite: bool = setting(False, "replace the files that --out names, if they exist")
 
     def __post_init__(self) -> None:
         """Checks the settings.
@@ -177,7 +177,7 @@ class ExportConfig(Settings):
         choices=("saved_model", "npz", "onnx", "tflite"),
     )
     signature: str | None = setting(None, "which function an ONNX file holds", choices=EXPORTED)
-    overwrite: bool = setting(False, "replace what stands at --out")
+    overwrite: bool = setting(False, "replace --out if it exists")
 
     def __post_init__(self) -> None:
         """Checks the settings.
@@ -215,7 +215,9 @@ class ImportConfig(Settings):
         flag="from",
         missing="expected a checkpoint's prefix, such as model.ckpt-1000",
     )
-    system: SystemName = setting("vanilla", "whose weights they are", choices=SYSTEMS)
+    system: SystemName = setting(
+        "vanilla", "the system that the weights belong to", choices=SYSTEMS
+    )
     z_dim: int | None = setting(None, "length of a noise vector, if not the system's own", *SIZE)
     h_dim: int | tuple[int, ...] | None = setting(
         None, "units of its hidden layers, as train takes them, if not the system's own", *SIZE
@@ -231,7 +233,7 @@ class ImportConfig(Settings):
         None, "JSON file: an object from the system's names to the checkpoint's"
     )
     out: str = setting("weights.npz", "npz file to write", PATH)
-    overwrite: bool = setting(False, "replace what stands at --out")
+    overwrite: bool = setting(False, "replace --out if it exists")
 
     @property
     def shape(self) -> ImageShape:

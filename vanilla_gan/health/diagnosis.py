@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,22 @@ class Episode(NamedTuple):
     numbers: Mapping[str, float]
     ended: int | None
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What to try, by name."""
+        return self.disease.born_settings if self.born else self.disease.settings
+
+    @property
+    def advice(self) -> str:
+        """What else to try, in words."""
+        return self.disease.born if self.born else self.disease.advice
+
+    @property
+    def born(self) -> bool:
+        """Whether the run had it before its first update, and that makes a difference."""
+        disease = self.disease
+        return self.since == 0 and bool(disease.born) and disease.born_told(self.numbers)
+
 
 def diagnosed(rows: HealthRows, patient: Patient) -> list[Episode]:
     """Returns the episodes that rows tell of, in the order in which they were named.
@@ -47,7 +63,7 @@ def diagnosed(rows: HealthRows, patient: Patient) -> list[Episode]:
     # What is not finite is no reason to complain: it tells of something, or of nothing.
     with np.errstate(all="ignore"):
         for disease in DISEASES:
-            found += _episodes(rows, disease, disease.told(rows, patient))
+            found += _episodes(rows, disease.of(patient), disease.told(rows, patient))
     return sorted(found, key=lambda episode: episode.named)
 
 

@@ -7,7 +7,7 @@ The thresholds are those that tell sick runs from healthy ones in the table of d
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,9 @@ from vanilla_gan.runfolder.health_csv import HealthRows
 # What is a number as long as a run is well; distances are none in a batch of one image.
 _ALWAYS = ("logit_gap", "largest_logit", "d_gradient", "g_gradient", "d_weights", "g_weights")
 
+# Each by its own name: a rate that a run was given for one network counts more than the common one.
+_SLOW = {"D_learning_rate": 0.0002, "G_learning_rate": 0.0002}
+
 Told = npt.NDArray[np.bool_]
 
 
@@ -27,10 +30,12 @@ class Patient(NamedTuple):
     Attributes:
       loss: the name of what its networks minimise.
       classes: how many classes its data have.
+      without: the settings that its system does without.
     """
 
     loss: str
     classes: int
+    without: Collection[str] = ()
 
 
 class Disease(NamedTuple):
@@ -46,6 +51,10 @@ class Disease(NamedTuple):
       advice: what else to try, in words, or a flag that is for a new run.
       stays: whether no setting helps any more once it is there, so that these are to be tried from
         a state before it: a generator whose pixels are all at their limits has no gradient.
+      born: what to do in place of `advice` where a run has it before its first update and its
+        numbers are `born_told`: then its networks or their first weights are wrong, and no training
+        ends it.
+      born_settings: what to try then in a new run, in place of `settings`.
     """
 
     name: str
@@ -56,12 +65,27 @@ class Disease(NamedTuple):
     settings: Mapping[str, Any] = types.MappingProxyType({})
     advice: str = ""
     stays: bool = False
+    born: str = ""
+    born_settings: Mapping[str, Any] = types.MappingProxyType({})
+    born_told: Callable[[Mapping[str, float]], bool] = bool
+
+    def of(self, patient: Patient) -> Disease:
+        """Returns it with what a run's system takes of the settings to try."""
+
+        def taken(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {name: settings[name] for name in settings if name not in patient.without}
+
+        return self._replace(settings=taken(self.settings), born_settings=taken(self.born_settings))
 
 
 def overpowering(rows: HealthRows, patient: Patient) -> Told:
-    """Says where D tells nearly every image from every sample, by far."""
+    """Says where D tells nearly every image from every sample, by far.
+
+    By less, where G makes nothing of it yet: its samples hardly differ.
+    """
     right = np.minimum(rows.of("real_right"), rows.of("fake_right"))
-    return (right > 0.97) & (rows.of("logit_gap") > 22)
+    alike = rows.of("diversity") < 0.1 * rows.of("diversity_real")
+    return (right > 0.97) & (rows.of("logit_gap") > np.where(alike, 17, 22))
 
 
 def collapse(rows: HealthRows, patient: Patient) -> Told:
@@ -82,9 +106,9 @@ def frozen(rows: HealthRows, patient: Patient) -> Told:
 
 
 def memorising(rows: HealthRows, patient: Patient) -> Told:
-    """Says where D finds images that it has not seen about as false as samples."""
+    """Says where images that D has not seen are, for it, a fifth of the way to samples."""
     gap = rows.of("logit_gap")
-    return np.asarray((gap > 1) & (rows.of("unseen_gap") > 0.5 * gap))
+    return np.asarray((gap > 1) & (rows.of("unseen_gap") > 0.2 * gap))
 
 
 def oscillation(rows: HealthRows, patient: Patient) -> Told:
@@ -120,6 +144,17 @@ def one_class(rows: HealthRows, patient: Patient) -> Told:
     return np.full(len(rows.iteration), patient.classes == 1)
 
 
+def constant(numbers: Mapping[str, float]) -> bool:
+    """Says whether samples are one: those of `conv` begin with 3% of the distance of images."""
+    return numbers["diversity"] < 1e-3 * numbers["diversity_real"]
+
+
+# Of a collapse that a run is born with.
+_CONSTANT: dict[str, Any] = {
+    "born": "no setting helps: see that the generator's output depends on its noise",
+    "born_told": constant,
+}
+
 DISEASES = (
     Disease(
         "overpowering",
@@ -139,6 +174,7 @@ DISEASES = (
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
         "or --pack 2 in a new run",
         stays=True,
+        **_CONSTANT,
     ),
     Disease(
         "partial_collapse",
@@ -149,6 +185,7 @@ DISEASES = (
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
         "or --pack 2 in a new run",
         stays=True,
+        **_CONSTANT,
     ),
     Disease(
         "frozen",
@@ -164,8 +201,8 @@ DISEASES = (
         memorising,
         1000,
         ("unseen_gap", "logit_gap"),
-        {"r1": 1.0},
-        "or --D_noise 0.1 where the system takes it, or give it more images",
+        {"D_noise": 0.3},
+        "or give it more images",
     ),
     Disease(
         "oscillation",
@@ -173,7 +210,7 @@ DISEASES = (
         oscillation,
         1000,
         ("fake_right", "ink", "ink_real"),
-        {"learning_rate": 0.0002, "beta1": 0.5},
+        {**_SLOW, "beta1": 0.5},
     ),
     Disease(
         "numbers",
@@ -181,7 +218,10 @@ DISEASES = (
         numbers,
         400,
         ("largest_logit", "d_gradient", "g_gradient"),
-        {"loss": "relativistic", "learning_rate": 0.0002},
+        {"loss": "relativistic", **_SLOW},
+        stays=True,
+        born="or make the first weights smaller",
+        born_settings={"spectral_norm": True},
     ),
     Disease(
         "scale",

@@ -14,6 +14,7 @@ from vanilla_gan.health.words import lines_of
 from vanilla_gan.runfolder.health_csv import HealthRows, read_health
 from vanilla_gan.runfolder.names import HEALTH
 from vanilla_gan.runfolder.record import RunRecord, record_from
+from vanilla_gan.systems import SYSTEMS
 
 
 class Examined(NamedTuple):
@@ -26,7 +27,8 @@ class Examined(NamedTuple):
 
 def patient_of(record: RunRecord) -> Patient:
     """Returns what the signs of a run have to be seen by."""
-    return Patient(record.config.loss, len(record.config.classes.trained))
+    config = record.config
+    return Patient(config.loss, len(config.classes.trained), SYSTEMS[config.system].without)
 
 
 def examined(source: str) -> Examined:
@@ -80,6 +82,6 @@ def _of_episode(episode: Episode) -> dict[str, Any]:
         "named": episode.named,
         "ended": episode.ended,
         "numbers": {name: value if math.isfinite(value) else None for name, value in numbers},
-        "settings": dict(disease.settings),
-        "advice": disease.advice,
+        "settings": dict(episode.settings),
+        "advice": episode.advice,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from vanilla_gan.health.diagnosis import Episode
 
@@ -20,11 +21,15 @@ def begun(episode: Episode) -> str:
     """Returns what is wrong, since when, the numbers, and what to try."""
     disease = episode.disease
     numbers = ", ".join(f"{name} {value:.3g}" for name, value in episode.numbers.items())
-    flags = " ".join(f"--{name} {value}" for name, value in disease.settings.items())
+    flags = " ".join(_flag(*setting) for setting in episode.settings.items())
     tried = f"try {flags}" if flags else ""
-    if disease.stays:
-        tried += " in a new run, or in a fork of a checkpoint from before it,"
-    advice = " ".join(filter(None, (tried, disease.advice)))
+    if flags and episode.born:
+        tried += " in a new run,"
+    elif flags and disease.stays:
+        tried += " in a new run, or in a fork of a checkpoint from before it"
+        tried += "," if episode.advice else ""
+    else_tried = episode.advice if tried else episode.advice.removeprefix("or ")
+    advice = " ".join(filter(None, (tried, else_tried)))
     return (
         f"health: {disease.what} ({disease.name}), since iteration {episode.since}; at iteration "
         f"{episode.named}: {numbers}; {advice}"
@@ -38,3 +43,7 @@ def ended(episode: Episode) -> str:
         f"health: no longer at iteration {episode.ended}: {disease.what} ({disease.name}), since "
         f"iteration {episode.since}"
     )
+
+
+def _flag(name: str, value: Any) -> str:
+    return f"--{name}" if value is True else f"--{name} {value}"

@@ -1,4 +1,4 @@
-"""The observer of `--log_json`: losses, signs and pictures as lines of JSON, for other programs."""
+"""The observer of `--log_json`: what a run finds as lines of JSON, for other programs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import UsageError
 from vanilla_gan.runfolder.pictures import picture_path
+from vanilla_gan.runfolder.quality_json import read_evaluations
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.own import open_own
@@ -25,8 +26,9 @@ class LogJson:
     """Writes an object a line, each with `run_id`, `iteration` and `event`; an `Observer`.
 
     The events: `losses`, for each row of `losses.csv`, with all scalars that the objective watches;
-    `signs`, for each row of signs in `health.csv`; `picture`, with its `path`. A number that is not
-    finite is null. A line stands there once, however often the run is continued or goes back.
+    `signs`, for each row of signs in `health.csv`; `picture`, with its `path`; `evaluation`, with
+    the figures of `quality.json`. A number that is not finite is null. A line stands there once,
+    however often the run is continued or goes back.
     """
 
     def __init__(self, record: RunRecord, start: int) -> None:
@@ -43,6 +45,8 @@ class LogJson:
         self._out_dir = config.out_dir.resolve()
         self._log_every = config.log_every
         self._sample_every = config.resolved_int("sample_every")
+        self._evaluate_every = config.evaluate_every
+        self._reached, self._evaluated = start, -1
         try:
             self._file = open(open_own(self._path, os.O_RDWR | os.O_CREAT), "r+b")  # noqa: SIM115
             try:
@@ -55,9 +59,10 @@ class LogJson:
             raise unwritable(self._path, error) from error
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
-        """Adds the line of a picture."""
+        """Adds the line of a picture, and of the evaluation that goes with it."""
         path = picture_path(self._out_dir, it // self._sample_every)
         self._write(it, "picture", {"path": os.fspath(path)})
+        self._evaluation(it)
 
     def losses(self, block: LossBlock) -> None:
         """Adds the lines of a block, and hands all to the system, so that a reader sees them."""
@@ -66,22 +71,32 @@ class LogJson:
         for k in range(-block.first % self._log_every, len(block.D_loss), self._log_every):
             scalars = {name: values[k] for name, values in block.scalars.items()}
             self._write(block.first + k, "losses", scalars)
+        self._reached = block.first + len(block.D_loss)
         try:
             self._file.flush()
         except OSError as error:
             raise unwritable(self._path, error) from error
 
     def close(self) -> None:
-        """Closes the file."""
+        """Adds the evaluation of the run's end, if there is one, and closes the file."""
         try:
-            self._file.close()
+            with self._file:
+                self._evaluation(self._reached)
         except OSError as error:
             raise unwritable(self._path, error) from error
+
+    def _evaluation(self, it: int) -> None:
+        """Adds the line of an evaluation that has just been written to `quality.json`, if any."""
+        if not self._evaluate_every or it == self._evaluated:
+            return
+        for found in read_evaluations(self._out_dir):
+            if found.iteration == it:
+                self._write(it, "evaluation", {"n": found.n, **found.figures})
 
     def _write(self, it: int, event: str, values: Mapping[str, Any]) -> None:
         line = {"run_id": self._run_id, "iteration": it, "event": event}
         line |= {
-            name: value if isinstance(value, str) else _number(float(value))
+            name: value if value is None or isinstance(value, str) else _number(value)
             for name, value in values.items()
         }
         try:
@@ -96,12 +111,16 @@ class LogJson:
             try:
                 content = json.loads(line)
                 run_id, iteration = content["run_id"], int(content["iteration"])
+                # The one of a run's end is behind its last update, and does not come again.
+                is_behind = content["event"] == "evaluation"
             except (ValueError, TypeError, KeyError, RecursionError):
-                run_id, iteration = None, start
+                run_id, iteration, is_behind = None, start, False
             if run_id != self._run_id:
                 raise self._others()
-            if iteration >= start:
+            if iteration >= start + is_behind:
                 return end
+            if is_behind:
+                self._evaluated = iteration
             end += len(line)
         if line and end == 0:
             raise self._others()
@@ -114,5 +133,7 @@ class LogJson:
         )
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _number(value: Any) -> float | int | None:
+    if isinstance(value, int):
+        return value
+    return float(value) if math.isfinite(value) else None

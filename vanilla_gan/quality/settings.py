@@ -29,7 +29,7 @@ class EvaluateConfig(Settings):
     neighbours: str | None = setting(
         None, "PNG to draw: 16 samples beside their nearest training images", PATH
     )
-    overwrite: bool = setting(False, "replace what stands at --out and --neighbours")
+    overwrite: bool = setting(False, "replace files that are already at --out and --neighbours")
 
     def __post_init__(self) -> None:
         """Checks the settings.

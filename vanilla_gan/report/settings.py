@@ -27,7 +27,7 @@ class ReportConfig(Settings):
     explore: bool = setting(
         False, "put both networks into the page, to play with; fully connected systems"
     )
-    overwrite: bool = setting(False, "replace what stands at --out also where it is no report")
+    overwrite: bool = setting(False, "replace the file at --out even if it is not a report")
 
     @property
     def path(self) -> pathlib.Path:

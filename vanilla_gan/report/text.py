@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import html
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from vanilla_gan.agreement.normal import MEAN_LOSSES
 from vanilla_gan.agreement.statistics import NAMES
+from vanilla_gan.data.known import KNOWN
 from vanilla_gan.report.contents import Report, seconds_between_pictures
 from vanilla_gan.report.data import STATISTICS, losses_at
 from vanilla_gan.report.facts import sendable
@@ -60,7 +62,7 @@ def page_text(report: Report) -> dict[str, str]:
         "health": _health(report),
         "quality": _quality(report),
         "numbers": _numbers(report),
-        "command": html.escape(facts.command),
+        "command": _command(facts.command),
         "repeat_note": html.escape(_repeat_note(report)),
         "data": definitions(
             (
@@ -80,7 +82,7 @@ def page_text(report: Report) -> dict[str, str]:
 
 def _data_set(report: Report) -> str:
     facts = report.facts
-    own = facts.data_name != facts.dataset
+    own = facts.data_name != facts.dataset or facts.dataset not in KNOWN
     return f"{facts.data_name}, pictures of your own" if own else facts.dataset
 
 
@@ -132,12 +134,22 @@ def _verdict(report: Report) -> str:
     return f'<p class="{kind}">{html.escape(sendable(said))}</p>'
 
 
+def _command(line: str) -> str:
+    """Returns a line for a shell; a narrow window does not break its flags behind the dashes."""
+    whole = re.compile(r"^--\w{1,30}$")
+    words = (
+        f'<span class="flag">{word}</span>' if whole.match(word) else html.escape(word)
+        for word in line.split(" ")
+    )
+    return " ".join(words)
+
+
 def _time(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _statistics_note(report: Report) -> str:
-    how = "Of the tiles as they are drawn, each scaled to its own range."
+    how = "Measured on the tiles as they are drawn, each scaled to its own range."
     ensemble = report.ensemble
     if ensemble is None:
         where = report.against or "recorded runs of this system on this data set"
@@ -149,7 +161,7 @@ def _statistics_note(report: Report) -> str:
     every = f", every {steps[0]:,}" if len(steps) and (steps == steps[0]).all() else ""
     note = f" {ensemble.note[0].upper()}{ensemble.note[1:]}." if ensemble.note else ""
     return (
-        f"{how} Dark grey: {_runs(report)} at the same iteration; light grey: where any run of "
+        f"{how} Inner range: {_runs(report)} at the same iteration; outer range: where any run of "
         f"{ensemble.program} is expected. They have pictures up to {ensemble.iterations[-1]:,}"
         f"{every}.{note}"
     )
@@ -175,7 +187,7 @@ def _losses_note(report: Report) -> str:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
     if report.ensemble is not None:
         parts.append(
-            f"Dark grey: {_runs(report)}; light grey: where means over up to 1,000 iterations are "
+            f"Inner band: {_runs(report)}; outer band: where means over up to 1,000 iterations are "
             "expected."
         )
     if report.parent_losses is not None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from vanilla_gan import __version__
 from vanilla_gan.data.classes import Classes
+from vanilla_gan.data.known import OWN_NAME
 from vanilla_gan.data.read import DataSource
 from vanilla_gan.data.shape import (
     MAX_CLASSES,
@@ -22,7 +23,7 @@ from vanilla_gan.data.shape import (
     PUBLISHED_SHAPE,
     ImageShape,
 )
-from vanilla_gan.declare import as_word, table_of
+from vanilla_gan.declare import as_word, one_of, table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.graph.processor import onednn_is_on
 from vanilla_gan.plugins.loading import require
@@ -50,9 +51,11 @@ from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
 
+_NAME = one_of(DATASETS[1:], OWN_NAME)
+
 DATASET = fields(
     {
-        "name": kind(f"one of {', '.join(DATASETS[1:])}", lambda name: name in DATASETS[1:]),
+        "name": kind(_NAME.expected, lambda name: isinstance(name, str) and _NAME.holds(name)),
         "checksum": SHA256,
         "train_examples": whole(1),
     },

@@ -23,6 +23,7 @@ from vanilla_gan.runfolder.record import (
 )
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.sweep.settings import MOST_RUNS, SweepConfig, part_of, seeds_of
+from vanilla_gan.training.own_pictures import with_own_pictures
 
 Grid = Mapping[str, Sequence[Any]]
 _THREADS = ("intra_op_threads", "inter_op_threads")
@@ -127,7 +128,7 @@ def with_data(runs: Sequence[Run], inform: Callable[[str], None]) -> list[Run]:
     found: dict[str, DataSource] = {}
 
     def named(run: Run) -> Run:
-        config = run.config
+        config = with_own_pictures(run.config, inform)
         if config.dataset == "auto" and recorded:
             config = dataclasses.replace(config, dataset=recorded[0].dataset["name"])
         if run.record() is None:

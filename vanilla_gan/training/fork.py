@@ -42,6 +42,7 @@ from vanilla_gan.storage.reading import open_file
 from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.host import Host
+from vanilla_gan.training.own_pictures import with_own_pictures
 from vanilla_gan.training.run import check_needs, train
 
 Inform = Callable[[str], None]
@@ -71,6 +72,7 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     host = host or Host()
     inform = host.inform
     path, out = pathlib.Path(source), config.out_dir
+    config = with_own_pictures(config, inform)
 
     def begin(parent: RunRecord, checkpoint: Checkpoint) -> None:
         if _goes_on(parent, checkpoint if path.parent.name == FOLDER else None, config):
@@ -116,7 +118,7 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
     if is_of_parent and (named is None or named.iteration == begun["iteration"]):
         return True
     raise RunConflictError(
-        f"--out={config.out}: a run stands there, which is no fork of this one; choose another "
+        f"--out={config.out}: another run is there, not a fork of this one; choose another "
         "--out, or give --overwrite, which first moves that run aside"
     )
 

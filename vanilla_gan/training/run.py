@@ -41,6 +41,7 @@ from vanilla_gan.runfolder.record import (
     changed_surroundings,
     classes_of,
     continued_config,
+    data_dir_of,
     dataset_entry,
     new_record,
     note_changes,
@@ -54,6 +55,7 @@ from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.attempts import attempt, begin
 from vanilla_gan.training.chief import Chief
 from vanilla_gan.training.host import Host
+from vanilla_gan.training.own_pictures import with_own_pictures
 from vanilla_gan.training.signals import StopRequest, stop_on_signals
 from vanilla_gan.training.tune import tuned
 
@@ -95,11 +97,16 @@ def train(
                     check_no_results(out_dir, lacking=RUN_JSON)
             if record is None:
                 config = config.resolved()
-            else:
+            elif "data_dir" not in config.given:
+                # Where pictures of one's own have been imported to, they are found again.
+                config = config.filled({"data_dir": data_dir_of(record, out_dir)})
+            with stop.at_once():
+                config = with_own_pictures(config, inform)
+            if record is not None:
                 config = _continued(record, config, inform)
                 if _is_finished(config, record, inform):
                     if machines is not None:
-                        _gather(machines, config, stop, inform)
+                        _gather(machines, stop, inform)
                     # One that goes on does this when it goes back to its checkpoint.
                     remove_leftovers(out_dir / FOLDER)
                     return
@@ -202,12 +209,11 @@ def _train_locked(
             f"{config.system} on {source.name}, --seed {config.seed}, {device.name} "
             f"({device.reason}), results in {config.out_dir}"
         )
-        if config.allow_unverified_data:
-            apart = source.splits.validation.num_examples
-            inform(
-                f"trains on {train.num_examples} of {train.num_examples + apart} images, "
-                f"{apart} are for validation"
-            )
+        apart = source.splits.validation.num_examples
+        inform(
+            f"trains on {train.num_examples} of {train.num_examples + apart} images, "
+            f"{apart} are for validation"
+        )
         if is_new and record.from_preset:
             brought = ", ".join(
                 f"--{name} {as_word(getattr(config, name))}" for name in record.from_preset

@@ -27,6 +27,7 @@ from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.own_split import validation_of, write_split
+from vanilla_gan.data.pictures.origin import origin_of
 from vanilla_gan.data.pictures.picture import SIDE_PX, Fitted, read_picture
 from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures
 from vanilla_gan.data.pictures.preview import contact_sheet
@@ -89,6 +90,8 @@ def import_images(
     config: ImportConfig,
     inform: Inform,
     progress: Progress = lambda done, total: None,
+    *,
+    next_step: bool = True,
 ) -> Imported:
     """Makes the four IDX files of a data set from a folder of pictures, or a file of them.
 
@@ -99,6 +102,7 @@ def import_images(
       config: the settings.
       inform: called with each line for the user.
       progress: called as `progress(done, total)`, counted in pictures.
+      next_step: say with which flags to train on them.
 
     Raises:
       UsageError: the pictures do not exist, or have too many subfolders; or `out` exists.
@@ -108,12 +112,12 @@ def import_images(
     found = None
     if not is_table(config.source):
         found = find_pictures(config.source, skip_empty=config.skip_bad)
-    _check_free(config)
+    check_free(config)
     if found is not None and not config.all_frames:
         _check_enough(config, len(found.paths))
     # Made before the work begins: a place that cannot be written to is known at once.
-    _make_parents(config.out_dir)
-    with whole_path(config.out_dir, lambda: _check_free(config)) as folder:
+    make_parents(config.out_dir)
+    with whole_path(config.out_dir, lambda: check_free(config)) as folder:
         folder.mkdir()
         read = _of_table(config) if found is None else _read_all(config, found, progress)
         images, bad = read.images, read.bad
@@ -134,7 +138,7 @@ def import_images(
                 raise empty_class(config.source, read.classes[label])
         for line in (*read.notes, *_doubts(images)):
             inform(line)
-        train, test = _split(config, len(images))
+        train, test = split_rows(config, len(images))
         # Over and over: wherever it begins, what is trained on has each row once.
         order = np.resize(train, VALIDATION_SIZE + len(train)) if config.repeat else train
         for name, array in zip(
@@ -150,19 +154,19 @@ def import_images(
     for label, name in read.classes.items():
         inform(f"class {label}: {name}, {counts[label]} pictures")
     apart = f"and {validation} copies" if config.repeat else f"the first {validation}"
-    left_out = f"; {len(bad)} files were left out" if bad else ""
+    left_out = f"; left out: {len(bad)} of {read.files} files" if bad else ""
     inform(
         f"wrote {config.out}: {len(train)} training images ({apart} for validation), "
         f"{len(test)} test images{left_out}"
     )
     inform(f"{config.out_dir / PREVIEW} shows some of them, as they are now")
     trained_on = len(order) - validation
+    if not next_step:
+        return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
     smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
-    data_dir = shlex.quote(str(config.out_dir.parent))
-    inform(
-        f"train with --dataset {config.out_dir.name} --data_dir {data_dir} "
-        f"--allow_unverified_data{smaller}"
-    )
+    data_dir, name = shlex.quote(str(config.out_dir.parent)), config.out_dir.name
+    unverified = " --allow_unverified_data" if name in catalog.CATALOG else ""
+    inform(f"train with --dataset {name} --data_dir {data_dir}{unverified}{smaller}")
     return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
 
 
@@ -238,7 +242,7 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
     )
 
 
-def _split(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def split_rows(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Returns the rows of the training and of the test images, each at least one, shuffled."""
     order = seeded(config.seed).permutation(n)
     tests = _tests(config, n)
@@ -249,7 +253,13 @@ def _tests(config: ImportConfig, n: int) -> int:
     return min(max(1, round(n * config.test_share)), n - 1)
 
 
-def _check_free(config: ImportConfig) -> None:
+def check_free(config: ImportConfig) -> None:
+    """Checks that nothing is where the data set is to be made, or an empty folder.
+
+    Raises:
+      UsageError: something is there.
+      OutputError: it cannot be looked at.
+    """
     out = config.out_dir
     try:
         is_empty_folder = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
@@ -285,11 +295,17 @@ def _write_classes(
         "test": train_test[1],
         "settings": config.to_json(),
         "skipped": skipped,
+        "from": origin_of(config.source),
     }
     write_whole(folder / CLASSES_JSON, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def _make_parents(out: pathlib.Path) -> None:
+def make_parents(out: pathlib.Path) -> None:
+    """Makes the folders around the data set.
+
+    Raises:
+      OutputError: it cannot.
+    """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

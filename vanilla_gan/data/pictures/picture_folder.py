@@ -102,7 +102,7 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
         ) from error
     if len(of_classes) > MAX_CLASSES:
         raise UsageError(
-            f"--from={os.fspath(source)}: it has {len(of_classes)} subfolders, each of them a "
+            f"{os.fspath(source)}: it has {len(of_classes)} subfolders, each of them a "
             f"class; expected at most {MAX_CLASSES}; join some of them"
         )
     if empty and not skip_empty:

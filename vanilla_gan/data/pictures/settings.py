@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from vanilla_gan.data.download import catalog
+from vanilla_gan.data.download.catalog import CATALOG
+from vanilla_gan.data.known import is_own_name
 from vanilla_gan.data.pictures.picture import FITS, Fitting
 from vanilla_gan.declare import ABOVE_0, SEED, Rule, Settings, setting, within
 
-_NAMES = " or ".join(catalog.CATALOG)
 _OUT = Rule(
-    f"a folder with a name that --dataset knows, {_NAMES}, for example "
-    f"own_data/{catalog.MNIST.name}",
-    lambda value: pathlib.Path(value).name in catalog.CATALOG,
-    ("birds", "mnist/birds"),
+    "a folder in a --data_dir, with a name of its own for --dataset, for example data/birds",
+    lambda value: is_own_name(pathlib.Path(value).name) or pathlib.Path(value).name in CATALOG,
+    ("data/..", "data/auto", "MNIST", "data/cifar10"),
 )
 _SHARE = Rule("a number between 0 and 1", lambda value: 0 < value < 1, (0.0, 1.0, float("nan")))
 
@@ -32,7 +31,8 @@ class ImportConfig(Settings):
     )
     out: str = setting(
         "",
-        "folder to make: mnist or fashion_mnist in a --data_dir",
+        "folder to make, such as data/birds: its name is the --dataset then, the folder around it "
+        "the --data_dir",
         _OUT,
         missing="give the folder to make",
     )
@@ -44,7 +44,7 @@ class ImportConfig(Settings):
     invert: bool = setting(False, "turn black on white into white on black, as MNIST is")
     background: int | None = setting(
         None,
-        "grey value 0..255 behind and around pictures; black in the end",
+        "grey value 0..255 behind and around pictures; left out, that becomes black",
         within(0, 255, "a grey value"),
     )
     white: float | None = setting(

@@ -1,0 +1,47 @@
+"""What pictures were imported from, so that `--data` finds out whether it has to be done again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+
+from vanilla_gan.data.classes import CLASSES_JSON
+from vanilla_gan.data.pictures.picture_folder import find_pictures
+from vanilla_gan.data.pictures.table import is_table
+from vanilla_gan.storage.reading import MAX_JSON, read_file
+
+
+def origin_of(source: str | os.PathLike[str]) -> dict[str, str]:
+    """Returns the path of a folder or file, and a SHA-256 over what its files are called.
+
+    With the sum go their sizes and when they were last written. It is the same where the folder was
+    moved, and another one where a file was changed.
+    """
+    listed = "".join(f"{name}\0{size}\0{ns}\n" for name, size, ns in sorted(_files(source)))
+    digest = hashlib.sha256(listed.encode(errors="surrogateescape"))
+    return {"path": os.path.abspath(source), "sha256": digest.hexdigest()}
+
+
+def imported_from(folder: pathlib.Path) -> dict[str, str]:
+    """Returns what `origin_of` said of the pictures in a data set; nothing where none is noted."""
+    try:
+        content = json.loads(read_file(folder / CLASSES_JSON, MAX_JSON))
+        return {name: str(content["from"][name]) for name in ("path", "sha256")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+
+
+def _files(source: str | os.PathLike[str]) -> Iterator[tuple[str, int, int]]:
+    """Yields name, size and time of each file that an import reads; nothing where there is none."""
+    if is_table(source) or not os.path.isdir(source):
+        paths = [pathlib.Path(source)] if os.path.exists(source) else []
+    else:
+        paths = find_pictures(source, skip_empty=True).paths
+    for path in paths:
+        with contextlib.suppress(OSError):  # What cannot be read, the import tells of.
+            found = os.stat(path)
+            yield os.path.relpath(path, source), found.st_size, found.st_mtime_ns

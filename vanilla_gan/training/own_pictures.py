@@ -1,0 +1,106 @@
+"""`--data`: imports a folder of pictures where that has not been done, and names it as data set."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+import shlex
+from collections.abc import Callable
+
+from vanilla_gan.data.download.catalog import FILE_NAMES
+from vanilla_gan.data.finding import find
+from vanilla_gan.data.known import is_own_name
+from vanilla_gan.data.pictures.import_images import import_images
+from vanilla_gan.data.pictures.origin import imported_from, origin_of
+from vanilla_gan.data.pictures.settings import ImportConfig
+from vanilla_gan.errors import UsageError
+from vanilla_gan.say import phase
+from vanilla_gan.settings import RunConfig
+
+Inform = Callable[[str], None]
+
+
+def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
+    """Returns the settings with the data set that `data` has become, and without `data`.
+
+    Where `data_dir` has them already, nothing is imported. Files that are no pictures are left out,
+    with a line for each.
+
+    Args:
+      config: the settings; without `data` they are returned as they are.
+      inform: called with each line for the user.
+
+    Raises:
+      UsageError: there is no such folder; the name is taken, or is none that data may have.
+      DataError, OutputError: see `import_images`.
+
+    Side effects: makes a folder in `config.data_dir`.
+    """
+    if config.data is None:
+        return config
+    source = config.data
+    if all(find(source, name) is not None for name in FILE_NAMES):
+        path = pathlib.Path(os.path.abspath(source))
+        raise UsageError(
+            f"--data={source}: it is a data set already, not a folder of pictures; give --dataset "
+            f"{path.name} --data_dir {shlex.quote(str(path.parent))}"
+        )
+    home = pathlib.Path(config.data_dir, _name_of(config))
+    if not os.path.exists(source) and not os.path.isdir(home):
+        raise UsageError(
+            f"--data={source}: there is nothing; expected a folder of pictures, or a .npy, .npz, "
+            ".csv or IDX file"
+        )
+    if os.path.lexists(home):
+        _check_same(source, home, inform)
+    else:
+        lines: list[str] = []
+        try:
+            with phase(f"importing the pictures in {source}") as rename:
+                import_images(
+                    ImportConfig(source=source, out=str(home), skip_bad=True),
+                    lines.append,
+                    lambda done, total: rename(f"importing {source}: {done} of {total} files"),
+                    next_step=False,
+                )
+        finally:
+            # Not before: the phase has the line that the cursor is in.
+            for line in lines:
+                inform(line)
+    return dataclasses.replace(config, dataset=home.name, data=None, data_dir=config.data_dir)
+
+
+def _name_of(config: RunConfig) -> str:
+    if "dataset" in config.given:
+        name, said = config.dataset, "--dataset"
+    else:
+        path = pathlib.Path(os.path.abspath(config.data or ""))
+        stem = path.stem if path.is_file() else path.name
+        name = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:64]
+        said = f"--data={config.data}"
+    if not is_own_name(name):
+        raise UsageError(
+            f"{said}: your data cannot be called {name!r}, which is the name of other data, or "
+            "none; give them a name of their own with --dataset, for example --dataset birds"
+        )
+    return name
+
+
+def _check_same(source: str, home: pathlib.Path, inform: Inform) -> None:
+    """Checks that a data set was imported from there; says so where the pictures have changed."""
+    then, now = imported_from(home), origin_of(source)
+    if then and then["sha256"] == now["sha256"]:
+        return
+    if then.get("path") != now["path"]:
+        was = f"was imported from {then['path']}" if then else "was not made by --data"
+        raise UsageError(
+            f"--data={source}: {home} is there already, and {was}; give these pictures another "
+            "name with --dataset"
+        )
+    if os.path.exists(source):
+        inform(
+            f"warning: the files in {source} have changed since they were imported into {home}; "
+            f"this run trains on those of then; remove {home}, and they are imported anew"
+        )
