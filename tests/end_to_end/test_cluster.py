@@ -219,7 +219,7 @@ def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, statu
     assert ends(cluster(roles, mishaps=stopping, **given))[0] == statuses
     if number == signal.SIGKILL:
         # It may go on alone. One that is finished has the others leave, too.
-        alone = words(system="vanilla", iters=ITERS, **given)
+        alone = words(system="vanilla", iters=ITERS, **CHECKPOINTS, **given)
         assert run(alone, tmp_path / "chief0").status == 0
     assert ends(cluster(roles, **given))[0] == [0, 0]
     out = in_one_process(tmp_path / "one", words, 2, **given)
