@@ -204,7 +204,7 @@ def test_batch_norm_of_pieces_is_that_of_the_batch(layer, shape):
                 outs.append(batch_norm(piece, "bn", own))
             by_piece, *by_weights = loss_gradients(piece, outs[-1])
             gradients.append([by_piece * shares[k], *by_weights])
-        # together.settle(shares)
+        together.settle(shares)
         by_pieces, *by_weights = zip(*gradients, strict=True)
         found = [tf.concat(outs, 0), tf.concat(by_pieces, 0)]
         found += [weighted(parts, shares) for parts in by_weights]

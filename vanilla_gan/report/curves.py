@@ -35,7 +35,7 @@ _D_COLOUR, _G_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#404040"
 _RECORDED_COLOUR, _EXPECTED_COLOUR = "#cccccc", "#eeeeee"
 # A range smaller than this gets labels between the powers of ten, too.
 _MANY_LABELS = 2e3
-_MAX_NAME = 28
+_MAX_NAME = 27
 
 Floats = npt.NDArray[np.float64]
 
