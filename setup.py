@@ -72,6 +72,7 @@ setup(
         "tensorboard": ["tensorboard>=2.20,<2.22"],
         "test": [
             "ipykernel>=6.29",
+            "jsonschema>=4.20",
             "jupyter_client>=8.0",
             "mypy>=1.15",
             "onnx>=1.19",
