@@ -84,7 +84,7 @@ def log_densities(
     """
     widths = np.asarray(sigmas, np.float64)
     n, d = np.shape(samples)
-    # Single precision will do, about a middle that leaves short vectors: figures differ by 1e-8.
+    # Single precision will do, about a middle that leaves short vectors: figures differ by 1e-6.
     middle = np.mean(samples, axis=0, dtype=np.float64)
     centres = (samples - middle).astype(np.float32)
     constants = math.log(n) + d / 2 * np.log(2 * math.pi * widths**2)
