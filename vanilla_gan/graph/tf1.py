@@ -37,9 +37,10 @@ def _loaded(name: str) -> types.ModuleType:
     although hardly any will ever be garbage. It is off meanwhile, and leaves them alone later,
     too, when a plot of some thousand objects would set it off (0.15 s instead of 0.3).
     """
-    if "tensorflow" not in sys.modules:
-        set_environment()
-    if "tensorflow" in sys.modules or not gc.isenabled():
+    if "tensorflow" in sys.modules:
+        return importlib.import_module(name)
+    set_environment()
+    if not gc.isenabled():
         return importlib.import_module(name)
     gc.disable()
     try:
