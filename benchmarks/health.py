@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from health_pictures import SHOWN, drawn
 from jobs import side_by_side
 
@@ -38,6 +37,7 @@ from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import DivergedError
 from vanilla_gan.graph import losses
+from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.health.diagnosis import Episode, diagnosed
 from vanilla_gan.health.doctor import patient_of
 from vanilla_gan.runfolder.checkpoint import read_checkpoint
@@ -334,6 +334,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iters", type=int, default=3000, help="of each run")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each kind")
+    parser.add_argument("--first_seed", type=int, default=0, help="of these seeds")
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs side by side, each on a core of its own"
     )
@@ -358,7 +359,8 @@ def main() -> None:
         "| run | seed | what it is | named: since (at) | right | cured |\n|---|---|---|---|---|---|"
     )
     chosen = [run.name for run in RUNS if not args.only or run.name in args.only.split(",")]
-    tasks = [(name, seed) for name in chosen for seed in range(args.seeds)]
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
+    tasks = [(name, seed) for name in chosen for seed in seeds]
     for row in side_by_side(functools.partial(row_of, args=args), tasks, args.jobs):
         print(row, flush=True)
 

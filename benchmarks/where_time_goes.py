@@ -1,6 +1,6 @@
 """Prints where the time of an iteration of `--engine loop` goes, by kind of operation.
 
-    .venv/bin/python benchmarks/where_time_goes.py [--system conv] [--precision bfloat16] [--names]
+    .venv/bin/python benchmarks/where_time_goes.py [--system conv] [--batch_size 32] [--names]
 
 One operation at a time, so that none waits for another one; the first column is what an operation
 took itself, in one thread. Tracing adds some microseconds to each, so that the sum is more than
@@ -71,6 +71,8 @@ def main() -> None:
     )
     flags.add_argument("--system", choices=tuple(SYSTEMS), default="vanilla")
     flags.add_argument("--precision", choices=PRECISIONS, default="float32")
+    flags.add_argument("--batch_size", type=int, help="images a step")
+    flags.add_argument("--h_dim", type=int, help="hidden units of both networks")
     flags.add_argument("--iterations", type=int, help="100, or 4 of conv")
     flags.add_argument("--names", action="store_true", help="each operation, not each kind")
     flags.add_argument("--rows", type=int, default=20, help="how many of them")
@@ -80,6 +82,8 @@ def main() -> None:
     config = RunConfig(
         system=options.system,
         precision=options.precision,
+        batch_size=options.batch_size,
+        h_dim=options.h_dim,
         seed=0,
         intra_op_threads=1,
         inter_op_threads=1,

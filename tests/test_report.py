@@ -535,6 +535,8 @@ def test_failures_end_in_one_line(tmp_path, capsys):
     cases = [
         (("--from", tmp_path), 2, "no run there, it has no run.json"),
         (("--from", tmp_path / "nothing"), 2, "no run there"),
+        (("--from", folder / "best"), 2, f"expected the run itself, --from={folder}"),
+        (("--from", folder / "checkpoints" / "0000000002"), 2, f"--from={folder}"),
         (("--from", empty), 2, "has no pictures yet"),
         (("--from", folder, "--out", tmp_path), 2, "it is a folder"),
         (("--from", folder, "--out", tmp_path / "small.gif" / "r.html"), 1, "cannot write"),

@@ -8,6 +8,7 @@ falls into it is counted; loading and starting are not.
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import io
 import os
 import pathlib
@@ -18,7 +19,6 @@ import time
 
 import numpy as np
 import task
-import tensorflow as tf
 
 from vanilla_gan.cli import main as cli
 
@@ -47,6 +47,11 @@ def write_idx_files(data_dir: pathlib.Path, images: np.ndarray) -> None:
         (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + part.tobytes())
         header = struct.pack(">2i", 0x801, len(part))
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(header + bytes(len(part)))
+
+
+def versions() -> dict[str, str]:
+    """Returns TensorFlow's version without loading it: the program sets its environment first."""
+    return {"TensorFlow": importlib.metadata.version("tensorflow")}
 
 
 def main() -> None:
@@ -80,13 +85,12 @@ def main() -> None:
             status = cli.main(["train", *flags])
         if status:
             sys.exit(status)
-        versions = {"TensorFlow": tf.__version__}
         if options.check:
             losses = np.loadtxt(out / "losses.csv", delimiter=",", skiprows=1, usecols=(1, 2))
-            task.report(versions, losses=losses.tolist())
+            task.report(versions(), losses=losses.tolist())
         else:
             ms = np.diff(ticks.times_s)[1:] / options.iters * 1e3
-            task.report(versions, ms=ms.tolist())
+            task.report(versions(), ms=ms.tolist())
 
 
 if __name__ == "__main__":

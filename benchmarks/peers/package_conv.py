@@ -14,7 +14,6 @@ import conv_task
 import numpy as np
 import package
 import task
-import tensorflow as tf
 
 from vanilla_gan.cli import main as cli
 
@@ -42,7 +41,7 @@ def main() -> None:
         sys.exit(status)
     # The first chunk warms up; behind the last picture but one the last line follows at once.
     ms = np.diff(ticks.times_s)[1 : 1 + options.chunks] / options.steps * 1e3
-    task.report({"TensorFlow": tf.__version__}, ms=ms.tolist())
+    task.report(package.versions(), ms=ms.tolist())
 
 
 if __name__ == "__main__":

@@ -288,13 +288,19 @@ def record_from(source: str) -> RunRecord:
       RunConflictError: there is none.
       DamagedRunError: it is damaged.
     """
-    record = read_record(pathlib.Path(source))
-    if record is None:
-        raise RunConflictError(
-            f"--from={source}: no run there, it has no {RUN_JSON}; expected the folder that --out "
-            "of a training run named"
-        )
-    return record
+    path = pathlib.Path(source)
+    record = read_record(path)
+    if record is not None:
+        return record
+    for run in path.parents[:2]:  # of OUT/best and of OUT/checkpoints/NUMBER
+        if (run / RUN_JSON).is_file():
+            raise RunConflictError(
+                f"--from={source}: this lies within a run; expected the run itself, --from={run}"
+            )
+    raise RunConflictError(
+        f"--from={source}: no run there, it has no {RUN_JSON}; expected the folder that --out "
+        "of a training run named"
+    )
 
 
 def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = False) -> RunConfig:
