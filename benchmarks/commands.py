@@ -28,11 +28,11 @@ COMMANDS = {
     "evaluate, 10,000 samples": ["evaluate", "--from=run", "--n=10000"],
     "report, 1,001 pictures": ["report", "--from=run"],
     "compare, 1,001 pictures": ["compare", "--from=run"],
-    "sample, 60,000 images": ["sample", "--from=run", "--n=60000", "--out=s.npz", "--overwrite"],
+    "sample, 60,000 images": ["sample", "--from=run", "--n=60000", "--out=s.npz"],
 }
 
 
-def took_s(checkout: pathlib.Path, folder: pathlib.Path, words: list[str]) -> float:
+def timed(checkout: pathlib.Path, folder: pathlib.Path, words: list[str]) -> float:
     """Runs a command of a checkout in a folder; returns how many seconds it took."""
     python = [sys.executable] if words[0] == "-c" else [sys.executable, "-m", "vanilla_gan"]
     variables = {
@@ -40,6 +40,7 @@ def took_s(checkout: pathlib.Path, folder: pathlib.Path, words: list[str]) -> fl
         "VANILLA_GAN_DATA": os.path.abspath(default_data_dir()),
         "CUDA_VISIBLE_DEVICES": "",
     }
+    (folder / "s.npz").unlink(missing_ok=True)
     began_s = time.perf_counter()
     done = subprocess.run(
         [*python, *words], cwd=folder, env={**os.environ, **variables}, capture_output=True
@@ -47,7 +48,9 @@ def took_s(checkout: pathlib.Path, folder: pathlib.Path, words: list[str]) -> fl
     # Whether a run agrees with the published program is not what is timed.
     if done.returncode and words[0] != "compare":
         sys.exit(f"{checkout}: {words[0]}: {done.stderr.decode(errors='replace')[-300:]}")
-    return time.perf_counter() - began_s
+    took_s = time.perf_counter() - began_s
+    print(f"{took_s:7.1f} s  {checkout.name}: {words[0]}", file=sys.stderr, flush=True)
+    return took_s
 
 
 def main() -> None:
@@ -65,12 +68,12 @@ def main() -> None:
         for checkout, folder in zip(checkouts, folders, strict=True):
             folder.mkdir()
             run = ["train", "--iters=1001", "--sample_every=1", "--dataset=mnist", "--out=run"]
-            took_s(checkout, folder, run)
-            took_s(checkout, folder, COMMANDS["evaluate, 10,000 samples"])
+            timed(checkout, folder, run)
+            timed(checkout, folder, COMMANDS["evaluate, 10,000 samples"])
         for _ in range(options.rounds):
             for command, words in COMMANDS.items():
                 for number, (checkout, folder) in enumerate(zip(checkouts, folders, strict=True)):
-                    found[command, number].append(took_s(checkout, folder, words))
+                    found[command, number].append(timed(checkout, folder, words))
     print(f"| Seconds, the median of {options.rounds} | {' | '.join(p.name for p in checkouts)} |")
     print("|---" * (1 + len(checkouts)) + "|")
     for command in COMMANDS:

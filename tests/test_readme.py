@@ -21,8 +21,7 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))),
-    "benchmarks/RESULTS.md",
-    "benchmarks/RESULTS_CONV.md",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "benchmarks").glob("*.md"))),
 ]
 # Not among the settings that `--help` lists: its own name, and flags of other programs.
 FOREIGN_FLAGS = {"help", "helpfull", "durations", "logdir", "snapshot", "tf1_python", "array"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import json
 from typing import Any
 
@@ -19,6 +20,7 @@ from vanilla_gan.runfolder.record import (
     new_record,
     note_changes,
     read_record,
+    versions,
 )
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.sealed_json import write_sealed
@@ -43,6 +45,19 @@ def test_record_comes_back(tmp_path):
     record.save(tmp_path)
 
     assert read_record(tmp_path) == record
+
+
+def test_tensorflow_may_be_installed_by_another_name(monkeypatch):
+    version = importlib.metadata.version
+
+    def none_called_tensorflow(name: str) -> str:
+        if name == "tensorflow":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    expected = versions()
+    monkeypatch.setattr(importlib.metadata, "version", none_called_tensorflow)
+    assert versions() == expected
 
 
 def test_record_holds_what_the_run_depends_on(tmp_path):

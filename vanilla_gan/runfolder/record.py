@@ -26,6 +26,7 @@ from vanilla_gan.data.shape import (
 from vanilla_gan.declare import as_word, one_of, table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.graph.processor import onednn_is_on
+from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.plugins.loading import require
 from vanilla_gan.plugins.registry import Plugin, plugins_of
 from vanilla_gan.runfolder.names import RUN_JSON
@@ -480,7 +481,9 @@ def changed_surroundings(record: RunRecord, device: str) -> list[str]:
 def versions() -> dict[str, str]:
     """Returns the versions of what a run's numbers may depend on; loads TensorFlow."""
     found = {"vanilla_gan": __version__, "python": platform.python_version()}
-    for package in ("tensorflow", "numpy", "matplotlib"):
+    # Of the module: what is installed may be `tensorflow-cpu`, or a build of one's own.
+    found["tensorflow"] = tf.__version__
+    for package in ("numpy", "matplotlib"):
         found[package] = importlib.metadata.version(package)
     found[_ONEDNN] = "on" if onednn_is_on() else "off"
     found["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
