@@ -137,7 +137,7 @@ class RunConfig(Settings):
     )
     epochs: int | None = setting(
         None,
-        "in place of --iters: passes through the training images",
+        "passes through the training images, in place of --iters",
         at_least(1),
         effect="length",
     )
@@ -165,9 +165,11 @@ class RunConfig(Settings):
         *SIZE,
         effect="variables",
     )
-    learning_rate: float | None = setting(None, "of both optimizers", ABOVE_0, common=True)
+    learning_rate: float | None = setting(
+        None, "learning rate of both optimizers", ABOVE_0, common=True
+    )
     adam_epsilon: float | None = setting(
-        None, "added by both to the root of the second moment", ABOVE_0
+        None, "both optimizers add it to the root of the second moment", ABOVE_0
     )
     label_smoothing: float | None = setting(
         None, "the target for real images is 1 minus this", _SHARE
@@ -184,7 +186,7 @@ class RunConfig(Settings):
     )
     seed: int | None = setting(
         None,
-        "decides every random draw; left out, a fresh one is drawn and recorded",
+        "decides every random draw; by default a fresh one is drawn and recorded",
         SEED,
         common=True,
     )
@@ -204,14 +206,14 @@ class RunConfig(Settings):
     )
     optimizer: Literal["adam", "rmsprop", "sgd", "own"] = setting(
         "adam",
-        "of both networks, or the system's own",
+        "optimizer of both networks, or the system's own",
         choices=(*OPTIMIZERS, OWN),
         effect="variables",
     )
     D_learning_rate: float | None = setting(
-        None, "of the discriminator alone, in place of --learning_rate", ABOVE_0
+        None, "learning rate of the discriminator alone, in place of --learning_rate", ABOVE_0
     )
-    G_learning_rate: float | None = setting(None, "of the generator alone", ABOVE_0)
+    G_learning_rate: float | None = setting(None, "learning rate of the generator alone", ABOVE_0)
     beta1: float | None = setting(
         None, "decay of the mean gradient, adam: 0.9; momentum of the others: 0", _SHARE
     )
@@ -224,14 +226,16 @@ class RunConfig(Settings):
     r1: float = setting(
         0.0, "weight of R1, which keeps D's gradients at real images small; 0: none", _WEIGHT
     )
-    r2: float = setting(0.0, "weight of R2, which does so at samples; 0: none", _WEIGHT)
+    r2: float = setting(
+        0.0, "weight of R2, which keeps D's gradients at samples small; 0: none", _WEIGHT
+    )
     wgan_gp: float = setting(
         0.0,
         "weight of WGAN-GP's penalty, which pulls D's slope between images and samples to 1",
         _WEIGHT,
     )
     dragan: float = setting(
-        0.0, "weight of DRAGAN's penalty, which does so around real images", _WEIGHT
+        0.0, "weight of DRAGAN's penalty, which pulls D's slope around real images to 1", _WEIGHT
     )
     penalty: str = setting(
         "none", "penalties of your plug-ins with their weights: NAME:WEIGHT,NAME:WEIGHT", _PENALTY
@@ -255,18 +259,18 @@ class RunConfig(Settings):
         effect="variables",
     )
     clip_weights: float | None = setting(
-        None, "D's weights are clipped to +- this after each step, as --loss wgan needs", ABOVE_0
+        None, "clip D's weights to +- this after each step, as --loss wgan needs", ABOVE_0
     )
     ema: float | None = setting(
         None,
-        "decay of a moving average of G's weights, which samples are then drawn with",
+        "decay of a moving average of G's weights; samples are drawn with the average",
         _SHARE,
         effect="variables",
     )
 
     dataset: str = setting(
         "auto",
-        "auto: MNIST, or the built-in digits where it cannot be had",
+        "auto: MNIST, or the built-in digits if MNIST is not available",
         choices=DATASETS,
         others=OWN_NAME,
         group="Data",
@@ -334,13 +338,13 @@ class RunConfig(Settings):
         11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
     )
     gif_stride: int = setting(
-        1, "training.gif shows one of so many pictures", at_least(1), effect="keeping"
+        1, "training.gif shows every N-th picture", at_least(1), effect="keeping"
     )
     report: bool = setting(False, "keep report.html fresh while training", effect="keeping")
     against: str | None = setting(
         None,
-        "folder of a sweep whose range is drawn in losses.png and report.html; else the recorded "
-        "runs' range",
+        "folder of a sweep whose range is drawn in losses.png and report.html; by default the "
+        "recorded runs' range",
         PATH,
         effect="keeping",
     )
@@ -349,7 +353,7 @@ class RunConfig(Settings):
     )
     log_json: str | None = setting(
         None,
-        "file for losses, signs, pictures, evaluations as lines of JSON; give it again to go on",
+        "file for losses, signs, pictures, evaluations as lines of JSON; give it again to continue",
         PATH,
         effect="keeping",
     )
@@ -361,7 +365,10 @@ class RunConfig(Settings):
         common=True,
     )
     checkpoint_every: int = setting(
-        0, "iterations between two checkpoints; 0: 10 to 60 seconds", at_least(0), effect="keeping"
+        0,
+        "iterations between two checkpoints; 0: every 10 to 60 seconds",
+        at_least(0),
+        effect="keeping",
     )
     keep_checkpoints: int = setting(
         3, "how many of the newest checkpoints to keep", at_least(1), effect="keeping"
@@ -374,7 +381,7 @@ class RunConfig(Settings):
     )
     stop_after_no_gain: int = setting(
         0,
-        "end the run after so many evaluations without a better --keep_best; 0: never",
+        "end the run after this many evaluations without a better --keep_best; 0: never",
         at_least(0),
         effect="keeping",
     )
@@ -405,7 +412,7 @@ class RunConfig(Settings):
     )
     precision: Literal["float32", "bfloat16"] = setting(
         "float32",
-        "of matrix products and convolutions; bfloat16 on CPUs that have it",
+        "precision of matrix products and convolutions; bfloat16 on CPUs that have it",
         choices=PRECISIONS,
     )
     towers: int = setting(

@@ -47,7 +47,7 @@ def plot(samples):
 
 
 def read(folder, name):
-    """The numbers in one of MNIST's files, behind a header with 4 bytes for each side."""
+    """The numbers in one of MNIST's files, after a header with 4 bytes for each side."""
     path = pathlib.Path(folder, name)
     content = (
         path.read_bytes()
@@ -59,7 +59,7 @@ def read(folder, name):
 
 
 def batches(images):
-    """Batches without end. An image is dropped nowhere: a batch may reach into the next epoch."""
+    """Batches without end. No image is dropped: a batch may reach into the next epoch."""
 
     def shuffled(order):
         permutation = np.arange(len(order))

@@ -24,15 +24,15 @@ class CompareConfig(Settings):
     )
     against: str | None = setting(
         None,
-        "folder of a sweep by whose runs, of the same settings, it is judged; else by what was "
-        "published",
+        "folder of a sweep whose runs of the same settings judge the run; by default the "
+        "published runs do",
         PATH,
     )
     data_dir: str | None = setting(None, "where the run's data are now, if they were moved", PATH)
     require: str = setting(
         "none",
         "what must be judged, or the exit status is 3: statistics of the pictures, means of the "
-        "losses, traces, which are the losses of a recorded run that began alike",
+        "losses, or traces, the losses of a recorded run that began the same way",
         some_of(PARTS),
     )
     format: str = setting("text", "what to print", choices=("text", "json"))

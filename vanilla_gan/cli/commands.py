@@ -92,7 +92,7 @@ def fork() -> Command:
 
     return Command(
         "Begins a new run with the state of another one, at its newest checkpoint or the one "
-        "named, and trains it. The flags are those of train; what is not given is the parent's.",
+        "named, and trains it. The flags are those of train; by default they are the parent's.",
         # No default is shown, because the parent has it.
         Flags(ForkConfig, dict.fromkeys(table_of(ForkConfig), " ")),
         run,
@@ -132,9 +132,9 @@ def sweep() -> Command:
     of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
         "Trains the same system with many seeds, side by side as processes of one thread each, in "
-        "a folder for each run. Flags are those of train. The same command continues what was "
-        "stopped, and leaves out what is finished. At the end: a table on stdout, sweep.json, "
-        "sweep.png and sweep.html.",
+        "a folder for each run. Flags are those of train. The same command continues stopped runs "
+        "and skips finished ones. At the end it writes a table on stdout, sweep.json, sweep.png "
+        "and sweep.html.",
         Flags(SweepConfig, {"data_dir": default_data_dir()}, of_systems),
         run,
         "sweep --seeds 0:4 --iters 10001 --out sweep",
@@ -191,7 +191,7 @@ def report() -> Command:
 
     return Command(
         "Writes one HTML page of a run: its pictures, losses, quality and settings. The page needs "
-        "neither a server nor a network. An earlier one is replaced.",
+        "neither a server nor a network. It replaces an earlier one.",
         Flags(ReportConfig),
         run,
         "report --from out",
@@ -224,10 +224,10 @@ def compare() -> Command:
             )
 
     return Command(
-        "Says for a run whether it agrees with what was published: picture size and tile "
-        "positions, recorded losses, and statistics of pictures and losses within the spread of "
-        "ten recorded runs, or of the runs of a sweep. A verdict a line, on stdout; exit status 1 "
-        "when one falls outside, 3 when nothing but the pictures' size could be compared.",
+        "Says whether a run agrees with what was published: picture size and tile positions, "
+        "recorded losses, and statistics of pictures and losses within the spread of ten recorded "
+        "runs, or of the runs of a sweep. Prints one verdict per line on stdout; exit status 1 "
+        "when one falls outside, 3 when only the pictures' size could be compared.",
         Flags(CompareConfig),
         run,
         "compare --from out",
@@ -245,8 +245,8 @@ def doctor() -> Command:
         show(as_json(found) if config.format == "json" else as_text(found))
 
     return Command(
-        "Says which diseases the signs of a run tell of, since when, by which numbers, and what to "
-        "try. A line each, on stdout. Trains nothing, and needs neither a network nor the data.",
+        "Says which diseases the signs of a run show, since when, by which numbers, and what to "
+        "try. Prints one line each on stdout. Trains nothing, and needs no network and no data.",
         Flags(DoctorConfig),
         run,
         "doctor --from out",
@@ -272,9 +272,9 @@ def verify() -> Command:
 
     return Command(
         "Says whether this installation computes what the published programs computed: steps "
-        "recorded with TensorFlow 1.15.5, replayed from their recorded states. A line a trace, on "
-        "stdout; exit status 1 when one differs by more than rounding does. Needs no network and "
-        "no data.",
+        "recorded with TensorFlow 1.15.5, replayed from their recorded states. Prints one line per "
+        "trace on stdout; exit status 1 when one differs by more than rounding. Needs no network "
+        "and no data.",
         Flags(VerifyConfig),
         run,
         "verify",
@@ -293,7 +293,7 @@ def export() -> Command:
     return Command(
         "Exports a trained system: a SavedModel that any TensorFlow 2 loads, its weights by name "
         "for --init_weights, ONNX, or TensorFlow Lite. Each is read back and compared before it is "
-        "reported done.",
+        "reported as done.",
         Flags(ExportConfig),
         run,
         "export --from out --out gan.onnx",

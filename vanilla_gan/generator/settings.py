@@ -79,7 +79,7 @@ class SampleConfig(Settings):
     )
     format: str = setting(
         "png",
-        "picture, arrays, or MNIST's own format; left out, the name of --out says it",
+        "picture, arrays, or MNIST's own format; by default as the name of --out says",
         choices=("png", "npy", "npz", "idx"),
     )
     n: int | None = setting(
@@ -89,11 +89,11 @@ class SampleConfig(Settings):
     cols: int | None = setting(None, "columns of the grid", *_SIDE)
     separate: bool = setting(False, "one PNG for each image, in its own size")
     seed: int | None = setting(
-        None, "of the noise; left out, a fresh one is drawn and printed", SEED
+        None, "seed of the noise; by default a fresh one is drawn and printed", SEED
     )
     sample_class: str | None = setting(
         None,
-        "a class, its number or name, or all in turn, of conditional systems",
+        "for conditional systems: a class, by number or name, or all in turn",
         CLASS,
         flag="class",
     )
@@ -173,7 +173,7 @@ class ExportConfig(Settings):
     )
     format: str = setting(
         "saved_model",
-        "left out, the name of --out says it; onnx needs the extra [onnx]",
+        "by default as the name of --out says; onnx needs the extra [onnx]",
         choices=("saved_model", "npz", "onnx", "tflite"),
     )
     signature: str | None = setting(None, "which function an ONNX file holds", choices=EXPORTED)
@@ -226,7 +226,9 @@ class ImportConfig(Settings):
         str(PUBLISHED_SHAPE), "height x width, and x channels, of its images", _IMAGE_SHAPE
     )
     strided_layers: int | None = setting(
-        None, "layers of conv that halve its images, if not as many as for that size", at_least(1)
+        None,
+        "layers of conv that halve its images, if not the usual number for that size",
+        at_least(1),
     )
     num_classes: int = setting(PUBLISHED_CLASSES, "classes of a conditional system", *SIZE)
     map: str | None = setting(

@@ -18,9 +18,11 @@ class EvaluateConfig(Settings):
         "out", "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel", flag="from"
     )
     n: int | None = setting(
-        None, "how many samples; 10000, or half of the training images", at_least(MIN_SAMPLES)
+        None,
+        "how many samples; by default 10000, or half of the training images",
+        at_least(MIN_SAMPLES),
     )
-    seed: int = setting(0, "of the noise", SEED)
+    seed: int = setting(0, "seed of the noise", SEED)
     data_dir: str | None = setting(
         None, "folder of the data sets; the run's own unless given", PATH
     )

@@ -16,16 +16,16 @@ class ReportConfig(Settings):
     source: str = setting("out", "folder of the run", PATH, flag="from")
     out: str | None = setting(None, "file to write (default report.html in the run's folder)", PATH)
     published_gif: str | None = setting(
-        None, "the post's training.gif, a path or an address, to show beside", PATH
+        None, "the post's training.gif, a path or an address, to show beside the pictures", PATH
     )
     against: str | None = setting(
         None,
-        "folder of a sweep whose runs, of the same settings, are the range to judge by; else the "
-        "recorded ones",
+        "folder of a sweep whose runs of the same settings are the range to judge by; by "
+        "default the recorded runs are",
         PATH,
     )
     explore: bool = setting(
-        False, "put both networks into the page, to play with; fully connected systems"
+        False, "put both networks into the page, to play with; only fully connected systems"
     )
     overwrite: bool = setting(False, "replace the file at --out even if it is not a report")
 

@@ -125,7 +125,7 @@ def _verdict(report: Report) -> str:
     elif judged:
         said = (
             f"As expected: all {len(judged)} numbers that were compared are where a run of "
-            f"{program} would have them, whatever its seed."
+            f"{program} would have them, with any seed."
         )
     else:
         with_what = report.against or "the published program"

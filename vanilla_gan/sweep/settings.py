@@ -70,7 +70,7 @@ class SweepConfig(RunConfig):
 
     out: str = setting(
         "sweep",
-        "folder of the sweep; each run has a folder in it, and one that is there is continued",
+        "folder of the sweep; each run has a folder in it, and existing runs are continued",
         PATH,
         effect="keeping",
         group="Results",
@@ -92,7 +92,7 @@ class SweepConfig(RunConfig):
         0, "how many runs at the same time; 0: one for each core", at_least(0), at_most(1024)
     )
     part: str | None = setting(
-        None, "I/N: only every N-th run, from the I-th on, I = 0 to N-1; others elsewhere", _PART
+        None, "I/N: train only every N-th run, from the I-th on, I = 0 to N-1", _PART
     )
 
     def of_runs(self) -> RunConfig:

@@ -24,43 +24,43 @@ class ImportConfig(Settings):
 
     source: str = setting(
         "",
-        "folder of pictures, or a .npy, .npz, .csv or IDX file; may also be given as a plain word",
+        "folder of pictures, or a .npy, .npz, .csv or IDX file; may also be given without --from",
         flag="from",
         missing="give the folder of pictures",
         word="DIR",
     )
     out: str = setting(
         "",
-        "folder to make, such as data/birds: its name is the --dataset then, the folder around it "
-        "the --data_dir",
+        "folder to make, such as data/birds: its name becomes the --dataset, the folder around "
+        "it the --data_dir",
         _OUT,
         missing="give the folder to make",
     )
     fit: str = setting(
         "contain",
-        "whole picture and a margin, largest centred square, or both sides scaled",
+        "whole picture with a margin, largest centred square, or both sides scaled",
         choices=FITS,
     )
     invert: bool = setting(False, "turn black on white into white on black, as MNIST is")
     background: int | None = setting(
         None,
-        "grey value 0..255 behind and around pictures; left out, that becomes black",
+        "grey value 0..255 behind and around pictures; by default black",
         within(0, 255, "a grey value"),
     )
     white: float | None = setting(
-        None, "value that becomes white, of values with more than 8 bits: 4095 of 12 bits", ABOVE_0
+        None, "value that becomes white, for values of more than 8 bits: 4095 for 12 bits", ABOVE_0
     )
     transpose: bool = setting(
-        False, "swap rows and columns, as the images of EMNIST need that are stored so"
+        False, "swap rows and columns, for images stored that way, as in EMNIST"
     )
-    all_frames: bool = setting(False, "take every frame of an animation, not the first alone")
+    all_frames: bool = setting(False, "take every frame of an animation, not only the first")
     test_share: float = setting(
         1 / 7,
         "share of the pictures to test on, in (0, 1); 1/7 as in MNIST",
         _SHARE,
         shown="1/7",
     )
-    seed: int = setting(0, "of the order of the pictures, and so of the split", SEED)
+    seed: int = setting(0, "seed of the order of the pictures, and so of the split", SEED)
     repeat: bool = setting(False, "fill the validation split, the first 5000 images, with copies")
     skip_bad: bool = setting(False, "leave out files that cannot be read")
 
