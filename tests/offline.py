@@ -40,10 +40,16 @@ def listed_shapes(
 SHAPES = listed_shapes()
 
 
+def any_idx(array: np.ndarray) -> bytes:
+    """Returns an IDX file of uint8, int32 or float32, by the format's definition."""
+    kind = {"u1": 8, "i4": 12, "f4": 13}[array.dtype.str[1:]]
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
 def idx(array: np.ndarray) -> bytes:
-    """Returns an IDX file of a uint8 array, by the format's definition."""
-    header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
-    return header + array.astype(np.uint8).tobytes()
+    """Returns an IDX file of uint8."""
+    return any_idx(array.astype(np.uint8))
 
 
 def training_images() -> np.ndarray:
