@@ -1,17 +1,24 @@
-"""A headless Chromium that opens a file, and what it says of requests and errors."""
+"""A headless Chromium that opens a file, its hands and eyes, and what it says of requests."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import json
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import PIL.Image
 import pytest
 from selenium import webdriver
+from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 
 FLAGS = (
     "--headless=new",
@@ -72,3 +79,41 @@ def requests(chrome: webdriver.Chrome) -> list[str]:
         if message["method"] == "Network.requestWillBeSent":
             found.append(message["params"]["request"]["url"])
     return [url for url in found if not url.startswith("data:")]
+
+
+def find(chrome: webdriver.Chrome, selector: str) -> WebElement:
+    """Returns the first element of a CSS selector."""
+    return chrome.find_element(By.CSS_SELECTOR, selector)
+
+
+def until(chrome: webdriver.Chrome, condition: Callable[[webdriver.Chrome], Any]) -> Any:
+    """Waits until a condition holds."""
+    return WebDriverWait(chrome, 20, poll_frequency=0.02).until(condition)
+
+
+def press(chrome: webdriver.Chrome, *keys: str) -> None:
+    """Presses keys, wherever the focus is."""
+    ActionChains(chrome).send_keys(*keys).perform()
+
+
+def to_the_middle(chrome: webdriver.Chrome, selector: str) -> WebElement:
+    """Scrolls an element to the middle of the window, and returns it."""
+    found = find(chrome, selector)
+    # The event of the scrolling comes with the next frame, and takes what the pointer showed away.
+    chrome.execute_async_script(
+        "arguments[0].scrollIntoView({block: 'center'});"
+        "requestAnimationFrame(() => requestAnimationFrame(arguments[1]))",
+        found,
+    )
+    return found
+
+
+def image_at(url: str) -> PIL.Image.Image:
+    """Returns the image in an address of data."""
+    return PIL.Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+
+
+def drawn_on(chrome: webdriver.Chrome, selector: str) -> PIL.Image.Image:
+    """Returns what a canvas shows."""
+    script = "return arguments[0].toDataURL()"
+    return image_at(chrome.execute_script(script, find(chrome, selector)))

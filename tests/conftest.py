@@ -172,6 +172,16 @@ def exported(
     return model
 
 
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """Returns a headless Chromium; skips the test where it is not installed."""
+    # Here: tests that open no page need not wait for Selenium.
+    from browser import chromium
+
+    with chromium(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
 @pytest.fixture
 def layer() -> Iterator[Callable[..., Layer]]:
     """Returns a function that makes a Layer, closed behind the test."""

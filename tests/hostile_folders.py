@@ -10,7 +10,6 @@ JSON for each.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -27,6 +26,8 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from typing import Any
+
+import mutants
 
 GROWTH = 1 << 29  # bytes
 LIMIT_S = 120
@@ -118,14 +119,12 @@ def seal_manifest(folder: pathlib.Path, name: str) -> None:
     path = folder / "manifest.json"
     content = json.loads(path.read_bytes())
     file = folder / name
-    status = os.stat(file) if file.exists() else None
-    entry: dict[str, Any] = {"bytes": status.st_size if status else 0, "sha256": "0" * 64}
-    if status and file.is_file() and status.st_size < 1 << 30:
-        entry["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    size = file.stat().st_size if file.exists() else 0
+    entry = {"bytes": size, "sha256": "0" * 64}
+    if file.is_file() and size < 1 << 30:
+        entry = mutants.entry(file.read_bytes())
     content["files"][name] = entry
-    del content["sha256"]
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    path.write_text(json.dumps({**content, "sha256": digest}, indent=1) + "\n")
+    path.write_bytes(mutants.sealed(content))
 
 
 def ran(words: list[str]) -> dict[str, Any]:

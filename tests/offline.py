@@ -12,6 +12,7 @@ import numpy as np
 
 from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.settings import CompareConfig
+from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import run
 from vanilla_gan.training.host import Host
@@ -40,10 +41,16 @@ def listed_shapes(
 SHAPES = listed_shapes()
 
 
+def any_idx(array: np.ndarray) -> bytes:
+    """Returns an IDX file of uint8, int32 or float32, by the format's definition."""
+    kind = {"u1": 8, "i4": 12, "f4": 13}[array.dtype.str[1:]]
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
 def idx(array: np.ndarray) -> bytes:
-    """Returns an IDX file of a uint8 array, by the format's definition."""
-    header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
-    return header + array.astype(np.uint8).tobytes()
+    """Returns an IDX file of uint8."""
+    return any_idx(array.astype(np.uint8))
 
 
 def training_images() -> np.ndarray:
@@ -66,6 +73,23 @@ def data_files() -> dict[str, bytes]:
         "t10k-images-idx3-ubyte": idx(np.zeros((TEST_SIZE, 28, 28), np.uint8)),
         "t10k-labels-idx1-ubyte": idx(np.arange(TEST_SIZE)),
     }
+
+
+def write_data(
+    data_dir: pathlib.Path, shape: ImageShape, train_labels: np.ndarray, test_labels: np.ndarray
+) -> None:
+    """Writes a data set with these labels: 5000 black images, then random ones."""
+    (data_dir / "mnist").mkdir()
+    count = len(train_labels) - VALIDATION_SIZE
+    images = np.random.RandomState(3).randint(0, 256, (count, *shape.array))
+    filler = np.zeros((VALIDATION_SIZE, *shape.array))
+    for name, array in {
+        "train-images": np.concatenate([filler, images]),
+        "train-labels": train_labels,
+        "t10k-images": images[: len(test_labels)],
+        "t10k-labels": test_labels,
+    }.items():
+        (data_dir / "mnist" / f"{name}-idx{array.ndim}-ubyte").write_bytes(idx(array))
 
 
 def initial_weights(

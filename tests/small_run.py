@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +26,16 @@ def samples(number: int, count: int = 16) -> np.ndarray:
     return np.random.RandomState(number).uniform(size=(count, 784)).astype(np.float32)
 
 
-def losses(iterations: int, every: int) -> str:
-    """Returns a losses.csv: D loss 1 / (1 + it), G loss 2 + it / 1000."""
-    rows = [f"{it},{1 / (1 + it):.9g},{2 + it / 1000:.9g}\n" for it in range(0, iterations, every)]
-    return "iteration,d_loss,g_loss\n" + "".join(rows)
+def write_losses(folder: pathlib.Path, *rows: str) -> None:
+    """Writes a losses.csv of these rows."""
+    lines = ["iteration,d_loss,g_loss", *rows]
+    (folder / "losses.csv").write_text("".join(f"{line}\n" for line in lines))
+
+
+def write_quality(folder: pathlib.Path, *evaluations: dict[str, Any]) -> None:
+    """Writes a quality.json of these evaluations."""
+    content = {"format": 1, "evaluations": evaluations}
+    (folder / "quality.json").write_text(json.dumps(content))
 
 
 def make_run(
@@ -42,7 +50,10 @@ def make_run(
     device: str = "/CPU:0",
     **settings: object,
 ) -> pathlib.Path:
-    """Writes a run with a picture each 1000 iterations, 5 seconds apart, and returns its folder."""
+    """Writes a run with a picture each 1000 iterations, 5 seconds apart, and returns its folder.
+
+    Its losses are D 1 / (1 + it) and G 2 + it / 1000.
+    """
     folder.mkdir(parents=True)
     given = RunConfig(iters=iters, seed=seed, out=str(folder), **settings)
     config = given.resolved().counted(55000)
@@ -59,7 +70,8 @@ def make_run(
         from_preset=[*given.from_preset],
     )
     record.save(folder)
-    (folder / "losses.csv").write_text(losses(iters, config.log_every))
+    every = range(0, iters, config.log_every)
+    write_losses(folder, *(f"{it},{1 / (1 + it):.9g},{2 + it / 1000:.9g}" for it in every))
     os.utime(folder / "losses.csv", (STARTED_S, STARTED_S))
     side = round(count**0.5)
     for number in range(pictures):

@@ -52,23 +52,8 @@ def data(request, tmp_path_factory):
     """Returns a `--data_dir` with 24 images to train on, their shape and number of classes."""
     shape, classes = SHAPES[request.param]
     folder = tmp_path_factory.mktemp(request.param)
-    write(folder, shape, np.arange(5024) % classes, np.arange(7) % classes)
+    offline.write_data(folder, shape, np.arange(5024) % classes, np.arange(7) % classes)
     return folder, shape, classes
-
-
-def write(folder, shape, train_labels, test_labels):
-    """Writes the files of a data set with these labels, and as many images."""
-    (folder / "mnist").mkdir()
-    count = len(train_labels) - 5000
-    grey = np.random.RandomState(3).randint(0, 256, (count, *shape.array))
-    for name, array in {
-        "train-images": np.concatenate([np.zeros((5000, *shape.array)), grey]),
-        "train-labels": train_labels,
-        "t10k-images": grey[: len(test_labels)],
-        "t10k-labels": test_labels,
-    }.items():
-        path = folder / "mnist" / f"{name}-idx{array.ndim}-ubyte"
-        path.write_bytes(offline.idx(array))
 
 
 # Each by one shape, or for conv by both.
@@ -234,7 +219,7 @@ def two_of_ten(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("two")
     labels = np.concatenate([np.full(5000, 7), np.tile([3, 8], 12)])
-    write(folder, ImageShape(6, 5), labels, np.array([3, 8, 3, 3, 9]))
+    offline.write_data(folder, ImageShape(6, 5), labels, np.array([3, 8, 3, 3, 9]))
     named = {"classes": {"3": {"name": "cat", "pictures": 12}, "9": {"name": "no\u200bdog"}}}
     (folder / "mnist" / "classes.json").write_text(json.dumps(named))
     return functools.partial(

@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import gzip
 import inspect
 import json
 import pathlib
 import random
 import shutil
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -39,6 +36,7 @@ from vanilla_gan.generator.generator import Generator
 from vanilla_gan.generator.sample import _noise
 from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.generator.trained import open_export
+from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.health.doctor import as_json as doctor_json
 from vanilla_gan.health.doctor import as_text as doctor_text
@@ -135,6 +133,15 @@ def json_mutator(path: pathlib.Path, seal: Callable[[dict[str, Any]], bytes]) ->
     def mutate(rng: random.Random) -> None:
         content = mutants.changed(original, rng)
         path.write_bytes(seal(content) if isinstance(content, dict) else b"[]")
+
+    return mutate
+
+
+def npz_mutator(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> Mutate:
+    """Returns what writes mutants of an npz file."""
+
+    def mutate(rng: random.Random) -> None:
+        path.write_bytes(mutants.changed_npz(arrays, rng))
 
     return mutate
 
@@ -331,32 +338,22 @@ def weights_npz(tmp_path: pathlib.Path) -> Subject:
     path = tmp_path / "w.npz"
     arrays = {"D_W1": np.ones((5, 3), np.float32), "D_b1": np.ones(3, np.float32)}
     shapes = {name: array.shape for name, array in arrays.items()}
-    return Subject(
-        lambda rng: void(path.write_bytes(mutants.changed_npz(arrays, rng))),
-        lambda: read_weights(path, shapes),
-        150,
-    )
+    return Subject(npz_mutator(path, arrays), lambda: read_weights(path, shapes), 150)
 
 
 def traces_npz(tmp_path: pathlib.Path) -> Subject:
     path = tmp_path / "t.npz"
     shipped = pathlib.Path(read_traces.__code__.co_filename).with_name("recorded")
     with np.load(shipped / f"{RECORDINGS[0].name}.npz") as archive:
-        original = dict(archive)
-
-    def mutate(rng: random.Random) -> None:
-        path.write_bytes(mutants.changed_npz(original, rng))
-
+        mutate = npz_mutator(path, dict(archive))
     return Subject(mutate, lambda: read_traces(RECORDINGS[0], path), 30)
 
 
 def events(tmp_path: pathlib.Path) -> Subject:
-    import tensorflow as tf
-
     path = tmp_path / "events.out.tfevents.0000000001"
     with tf.io.TFRecordWriter(str(path)) as writer:
         for step in range(5):
-            writer.write(tf.compat.v1.summary.Event(step=step).SerializeToString())
+            writer.write(tf.summary.Event(step=step).SerializeToString())
     original = path.read_bytes()
 
     def mutate(rng: random.Random) -> None:
@@ -367,10 +364,6 @@ def events(tmp_path: pathlib.Path) -> Subject:
         cut_back(path, 3)
 
     return Subject(mutate, read, 150)
-
-
-def void(value: object) -> None:
-    del value
 
 
 SUBJECTS = {
@@ -411,18 +404,16 @@ def test_three_times_as_many(subject):
 
 def replace_variable(folder: pathlib.Path, name: str, value: np.ndarray) -> None:
     """Writes a checkpoint's variables again, one of them another, and a manifest that fits them."""
-    import tensorflow as tf
-
     prefix = str(folder / "model.ckpt")
     reader = tf.train.load_checkpoint(prefix)
     arrays = {each: reader.get_tensor(each) for each in reader.get_variable_to_shape_map()}
     for path in folder.glob("model.ckpt*"):
         path.unlink()
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    with tf.Graph().as_default(), tf.Session() as session:
         for each, array in {**arrays, name: value}.items():
-            tf.compat.v1.get_variable(each, initializer=array, use_resource=True)
-        session.run(tf.compat.v1.global_variables_initializer())
-        saver = tf.compat.v1.train.Saver()
+            tf.get_variable(each, initializer=array, use_resource=True)
+        session.run(tf.global_variables_initializer())
+        saver = tf.train.Saver()
         saver.save(session, prefix, write_meta_graph=False, write_state=False)
     content = json.loads((folder / "manifest.json").read_bytes())
     for path in folder.glob("model.ckpt*"):
@@ -444,99 +435,3 @@ def test_weights_that_no_run_has(tmp_path, trained_run, capsys, value, said):
     for words in (["--format=idx"], ["--interpolate=3", "--n=2"], []):
         status, line = failure(capsys, "sample", f"--from={run}", f"--out={tmp_path / 'x'}", *words)
         assert (status, said in line) == (1, True), line
-
-
-# --- Folders full of pipes, links, devices and bombs.
-
-CHECKPOINT = "checkpoints/0000000003/"
-THINGS = ("pipe", "device", "sparse", "secret", "loop", "dangling", "folder", "socket")
-SAMPLE, REPORT, COMPARE, TRAIN, EVALUATE, EXPORT, OF_EXPORT, BEGIN = (
-    ["sample", "--from={run}", "--out=case/x.png", "--seed=1"],
-    ["report", "--from={run}", "--out=case/x.html"],
-    ["compare", "--from={run}"],
-    ["train", "--out={run}", "--iters=4", "--data_dir={data}"],
-    ["evaluate", "--from={run}", "--data_dir={data}", "--n=20"],
-    ["export", "--from={run}", "--format=npz", "--out=case/x.npz"],
-    ["sample", "--from={export}", "--out=case/x.png", "--seed=1"],
-    ["train", "--out=case/new", "--iters=1", "--data_dir={data}", "--allow_unverified_data"],
-)
-IMAGES = "mnist/train-images-idx3-ubyte.gz"
-# For each file what reads it, the fastest first; and whether there are bombs of its kind.
-READ_BY: dict[tuple[str, str], tuple[bool, list[list[str]]]] = {
-    ("run", "run.json"): (True, [REPORT, COMPARE, SAMPLE, EXPORT, EVALUATE, TRAIN]),
-    ("run", "losses.csv"): (True, [REPORT, COMPARE, TRAIN]),
-    ("run", "quality.json"): (True, [REPORT, EVALUATE]),
-    ("run", "000.png"): (True, [REPORT, COMPARE]),
-    ("run", f"{CHECKPOINT}manifest.json"): (True, [SAMPLE, EXPORT, TRAIN]),
-    ("run", f"{CHECKPOINT}state.npz"): (True, [SAMPLE, TRAIN]),
-    ("run", f"{CHECKPOINT}model.ckpt.index"): (False, [SAMPLE, TRAIN]),
-    ("run", f"{CHECKPOINT}model.ckpt.data-00000-of-00001"): (False, [SAMPLE, TRAIN]),
-    ("run", "checkpoints"): (False, [SAMPLE]),
-    ("run", "run.lock"): (False, [TRAIN]),
-    ("export", "vanilla_gan.json"): (True, [OF_EXPORT]),
-    ("export", "saved_model.pb"): (False, [OF_EXPORT]),
-    ("export", "variables/variables.index"): (False, [OF_EXPORT]),
-    ("data", IMAGES): (True, [BEGIN, EVALUATE]),
-}
-
-
-def hostile(tmp_path, run, exported, offline_data_dir, cases) -> list[dict[str, Any]]:
-    """Runs the cases of `hostile_folders` in one other process, and returns what came of them."""
-    data = tmp_path / "data"
-    shutil.copytree(offline_data_dir, data)
-    plain_images = data / "mnist" / "train-images-idx3-ubyte"
-    with gzip.open(data / IMAGES, "wb", compresslevel=1) as stream:
-        stream.write(plain_images.read_bytes())
-    plain_images.unlink()
-    (tmp_path / "work").mkdir()
-    (tmp_path / "cases.json").write_text(json.dumps(cases))
-    script = pathlib.Path(__file__).with_name("hostile_folders.py")
-    places = (run, exported, data, tmp_path / "work", tmp_path / "cases.json")
-    finished = subprocess.run(
-        [sys.executable, script, *places], stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    return [json.loads(line) for line in finished.stdout.splitlines()]
-
-
-def judge(found: list[dict[str, Any]], cases: list[Any]) -> None:
-    """Checks that each case was read or ended in one line; prints the table."""
-    assert [each["case"] for each in found] == cases
-    print(
-        f"\n{'thing':10}{'tried':>7}{'read':>6}{'refused':>9}{'hangs':>7}{'slowest':>10}{'MB':>6}"
-    )
-    for thing in dict.fromkeys(case[2] for case in cases):
-        of = [each for each in found if each["case"][2] == thing]
-        print(
-            f"{thing:10}{len(of):7}{sum(each['status'] == 0 for each in of):6}"
-            f"{sum(each['status'] in (1, 2) for each in of):9}"
-            f"{sum(each['status'] == 'hang' for each in of):7}"
-            f"{max(each['seconds'] for each in of):8.1f} s{max(each['MB'] for each in of):6}"
-        )
-    for each in found:
-        assert each["status"] in (0, 1, 2), each
-        assert "Traceback" not in each["stderr"], each
-        assert (each["secret"], each["kept"]) == (False, True), each
-        errors = [line for line in each["stderr"].splitlines() if line.startswith("run.sh: ")]
-        assert len(errors) == (each["status"] != 0), each
-
-
-def cases_of(things: tuple[str, ...], most: int) -> list[Any]:
-    return [
-        [place, name, thing, words]
-        for (place, name), (bombs, commands) in READ_BY.items()
-        for thing in (*things, *["bomb"] * bombs)
-        for words in commands[:most]
-    ]
-
-
-@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_folder_of_pipes_devices_and_bombs(
-    tmp_path, trained_run, exported, offline_data_dir, every
-):
-    """Each by one command that does not train; and anything by every command."""
-    cases = [each for each in cases_of(THINGS[:3], 1) if each[3][0] != "train"]
-    if every:
-        cases = cases_of(THINGS, 9)
-    of = trained_run("vanilla"), exported("vanilla")
-    judge(hostile(tmp_path, *of, offline_data_dir, cases), cases)

@@ -11,6 +11,7 @@ import signal
 import sys
 import tracemalloc
 
+import mutants
 import numpy as np
 import pytest
 from forked import forked
@@ -143,9 +144,7 @@ def cut(folder, name):
 
 
 def flip(folder, name):
-    content = bytearray((folder / name).read_bytes())
-    content[len(content) // 2] ^= 0x10
-    (folder / name).write_bytes(content)
+    mutants.flip(folder / name)
 
 
 def remove(folder, name):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from numpy_layers import convolved
 from one_layer import training_pass
 
+from vanilla_gan.errors import UsageError
 from vanilla_gan.graph.dropout import Scaled, dropout
+from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.layers import conv2d, dense, flatten
 from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.systems import SYSTEMS
 
 RATE = 0.3
 X = np.ones((37, 41), np.float32) * 3
@@ -155,3 +161,49 @@ def test_conv2d_takes_the_factor(layer):
     dropped, y = got.run(got.built, x)
     expected = convolved(dropped, got.set_to["next/kernel"], 2) + got.set_to["next/bias"]
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+# --- the discriminator of a system
+
+
+@pytest.mark.parametrize(
+    "system", [name for name in SYSTEMS if "D_dropout" in SYSTEMS[name].defaults]
+)
+def test_dropout_of_the_discriminator_is_for_training_alone(system):
+    """Its logits by NumPy, with the masks of each hidden layer; inference drops nothing out."""
+    B, rate, sizes, slope = 7, 0.4, (7, 6), {"layers": 0.2}.get(system, 0.0)
+    config = RunConfig(system=system, h_dim=sizes, seed=3, D_dropout=rate).resolved()
+    stream = np.random.RandomState(2)
+    X, y = np.float32(stream.rand(B, 784)), np.eye(10, dtype=np.float32)[np.arange(B) % 10]
+    scope = "dis" if system == "layers" else ""
+    names = ("dense", "dense_1") if scope else ("h1", "h2")
+    with tf.Graph().as_default(), tf.Session() as session:
+        gan = build_gan(SYSTEMS[system], config, 3)
+        with tf.variable_scope(scope) if scope else contextlib.nullcontext():
+            kept = [
+                build_dropout(tf.ones([B, n]), gan.iteration, name=name, seed=3, rate=rate)
+                for n, name in zip(sizes, names, strict=True)
+            ]
+        session.run(gan.init)
+        feeds = {gan.X: X, gan.Z: np.zeros((B, config.z_dim)), gan.y: y, gan.iteration: 5}
+        feeds.pop(None, None)
+        theta, masks, trained = session.run([gan.theta_D, kept, gan.D_logit_real], feeds)
+        feeds.pop(gan.iteration)
+        inferred = session.run(gan.D_logit, feeds)
+    theta = dict(zip(SYSTEMS[system].theta(config)[0], theta, strict=True))
+    parts = list(theta.values()) if scope else [theta[f"D_{k}{n}"] for n in (1, 2, 3) for k in "Wb"]
+    assert {*np.unique(masks[0].round(4))} == {0.0, np.float32(1 / 0.6).round(4)}
+    for got, factors in ((trained, masks), (inferred, (1.0, 1.0))):
+        h = np.hstack([X, y]) if system == "conditional" else X
+        for (W, b), factor in zip(
+            zip(parts[0:4:2], parts[1:4:2], strict=True), factors, strict=True
+        ):
+            h = h @ W + b
+            h = np.maximum(h, slope * h) * factor
+        np.testing.assert_allclose(got, h @ parts[4] + parts[5], rtol=1e-4, atol=1e-5)
+    assert np.abs(trained - inferred).max() > 0.01
+
+
+def test_a_system_with_a_dropout_of_its_own_says_so():
+    with pytest.raises(UsageError, match="D_dropout does not apply to --system conv"):
+        RunConfig(system="conv", D_dropout=0.5).resolved()

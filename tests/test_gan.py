@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from numpy_layers import sigmoid
 from offline import listed_shapes
 
 from vanilla_gan.graph.gan import build_gan, owned_variables
@@ -81,10 +82,6 @@ def opened():
 
 
 # The oracle: the networks, their gradients and Adam, written out in float64.
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def forward_G(theta, z):
@@ -198,8 +195,8 @@ def test_the_networks_are_those_of_the_listing(opened):
     np.testing.assert_allclose(G_sample, x_fake, rtol=1e-5)
     np.testing.assert_allclose(logit_real, forward_D(theta, X_mb)[1], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(logit_fake, forward_D(theta, x_fake)[1], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(real, sigmoid(np.float64(logit_real)), rtol=1e-5)
-    np.testing.assert_allclose(fake, sigmoid(np.float64(logit_fake)), rtol=1e-5)
+    np.testing.assert_allclose(real, sigmoid(logit_real), rtol=1e-5)
+    np.testing.assert_allclose(fake, sigmoid(logit_fake), rtol=1e-5)
     assert G_sample.shape == (B, 784)
     assert logit_real.shape == real.shape == logit_fake.shape == fake.shape == (B, 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from numpy_layers import sigmoid
 
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph.losses import LABELLED, LOSSES
@@ -16,10 +17,6 @@ STREAM = np.random.RandomState(4)
 # As a discriminator gives them that is fairly good: 11 real images, 11 others.
 REAL = np.float32(STREAM.normal(2, 2, (11, 1)))
 FAKE = np.float32(STREAM.normal(-2, 2, (11, 1)))
-
-
-def sigmoid(logits):
-    return 1 / (1 + np.exp(-np.float64(logits)))
 
 
 def by_hand(name, real, fake, label=1.0):

@@ -6,54 +6,30 @@ import base64
 import datetime
 import hashlib
 import html
-import io
-import json
 import re
 import shlex
 
-import matplotlib
 import numpy as np
 import offline
 import PIL.Image
 import pytest
 from one_line import failure, success
-from processes import peak_memory
+from reports import embedded, report_of, text_of, thousand_pictures
 from serving import served
-from small_run import STARTED_S, make_run, samples
+from small_run import STARTED_S, make_run, write_losses, write_quality
 
-from vanilla_gan.agreement.published import published_runs
-from vanilla_gan.agreement.statistics import picture_statistics
-from vanilla_gan.cli import main as cli
 from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.errors import DivergedError
 from vanilla_gan.observers.report import ReportObserver
-from vanilla_gan.report.contents import gather, seconds_between_pictures
+from vanilla_gan.report.contents import seconds_between_pictures
 from vanilla_gan.report.data import page_data
 from vanilla_gan.report.facts import command_line
-from vanilla_gan.report.losses import curves, moving_mean, smoothing_window
 from vanilla_gan.report.page import page
-from vanilla_gan.report.pictures import Shelf, SmallPicture, sheet_png, spread_out
-from vanilla_gan.report.report import write_report
-from vanilla_gan.report.settings import ReportConfig
 from vanilla_gan.runfolder.health_csv import SIGNS, HealthCsv
-from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
-
-
-def report_of(folder, shelf=None, **more):
-    record = read_record(folder)
-    return gather(folder, record, shelf or Shelf(*record.config.picture_tiles), **more)
-
-
-def embedded(html, name):
-    """Returns the JSON of the script element `name` in a page."""
-    found = re.search(
-        f'<script type="application/json" id="{name}">(.*?)</script>', html, re.DOTALL
-    )
-    return json.loads(found.group(1))
 
 
 def gif(path, frames=3, size=(330, 337)):
@@ -78,8 +54,8 @@ def test_a_report_says_what_the_files_say(tmp_path):
 
 def test_how_far_a_run_is_comes_from_whatever_is_furthest(tmp_path):
     folder = make_run(tmp_path / "run", trained=0, iters=99999)
-    header, *rows = (folder / "losses.csv").read_text().splitlines(keepends=True)
-    (folder / "losses.csv").write_text(header + "".join(rows[:12]))  # up to iteration 1100
+    rows = (folder / "losses.csv").read_text().splitlines()[1:]
+    write_losses(folder, *rows[:12])  # up to iteration 1100
     assert report_of(folder).reached == 4000
     assert report_of(folder, reached=4567).reached == 4567
 
@@ -90,86 +66,12 @@ def test_times_that_do_not_ascend_are_not_told(tmp_path):
     assert seconds_between_pictures(report_of(folder)) is None
 
 
-def test_small_pictures_are_the_samples_in_the_greys_of_the_picture(tmp_path):
-    folder = make_run(tmp_path / "run", pictures=2)
-    picture = report_of(folder).pictures[1]
-    sheet = np.asarray(PIL.Image.open(io.BytesIO(picture.png)))
-    assert (sheet.shape, sheet.dtype) == ((112, 112), np.uint8)
-    drawn = samples(1)
-    low, high = drawn.min(axis=1, keepdims=True), drawn.max(axis=1, keepdims=True)
-    scaled = (drawn - low) / (high - low)
-    # Row 1 and column 2 of the sheet hold sample 6, in the map's own greys.
-    greys = matplotlib.colormaps["Greys_r"](scaled[6].reshape(28, 28), bytes=True)[..., 0]
-    assert np.abs(sheet[28:56, 56:84].astype(int) - greys.astype(int)).mean() < 3
-    np.testing.assert_allclose(picture.statistics, picture_statistics(scaled), rtol=0.02)
-
-
-def test_pictures_are_read_again_only_when_they_changed(tmp_path, monkeypatch):
-    folder = make_run(tmp_path / "run", pictures=3)
-    shelf = Shelf()
-    before, _ = shelf.pictures(folder)
-    (folder / "001.png").write_bytes((folder / "002.png").read_bytes())
-    (folder / "002.png").unlink()
-    after, _ = shelf.pictures(folder)
-    assert after[0] is before[0]
-    assert len(after) == 2
-    assert after[1].png == before[2].png
-
-
-def test_too_many_pictures_are_thinned_evenly(tmp_path):
-    folder = make_run(tmp_path / "run", pictures=8)
-    shelf = Shelf()
-    every, _ = shelf.pictures(folder)
-    some, _ = shelf.pictures(folder, max_pictures=5)
-    assert [picture.number for picture in some] == [0, 2, 4, 6, 7]
-    few, _ = shelf.pictures(folder, max_bytes=sum(len(picture.png) for picture in every) - 1)
-    assert [picture.number for picture in few] == [0, 3, 6, 7]
-
-
-@pytest.mark.parametrize(
-    ("count", "most", "expected"),
-    [
-        (1, 2, [0]),
-        (2, 2, [0, 1]),
-        (3, 2, [0, 2]),
-        (7, 4, [0, 2, 4, 6]),
-        (8, 4, [0, 3, 6, 7]),
-        (8, 8, [0, 1, 2, 3, 4, 5, 6, 7]),
-    ],
-)
-def test_numbers_are_spread_out(count, most, expected):
-    assert spread_out(range(count), most) == expected
-
-
-def test_a_damaged_picture_is_left_out_and_told(tmp_path):
-    folder = make_run(tmp_path / "run", pictures=3)
-    (folder / "001.png").write_bytes(b"no picture")
-    PIL.Image.new("RGB", (5, 7)).save(folder / "002.png")
-    report = report_of(folder)
-    assert report.iterations() == [0]
-    assert str(folder / "001.png") in report.warnings[0]
-    assert "002.png is not a picture of this run" in report.warnings[1]
-    assert "001.png cannot be read" in page(report).decode()
-
-
-def test_pictures_of_all_classes_have_a_hundred_tiles(tmp_path):
-    folder = make_run(
-        tmp_path / "run", pictures=2, system="conditional", sample_class="all", sample_every=1000
-    )
-    report = report_of(folder)
-    assert PIL.Image.open(io.BytesIO(report.pictures[0].png)).size == (280, 280)
-    assert len(page_data(report)["pictures"]["layout"]["tops"]) == 10
-    assert report.ensemble is None
-
-
 def test_quality_of_the_newest_and_of_all(tmp_path):
     folder = make_run(tmp_path / "run")
     entry = {"n": 10000, "figures": {"frechet": 12.5, "frechet_real": 3.25, "recall": None}}
     newest = {"n": 5, "figures": {"frechet": 11.5, "parzen_nats": 86.6, "parzen_nats_error": 2.04}}
-    evaluations = [{"iteration": 1000, **entry}, {"iteration": 4001, **newest}]
-    (folder / "quality.json").write_text(json.dumps({"format": 1, "evaluations": evaluations}))
-    report = report_of(folder)
-    assert page_data(report)["quality"] == {
+    write_quality(folder, {"iteration": 1000, **entry}, {"iteration": 4001, **newest})
+    assert page_data(report_of(folder))["quality"] == {
         "iterations": [1000, 4001],
         "figures": {
             "parzen_nats": [None, 86.6],
@@ -177,11 +79,11 @@ def test_quality_of_the_newest_and_of_all(tmp_path):
             "frechet_real": [3.25, None],
         },
     }
-    html = page(report).decode()
+    html = text_of(folder)
     assert "86.6 \N{PLUS-MINUS SIGN} 2<" in html
     assert "iteration 4,001, 5 samples" in html
     (folder / "quality.json").write_text("{}")
-    assert "quality.json is not a file of evaluations" in page(report_of(folder)).decode()
+    assert "quality.json is not a file of evaluations" in text_of(folder)
 
 
 def cells(text, title):
@@ -197,7 +99,7 @@ def test_quality_stands_beside_real_images_and_by_class(tmp_path):
     real = {"precision": 0.7, "recall": 0.8, "frechet": 1.5, "frechet_real": 1.5}
     shares = [0.75, 0.25, *[0.0] * 8]
     add_evaluation(folder, Evaluation(500, 10, figures))
-    assert 'class="shares"' not in page(report_of(folder)).decode()
+    assert 'class="shares"' not in text_of(folder)
     add_evaluation(folder, Evaluation(1000, 10, figures, real, shares, [0.1] * 10))
     report = report_of(folder)
     assert report.quality[1] == Evaluation(1000, 10, figures, real, shares, [0.1] * 10)
@@ -221,12 +123,9 @@ def test_quality_stands_beside_real_images_and_by_class(tmp_path):
     assert sorted(re.findall('data-figure="([a-z_]+)" data-share', text)) == ["precision", "recall"]
 
 
-# Curves
-
-
 def test_signs_and_what_they_tell_of(tmp_path):
     out = make_run(tmp_path / "out")
-    assert 'id="health-title"' not in page(report_of(out)).decode()
+    assert 'id="health-title"' not in text_of(out)
     csv = HealthCsv(out / "health.csv", 0, print)
     for it in range(0, 4000, 200):
         signs = {**dict.fromkeys(SIGNS, 0.5), "g_weights": it, "diversity_real": 10.0}
@@ -244,156 +143,6 @@ def test_signs_and_what_they_tell_of(tmp_path):
     assert found["figures"]["ink"] == [0.5] * 20
     (out / "health.csv").write_text("nonsense")
     assert report_of(out).warnings[0].startswith(f"{out / 'health.csv'} is not a file of signs")
-
-
-def rows_of(values):
-    values = np.asarray(values, np.float64)
-    return LossRows(np.arange(len(values)) * 10, values, -values)
-
-
-def test_few_rows_are_drawn_as_they_are():
-    drawn = curves(rows_of([3, 1, 2]), None)
-    assert drawn.iterations.tolist() == [0, 10, 20]
-    assert drawn.d_loss.raw.tolist() == drawn.d_loss.smooth.tolist() == [3, 1, 2]
-    assert (drawn.rows_per_bin, drawn.window, drawn.d_loss.low) == (1, 1, None)
-
-
-def test_many_rows_keep_the_smallest_and_the_largest_of_each_bin():
-    # Bins of three: the largest before the smallest, after it, the same; and one row at the end.
-    drawn = curves(rows_of([9, 1, 5, 2, 4, 8, 6, 6, 6, 7]), None, max_points=8)
-    assert drawn.rows_per_bin == 3
-    assert drawn.iterations.tolist() == [0, 10, 30, 40, 60, 70, 90]
-    assert drawn.d_loss.raw.tolist() == [9, 1, 2, 8, 6, 6, 7]
-    assert drawn.g_loss.raw.tolist() == [-9, -1, -2, -8, -6, -6, -7]
-
-
-def test_no_peak_is_lost_of_a_million_rows():
-    values = np.random.RandomState(5).uniform(1, 2, 1_000_003)
-    values[[123_457, 999_999]] = 77, 0.25
-    values[5] = np.nan
-    drawn = curves(rows_of(values), None)
-    assert len(drawn.iterations) <= 10_000
-    assert (np.diff(drawn.iterations) > 0).all()
-    assert (drawn.d_loss.raw.max(), drawn.d_loss.raw.min()) == (77, 0.25)
-    assert len(drawn.d_loss.smooth) == len(drawn.d_loss.raw) == len(drawn.iterations)
-
-
-def test_the_mean_is_of_the_rows_there_are():
-    values = np.array([1.0, 2, 6, np.nan, 4])
-    every = np.arange(5)
-    assert moving_mean(values, 3, every).tolist() == [1.5, 3, 4, 5, 4]
-    assert moving_mean(values, 99, every).tolist() == [3.25] * 5
-    assert np.isnan(moving_mean(np.array([np.inf]), 5, every[:1])).all()
-    assert moving_mean(np.zeros(0), 5, every[:0]).tolist() == []
-    assert moving_mean(values, 3, np.array([0, 3])).tolist() == [1.5, 5]
-    assert [smoothing_window(n) for n in (0, 19, 20, 1000, 10_000)] == [1, 1, 5, 21, 201]
-
-
-def test_memory_of_a_report_hardly_grows_with_the_rows(tmp_path):
-    peaks = []
-    for rows in (1_000, 300_000):
-        folder = make_run(tmp_path / str(rows), iters=rows, pictures=1, log_every=1)
-        with peak_memory() as peak:
-            write_report(ReportConfig(source=str(folder)), lambda line: None)
-            peaks.append(peak())
-    # A row is three numbers, 24 bytes; what is made of them on the way takes as many again.
-    assert peaks[1] - peaks[0] < 60 * 300_000
-
-
-def test_the_range_of_the_recorded_runs_ends_where_they_end():
-    published = published_runs("vanilla", "mnist")
-    rows = LossRows(np.array([0, 150, 10_000, 10_100]), np.ones(4), np.ones(4))
-    drawn = curves(rows, published.ensemble(RunConfig()))
-    seeds = published.d_loss
-    high = seeds.max(axis=0)
-    between = (high[1] + high[2]) / 2  # 150 lies between the rows of 100 and 200
-    np.testing.assert_allclose(drawn.d_loss.high[:3], [high[0], between, high[100]])
-    assert drawn.d_loss.low[0] == seeds[:, 0].min()
-    assert np.isnan(drawn.d_loss.high[3])
-    assert np.isnan(drawn.d_loss.low[3])
-
-
-@pytest.mark.parametrize("is_there", [True, False])
-def test_a_fork_is_shown_beside_its_parent(tmp_path, capsys, is_there):
-    parent, child = make_run(tmp_path / "parent"), make_run(tmp_path / "child", iters=6001)
-    record = read_record(child)
-    begun_as = {"path": str(parent), "iteration": 2000, "checkpoint": "5a" * 32, "changes": []}
-    # Where another run stands in that place by now, nothing is shown of it.
-    record.parent = {**begun_as, "run_id": record.run_id if is_there else "f" * 16}
-    record.run_id = "a" * 16
-    record.save(child)
-    rows = [f"{it},0.5,1\n" for it in range(0, 6001, 100)]
-    (child / "losses.csv").write_text("iteration,d_loss,g_loss\n" + "".join(rows))
-    report = report_of(child)
-    shown = page_data(report)["losses"]["g_loss"]["parent"]
-    assert ("Dashed" in page(report).decode()) == is_there
-    assert cli.main(["compare", f"--from={child}", "--format=json"]) == 1
-    lines = json.loads(capsys.readouterr().out)["parent"]
-    cli.main(["compare", f"--from={child}"])
-    table = capsys.readouterr().out
-    if not is_there:
-        assert (shown, lines, "is a fork of" in table) == (None, [], False)
-        return
-    # The parent has rows to 4000, of 2 + it / 1000.
-    assert [k for k, value in enumerate(shown) if value is not None] == list(range(20, 41))
-    assert shown[22:39] == pytest.approx([4.2 + k / 10 for k in range(17)])
-    assert [line["what"] for line in lines] == ["D loss", "G loss"]
-    assert {(line["first"], line["last"]) for line in lines} == {(2000, 4000)}
-    assert (lines[1]["ours"], lines[1]["theirs"]) == (1, pytest.approx(5))
-    assert "iterations 2000 to 4000, beside the run that this one is a fork of" in table
-
-
-@pytest.mark.parametrize(
-    ("settings", "said", "out"),
-    [
-        ({}, "Not as expected: ", True),
-        ({"dataset": "digits"}, "Not compared with the published program: no runs of ", False),
-        ({"h_dim": 64}, "The settings differ: ", True),
-    ],
-)
-def test_the_verdict_stands_at_the_head_and_is_that_of_compare(
-    tmp_path, capsys, settings, said, out
-):
-    """Uniform noise is no picture of digits."""
-    folder = make_run(tmp_path / "run", **settings)
-    head = page(report_of(folder)).decode().partition("<main>")[0]
-    assert said in html.unescape(head)
-    assert ("verdict-line out" in head) == out
-    cli.main(["compare", f"--from={folder}", "--format=json"])
-    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
-    outside = sum(not verdict["passed"] for verdict in verdicts)
-    assert (f"{outside} of {len(verdicts)} numbers" in head) == out
-
-
-def test_what_is_recorded_is_expected(tmp_path):
-    """Dark: the range of ten runs. Light: that of their means, widened as compare does."""
-    published = published_runs("vanilla", "mnist")
-    drawn = page_data(report_of(make_run(tmp_path / "run")))["losses"]["d_loss"]
-    low, high = published.d_loss[:, :40].min(axis=0), published.d_loss[:, :40].max(axis=0)
-    np.testing.assert_allclose([drawn["low"][:40], drawn["high"][:40]], [low, high], rtol=1e-4)
-    # The means over iterations 1001 to 2000.
-    means = np.log(published.d_loss[:, 11:21]).mean(axis=1)
-    margin = 2 * (means.max() - means.min())
-    expected = np.exp([[means.min() - margin], [means.max() + margin]])
-    wide = np.array([drawn["expected_low"], drawn["expected_high"]])[:, 11:21]
-    np.testing.assert_allclose(wide, np.tile(expected, 10), rtol=1e-4)
-
-
-def test_a_negative_loss_gets_a_linear_axis_and_zero_a_gap(tmp_path):
-    folder = make_run(tmp_path / "run")
-    (folder / "losses.csv").write_text("iteration,d_loss,g_loss\n0,0,-1\n100,0.5,inf\n")
-    losses = page_data(report_of(folder))["losses"]
-    assert losses["d_loss"]["raw"] == [None, 0.5]
-    assert losses["g_loss"]["raw"] == [-1, None]
-    assert (losses["d_loss"]["logarithmic"], losses["g_loss"]["logarithmic"]) == (True, False)
-
-
-def test_a_run_without_rows_yet(tmp_path):
-    folder = make_run(tmp_path / "run", pictures=1, trained=0)
-    (folder / "losses.csv").write_text("iteration,d_loss,g_loss\n")
-    report = report_of(folder)
-    assert report.reached == 0
-    assert embedded(page(report).decode(), "report-data")["losses"]["iterations"] == []
 
 
 # To repeat the run
@@ -426,15 +175,15 @@ def test_the_command_gives_the_settings_of_the_run(tmp_path, system):
 
 def test_the_page_says_what_came_from_a_preset(tmp_path):
     folder = make_run(tmp_path / "run", preset="stable", r1=0.0)
-    text = page(report_of(folder)).decode()
+    text = text_of(folder)
     assert "512,512, by preset stable" in text
-    assert "by preset" not in page(report_of(make_run(tmp_path / "other"))).decode()
+    assert "by preset" not in text_of(make_run(tmp_path / "other"))
     assert text.count(", by preset stable") == 8
 
 
 def test_what_a_repetition_can_promise(tmp_path):
-    assert "gives the same bits" in page(report_of(make_run(tmp_path / "a"))).decode()
-    other = page(report_of(make_run(tmp_path / "b", device="/GPU:0", rewinds=2))).decode()
+    assert "gives the same bits" in text_of(make_run(tmp_path / "a"))
+    other = text_of(make_run(tmp_path / "b", device="/GPU:0", rewinds=2))
     assert "On a GPU the last digits may differ" in other
     assert "went back 2 times" in other
 
@@ -444,7 +193,7 @@ def test_what_a_repetition_can_promise(tmp_path):
 
 def test_the_same_folder_gives_the_same_bytes(tmp_path):
     folder = make_run(tmp_path / "run")
-    assert page(report_of(folder)) == page(report_of(folder))
+    assert text_of(folder) == text_of(folder)
 
 
 def test_what_comes_from_the_user_is_escaped(tmp_path):
@@ -454,9 +203,8 @@ def test_what_comes_from_the_user_is_escaped(tmp_path):
     )
     (folder / "001.png").write_bytes(b"no picture")
     entry = {"iteration": 1, "n": 2, "figures": {f"</script>{nasty}": 3.0}}
-    evaluations = [entry, {**entry, "iteration": 2}]
-    (folder / "quality.json").write_text(json.dumps({"format": 1, "evaluations": evaluations}))
-    html = page(report_of(folder)).decode()
+    write_quality(folder, entry, {**entry, "iteration": 2})
+    html = text_of(folder)
     assert "alert(" in html
     assert "<script>alert" not in html
     # The scripts of the page itself and its data, each closed once.
@@ -464,7 +212,7 @@ def test_what_comes_from_the_user_is_escaped(tmp_path):
 
 
 def test_the_page_forbids_all_but_its_own(tmp_path):
-    html = page(report_of(make_run(tmp_path / "run", pictures=1))).decode()
+    html = text_of(make_run(tmp_path / "run", pictures=1))
     policy = re.search('http-equiv="Content-Security-Policy" content="([^"]+)"', html).group(1)
     rules = dict(rule.split(" ", 1) for rule in policy.replace("&#x27;", "'").split("; "))
     assert rules.pop("default-src") == "'none'"
@@ -479,25 +227,8 @@ def test_the_page_forbids_all_but_its_own(tmp_path):
     assert not re.search(r'(src|href)="?(?!data:)', html.split("<script", 1)[0])
 
 
-def test_a_thousand_pictures_of_noise_stay_under_25_MB(thousand):
-    assert len(page(thousand)) < 25e6
-
-
-@pytest.fixture(scope="module")
-def thousand(tmp_path_factory):
-    return thousand_pictures(tmp_path_factory.mktemp("thousand"))
-
-
-def thousand_pictures(folder):
-    """Returns the report of a million iterations with pictures of noise, which compress worst."""
-    report = report_of(make_run(folder / "run", iters=1_000_000, pictures=1))
-    pngs = [sheet_png(samples(seed).astype(np.float64), 4, 4) for seed in range(20)]
-    pictures = [
-        SmallPicture(k, pngs[k % 20], report.pictures[0].statistics + k / 1e4, k + 1.0)
-        for k in range(1000)
-    ]
-    assert len(report.losses.iteration) == 10_000
-    return report._replace(pictures=pictures, pictures_found=1000)
+def test_a_thousand_pictures_of_noise_stay_under_25_MB(tmp_path):
+    assert len(page(thousand_pictures(tmp_path))) < 25e6
 
 
 # The command
@@ -523,7 +254,7 @@ def test_published_frames_stand_beside_the_pictures(tmp_path, capsys, monkeypatc
             capsys, "report", "--from", folder, "--published_gif", f"{address}no"
         )
     assert (status, "HTTP 404" in line) == (1, True)
-    data = embedded((folder / "report.html").read_text(), "report-data")
+    data = embedded((folder / "report.html").read_text())
     assert data["frame_iterations"] == [0, 1000, 2000]
     assert len(data["frames"]) == 3
 
@@ -560,7 +291,7 @@ def test_a_run_keeps_its_report_fresh(tmp_path, capsys, offline_data_dir):
     success(capsys, "report", "--from", out)
     assert (out / "report.html").read_bytes() == written
     assert "Finished: 7 iterations" in written.decode()
-    data = embedded(written.decode(), "report-data")
+    data = embedded(written.decode())
     assert data["pictures"]["iterations"] == [0, 3, 6]
     assert data["losses"]["iterations"] == [0, 1, 2, 3, 4, 5, 6]
 
@@ -574,24 +305,24 @@ def test_a_run_that_fails_says_so_until_it_goes_on(tmp_path, offline_data_dir):
     at = caught.value.iteration
     text = (out / "report.html").read_text()
     assert f"Failed at iteration {at}: D loss is" in text
-    assert embedded(text, "report-data")["reload_s"] == 0
+    assert embedded(text)["reload_s"] == 0
     # As it was before it failed.
     record = read_record(out)
     record.diverged = {}
     record.save(out)
-    assert "Failed at" not in page(report_of(out)).decode()
+    assert "Failed at" not in text_of(out)
 
 
 def test_a_page_that_is_written_again_tells_the_browser_to_look(tmp_path):
     folder = make_run(tmp_path / "run", trained=0, iters=9000)
-    (folder / "losses.csv").write_text("iteration,d_loss,g_loss\n0,1,1\n")
+    write_losses(folder, "0,1,1")
     observer = ReportObserver(read_record(folder), 0, print)
     observer.picture(4000, np.zeros((16, 784), np.float32))
     for finish, is_written_again in ((observer._refresher.finish, True), (observer.close, False)):
         finish()
-        found = embedded((folder / "report.html").read_text(), "report-data")["reload_s"]
+        found = embedded((folder / "report.html").read_text())["reload_s"]
         assert (found > 0) == is_written_again
-    assert embedded(page(report_of(folder)).decode(), "report-data")["reload_s"] == 0
+    assert embedded(text_of(folder))["reload_s"] == 0
 
 
 @pytest.mark.parametrize("is_own", [True, False])
@@ -600,7 +331,7 @@ def test_own_data_are_called_by_their_folder(tmp_path, is_own):
     record = read_record(folder)
     record.dataset["checksum"] = "5a" * 32 if is_own else record.dataset["checksum"]
     record.save(folder)
-    text = page(report_of(folder)).decode()
+    text = text_of(folder)
     assert f"<h1>vanilla on {'cats' if is_own else 'mnist'}</h1>" in text
 
 

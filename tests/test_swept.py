@@ -8,16 +8,15 @@ import pathlib
 
 import numpy as np
 import pytest
-from small_run import make_run, samples
+from reports import report_of
+from small_run import make_run, samples, write_losses
 
 from vanilla_gan.agreement.normal import ensemble_for
 from vanilla_gan.cli import main as cli
 from vanilla_gan.drawing.grid import save_grid
 from vanilla_gan.observers.gallery import Gallery
-from vanilla_gan.report.contents import gather
 from vanilla_gan.report.data import page_data
 from vanilla_gan.report.page import page
-from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.runfolder.record import read_record
 
 SEEDS = range(6)
@@ -26,8 +25,7 @@ SEEDS = range(6)
 def make(folder: pathlib.Path, seed: int, d_loss: float = 1.0, g_loss=None, **settings):
     """Writes a run of 1001 iterations with these losses throughout, and pictures of its own."""
     run = make_run(folder, seed=seed, iters=1001, pictures=2, **settings)
-    rows = [f"{it},{d_loss!r},{g_loss or 2 * d_loss!r}\n" for it in range(0, 1001, 100)]
-    (run / "losses.csv").write_text("iteration,d_loss,g_loss\n" + "".join(rows))
+    write_losses(run, *(f"{it},{d_loss!r},{g_loss or 2 * d_loss!r}" for it in range(0, 1001, 100)))
     for number in range(2):
         save_grid(run / f"{number:03d}.png", samples(10 * seed + number), rows=4, cols=4)
     return run
@@ -140,7 +138,7 @@ def test_report_and_curves_draw_the_same_range(tmp_path):
     sweep = make_sweep(tmp_path / "sweep")
     run = make(tmp_path / "run", 99, 1e9, against=str(sweep))
     record = read_record(run)
-    report = gather(run, record, Shelf(), against=str(sweep))
+    report = report_of(run, against=str(sweep))
     drawn = page_data(report)["losses"]["d_loss"]
     np.testing.assert_allclose([drawn["low"], drawn["high"]], [[1.0] * 11, [1.1**5] * 11], 1e-4)
     np.testing.assert_allclose(drawn["expected_high"], 1.1 ** (5 + 5 * 4.84), 1e-3)

@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow as tf
+from mutants import npy
 from processes import peak_memory
 
 from vanilla_gan.errors import WeightsError
@@ -29,12 +30,6 @@ def good(seed=0):
 def npz(arrays, save=np.savez):
     stream = io.BytesIO()
     save(stream, **arrays)
-    return stream.getvalue()
-
-
-def npy(array):
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=True)
     return stream.getvalue()
 
 

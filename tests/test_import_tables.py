@@ -1,0 +1,149 @@
+"""Tests of `import_images` from a file of many images: arrays, IDX files, CSV; their failures."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+from offline import any_idx
+from own_pictures import labelled, labelled_of, noise, run_import, saved
+
+from vanilla_gan.data.pictures.picture import Fitting, read_picture
+from vanilla_gan.data.pictures.table import read_table
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
+from vanilla_gan.errors import DataError
+
+IMAGES, AS_MNIST = noise(6, 9, 13), noise(6, 28, 28)
+KNOWN = np.array([3, 3, 8, 0, 8, 3])
+
+
+def csv(images: np.ndarray, labels: np.ndarray | None, header: bool) -> str:
+    rows = images.reshape(len(images), -1).tolist()
+    if labels is not None:
+        rows = [[label, *row] for label, row in zip(labels.tolist(), rows, strict=True)]
+    names = "label," * (labels is not None) + ",".join(f"p{k}" for k in range(images[0].size))
+    return (names + "\n") * header + "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("labels", ["qmnist", "float", "flat", "twice", None])
+def test_what_the_trainer_cannot_read_is_told_where_to_go(tmp_path, labels):
+    home = tmp_path / "mnist"
+    home.mkdir()
+    images = noise(12, 28, 28)
+    known = np.arange(12) % 3
+    of_images, of_labels = {
+        "qmnist": (images, any_idx(np.stack([known, known + 90], axis=1).astype(np.int32))),
+        "float": (images.astype(np.float32), any_idx(known.astype(np.uint8))),
+        "flat": (images.reshape(12, 784), any_idx(known.astype(np.uint8))),
+        "twice": (images, gzip.compress(gzip.compress(any_idx(known.astype(np.uint8))))),
+        None: (images, None),
+    }[labels]
+    for name in ("train", "t10k"):
+        (home / f"{name}-images-idx3-ubyte").write_bytes(any_idx(of_images))
+        if of_labels is not None:
+            (home / f"{name}-labels-idx1-ubyte").write_bytes(of_labels)
+    with pytest.raises(DataError, match=r"; or let \./run\.sh import_images make ") as raised:
+        read_data_sets("mnist", tmp_path, unread(), allow_unverified=True)
+    assert "\n" not in str(raised.value)
+    run_import(home / "train-images-idx3-ubyte", tmp_path / "new" / "mnist", repeat=True)
+    source = read_data_sets("mnist", tmp_path / "new", unread(), allow_unverified=True)
+    assert source.splits.train.shape == (28, 28, 1)
+    assert source.splits.train.num_classes == (1 if labels is None else 3)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "packed", "names"),
+    [
+        # EMNIST's letters, QMNIST's labels, floats, flat images, twice in gzip, no labels.
+        (AS_MNIST, KNOWN + 18, 1, ("e-train-images-idx3-ubyte.gz", "-idx1-ubyte.gz")),
+        (AS_MNIST, np.stack([KNOWN, KNOWN + 400], 1), 0, ("q-images-idx3-ubyte", "-idx2-int")),
+        (AS_MNIST / np.float32(255), KNOWN, 0, ("f-images.idx", ".idx")),
+        (AS_MNIST.reshape(6, 784), KNOWN, 2, ("flat-images-idx2-ubyte.gz", "-idx1-ubyte.gz")),
+        (AS_MNIST, None, 2, ("own-idx3-ubyte.gz", "")),
+    ],
+)
+def test_idx_files_of_other_data_sets(tmp_path, images, labels, packed, names):
+    name, ending = names
+    contents = {name: any_idx(images)}
+    if labels is not None:
+        kind = np.uint8 if labels.ndim == 1 else np.int32
+        contents[f"{name.partition('images')[0]}labels{ending}"] = any_idx(labels.astype(kind))
+    for each, content in contents.items():
+        for _ in range(packed):
+            content = gzip.compress(content)
+        (tmp_path / each).write_bytes(content)
+    run_import(tmp_path / name, tmp_path / "mnist", repeat=True, transpose=True)
+    first = np.zeros(6, int) if labels is None else labels.reshape(6, -1)[:, 0]
+    assert labelled_of(tmp_path / "mnist") == labelled(AS_MNIST.swapaxes(1, 2), first)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "labels"),
+    [
+        ("x.npy", lambda p: np.save(p, AS_MNIST), [0] * 6),
+        ("x.npy", lambda p: np.save(p, AS_MNIST.reshape(6, 784)), [0] * 6),
+        ("x.npy", lambda p: np.save(p, AS_MNIST[..., None] / np.float32(255)), [0] * 6),
+        ("x.npz", lambda p: np.savez(p, x=AS_MNIST, y=KNOWN[:, None]), KNOWN),
+        ("x.npz", lambda p: np.savez(p, images=AS_MNIST, labels=KNOWN), KNOWN),
+        (
+            "x.npz",
+            lambda p: np.savez(
+                p, x_train=AS_MNIST[:4], y_train=KNOWN[:4], x_test=AS_MNIST[4:], y_test=KNOWN[4:]
+            ),
+            KNOWN,
+        ),
+        ("x.csv", lambda p: p.write_text(csv(AS_MNIST, KNOWN, True)), KNOWN),
+        ("x.csv", lambda p: p.write_text(csv(AS_MNIST, KNOWN, False)), KNOWN),
+        ("x.csv", lambda p: p.write_text(csv(AS_MNIST, None, True)), [0] * 6),
+    ],
+)
+def test_each_kind_gives_its_images_and_labels(tmp_path, name, write, labels):
+    write(tmp_path / name)
+    imported, _ = run_import(tmp_path / name, tmp_path / "mnist", repeat=True)
+    assert imported.classes == [str(label) for label in sorted(set(labels))]
+    assert labelled_of(tmp_path / "mnist") == labelled(AS_MNIST, labels)
+
+
+def test_other_sizes_and_colours_are_fitted_as_files_are(tmp_path):
+    colours = noise(6, 9, 13, 3)
+    np.save(tmp_path / "x.npy", colours)
+    for number, values in enumerate(colours):
+        saved(tmp_path / f"{number}.png", values)
+    fitting = Fitting("cover", 0, True)
+    table = read_table(tmp_path / "x.npy", fitting)
+    files = [read_picture(tmp_path / f"{k}.png", fitting).images[0] for k in range(6)]
+    np.testing.assert_array_equal(table.images, files)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "said"),
+    [
+        ("x.npy", lambda p: p.write_bytes(b"no array"), "x.npy: "),
+        ("x.npy", lambda p: np.save(p, np.array([{}]), allow_pickle=True), "x.npy: "),
+        ("x.npy", lambda p: np.save(p, np.zeros(5)), "its images have the shape [5]"),
+        ("x.npy", lambda p: np.save(p, np.zeros((0, 28, 28))), "the shape [0, 28, 28]"),
+        ("x.npy", lambda p: np.save(p, np.array([["a"]])), "its images are <U1"),
+        ("x.npy", lambda p: np.save(p, -np.ones((3, 4, 4))), "reach from -1 to 0, expected"),
+        ("x.npz", lambda p: np.savez(p, z=IMAGES), "it holds z; expected x and y, or images"),
+        ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN[:5]), "labels have the shape [5]"),
+        ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN + 250), "expected whole numbers 0 to"),
+        ("x.npz", lambda p: p.write_bytes(b"PK\3\4"), "x.npz: "),
+        ("x-idx3-ubyte", lambda p: p.write_bytes(b"\0\0\x07\3"), "expected an IDX file"),
+        ("x.idx", lambda p: p.write_bytes(any_idx(IMAGES)[:-1]), "its header declares 6x9x13"),
+        ("x.idx.gz", lambda p: p.write_bytes(gzip.compress(any_idx(IMAGES))[:-9]), "x.idx.gz:"),
+        ("x.csv", lambda p: p.write_text("label,a\n"), "it has no rows of numbers"),
+        ("x.csv", lambda p: p.write_text("1,2,3\n"), "it has rows of 3 numbers; expected"),
+        ("x.csv", lambda p: p.write_text("1,2,3,4,5\n1,2\n"), "x.csv: "),
+        ("x.csv", lambda p: p.write_bytes(b"\xff\xfe\0"), "x.csv: "),
+    ],
+)
+def test_what_it_cannot_be_is_one_line(tmp_path, name, write, said):
+    write(tmp_path / name)
+    with pytest.raises(DataError) as raised:
+        run_import(tmp_path / name, tmp_path / "mnist", repeat=True)
+    assert said in str(raised.value)
+    assert str(raised.value).startswith(f"{tmp_path / name}: ")
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "mnist").exists()

@@ -1,0 +1,96 @@
+"""`train --data FOLDER`: imported by the first run, used by those behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+from own_pictures import labelled, labelled_of, make_pictures, noise, run_import
+
+from vanilla_gan.cli import main as cli
+
+
+def train(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]:
+    few = ["--iters=2", "--h_dim=3", "--batch_size=5", "--seed=1"]
+    status = cli.main([*few, *words])
+    return status, capsys.readouterr().err.splitlines()
+
+
+def test_the_first_run_imports_and_the_others_use_it(elsewhere, capsys):
+    made = make_pictures(elsewhere / "my birds", {"a": 9, "b": 8})
+    (elsewhere / "my birds" / "a" / "notes.txt").write_text("no picture")
+    status, lines = train(capsys, "--data=my birds", "--out=one", "--system=conditional")
+    assert status == 0
+    assert any("notes.txt" in line for line in lines)
+    # 17 pictures: 2 to test, 15 to train, of which a tenth is for validation.
+    assert "trains on 14 of 15 images, 1 are for validation" in lines
+    assert not any("train with" in line for line in lines)
+    expected = labelled([*made["a"], *made["b"]], [0] * 9 + [1] * 8)
+    assert labelled_of("data/my_birds", copies=0) == expected
+
+    record = json.loads(pathlib.Path("one/run.json").read_text())
+    assert record["config"]["data"] is None
+    assert record["dataset"]["name"] == "my_birds"
+    assert record["dataset"]["class_names"] == ["a", "b"]
+    status, lines = train(capsys, "--dataset=my_birds", "--out=two")
+    assert (status, [line for line in lines if "wrote data" in line]) == (0, [])
+    # The same line goes on, also with the pictures changed; a new run is told of that.
+    pathlib.Path("my birds/a/0000.pgm").unlink()
+    for words, started in ((["--out=one", "--iters=3"], 0), (["--out=three"], 0)):
+        status, lines = train(capsys, "--data=my birds", *words)
+        assert status == started
+        assert any("have changed since they were imported" in line for line in lines)
+    assert cli.main(["fork", "--from=two", "--out=four", "--data=my birds", "--iters=3"]) == 0
+    assert cli.main(["report", "--from=one"]) == 0
+    page = pathlib.Path("one/report.html").read_text()
+    assert "my_birds, pictures of your own" in page
+    assert "--dataset</span> my_birds" in page
+
+
+def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
+    arrays = {"x": noise(20, 7, 9), "y": np.arange(20) % 2}
+    np.savez(elsewhere / "cells.npz", **arrays)
+    words = ["--seeds=0:2", "--iters=2", "--h_dim=3", "--batch_size=5", "--out=swept"]
+    assert cli.main(["sweep", "--data=cells.npz", *words]) == 0
+    assert "cells" in os.listdir("data")
+    assert capsys.readouterr().err.count("wrote data/cells") == 1
+    record = json.loads(pathlib.Path("swept/seed_1/run.json").read_text())
+    assert record["dataset"]["name"] == "cells"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--data=gone"], "--data=gone: there is nothing; expected a folder of pictures"),
+        (["--data=mnist"], "cannot be called 'mnist'"),
+        (["--data=p", "--dataset=digits"], "cannot be called 'digits'"),
+        (["--data=p", "--dataset=taken"], "--data=p: data/taken is there already, and was not"),
+        (["--data=p", "--dataset=q"], "data/q is there already, and was imported from"),
+        (["--data=data/q"], "it is a data set already, not a folder of pictures; give --datas"),
+        (["--dataset=minst"], "there is no folder data/minst; expected one"),
+        (["--dataset=minst"], "(did you mean 'mnist'?)"),
+        (["--dataset=Fashion-MNIST"], "(did you mean 'fashion_mnist'?)"),
+    ],
+)
+def test_what_cannot_be_is_one_line(elsewhere, capsys, words, said):
+    for name in ("p", "q", "mnist"):
+        make_pictures(elsewhere / name, {"a": 3})
+    (elsewhere / "data" / "taken").mkdir(parents=True)
+    run_import(elsewhere / "q", elsewhere / "data" / "q")
+    (line,) = (found := train(capsys, *words))[1]
+    assert (found[0], said in line) == (2, True), line
+    assert not os.path.exists("out")
+
+
+def test_data_that_are_gone_are_looked_for_with_data_dir(elsewhere, capsys):
+    make_pictures(elsewhere / "p", {"a": 30})
+    assert train(capsys, "--data=p")[0] == 0
+    os.rename("data", "elsewhere")
+    for words in (["--iters=3"], ["evaluate"]):
+        status = cli.main(words)
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert (status, "--data_dir" in line) == (1, True), line
+    assert train(capsys, "--iters=3", "--data_dir=elsewhere")[0] == 0
