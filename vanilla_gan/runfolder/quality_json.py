@@ -35,7 +35,7 @@ from vanilla_gan.storage.fields import (
     optional,
     whole,
 )
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import set_aside
 from vanilla_gan.storage.reading import read_file, reason_of
 from vanilla_gan.storage.whole import write_whole
@@ -174,10 +174,8 @@ def _change(
 @contextlib.contextmanager
 def _locked(out_dir: pathlib.Path, inform: Callable[[str], None]) -> Iterator[None]:
     """Keeps a run and the command from changing the file at the same time: a lock on the folder."""
-    try:
+    with writing(out_dir / QUALITY):
         descriptor = os.open(out_dir, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise unwritable(out_dir / QUALITY, error) from error
     try:
         # Some network file systems know no such locks; then two at the same moment are one too few.
         with contextlib.suppress(OSError):

@@ -74,6 +74,15 @@ def no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raises an OSError of the block as the one-line error for `path`; see `unwritable`."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """Returns the one-line error for a result that could not be written."""
     reason = error.strerror or str(error)

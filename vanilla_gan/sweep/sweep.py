@@ -16,7 +16,7 @@ from vanilla_gan.report.facts import sendable
 from vanilla_gan.runfolder.out_folder import make_out_dir
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.files import no_empty_folders, unwritable
+from vanilla_gan.storage.files import no_empty_folders, writing
 from vanilla_gan.storage.whole import remove_leftovers, write_whole
 from vanilla_gan.sweep.figure import Drawing
 from vanilla_gan.sweep.page import page
@@ -134,10 +134,8 @@ def _heading(config: SweepConfig, records: Sequence[RunRecord]) -> str:
 @contextlib.contextmanager
 def _locked(folder: pathlib.Path) -> Iterator[None]:
     """Keeps the parts of a sweep from summing it up at the same time: the last one has all runs."""
-    try:
+    with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise unwritable(folder, error) from error
     try:
         # Some network file systems know no such locks.
         with contextlib.suppress(OSError):

@@ -35,7 +35,7 @@ from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.data.pictures.table import is_table, read_table
 from vanilla_gan.data.streams import seeded
 from vanilla_gan.errors import DataError, UsageError
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.whole import whole_path, write_whole
 
 PREVIEW = "import_preview.png"
@@ -261,10 +261,8 @@ def check_free(config: ImportConfig) -> None:
       OutputError: it cannot be looked at.
     """
     out = config.out_dir
-    try:
+    with writing(out):
         is_empty_folder = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
-    except OSError as error:
-        raise unwritable(out, error) from error
     if os.path.lexists(out) and not is_empty_folder:
         raise UsageError(
             f"--out={config.out}: it exists already; expected a name that is still free; remove "
@@ -306,7 +304,5 @@ def make_parents(out: pathlib.Path) -> None:
     Raises:
       OutputError: it cannot.
     """
-    try:
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(out, error) from error
