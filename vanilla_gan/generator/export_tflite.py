@@ -17,9 +17,7 @@ from vanilla_gan.graph.inference import EXPORTED
 
 
 def write_tflite(
-    path: pathlib.Path,
-    trained: Trained,
-    write_saved_model: Callable[[pathlib.Path, Trained], None],
+    path: pathlib.Path, trained: Trained, write_saved_model: Callable[[pathlib.Path, Trained], None]
 ) -> None:
     """Writes both networks as one TensorFlow Lite file, with the signatures of the SavedModel.
 

@@ -59,11 +59,7 @@ class Generator:
 
     @classmethod
     def load(
-        cls,
-        path: str | os.PathLike[str],
-        device: str = "cpu",
-        *,
-        inform: Inform = _say_nothing,
+        cls, path: str | os.PathLike[str], device: str = "cpu", *, inform: Inform = _say_nothing
     ) -> Generator:
         """Opens the generator of a run, of one of its checkpoints, or of an export.
 

@@ -36,11 +36,7 @@ class LossesCsv:
     """Appends rows `iteration,d_loss,g_loss`, losses as `%.9g`: enough digits for any float32."""
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        log_every: int,
-        mark: Mark,
-        warn: Callable[[str], None],
+        self, path: str | os.PathLike[str], log_every: int, mark: Mark, warn: Callable[[str], None]
     ) -> None:
         """Opens the file behind `mark`, cutting off what follows.
 

@@ -109,9 +109,7 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
 
 
 def add_evaluation(
-    out_dir: pathlib.Path,
-    evaluation: Evaluation,
-    inform: Callable[[str], None] = lambda line: None,
+    out_dir: pathlib.Path, evaluation: Evaluation, inform: Callable[[str], None] = lambda line: None
 ) -> None:
     """Adds an evaluation, in place of an earlier one of the same iteration.
 
