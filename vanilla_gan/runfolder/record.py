@@ -15,7 +15,7 @@ from typing import Any
 from vanilla_gan import __version__
 from vanilla_gan.data.classes import Classes
 from vanilla_gan.data.known import OWN_NAME
-from vanilla_gan.data.read import DataSource
+from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.shape import (
     MAX_CLASSES,
     MAX_SIDE,
@@ -23,6 +23,7 @@ from vanilla_gan.data.shape import (
     PUBLISHED_SHAPE,
     ImageShape,
 )
+from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import as_word, one_of, table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.graph.processor import onednn_is_on
@@ -279,6 +280,28 @@ def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
         return config.of_data(ImageShape(*shape), classes)
     except UsageError as error:
         raise ValueError(str(error)) from error
+
+
+def data_of(
+    config: RunConfig, dataset: Mapping[str, Any], data_dir: str | None = None, **more: Any
+) -> DataSource:
+    """Reads the data of a run for somebody who asks for no batches; compares no checksum.
+
+    Args:
+      config: the settings of the run.
+      dataset: of the kind `DATASET`.
+      data_dir: where the data are now; where the run found them unless given.
+      more: `pixels` and `inform` of `read_data_sets`; see there for what it raises.
+    """
+    return read_data_sets(
+        dataset["name"],
+        data_dir or config.data_dir,
+        unread(),
+        allow_unverified=config.allow_unverified_data,
+        num_classes=config.num_classes,
+        train_examples=dataset["train_examples"],
+        **more,
+    )
 
 
 def record_from(source: str) -> RunRecord:
