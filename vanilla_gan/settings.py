@@ -302,10 +302,7 @@ class RunConfig(Settings):
         False, "move the run in --out aside, to OUT.1, and start a new one", effect="keeping"
     )
     sample_every: int | None = setting(
-        None,
-        "iterations between two pictures; none: one epoch",
-        at_least(1),
-        common=True,
+        None, "iterations between two pictures; none: one epoch", at_least(1), common=True
     )
     sample_class: str | None = setting(
         None, "class that the pictures show, by number or name; all: a row for each", CLASS

@@ -10,12 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vanilla_gan.agreement.differences import LIMITS, Differences, differences
-from vanilla_gan.agreement.initial_weights import (
-    LIMIT,
-    PROGRAMS,
-    InitialWeights,
-    initial_weights,
-)
+from vanilla_gan.agreement.initial_weights import LIMIT, PROGRAMS, InitialWeights, initial_weights
 from vanilla_gan.agreement.machine import describe_machine
 from vanilla_gan.agreement.replay import drawn, exact_products, open_replayer, replay_config
 from vanilla_gan.agreement.settings import BOTH, VerifyConfig

@@ -160,13 +160,12 @@ def import_images(
         f"{len(test)} test images{left_out}"
     )
     inform(f"{config.out_dir / PREVIEW} shows some of them, as they are now")
-    trained_on = len(order) - validation
-    if not next_step:
-        return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
-    smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
-    data_dir, name = shlex.quote(str(config.out_dir.parent)), config.out_dir.name
-    unverified = " --allow_unverified_data" if name in catalog.CATALOG else ""
-    inform(f"train with --dataset {name} --data_dir {data_dir}{unverified}{smaller}")
+    if next_step:
+        trained_on = len(order) - validation
+        smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
+        data_dir, name = shlex.quote(str(config.out_dir.parent)), config.out_dir.name
+        unverified = " --allow_unverified_data" if name in catalog.CATALOG else ""
+        inform(f"train with --dataset {name} --data_dir {data_dir}{unverified}{smaller}")
     return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
 
 
