@@ -21,10 +21,7 @@ def write_tflite(
 ) -> None:
     """Writes both networks as one TensorFlow Lite file, with the signatures of the SavedModel.
 
-    Args:
-      path: where the file shall stand.
-      trained: the networks.
-      write_saved_model: writes them to a folder, which the converter reads.
+    `write_saved_model` writes them to a folder, which the converter reads.
 
     Raises:
       UsageError: the converter does not know an operation of the networks.

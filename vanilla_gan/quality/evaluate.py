@@ -47,10 +47,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
     """Evaluates what `config` names, and writes the files that it asks for.
 
     The figures of a run or of one of its checkpoints also go into the run's `quality.json`.
-
-    Args:
-      config: the settings.
-      inform: called with each line for the user.
+    `inform` is called with each line for the user.
 
     Returns:
       All that was found, as JSON has it; `quality.table` lays it out for people.

@@ -111,10 +111,7 @@ def add_evaluation(
 ) -> None:
     """Adds an evaluation, in place of an earlier one of the same iteration.
 
-    Args:
-      out_dir: the run's folder.
-      evaluation: what was found.
-      inform: called with one line if another process has to be waited for.
+    `inform` is called with one line if another process has to be waited for.
 
     Raises:
       DamagedRunError: see `read_evaluations`.
@@ -131,12 +128,8 @@ def add_evaluation(
 def go_back_to(out_dir: pathlib.Path, iteration: int, warn: Callable[[str], None]) -> None:
     """Drops what a run that is continued at an iteration will find again: all later evaluations.
 
-    A run that begins has none. A file that cannot be read is renamed: training needs none of it.
-
-    Args:
-      out_dir: the run's folder.
-      iteration: the one that comes next.
-      warn: called with one line where the file is renamed.
+    A run that begins has none. A file that cannot be read is renamed, and `warn` is called with a
+    line: training needs none of it.
 
     Raises:
       OutputError: the file could not be written or renamed.

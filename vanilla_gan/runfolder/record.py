@@ -244,10 +244,7 @@ def dataset_entry(source: DataSource, num_classes: int | None = None) -> dict[st
 
 
 def classes_of(dataset: Mapping[str, Any]) -> Classes:
-    """Returns the classes of the data that a record is of.
-
-    Args:
-      dataset: of the kind `DATASET`.
+    """Returns the classes of the data that a record is of; `dataset` is of the kind `DATASET`.
 
     Raises:
       ValueError: they do not go together.
@@ -263,11 +260,7 @@ def classes_of(dataset: Mapping[str, Any]) -> Classes:
 
 
 def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
-    """Returns the settings of a run with the shape and classes that it has recorded of its data.
-
-    Args:
-      config: the settings.
-      dataset: of the kind `DATASET`.
+    """Returns the settings of a run with the shape and classes of its data, of the kind `DATASET`.
 
     Raises:
       ValueError: they are not what they can be.
@@ -440,10 +433,6 @@ def data_dir_of(record: RunRecord, out_dir: pathlib.Path) -> str:
     run; at last there is the folder of all data sets, such as $VANILLA_GAN_DATA. A place that has
     the folder of the data set comes before one that has not. Whoever reads them compares the
     checksum.
-
-    Args:
-      record: of the run.
-      out_dir: the folder of the run.
     """
     named = record.config.data_dir
     places = (record.data_at, named, out_dir / named, out_dir.parent / named, default_data_dir())

@@ -56,10 +56,6 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
     IDX file of `...images...` are in `...labels...` beside it; of several numbers an image the
     first counts, as QMNIST has it. Without labels all images have the label 0.
 
-    Args:
-      source: the file.
-      fitting: how values and sizes become those of the data set.
-
     Raises:
       DataError: it cannot be read, or holds something else; the line begins with the path.
     """
