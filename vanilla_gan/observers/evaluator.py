@@ -75,7 +75,6 @@ class Evaluator:
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Evaluates, if it is due."""
-        del samples
         if it % self._every == 0:
             self._evaluate(it)
 

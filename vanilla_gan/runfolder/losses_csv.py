@@ -79,9 +79,11 @@ class LossesCsv:
             strict=True,
         )
         text = "".join(f"{it:d},{d:.9g},{g:.9g}\n" for it, d, g in rows)
-        if text:
+        if content := text.encode():
             with writing(self._path):
-                self._write(text.encode())
+                self._file.write(content)
+            self._size += len(content)
+            self._crc32 = zlib.crc32(content, self._crc32)
 
     def flush(self) -> None:
         """Hands the rows to the system, so that other programs see them."""
@@ -110,11 +112,6 @@ class LossesCsv:
         """
         with writing(self._path):
             self._file.close()
-
-    def _write(self, content: bytes) -> None:
-        self._file.write(content)
-        self._size += len(content)
-        self._crc32 = zlib.crc32(content, self._crc32)
 
 
 class LossRows(NamedTuple):

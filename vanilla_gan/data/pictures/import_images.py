@@ -244,12 +244,8 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
 def split_rows(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Returns the rows of the training and of the test images, each at least one, shuffled."""
     order = seeded(config.seed).permutation(n)
-    tests = _tests(config, n)
+    tests = min(max(1, round(n * config.test_share)), n - 1)
     return order[tests:], order[:tests]
-
-
-def _tests(config: ImportConfig, n: int) -> int:
-    return min(max(1, round(n * config.test_share)), n - 1)
 
 
 def check_free(config: ImportConfig) -> None:
