@@ -97,17 +97,8 @@ DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
     lambda value: re.fullmatch("auto|cpu|gpu(:[0-9]{1,4})?", value) is not None,
     (
-        "",
-        "GPU",
-        "gpu:",
-        "gpu:x",
-        "gpu:-1",
-        "gpu:1.0",
-        "gpu:\u00b2",
-        "cpu:0",
-        "gpu:0:1",
-        "gpu:12345",
-        "tpu",
+        *("", "GPU", "gpu:", "gpu:x", "gpu:-1", "gpu:1.0", "gpu:\u00b2", "cpu:0"),
+        *("gpu:0:1", "gpu:12345", "tpu"),
     ),
 )
 

@@ -44,10 +44,9 @@ def file_entry(path: str | os.PathLike[str], max_bytes: int | None = None) -> di
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Flushes a folder's entries to the disk, where the system can do that."""
-    with closing_fd(os.open(folder, os.O_RDONLY)) as descriptor:
+    with closing_fd(os.open(folder, os.O_RDONLY)) as descriptor, contextlib.suppress(OSError):
         # Some network file systems refuse to sync a folder; the rename itself has happened.
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
+        os.fsync(descriptor)
 
 
 @contextlib.contextmanager
