@@ -29,7 +29,7 @@ from vanilla_gan.runfolder.pictures import numbered_pictures
 MAX_BYTES = 16_000_000
 # Each takes some 15 ms to read back, when it is first seen.
 MAX_PICTURES = 2000
-_NONE = np.full(4, np.nan)
+_NONE: npt.NDArray[np.float64] = np.full(4, np.nan)
 
 
 class SmallPicture(NamedTuple):
