@@ -337,7 +337,7 @@ class TestDataSet:
         imported, lines = run(source, tmp_path / "own" / "mnist")
         assert imported.classes == ["B", "a", "c"]
         assert (imported.train, imported.test) == (5001, 833)
-        raw = folder.read_folder(tmp_path / "own" / "mnist")
+        raw = folder.load("mnist", tmp_path / "own", allow_unverified=True)
         assert (len(raw.train_images), len(raw.test_images)) == (5001, 833)
         images = np.concatenate([raw.train_images, raw.test_images])
         labels = np.concatenate([raw.train_labels, raw.test_labels])

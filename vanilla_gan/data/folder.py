@@ -67,6 +67,24 @@ def _checksum(sums: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(sums.values()).encode("ascii")).hexdigest()
 
 
+def load(
+    name: str,
+    data_dir: str | os.PathLike[str],
+    *,
+    allow_unverified: bool = False,
+    download: bool = True,
+    inform: Callable[[str], None] = lambda line: None,
+) -> RawData:
+    """Loads a data set of the catalog from `<data_dir>/<name>/`; see `load_entry`."""
+    return load_entry(
+        catalog.CATALOG[name],
+        data_dir,
+        allow_unverified=allow_unverified,
+        download=download,
+        inform=inform,
+    )
+
+
 def load_entry(
     entry: catalog.DataSetEntry,
     data_dir: str | os.PathLike[str],
