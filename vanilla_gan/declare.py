@@ -243,17 +243,10 @@ def setting(
 
     `choices` may be a collection that grows; `choices_changed` tells of it.
     """
-    entry = {"text": text, "rules": rules, "choices": choices, "others": others}
-    more = {
-        "effect": effect,
-        "group": group,
-        "flag": flag,
-        "shown": shown,
-        "missing": missing,
-        "word": word,
-    }
-    metadata = {"setting": {**entry, **more, "repeats": repeats, "common": common}}
-    return dataclasses.field(default=default, metadata=metadata)
+    entry: dict[str, Any] = {"text": text, "rules": rules, "choices": choices, "others": others}
+    entry |= {"effect": effect, "group": group, "flag": flag, "shown": shown}
+    entry |= {"missing": missing, "word": word, "repeats": repeats, "common": common}
+    return dataclasses.field(default=default, metadata={"setting": entry})
 
 
 def table_of(config: type[Settings]) -> Mapping[str, Setting]:

@@ -97,17 +97,8 @@ DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
     lambda value: re.fullmatch("auto|cpu|gpu(:[0-9]{1,4})?", value) is not None,
     (
-        "",
-        "GPU",
-        "gpu:",
-        "gpu:x",
-        "gpu:-1",
-        "gpu:1.0",
-        "gpu:\u00b2",
-        "cpu:0",
-        "gpu:0:1",
-        "gpu:12345",
-        "tpu",
+        *("", "GPU", "gpu:", "gpu:x", "gpu:-1", "gpu:1.0", "gpu:\u00b2", "cpu:0"),
+        *("gpu:0:1", "gpu:12345", "tpu"),
     ),
 )
 
@@ -306,10 +297,7 @@ class RunConfig(Settings):
         False, "move the run in --out aside, to OUT.1, and start a new one", effect="keeping"
     )
     sample_every: int | None = setting(
-        None,
-        "iterations between two pictures; none: one epoch",
-        at_least(1),
-        common=True,
+        None, "iterations between two pictures; none: one epoch", at_least(1), common=True
     )
     sample_class: str | None = setting(
         None, "class that the pictures show, by number or name; all: a row for each", CLASS

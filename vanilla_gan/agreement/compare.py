@@ -54,11 +54,7 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
 
     Where a run began as a recorded one and its losses are farther from the recorded ones than a
     plain replica's, the run is trained again beside its twins, for as many iterations as that
-    takes: some seconds, up to a minute.
-
-    Args:
-      config: what to compare.
-      inform: called with a line before what takes a while.
+    takes: some seconds, up to a minute. `inform` is called with a line before that.
 
     The post's own figure is read where it is asked for, and compared with the recorded runs too.
     Its verdicts do not count: its author's program drew the data in an older order.

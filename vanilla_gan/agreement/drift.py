@@ -23,15 +23,14 @@ import numpy.typing as npt
 from vanilla_gan.agreement.recorded_losses import MAX_WEIGHTS
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.data.streams import seeded, unread
+from vanilla_gan.data.streams import seeded
 from vanilla_gan.engines.model import Model, open_model
 from vanilla_gan.engines.session import choose_device
 from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import DataError
 from vanilla_gan.graph.weights import Weights
-from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.runfolder.record import RunRecord, data_of
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.arrays import read_npz
 from vanilla_gan.systems import SYSTEMS
@@ -112,15 +111,7 @@ def drifts_of_run(record: RunRecord, data_dir: str | None, iters: int) -> Iterat
     """
     run = record.config
     data_dir = data_dir or run.data_dir
-    source = read_data_sets(
-        record.dataset["name"],
-        data_dir,
-        unread(),
-        pixels=SYSTEMS[run.system].pixels(),
-        allow_unverified=run.allow_unverified_data,
-        num_classes=run.num_classes,
-        train_examples=record.dataset["train_examples"],
-    )
+    source = data_of(run, record.dataset, data_dir, pixels=SYSTEMS[run.system].pixels())
     if source.checksum != record.dataset["checksum"]:
         raise DataError(
             f"{data_dir} holds other data than the run was trained on; give their --data_dir"

@@ -23,13 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 _RECORDED = {("vanilla", "mnist"): "published_vanilla_mnist.json"}
 _INTS = ("seeds", "iterations", "loss_iterations")
-_FLOATS = (
-    "statistics",
-    "drawn_statistics",
-    "uniform_initial_statistics",
-    "d_loss",
-    "g_loss",
-)
+_FLOATS = ("statistics", "drawn_statistics", "uniform_initial_statistics", "d_loss", "g_loss")
 
 
 class PublishedRuns(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import urllib.parse
-from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -83,16 +82,10 @@ def _content(source: str, timeout_s: float) -> bytes:
         max_bytes=MAX_BYTES,
         timeout_s=timeout_s,
         slowest_bytes_per_s=_SLOWEST_BYTES_PER_S,
-        progress=_silent,
+        # The figure is small: nothing is shown of its transfer.
+        progress=lambda url, total_bytes: contextlib.nullcontext(lambda received_bytes: None),
     )
     return received.getvalue()
-
-
-@contextlib.contextmanager
-def _silent(url: str, total_bytes: int | None) -> Iterator[Callable[[int], object]]:
-    """Shows nothing of a transfer: the figure is small."""
-    del url, total_bytes
-    yield lambda _: None
 
 
 def _frames(content: bytes) -> list[Pixels]:

@@ -39,12 +39,9 @@ class _Run(NamedTuple):
 
 
 def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensemble | str:
-    """Returns the finished runs of a sweep that have a run's settings and data, and other seeds.
+    """Returns the finished runs in a sweep's folder of a run's settings and data, and other seeds.
 
-    Args:
-      record: of the run.
-      sweep: the folder of the sweep.
-      with_pictures: whether their pictures are read, too.
+    Their pictures are read only `with_pictures`.
 
     Returns:
       The runs; a line that says why the run cannot be judged by the sweep.

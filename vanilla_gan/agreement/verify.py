@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vanilla_gan.agreement.differences import LIMITS, Differences, differences
-from vanilla_gan.agreement.initial_weights import (
-    LIMIT,
-    PROGRAMS,
-    InitialWeights,
-    initial_weights,
-)
+from vanilla_gan.agreement.initial_weights import LIMIT, PROGRAMS, InitialWeights, initial_weights
 from vanilla_gan.agreement.machine import describe_machine
 from vanilla_gan.agreement.replay import drawn, exact_products, open_replayer, replay_config
 from vanilla_gan.agreement.settings import BOTH, VerifyConfig
@@ -105,7 +99,8 @@ def verify(config: VerifyConfig) -> Verification:
       DeviceError: the device is not there.
     """
     notes: list[str] = []
-    traces = dict(_shipped())
+    shipped = [recording for recording in RECORDINGS if recording.data == "offline"]
+    traces = {recording: shipped_traces(recording) for recording in shipped}
     data = {"offline": offline_data()}
     more = {} if config.traces is None else _in_folder(config.traces)
     if more:
@@ -170,12 +165,6 @@ _NO_TRACES = (
     "the large traces, on MNIST, were not checked: they do not ship with the package; give "
     "--traces, the folder that holds trace_*_mnist_seed0.npz, and --data_dir"
 )
-
-
-def _shipped() -> Iterator[tuple[Recording, list[Trace]]]:
-    for recording in RECORDINGS:
-        if recording.data == "offline":
-            yield recording, shipped_traces(recording)
 
 
 def _in_folder(traces: str) -> dict[Recording, list[Trace]]:

@@ -13,11 +13,7 @@ from vanilla_gan.declare import KINDS, Setting, Settings, Several, nearest, tabl
 from vanilla_gan.errors import UsageError
 
 _COLUMNS = 80
-_WRAP: Any = {
-    "subsequent_indent": 6 * " ",
-    "break_on_hyphens": False,
-    "break_long_words": False,
-}
+_WRAP: Any = {"subsequent_indent": 6 * " ", "break_on_hyphens": False, "break_long_words": False}
 # What other programs call them.
 _CALLED_ELSEWHERE = {
     **dict.fromkeys(("lr", "rate", "alpha"), "learning_rate"),

@@ -81,11 +81,8 @@ def read_class_names(
 ) -> dict[int, str]:
     """Reads the names of classes by label from beside the data; none where they are not there.
 
-    No number depends on them. So a file that cannot be used is passed over.
-
-    Args:
-      folder: of the data set.
-      inform: called with a line for the user, if the file cannot be used.
+    No number depends on them. So a file that cannot be used is passed over, and `inform` is called
+    with a line for the user.
     """
     path = pathlib.Path(folder, CLASSES_JSON)
     if not os.path.lexists(path):

@@ -20,14 +20,8 @@ _LARGEST = max(file.size for entry in CATALOG.values() for file in entry.files)
 _FOLDERS = (
     "",
     *CATALOG,
-    "MNIST",
-    "MNIST/raw",
-    "mnist/raw",
-    "fashion-mnist",
-    "FashionMNIST",
-    "FashionMNIST/raw",
-    "KMNIST",
-    "KMNIST/raw",
+    *("MNIST", "MNIST/raw", "mnist/raw", "fashion-mnist", "FashionMNIST", "FashionMNIST/raw"),
+    *("KMNIST", "KMNIST/raw"),
 )
 
 

@@ -170,9 +170,7 @@ def write_idx(path: str | os.PathLike[str], array: npt.NDArray[np.uint8]) -> Non
 
 
 def write_idx_blocks(
-    path: str | os.PathLike[str],
-    shape: tuple[int, ...],
-    blocks: Iterable[npt.NDArray[np.uint8]],
+    path: str | os.PathLike[str], shape: tuple[int, ...], blocks: Iterable[npt.NDArray[np.uint8]]
 ) -> None:
     """Writes an IDX file as `write_idx` does, of rows that come in blocks, uint8.
 

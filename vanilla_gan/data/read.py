@@ -96,16 +96,7 @@ def read_data_sets(
     validation = raw.validation
     if train_examples is not None:
         validation = validation_then(len(raw.train_images), validation, train_examples)
-    splits = split(
-        raw.train_images,
-        raw.train_labels,
-        raw.test_images,
-        raw.test_labels,
-        random_stream,
-        pixels,
-        validation,
-        num_classes=num_classes,
-    )
+    splits = split(*raw[:4], random_stream, pixels, validation, num_classes)
     names = read_class_names(pathlib.Path(data_dir, name), inform)
     if not names and not allow_unverified and name in KNOWN:
         names = dict(enumerate(KNOWN[name].names))

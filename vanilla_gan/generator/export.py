@@ -53,11 +53,7 @@ ONNX_LAST_BITS = 8
 
 
 def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
-    """Exports what `config` asks for, and returns where it stands.
-
-    Args:
-      config: what to export.
-      inform: called with each line for the user.
+    """Exports what `config` asks for, and returns where it stands; tells the user by `inform`.
 
     Raises:
       VanillaGanError: nothing to load, an unwritable or occupied place, or an export that does not

@@ -43,12 +43,7 @@ def check_onnx_installed() -> None:
 
 
 def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
-    """Writes one network as an ONNX file, with the names that its signature has.
-
-    Args:
-      path: where the file shall stand.
-      trained: the networks.
-      signature: which function of theirs, one of `EXPORTED`.
+    """Writes one network, by its signature in `EXPORTED`, as an ONNX file with its names.
 
     Raises:
       UsageError: the network has an operation that tf2onnx does not know.

@@ -127,25 +127,17 @@ def read_origin(folder: pathlib.Path) -> Origin:
             raise ValueError(f"its settings are those of system {config.system}")
         origin = Origin(config, content["iteration"], content["run_id"], content["dataset"])
         for name, entry in content["files"].items():
-            if not (folder / name).is_file():
+            path = folder / name
+            if not path.is_file():
                 raise ValueError(f"{name} is missing, or no regular file")
-            if not _is_as_recorded(folder / name, entry):
+            # Size first: a file with holes may claim any.
+            if path.stat().st_size != entry["bytes"] or file_entry(path) != entry:
                 raise ValueError(f"{name} is not what was exported")
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{folder} is not a whole export ({EXPORT_JSON}): {one_line(error)}; export it again"
         ) from error
     return origin
-
-
-def _is_as_recorded(path: pathlib.Path, entry: dict[str, Any]) -> bool:
-    """Returns whether a file has the size and the sum that the record says.
-
-    Raises:
-      OSError: it cannot be read.
-    """
-    # Size first: a file with holes may claim any.
-    return path.stat().st_size == entry["bytes"] and file_entry(path) == entry
 
 
 def is_export(folder: pathlib.Path) -> bool:

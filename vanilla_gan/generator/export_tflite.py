@@ -17,16 +17,11 @@ from vanilla_gan.graph.inference import EXPORTED
 
 
 def write_tflite(
-    path: pathlib.Path,
-    trained: Trained,
-    write_saved_model: Callable[[pathlib.Path, Trained], None],
+    path: pathlib.Path, trained: Trained, write_saved_model: Callable[[pathlib.Path, Trained], None]
 ) -> None:
     """Writes both networks as one TensorFlow Lite file, with the signatures of the SavedModel.
 
-    Args:
-      path: where the file shall stand.
-      trained: the networks.
-      write_saved_model: writes them to a folder, which the converter reads.
+    `write_saved_model` writes them to a folder, which the converter reads.
 
     Raises:
       UsageError: the converter does not know an operation of the networks.

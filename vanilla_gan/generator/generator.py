@@ -8,7 +8,6 @@ import os
 import pathlib
 import stat
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,11 +58,7 @@ class Generator:
 
     @classmethod
     def load(
-        cls,
-        path: str | os.PathLike[str],
-        device: str = "cpu",
-        *,
-        inform: Inform = _say_nothing,
+        cls, path: str | os.PathLike[str], device: str = "cpu", *, inform: Inform = _say_nothing
     ) -> Generator:
         """Opens the generator of a run, of one of its checkpoints, or of an export.
 
@@ -162,12 +157,7 @@ class Generator:
     def __enter__(self) -> Generator:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def checked_noise(self, Z: npt.ArrayLike) -> npt.NDArray[np.float32]:

@@ -55,11 +55,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathlib.Path:
     """Writes the weights of a checkpoint as an npz file for `--init_weights`, and returns its path.
 
-    The file is read back and compared bit for bit before it stands in its place.
-
-    Args:
-      config: what to import.
-      inform: called with each line for the user.
+    The file is read back and compared bit for bit before it stands in its place. `inform` is called
+    with each line for the user.
 
     Raises:
       UsageError: a setting or the map is wrong.

@@ -205,7 +205,8 @@ def _write(
             elif config.format == "idx":
                 write_idx_blocks(path, drawn.shape, drawn.grey())
             elif config.format == "npy":
-                _write_npy(path, drawn)
+                with open(path, "xb") as stream:
+                    ArrayBlocks(drawn.shape, np.dtype("<f4"), drawn.images()).write(stream)
             else:
                 float32, z_dim = np.dtype(np.float32), drawn.generator.z_dim
                 arrays: dict[str, Any] = {
@@ -240,14 +241,6 @@ def _layout(config: SampleConfig, n: int) -> tuple[int, int]:
         return config.rows, math.ceil(n / config.rows)
     cols = config.cols or math.ceil(math.sqrt(n))
     return math.ceil(n / cols), cols
-
-
-def _write_npy(path: pathlib.Path, drawn: Blocks) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": drawn.shape}
-    with open(path, "xb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for images in drawn.images():
-            stream.write(images.astype("<f4").tobytes())
 
 
 def _write_separate(folder: pathlib.Path, drawn: Blocks) -> None:

@@ -121,7 +121,10 @@ def _built(
         names = {v.op.name: v for v in tf.global_variables()}
         kept = {average_name(name) if name in of_G else name: v for name, v in names.items()}
         saver = tf.train.Saver(kept)
-    with _session(graph, origin, device) as session:
+    # Whatever it was trained in: what uses these networks shall get the same from any machine.
+    config = dataclasses.replace(origin.config, precision="float32")
+    # Not the default session: that would take eager execution away from whoever holds it.
+    with contextlib.closing(open_session(graph, config, device)) as session:
 
         def read(origin: Origin, prefix: str, folder: pathlib.Path) -> Trained:
             try:
@@ -143,18 +146,3 @@ def _placement(device: Device) -> Any:
     On the CPU they name none: the session hides the GPUs, and an export shall run anywhere.
     """
     return contextlib.nullcontext() if device.name.startswith("/CPU") else tf.device(device.name)
-
-
-@contextlib.contextmanager
-def _session(graph: Any, origin: Origin, device: Device) -> Iterator[Any]:
-    """Opens a session, and closes it behind the block.
-
-    It is not made the default one: that would take eager execution away from whoever holds it.
-    """
-    # Whatever it was trained in: what uses these networks shall get the same from any machine.
-    config = dataclasses.replace(origin.config, precision="float32")
-    session = open_session(graph, config, device)
-    try:
-        yield session
-    finally:
-        session.close()

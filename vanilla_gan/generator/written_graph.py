@@ -35,27 +35,23 @@ def open_written_graph(
       OutputError: it cannot be loaded.
     """
     graph = tf.Graph()
-    session = open_session(graph, config, device)
-    try:
-        meta = _meta_graph(folder)
-        with graph.as_default(), without_chatter(), plain_path(folder / VARIABLES) as plain:
-            saver = tf.train.import_meta_graph(meta)
-            saver.restore(session, plain)
-    except (tf.errors.OpError, ValueError, OSError) as error:
-        session.close()
-        raise OutputError(f"the export cannot be loaded again: {one_line(error)}") from error
+    with contextlib.closing(open_session(graph, config, device)) as session:
+        try:
+            meta = _meta_graph(folder)
+            with graph.as_default(), without_chatter(), plain_path(folder / VARIABLES) as plain:
+                saver = tf.train.import_meta_graph(meta)
+                saver.restore(session, plain)
+        except (tf.errors.OpError, ValueError, OSError) as error:
+            raise OutputError(f"the export cannot be loaded again: {one_line(error)}") from error
 
-    def run(signature: str, inputs: Arrays) -> Arrays:
-        described = meta.signature_def[signature]
-        outputs = {name: of.name for name, of in described.outputs.items()}
-        feeds = {described.inputs[name].name: array for name, array in inputs.items()}
-        found: Arrays = session.run(outputs, feeds)
-        return found
+        def run(signature: str, inputs: Arrays) -> Arrays:
+            described = meta.signature_def[signature]
+            outputs = {name: of.name for name, of in described.outputs.items()}
+            feeds = {described.inputs[name].name: array for name, array in inputs.items()}
+            found: Arrays = session.run(outputs, feeds)
+            return found
 
-    try:
         yield run
-    finally:
-        session.close()
 
 
 def _meta_graph(folder: pathlib.Path) -> Any:

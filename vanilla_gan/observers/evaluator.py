@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.data.streams import unread
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.quality.figures import SAMPLES, Judge, evaluation_of, largest_n
@@ -25,7 +23,7 @@ from vanilla_gan.runfolder.quality_json import (
     go_back_to,
     read_evaluations,
 )
-from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.runfolder.record import RunRecord, data_of
 from vanilla_gan.say import phase, printable
 
 SEED = 0
@@ -66,14 +64,7 @@ class Evaluator:
         self._every = config.evaluate_every
         self._behind = start
         go_back_to(config.out_dir, start, warn)
-        source = read_data_sets(
-            record.dataset["name"],
-            config.data_dir,
-            unread(),
-            allow_unverified=config.allow_unverified_data,
-            num_classes=config.num_classes,
-            train_examples=record.dataset["train_examples"],
-        )
+        source = data_of(config, record.dataset)
         n = min(SAMPLES, largest_n(source.splits))
         with contextlib.ExitStack() as opened:
             look = opened.enter_context(open_classifier(source, _say))
@@ -84,7 +75,6 @@ class Evaluator:
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Evaluates, if it is due."""
-        del samples
         if it % self._every == 0:
             self._evaluate(it)
 

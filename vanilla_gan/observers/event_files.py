@@ -11,18 +11,18 @@ disk is full; here the caller hears of that.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from google.protobuf.message import DecodeError
 
-from vanilla_gan.errors import OutputError
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import unwritable, writing
 from vanilla_gan.storage.own import open_cut, open_own, set_aside
 from vanilla_gan.storage.plain_path import plain_path
 
@@ -57,7 +57,7 @@ class EventFile:
         """
         if os.path.lexists(folder) and (folder.is_symlink() or not os.path.isdir(folder)):
             warn(f"warning: {folder} is no folder of this run; it is {set_aside(folder)} now")
-        try:
+        with writing(folder):
             folder.mkdir(exist_ok=True)
             found = event_files(folder)
             stamps = [int(path.name.removeprefix(_PREFIX)) for path in found]
@@ -70,19 +70,13 @@ class EventFile:
                     # TensorBoard would read whatever has the name of an event file in its own.
                     aside = set_aside(path, called="damaged")
                     warn(f"warning: {path} {flaw}; it is {aside} now, and is not shown any more")
-        except OSError as error:
-            raise unwritable(folder, error) from error
         # TensorBoard reads the files in the order of their names, which have the time in them.
         stamp = max([int(time.time()), *(stamp + 1 for stamp in stamps)])
         self._path = folder / f"{_PREFIX}{stamp:010d}"
-        try:
+        with writing(self._path), self._failures_told():
             os.close(open_own(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
             with plain_path(self._path) as plain:
                 self._writer = tf.io.TFRecordWriter(plain)
-        except OSError as error:
-            raise unwritable(self._path, error) from error
-        except tf.errors.OpError as error:
-            raise self._unwritable(error) from error
         self._write(tf.summary.Event(file_version=_VERSION))
         if graph is not None and not older:
             definition = graph.as_graph_def(add_shapes=True)
@@ -105,10 +99,8 @@ class EventFile:
         Raises:
           OutputError: they could not be written.
         """
-        try:
+        with self._failures_told():
             self._writer.flush()
-        except tf.errors.OpError as error:
-            raise self._unwritable(error) from error
 
     def close(self) -> None:
         """Closes the file.
@@ -116,21 +108,23 @@ class EventFile:
         Raises:
           OutputError: the last events could not be written.
         """
-        try:
+        with self._failures_told():
             self._writer.close()
-        except tf.errors.OpError as error:
-            raise self._unwritable(error) from error
 
     def _write(self, event: Any) -> None:
         event.wall_time = time.time()
-        try:
+        with self._failures_told():
             self._writer.write(event.SerializeToString())
-        except tf.errors.OpError as error:
-            raise self._unwritable(error) from error
 
-    def _unwritable(self, error: Any) -> OutputError:
-        # The system's reason stands behind the last semicolon, if TensorFlow says more at all.
-        return unwritable(self._path, OSError(error.message.rpartition("; ")[2]))
+    @contextlib.contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        """Raises what TensorFlow raises in the block as an OutputError."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            # The system's reason stands behind the last semicolon, if TensorFlow says more at all.
+            reason = OSError(error.message.rpartition("; ")[2])
+            raise unwritable(self._path, reason) from error
 
 
 def event_files(folder: pathlib.Path) -> list[pathlib.Path]:

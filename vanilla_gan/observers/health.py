@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.statistics import picture_statistics
-from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.shown import shown
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
@@ -21,7 +19,7 @@ from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.health_csv import PICTURE, HealthCsv
 from vanilla_gan.runfolder.names import HEALTH
-from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.runfolder.record import RunRecord, data_of
 
 # Samples whose classes are counted: shares to within some percent.
 WATCHED = 1000
@@ -58,14 +56,7 @@ class Health:
             opened.callback(self._csv.close)
             self._look = None
             if self._config.watch_classes:
-                source = read_data_sets(
-                    record.dataset["name"],
-                    self._config.data_dir,
-                    unread(),
-                    allow_unverified=self._config.allow_unverified_data,
-                    num_classes=self._config.num_classes,
-                    train_examples=record.dataset["train_examples"],
-                )
+                source = data_of(self._config, record.dataset)
                 self._look = opened.enter_context(open_classifier(source, warn))
             self._resources = opened.pop_all()
 

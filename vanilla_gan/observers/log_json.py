@@ -16,7 +16,7 @@ from vanilla_gan.errors import UsageError
 from vanilla_gan.runfolder.pictures import picture_path
 from vanilla_gan.runfolder.quality_json import read_evaluations
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_own
 
 _LONGEST_LINE = 1 << 16  # bytes; they have some hundred
@@ -47,7 +47,7 @@ class LogJson:
         self._sample_every = config.resolved_int("sample_every")
         self._evaluate_every = config.evaluate_every
         self._reached, self._evaluated = start, -1
-        try:
+        with writing(self._path):
             self._file = open(open_own(self._path, os.O_RDWR | os.O_CREAT), "r+b")  # noqa: SIM115
             try:
                 self._file.truncate(self._end_before(start))
@@ -55,8 +55,6 @@ class LogJson:
             except BaseException:
                 self._file.close()
                 raise
-        except OSError as error:
-            raise unwritable(self._path, error) from error
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Adds the line of a picture, and of the evaluation that goes with it."""
@@ -72,18 +70,13 @@ class LogJson:
             scalars = {name: values[k] for name, values in block.scalars.items()}
             self._write(block.first + k, "losses", scalars)
         self._reached = block.first + len(block.D_loss)
-        try:
+        with writing(self._path):
             self._file.flush()
-        except OSError as error:
-            raise unwritable(self._path, error) from error
 
     def close(self) -> None:
         """Adds the evaluation of the run's end, if there is one, and closes the file."""
-        try:
-            with self._file:
-                self._evaluation(self._reached)
-        except OSError as error:
-            raise unwritable(self._path, error) from error
+        with writing(self._path), self._file:
+            self._evaluation(self._reached)
 
     def _evaluation(self, it: int) -> None:
         """Adds the line of an evaluation that has just been written to `quality.json`, if any."""
@@ -99,10 +92,8 @@ class LogJson:
             name: value if value is None or isinstance(value, str) else _number(value)
             for name, value in values.items()
         }
-        try:
+        with writing(self._path):
             self._file.write(json.dumps(line).encode() + b"\n")
-        except OSError as error:
-            raise unwritable(self._path, error) from error
 
     def _end_before(self, start: int) -> int:
         """Returns where the lines of iterations before `start` end; a torn last one is none."""

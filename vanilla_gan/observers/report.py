@@ -52,7 +52,6 @@ class ReportObserver:
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Notes that there is a new picture."""
-        del samples
         self._reached = it
         self._refresher.changed()
 

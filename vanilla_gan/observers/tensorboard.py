@@ -17,7 +17,7 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.observers.event_files import EventFile
 from vanilla_gan.runfolder.names import TENSORBOARD
 from vanilla_gan.runfolder.pictures import picture_path
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.systems import SYSTEMS
 
 # Images whose logits make a histogram: enough for its shape, few enough that a picture costs more.
@@ -99,12 +99,10 @@ class TensorBoard:
 
     def _picture(self, it: int) -> Any:
         path = picture_path(self._out_dir, it // self._sample_every)
-        try:
+        with writing(self._out_dir / TENSORBOARD):
             content = path.read_bytes()
             with PIL.Image.open(io.BytesIO(content)) as picture:
                 width, height = picture.size
-        except OSError as error:
-            raise unwritable(self._out_dir / TENSORBOARD, error) from error
         image = tf.summary.Summary.Image(
             width=width, height=height, colorspace=_RGBA, encoded_image_string=content
         )

@@ -50,10 +50,7 @@ def says_little(accuracy: float, guessing: float) -> bool:
 
     That is where it leaves more than half of the errors that naming the most frequent class
     everywhere would make: below 55% of ten even classes, 75% of two. Twice the share of that class
-    would ask for nothing of many classes, and for too much of two.
-
-    Args:
-      accuracy: share of the test images that it names right.
-      guessing: the same of that guess.
+    would ask for nothing of many classes, and for too much of two. `accuracy` is the share of the
+    test images that it names right, `guessing` that of the guess.
     """
     return accuracy < (1 + guessing) / 2 and guessing < 1

@@ -17,7 +17,7 @@ from vanilla_gan.errors import OutputError, WeightsError
 from vanilla_gan.graph.weights import Weights, read_weights
 from vanilla_gan.quality.classifier import VERSION
 from vanilla_gan.storage.fields import COUNT, SHA256, Kind, check_fields, kind
-from vanilla_gan.storage.files import file_entry, unwritable
+from vanilla_gan.storage.files import file_entry, writing
 from vanilla_gan.storage.npz import write_npz
 from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
@@ -80,13 +80,11 @@ class ClassifierStore:
         Raises:
           OutputError: it cannot be kept there.
         """
-        try:
+        with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             # An older version, and a careless umask, let the user's group write there.
             self.folder.chmod(0o700)
             self._check_private(self.folder)
-        except OSError as error:
-            raise unwritable(self.folder, error) from error
         path = self._path("npz")
         write_npz(path, kept.weights)
         try:

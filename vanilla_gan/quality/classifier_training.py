@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import numpy.typing as npt
 
@@ -45,8 +47,7 @@ def train_classifier(
     data = DataSet(images, labels, seeded(CLASSIFIER), shape=shape, num_classes=num_classes)
     batch_size = min(BATCH, data.num_examples)
     steps = epochs * (data.num_examples // batch_size)
-    session = open_session(graph, RunConfig(), CPU)
-    try:
+    with contextlib.closing(open_session(graph, RunConfig(), CPU)) as session:
         session.run(classifier.init)
         for step in range(steps):
             X_mb, y_mb = data.next_batch(batch_size)
@@ -57,5 +58,3 @@ def train_classifier(
             }
             session.run(classifier.solver, feeds)
         return variables_by_name(session, classifier.theta)
-    finally:
-        session.close()

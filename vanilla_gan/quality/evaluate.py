@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import unit_scale
-from vanilla_gan.data.read import DataSource, read_data_sets, read_digits_to_stack
+from vanilla_gan.data.read import DataSource, read_digits_to_stack
 from vanilla_gan.data.shape import ImageShape
-from vanilla_gan.data.streams import SPLIT, seeded, unread
+from vanilla_gan.data.streams import SPLIT, seeded
 from vanilla_gan.drawing.grid import apart, encode_png
 from vanilla_gan.drawing.points import renderer
 from vanilla_gan.errors import DataError, UsageError, VanillaGanError
@@ -31,6 +31,7 @@ from vanilla_gan.runfolder.best import is_run, run_of
 from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
+from vanilla_gan.runfolder.record import data_of
 from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.storage.whole import write_whole
@@ -46,10 +47,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
     """Evaluates what `config` names, and writes the files that it asks for.
 
     The figures of a run or of one of its checkpoints also go into the run's `quality.json`.
-
-    Args:
-      config: the settings.
-      inform: called with each line for the user.
+    `inform` is called with each line for the user.
 
     Returns:
       All that was found, as JSON has it; `quality.table` lays it out for people.
@@ -163,15 +161,7 @@ def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
     Raises:
       DataError: those in `data_dir` are others.
     """
-    source = read_data_sets(
-        origin.dataset["name"],
-        data_dir,
-        unread(),
-        allow_unverified=origin.config.allow_unverified_data,
-        num_classes=origin.config.num_classes,
-        train_examples=origin.dataset["train_examples"],
-        inform=inform,
-    )
+    source = data_of(origin.config, origin.dataset, data_dir, inform=inform)
     if source.checksum != origin.dataset["checksum"]:
         raise DataError(
             f"{source.name} in {data_dir} has the checksum {source.checksum}, but this generator "

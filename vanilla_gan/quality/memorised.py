@@ -37,9 +37,7 @@ class Memorised(NamedTuple):
 
 
 def find_memorised(
-    samples: npt.NDArray[np.float32],
-    train: npt.NDArray[np.uint8],
-    test: npt.NDArray[np.uint8],
+    samples: npt.NDArray[np.float32], train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]
 ) -> Memorised:
     """Returns the nearest training image of each sample, and how near real images come.
 

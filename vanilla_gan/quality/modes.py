@@ -63,12 +63,7 @@ def point_modes(samples: npt.NDArray[np.floating], mixture: Mixture) -> Modes:
 
 
 def stacked_modes(samples: Images, read: Read) -> Modes:
-    """Returns the modes of stacked digits, float32 [n, H * W * 3] in [0, 1].
-
-    Args:
-      samples: the images.
-      read: the classifier of one colour.
-    """
+    """Returns the modes of stacked digits, float32 [n, H * W * 3] in [0, 1], by their colours."""
     colours = samples.reshape(len(samples), -1, 3)
     digits = [read(np.ascontiguousarray(colours[..., colour])) for colour in range(3)]
     total = DIGITS_A_COLOUR**3

@@ -63,10 +63,7 @@ def log_likelihood(
 
 
 def log_densities(
-    samples: npt.NDArray[Any],
-    points: npt.NDArray[Any],
-    sigmas: npt.ArrayLike,
-    block: int = BLOCK,
+    samples: npt.NDArray[Any], points: npt.NDArray[Any], sigmas: npt.ArrayLike, block: int = BLOCK
 ) -> Floats:
     """Returns the log density at each point by Gaussians around all samples, [len(sigmas), m].
 

@@ -34,10 +34,7 @@ def quality_table(found: dict[str, Any]) -> str:
     ]
     for name, key, decimals, better in _ROWS:
         cells = (f"{figures[key]:.{decimals}f}" for figures in (samples, real))
-        words = {
-            "share": 100 * COVERED / trained,
-            "classes": "ten" if trained == 10 else trained,
-        }
+        words = {"share": 100 * COVERED / trained, "classes": "ten" if trained == 10 else trained}
         lines.append(_COLUMNS.format(name.format(**words), *cells, better.format(**words)))
     shares = [f"{100 * share:5.0f}" for share in found["class_shares"]]
     shares_lines = ["".join(shares[k : k + _A_LINE]) for k in range(0, count, _A_LINE)]

@@ -78,8 +78,7 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
     with without_chatter(), tf.Graph().as_default() as graph, tf.device(CPU.name):
         classifier = build_classifier(train.shape, train.num_classes)
     graph.finalize()
-    session = open_session(graph, RunConfig(), CPU)
-    try:
+    with contextlib.closing(open_session(graph, RunConfig(), CPU)) as session:
         store = ClassifierStore(source.checksum)
         kept = store.read(shapes_of(classifier.theta), inform)
         accuracy = None
@@ -116,8 +115,6 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
                 f"for all would be {guessing:.2%} right: all figures but Parzen's mean little"
             )
         yield TrainedClassifier(classifier, session, accuracy, guessing)
-    finally:
-        session.close()
 
 
 def _measured(classifier: Classifier, session: Any, source: DataSource, weights: Weights) -> float:

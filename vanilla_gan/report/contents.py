@@ -12,12 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.ensemble import Ensemble
-from vanilla_gan.agreement.normal import (
-    Normal,
-    different_settings,
-    ensemble_for,
-    judged_by,
-)
+from vanilla_gan.agreement.normal import Normal, different_settings, ensemble_for, judged_by
 from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import Patient

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vanilla_gan.data.shape import POINT
 from vanilla_gan.data.streams import EXPLORED, seeded
-from vanilla_gan.generator.dense import DenseNetworks, Layer, NotDense, read_dense
+from vanilla_gan.generator.dense import Layer, NotDense, read_dense
 from vanilla_gan.report.parts import asset, in_base64, json_text
 
 # The losses whose discriminator says how likely it takes an image for real; others give a score.
@@ -54,7 +54,8 @@ def explorer_of(source: str, inform: Callable[[str], None]) -> Explorer:
     config = origin.config
     if config.image_shape == POINT:
         return Explorer(None, reason=f"{only}; this one draws points.")
-    size = _bytes_of(networks)
+    layers = (*networks.generator, *networks.discriminator)
+    size = sum(layer.W.nbytes + layer.b.nbytes for layer in layers)
     if size > MAX_BYTES:
         most = f"{MAX_BYTES // 10**6} MB"
         reason = f"The networks have {size / 1e6:.0f} MB; the explorer takes {most} at the most."
@@ -92,11 +93,6 @@ def explorer_html(explorer: Explorer) -> str:
         data_json=data,
         script=asset("explore.js"),
     )
-
-
-def _bytes_of(networks: DenseNetworks) -> int:
-    layers = (*networks.generator, *networks.discriminator)
-    return sum(layer.W.nbytes + layer.b.nbytes for layer in layers)
 
 
 def _layer(layer: Layer) -> dict[str, Any]:

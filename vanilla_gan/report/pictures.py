@@ -29,7 +29,7 @@ from vanilla_gan.runfolder.pictures import numbered_pictures
 MAX_BYTES = 16_000_000
 # Each takes some 15 ms to read back, when it is first seen.
 MAX_PICTURES = 2000
-_NONE = np.full(4, np.nan)
+_NONE: npt.NDArray[np.float64] = np.full(4, np.nan)
 
 
 class SmallPicture(NamedTuple):
@@ -95,21 +95,16 @@ class Shelf:
             picture = open_picture(path)
             if self._shape == POINT:
                 # No sample can be read back out of a plot.
-                png = encode_pixels(picture[..., :1])
-                return self._keep(path, state, SmallPicture(number, png, _NONE, state[0] / 1e9))
-            samples = read_tiles(picture, self._rows, self._cols, self._shape)
-            png = sheet_png(samples, self._rows, self._cols, self._shape)
-            statistics = picture_statistics(samples, self._shape)
+                png, statistics = encode_pixels(picture[..., :1]), _NONE
+            else:
+                samples = read_tiles(picture, self._rows, self._cols, self._shape)
+                png = sheet_png(samples, self._rows, self._cols, self._shape)
+                statistics = picture_statistics(samples, self._shape)
             made = SmallPicture(number, png, statistics, state[0] / 1e9)
         except DamagedRunError as error:
             made = str(error)
         except ValueError as error:
             made = f"{path} is not a picture of this run: {error}"
-        return self._keep(path, state, made)
-
-    def _keep(
-        self, path: pathlib.Path, state: tuple[int, int], made: SmallPicture | str
-    ) -> SmallPicture | str:
         self._kept[path] = state, made
         return made
 

@@ -72,7 +72,7 @@ def page_text(report: Report) -> dict[str, str]:
                 ("SHA-256", facts.checksum),
             )
         ),
-        "times": definitions((*_forked(report), *_times(report))),
+        "times": definitions(_times(report)),
         "versions": definitions((*facts.versions.items(), ("device", facts.device))),
         "settings": definitions(
             ((name, _setting(report, name)) for name in facts.settings), "facts settings"
@@ -362,14 +362,11 @@ def _repeat_note(report: Report) -> str:
     return " ".join(parts)
 
 
-def _forked(report: Report) -> list[tuple[str, str]]:
-    return [("Forked from", report.facts.parent)] if report.facts.parent else []
-
-
 def _times(report: Report) -> list[tuple[str, str]]:
     facts = report.facts
     started = datetime.datetime.fromisoformat(facts.started)
-    found = [("First start", _time(started)), ("Last change", _time(report.state))]
+    found = [("Forked from", facts.parent)] if facts.parent else []
+    found += [("First start", _time(started)), ("Last change", _time(report.state))]
     each_s = seconds_between_pictures(report)
     if each_s is not None:
         found += [

@@ -46,7 +46,7 @@ from vanilla_gan.storage.fields import (
     each,
     whole,
 )
-from vanilla_gan.storage.files import file_entry, unwritable
+from vanilla_gan.storage.files import file_entry, writing
 from vanilla_gan.storage.own import copy_open
 from vanilla_gan.storage.reading import open_file, reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, seal
@@ -132,7 +132,7 @@ class Checkpoints:
           OutputError: it could not be written; the earlier checkpoints are untouched.
         """
         final = self._folder / _name(iteration)
-        try:
+        with writing(final):
             self._folder.mkdir(exist_ok=True)
             with whole_path(final) as folder:
                 folder.mkdir()
@@ -148,8 +148,6 @@ class Checkpoints:
                 }
                 (folder / MANIFEST).write_bytes(seal(manifest))
             self._drop_old()
-        except OSError as error:
-            raise unwritable(final, error) from error
 
     def newest(self) -> int | None:
         """Returns the iteration of the newest checkpoint, whole or not; None where there is none.
@@ -199,7 +197,7 @@ class Checkpoints:
         Raises:
           OutputError: something could not be renamed.
         """
-        try:
+        with writing(self._folder):
             for folder in self._numbered():
                 if int(folder.name) > iteration:
                     aside = folder.with_name(f"{folder.name}.passed_over")
@@ -207,8 +205,6 @@ class Checkpoints:
                     os.rename(folder, aside)
             remove_leftovers(self._folder)
             self._drop_old()
-        except OSError as error:
-            raise unwritable(self._folder, error) from error
 
     def _readable(self) -> list[pathlib.Path]:
         try:

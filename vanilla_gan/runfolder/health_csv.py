@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import DamagedRunError
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_cut, set_aside
 from vanilla_gan.storage.reading import read_file, reason_of
 from vanilla_gan.storage.whole import write_whole
@@ -89,10 +89,8 @@ class HealthCsv:
             warn(f"warning: {error}; it is {set_aside(path)} now; a new one is begun")
         if not os.path.lexists(path):
             write_whole(path, HEADER.encode())
-        try:
+        with writing(path):
             self._file: BinaryIO = open_cut(path, size)
-        except OSError as error:
-            raise unwritable(path, error) from error
         self._n = len(found.iteration)
         # As they grow, twice as many: what is kept of a run is never copied for each of its rows.
         self._iteration, self._numbers = found.iteration, found.numbers
@@ -114,11 +112,9 @@ class HealthCsv:
             self._iteration = np.concatenate([self._iteration, np.zeros(more, np.int64)])
             self._numbers = np.concatenate([self._numbers, np.zeros((more, len(NUMBERS)))])
         cells = [_text(numbers[name]) if name in numbers else "" for name in NUMBERS]
-        try:
+        with writing(self._path):
             self._file.write((",".join((str(it), *cells, classes)) + "\n").encode())
             self._file.flush()
-        except OSError as error:
-            raise unwritable(self._path, error) from error
         self._iteration[self._n] = it
         # As they will be read.
         self._numbers[self._n] = [float(cell or "nan") for cell in cells]
@@ -131,10 +127,8 @@ class HealthCsv:
         Raises:
           OutputError: the last row could not be written.
         """
-        try:
+        with writing(self._path):
             self._file.close()
-        except OSError as error:
-            raise unwritable(self._path, error) from error
 
 
 def read_health(path: pathlib.Path) -> HealthRows:

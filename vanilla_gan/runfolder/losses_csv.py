@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.errors import DamagedRunError
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_cut, open_own, set_aside
 from vanilla_gan.storage.reading import open_file, reason_of
 from vanilla_gan.storage.whole import write_whole
@@ -36,11 +36,7 @@ class LossesCsv:
     """Appends rows `iteration,d_loss,g_loss`, losses as `%.9g`: enough digits for any float32."""
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        log_every: int,
-        mark: Mark,
-        warn: Callable[[str], None],
+        self, path: str | os.PathLike[str], log_every: int, mark: Mark, warn: Callable[[str], None]
     ) -> None:
         """Opens the file behind `mark`, cutting off what follows.
 
@@ -66,10 +62,8 @@ class LossesCsv:
             warn(f"warning: {self._path} {flaw}{kept}; the rows from here on go into a new one")
             mark = begin_losses(self._path)
         self._size, self._crc32 = mark
-        try:
+        with writing(self._path):
             self._file: BinaryIO = open_cut(self._path, mark.size)
-        except OSError as error:
-            raise unwritable(self._path, error) from error
 
     def append(self, first: int, d_loss: list[float], g_loss: list[float]) -> None:
         """Appends the rows of iterations `first, first + 1, ...` that are due.
@@ -85,18 +79,16 @@ class LossesCsv:
             strict=True,
         )
         text = "".join(f"{it:d},{d:.9g},{g:.9g}\n" for it, d, g in rows)
-        if text:
-            try:
-                self._write(text.encode())
-            except OSError as error:
-                raise unwritable(self._path, error) from error
+        if content := text.encode():
+            with writing(self._path):
+                self._file.write(content)
+            self._size += len(content)
+            self._crc32 = zlib.crc32(content, self._crc32)
 
     def flush(self) -> None:
         """Hands the rows to the system, so that other programs see them."""
-        try:
+        with writing(self._path):
             self._file.flush()
-        except OSError as error:
-            raise unwritable(self._path, error) from error
 
     def mark(self) -> Mark:
         """Flushes all rows to the disk and returns where the file ends.
@@ -104,14 +96,12 @@ class LossesCsv:
         Raises:
           OutputError: they could not be written, or the file is no longer there.
         """
-        try:
+        with writing(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
             if not os.fstat(self._file.fileno()).st_nlink:
                 # Written to all the same, but to be found by nobody.
                 raise FileNotFoundError(errno.ENOENT, "it was removed")
-        except OSError as error:
-            raise unwritable(self._path, error) from error
         return Mark(self._size, self._crc32)
 
     def close(self) -> None:
@@ -120,15 +110,8 @@ class LossesCsv:
         Raises:
           OutputError: the last rows could not be written.
         """
-        try:
+        with writing(self._path):
             self._file.close()
-        except OSError as error:
-            raise unwritable(self._path, error) from error
-
-    def _write(self, content: bytes) -> None:
-        self._file.write(content)
-        self._size += len(content)
-        self._crc32 = zlib.crc32(content, self._crc32)
 
 
 class LossRows(NamedTuple):

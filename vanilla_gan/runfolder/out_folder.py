@@ -19,7 +19,7 @@ from vanilla_gan.runfolder.names import (
     TRAINING_GIF,
 )
 from vanilla_gan.runfolder.pictures import numbered_pictures
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import unwritable, writing
 from vanilla_gan.storage.whole import check_writable
 
 _KEPT = ".gitkeep"
@@ -49,10 +49,8 @@ def make_out_dir(out_dir: pathlib.Path) -> None:
         ) from error
     except OSError as error:
         raise unwritable(out_dir, error) from error
-    try:
+    with writing(out_dir):
         check_writable(out_dir)
-    except OSError as error:
-        raise unwritable(out_dir, error) from error
 
 
 def check_no_part_of_a_run(out_dir: pathlib.Path) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from vanilla_gan.errors import UsageError
 from vanilla_gan.runfolder import names
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import unwritable, writing
 from vanilla_gan.storage.whole import whole_path
 
 # What a run has, or may have once it goes on; a numbered picture is one of them, too.
@@ -104,10 +104,8 @@ class Place(NamedTuple):
 def _folders_above(path: pathlib.Path) -> Iterator[None]:
     """Makes the folders above a path that are missing; removes them again after an error."""
     missing = list(itertools.takewhile(lambda folder: not os.path.lexists(folder), path.parents))
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(path, error) from error
     try:
         yield
     except BaseException:

@@ -11,14 +11,12 @@ be computed is null; there is no NaN. The run itself adds to it, and the command
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
+import functools
 import itertools
 import json
-import os
 import pathlib
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.errors import DamagedRunError
@@ -35,7 +33,7 @@ from vanilla_gan.storage.fields import (
     optional,
     whole,
 )
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import locked_folder
 from vanilla_gan.storage.own import set_aside
 from vanilla_gan.storage.reading import read_file, reason_of
 from vanilla_gan.storage.whole import write_whole
@@ -109,16 +107,11 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
 
 
 def add_evaluation(
-    out_dir: pathlib.Path,
-    evaluation: Evaluation,
-    inform: Callable[[str], None] = lambda line: None,
+    out_dir: pathlib.Path, evaluation: Evaluation, inform: Callable[[str], None] = lambda line: None
 ) -> None:
     """Adds an evaluation, in place of an earlier one of the same iteration.
 
-    Args:
-      out_dir: the run's folder.
-      evaluation: what was found.
-      inform: called with one line if another process has to be waited for.
+    `inform` is called with one line if another process has to be waited for.
 
     Raises:
       DamagedRunError: see `read_evaluations`.
@@ -135,12 +128,8 @@ def add_evaluation(
 def go_back_to(out_dir: pathlib.Path, iteration: int, warn: Callable[[str], None]) -> None:
     """Drops what a run that is continued at an iteration will find again: all later evaluations.
 
-    A run that begins has none. A file that cannot be read is renamed: training needs none of it.
-
-    Args:
-      out_dir: the run's folder.
-      iteration: the one that comes next.
-      warn: called with one line where the file is renamed.
+    A run that begins has none. A file that cannot be read is renamed, and `warn` is called with a
+    line: training needs none of it.
 
     Raises:
       OutputError: the file could not be written or renamed.
@@ -162,30 +151,12 @@ def _change(
     changed: Callable[[list[Evaluation]], list[Evaluation]],
     inform: Callable[[str], None],
 ) -> None:
-    with _locked(out_dir, inform):
+    path = out_dir / QUALITY
+    told = functools.partial(inform, f"{path}: another process changes it; waiting for it")
+    with locked_folder(out_dir, path, told):
         found = read_evaluations(out_dir)
         wanted = changed(found)
         if wanted != found:
             content = {"format": FORMAT, "evaluations": [each.as_json() for each in wanted]}
             text = json.dumps(content, indent=1, allow_nan=False)
-            write_whole(out_dir / QUALITY, text.encode() + b"\n")
-
-
-@contextlib.contextmanager
-def _locked(out_dir: pathlib.Path, inform: Callable[[str], None]) -> Iterator[None]:
-    """Keeps a run and the command from changing the file at the same time: a lock on the folder."""
-    try:
-        descriptor = os.open(out_dir, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise unwritable(out_dir / QUALITY, error) from error
-    try:
-        # Some network file systems know no such locks; then two at the same moment are one too few.
-        with contextlib.suppress(OSError):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                inform(f"{out_dir / QUALITY}: another process changes it; waiting for it")
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+            write_whole(path, text.encode() + b"\n")

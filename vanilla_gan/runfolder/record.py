@@ -15,7 +15,7 @@ from typing import Any
 from vanilla_gan import __version__
 from vanilla_gan.data.classes import Classes
 from vanilla_gan.data.known import OWN_NAME
-from vanilla_gan.data.read import DataSource
+from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.shape import (
     MAX_CLASSES,
     MAX_SIDE,
@@ -23,6 +23,7 @@ from vanilla_gan.data.shape import (
     PUBLISHED_SHAPE,
     ImageShape,
 )
+from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import as_word, one_of, table_of
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.graph.processor import onednn_is_on
@@ -244,10 +245,7 @@ def dataset_entry(source: DataSource, num_classes: int | None = None) -> dict[st
 
 
 def classes_of(dataset: Mapping[str, Any]) -> Classes:
-    """Returns the classes of the data that a record is of.
-
-    Args:
-      dataset: of the kind `DATASET`.
+    """Returns the classes of the data that a record is of; `dataset` is of the kind `DATASET`.
 
     Raises:
       ValueError: they do not go together.
@@ -263,11 +261,7 @@ def classes_of(dataset: Mapping[str, Any]) -> Classes:
 
 
 def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
-    """Returns the settings of a run with the shape and classes that it has recorded of its data.
-
-    Args:
-      config: the settings.
-      dataset: of the kind `DATASET`.
+    """Returns the settings of a run with the shape and classes of its data, of the kind `DATASET`.
 
     Raises:
       ValueError: they are not what they can be.
@@ -280,6 +274,28 @@ def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
         return config.of_data(ImageShape(*shape), classes)
     except UsageError as error:
         raise ValueError(str(error)) from error
+
+
+def data_of(
+    config: RunConfig, dataset: Mapping[str, Any], data_dir: str | None = None, **more: Any
+) -> DataSource:
+    """Reads the data of a run for somebody who asks for no batches; compares no checksum.
+
+    Args:
+      config: the settings of the run.
+      dataset: of the kind `DATASET`.
+      data_dir: where the data are now; where the run found them unless given.
+      more: `pixels` and `inform` of `read_data_sets`; see there for what it raises.
+    """
+    return read_data_sets(
+        dataset["name"],
+        data_dir or config.data_dir,
+        unread(),
+        allow_unverified=config.allow_unverified_data,
+        num_classes=config.num_classes,
+        train_examples=dataset["train_examples"],
+        **more,
+    )
 
 
 def record_from(source: str) -> RunRecord:
@@ -418,10 +434,6 @@ def data_dir_of(record: RunRecord, out_dir: pathlib.Path) -> str:
     run; at last there is the folder of all data sets, such as $VANILLA_GAN_DATA. A place that has
     the folder of the data set comes before one that has not. Whoever reads them compares the
     checksum.
-
-    Args:
-      record: of the run.
-      out_dir: the folder of the run.
     """
     named = record.config.data_dir
     places = (record.data_at, named, out_dir / named, out_dir.parent / named, default_data_dir())

@@ -111,10 +111,7 @@ def expecting(table: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> Check:
 
 
 def read_npy(
-    path: str | os.PathLike[str],
-    check: Check = lambda name, shape, dtype: None,
-    *,
-    max_bytes: int,
+    path: str | os.PathLike[str], check: Check = lambda name, shape, dtype: None, *, max_bytes: int
 ) -> npt.NDArray[Any]:
     """Reads the array of a npy file; see `read_npz`."""
     try:

@@ -1,14 +1,15 @@
-"""Small things about files: their sums, their removal, and why one cannot be written."""
+"""Small things about files: sums, removal, locks of folders, and why one cannot be written."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from vanilla_gan.errors import OutputError, VanillaGanError
@@ -43,13 +44,45 @@ def file_entry(path: str | os.PathLike[str], max_bytes: int | None = None) -> di
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Flushes a folder's entries to the disk, where the system can do that."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with closing_fd(os.open(folder, os.O_RDONLY)) as descriptor, contextlib.suppress(OSError):
         # Some network file systems refuse to sync a folder; the rename itself has happened.
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
+        os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def closing_fd(descriptor: int) -> Iterator[int]:
+    """Closes a file descriptor behind the block."""
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked_folder(
+    folder: pathlib.Path, result: pathlib.Path, waits: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """Keeps processes from changing a result at the same time: a lock on a folder, for the block.
+
+    Args:
+      folder: must exist.
+      result: what the block writes.
+      waits: called if another process has to be waited for.
+
+    Raises:
+      OutputError: the folder cannot be opened.
+    """
+    with writing(result):
+        opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    with closing_fd(opened) as descriptor:
+        # Some network file systems know no such locks; then two at the same moment are one too few.
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waits()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def remove(path: pathlib.Path) -> None:
@@ -72,6 +105,15 @@ def no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raises an OSError of the block as the one-line error for `path`; see `unwritable`."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OutputError:

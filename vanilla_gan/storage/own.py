@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO
 
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.whole import whole_file
 
 
@@ -96,10 +96,8 @@ def set_aside(path: pathlib.Path, called: str | None = None) -> pathlib.Path:
         aside = path.with_name(f"{called or path.name}.{number}")
         if not os.path.lexists(aside):
             break
-    try:
+    with writing(path):
         os.rename(path, aside)
-    except OSError as error:
-        raise unwritable(path, error) from error
     return aside
 
 
@@ -116,7 +114,5 @@ def clear(path: pathlib.Path, warn: Callable[[str], None]) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         warn(f"warning: {path} is a folder; it is {set_aside(path)} now")
         return
-    try:
+    with writing(path):
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(path, error) from error

@@ -6,6 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from vanilla_gan.storage.files import closing_fd
+
 # With these a pattern does not match itself; * and ? do.
 _SPECIAL = frozenset("[]\\")
 
@@ -31,8 +33,6 @@ def plain_path(path: str | os.PathLike[str]) -> Iterator[str]:
     if not _SPECIAL.intersection(folder) and folder.isprintable():
         yield os.fspath(path)
         return
-    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    with closing_fd(os.open(folder or ".", flags)) as descriptor:
         yield f"/proc/self/fd/{descriptor}/{name}"
-    finally:
-        os.close(descriptor)

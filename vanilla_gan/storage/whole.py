@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from vanilla_gan.errors import OutputError, UsageError
-from vanilla_gan.storage.files import remove, sync_folder, unwritable
+from vanilla_gan.storage.files import closing_fd, remove, sync_folder, unwritable
 
 _OURS = re.compile(r"\.vanilla_gan\.\d+\.\d+\.tmp")
 # So they were called before, in the folders of runs: `.NAME.PID.N.tmp`.
@@ -138,7 +138,7 @@ def remove_leftovers(folder: str | os.PathLike[str], *, of_a_run: bool = True) -
                 os.unlink(leftover.path)
                 continue
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            with contextlib.suppress(OSError), _closing(os.open(leftover.path, flags)) as lock:
+            with contextlib.suppress(OSError), closing_fd(os.open(leftover.path, flags)) as lock:
                 # Where the file system has no locks, nobody can say whose it is.
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _settle(pathlib.Path(leftover.path))
@@ -152,7 +152,7 @@ def _workplace(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         _tidied.add(resolved)
         remove_leftovers(folder, of_a_run=False)
     place, lock = _locked_place(folder)
-    with _closing(lock):
+    with closing_fd(lock):
         try:
             yield place
         finally:
@@ -195,17 +195,9 @@ def _is_folder(path: pathlib.Path) -> bool:
 def _sync_below(path: pathlib.Path) -> None:
     """Flushes a file, or a folder with all that is in it, to the disk."""
     if not _is_folder(path):
-        with _closing(os.open(path, os.O_RDONLY)) as descriptor:
+        with closing_fd(os.open(path, os.O_RDONLY)) as descriptor:
             os.fsync(descriptor)
         return
     for child in path.iterdir():
         _sync_below(child)
     sync_folder(path)
-
-
-@contextlib.contextmanager
-def _closing(descriptor: int) -> Iterator[int]:
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -25,6 +25,7 @@ from vanilla_gan.settings import RunConfig
 from vanilla_gan.sweep.settings import MOST_RUNS, SweepConfig, part_of, seeds_of
 from vanilla_gan.training.own_pictures import with_own_pictures
 
+# Values by the name of a setting.
 Grid = Mapping[str, Sequence[Any]]
 _THREADS = ("intra_op_threads", "inter_op_threads")
 
@@ -75,10 +76,6 @@ def planned(config: SweepConfig, grid: Grid) -> list[Run]:
     """Returns the runs of a sweep: for each combination of the grid's values, one for each seed.
 
     Each has one thread where nobody asked for more: the runs use the cores, not their operations.
-
-    Args:
-      config: the settings of the sweep.
-      grid: values by the name of a setting.
 
     Raises:
       UsageError: a setting does not apply, or is given in two ways; there are too many runs.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vanilla_gan.say import shown
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_own
 from vanilla_gan.training.signals import StopRequest
 
@@ -122,10 +122,8 @@ def _last_words(job: Job, status: int) -> str:
 
 
 def _start(job: Job) -> subprocess.Popen[bytes]:
-    try:
+    with writing(job.log):
         log = open_own(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    except OSError as error:
-        raise unwritable(job.log, error) from error
     try:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _TIED, *job.words],

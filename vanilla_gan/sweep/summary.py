@@ -71,8 +71,8 @@ def summary(found: Sequence[Found]) -> dict[str, Any]:
             {
                 "settings": of[0]["settings"],
                 "finished": sum(run["finished"] for run in of),
-                "mean": {name: _mean(of, name) for name in columns},
-                "sd": {name: _sd(of, name) for name in columns},
+                "mean": {name: _known(of, name, statistics.fmean, 1) for name in columns},
+                "sd": {name: _known(of, name, statistics.stdev, 2) for name in columns},
                 "runs": of,
             }
             for of in combinations.values()
@@ -101,15 +101,9 @@ def _run(found: Found, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _known(runs: Sequence[dict[str, Any]], name: str) -> list[float]:
-    return [run["numbers"][name] for run in runs if run["numbers"][name] is not None]
-
-
-def _mean(runs: Sequence[dict[str, Any]], name: str) -> float | None:
-    known = _known(runs, name)
-    return statistics.fmean(known) if known else None
-
-
-def _sd(runs: Sequence[dict[str, Any]], name: str) -> float | None:
-    known = _known(runs, name)
-    return statistics.stdev(known) if len(known) > 1 else None
+def _known(
+    runs: Sequence[dict[str, Any]], name: str, of: Callable[[list[float]], float], least: int
+) -> float | None:
+    """Returns a statistic of the runs' numbers; None where fewer than `least` have one."""
+    known = [run["numbers"][name] for run in runs if run["numbers"][name] is not None]
+    return of(known) if len(known) >= least else None

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.engines.threads import usable_cores
@@ -16,7 +12,7 @@ from vanilla_gan.report.facts import sendable
 from vanilla_gan.runfolder.out_folder import make_out_dir
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.files import no_empty_folders, unwritable
+from vanilla_gan.storage.files import locked_folder, no_empty_folders
 from vanilla_gan.storage.whole import remove_leftovers, write_whole
 from vanilla_gan.sweep.figure import Drawing
 from vanilla_gan.sweep.page import page
@@ -84,7 +80,8 @@ def sweep(
                 f"stopped by signal {stop.signal_number}: {done} of {len(own)} runs are finished, "
                 "the others that had begun are saved; the same command goes on",
             )
-    with _locked(out):
+    # The last part of several has all runs.
+    with locked_folder(out, out):
         found = [look_at(run, inform) for run in runs]
         content = _write(config, found, program)
     failed = [
@@ -129,19 +126,3 @@ def _heading(config: SweepConfig, records: Sequence[RunRecord]) -> str:
     is_a_row = len(seeds) == last - first + 1 > 2
     listed = f"{first} to {last}" if is_a_row else config.seeds.replace(",", ", ")
     return f"{systems} on {datasets}, seeds {listed}"
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-    """Keeps the parts of a sweep from summing it up at the same time: the last one has all runs."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    try:
-        # Some network file systems know no such locks.
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

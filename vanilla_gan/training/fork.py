@@ -181,11 +181,7 @@ def _dataset(parent: RunRecord, config: RunConfig, inform: Inform) -> dict[str, 
 
 
 def _place(
-    record: RunRecord,
-    parent: RunRecord,
-    checkpoint: Checkpoint,
-    config: RunConfig,
-    inform: Inform,
+    record: RunRecord, parent: RunRecord, checkpoint: Checkpoint, config: RunConfig, inform: Inform
 ) -> None:
     """Makes the folder of the new run, whole or not at all.
 
@@ -228,11 +224,7 @@ def _check_empty(config: RunConfig) -> list[str]:
 
 
 def _copy(
-    record: RunRecord,
-    parent: RunRecord,
-    checkpoint: Checkpoint,
-    home: pathlib.Path,
-    inform: Inform,
+    record: RunRecord, parent: RunRecord, checkpoint: Checkpoint, home: pathlib.Path, inform: Inform
 ) -> None:
     """Writes the files of the new run: what the parent had at that checkpoint."""
     folder, it = checkpoint.folder.parents[1], checkpoint.iteration

@@ -62,11 +62,7 @@ from vanilla_gan.training.tune import tuned
 Inform = Callable[[str], None]
 
 
-def train(
-    config: RunConfig,
-    host: Host | None = None,
-    machines: Machines | None = None,
-) -> None:
+def train(config: RunConfig, host: Host | None = None, machines: Machines | None = None) -> None:
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
     Args:

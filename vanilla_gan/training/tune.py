@@ -34,11 +34,9 @@ _ENDLESS = 1 << 40
 
 
 def tuned(config: RunConfig, inform: Callable[[str], None]) -> RunConfig:
-    """Returns the settings with the fastest `intra_op_threads` and `inter_op_threads`.
+    """Returns complete settings with the fastest `intra_op_threads` and `inter_op_threads`.
 
-    Args:
-      config: the settings, complete.
-      inform: called with a line for each candidate, and one for the choice.
+    `inform` is called with a line for each candidate, and one for the choice.
 
     Raises:
       DeviceError: no candidate could be timed.

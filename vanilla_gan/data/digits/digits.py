@@ -17,7 +17,7 @@ from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.data.streams import DIGITS, seeded
-from vanilla_gan.storage.files import file_entry, unwritable
+from vanilla_gan.storage.files import file_entry, writing
 from vanilla_gan.storage.reading import MAX_JSON, read_file
 from vanilla_gan.storage.whole import write_whole
 
@@ -117,10 +117,8 @@ def ensure(
     recipe = _recipe(count_train, count_test, seed)
     if _is_whole(home, recipe):
         return False
-    try:
+    with writing(home):
         home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(home, error) from error
     sums = {}
     for name, array in zip(
         FILE_NAMES, render(count_train, count_test, seed, progress), strict=True

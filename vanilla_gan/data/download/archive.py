@@ -33,9 +33,7 @@ class Archive(NamedTuple):
 
 
 def verified(
-    archive: Archive,
-    data_dir: str | os.PathLike[str],
-    fetch: Callable[..., Any] = fetch_file,
+    archive: Archive, data_dir: str | os.PathLike[str], fetch: Callable[..., Any] = fetch_file
 ) -> pathlib.Path:
     """Returns where an archive stands, verified; downloads it first where it is missing.
 

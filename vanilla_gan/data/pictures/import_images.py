@@ -35,7 +35,7 @@ from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.data.pictures.table import is_table, read_table
 from vanilla_gan.data.streams import seeded
 from vanilla_gan.errors import DataError, UsageError
-from vanilla_gan.storage.files import unwritable
+from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.whole import whole_path, write_whole
 
 PREVIEW = "import_preview.png"
@@ -160,13 +160,12 @@ def import_images(
         f"{len(test)} test images{left_out}"
     )
     inform(f"{config.out_dir / PREVIEW} shows some of them, as they are now")
-    trained_on = len(order) - validation
-    if not next_step:
-        return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
-    smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
-    data_dir, name = shlex.quote(str(config.out_dir.parent)), config.out_dir.name
-    unverified = " --allow_unverified_data" if name in catalog.CATALOG else ""
-    inform(f"train with --dataset {name} --data_dir {data_dir}{unverified}{smaller}")
+    if next_step:
+        trained_on = len(order) - validation
+        smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
+        data_dir, name = shlex.quote(str(config.out_dir.parent)), config.out_dir.name
+        unverified = " --allow_unverified_data" if name in catalog.CATALOG else ""
+        inform(f"train with --dataset {name} --data_dir {data_dir}{unverified}{smaller}")
     return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
 
 
@@ -245,12 +244,8 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
 def split_rows(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Returns the rows of the training and of the test images, each at least one, shuffled."""
     order = seeded(config.seed).permutation(n)
-    tests = _tests(config, n)
+    tests = min(max(1, round(n * config.test_share)), n - 1)
     return order[tests:], order[:tests]
-
-
-def _tests(config: ImportConfig, n: int) -> int:
-    return min(max(1, round(n * config.test_share)), n - 1)
 
 
 def check_free(config: ImportConfig) -> None:
@@ -261,10 +256,8 @@ def check_free(config: ImportConfig) -> None:
       OutputError: it cannot be looked at.
     """
     out = config.out_dir
-    try:
+    with writing(out):
         is_empty_folder = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
-    except OSError as error:
-        raise unwritable(out, error) from error
     if os.path.lexists(out) and not is_empty_folder:
         raise UsageError(
             f"--out={config.out}: it exists already; expected a name that is still free; remove "
@@ -306,7 +299,5 @@ def make_parents(out: pathlib.Path) -> None:
     Raises:
       OutputError: it cannot.
     """
-    try:
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(out, error) from error

@@ -75,10 +75,6 @@ def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
     It is turned as its EXIF orientation says, laid on the background where it is transparent, made
     grey (luma, ITU-R 601-2), then scaled. A picture of 28x28 is not resampled.
 
-    Args:
-      path: the file.
-      fitting: how.
-
     Raises:
       DataError: it cannot be read as a picture; the line begins with the path.
     """

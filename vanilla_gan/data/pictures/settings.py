@@ -55,10 +55,7 @@ class ImportConfig(Settings):
     )
     all_frames: bool = setting(False, "take every frame of an animation, not only the first")
     test_share: float = setting(
-        1 / 7,
-        "share of the pictures to test on, in (0, 1); 1/7 as in MNIST",
-        _SHARE,
-        shown="1/7",
+        1 / 7, "share of the pictures to test on, in (0, 1); 1/7 as in MNIST", _SHARE, shown="1/7"
     )
     seed: int = setting(0, "seed of the order of the pictures, and so of the split", SEED)
     repeat: bool = setting(False, "fill the validation split, the first 5000 images, with copies")

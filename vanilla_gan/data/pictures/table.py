@@ -56,10 +56,6 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
     IDX file of `...images...` are in `...labels...` beside it; of several numbers an image the
     first counts, as QMNIST has it. Without labels all images have the label 0.
 
-    Args:
-      source: the file.
-      fitting: how values and sizes become those of the data set.
-
     Raises:
       DataError: it cannot be read, or holds something else; the line begins with the path.
     """
@@ -73,10 +69,7 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
             values, labels = _read_arrays(path)
         grey = narrowed(_as_pictures(values), fitting.white)
         images = np.array([fitted_values(each, fitting) for each in grey], np.uint8)
-        return Table(
-            images.reshape(-1, SIDE_PX, SIDE_PX),
-            _checked_labels(labels, len(grey)),
-        )
+        return Table(images.reshape(-1, SIDE_PX, SIDE_PX), _checked_labels(labels, len(grey)))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
