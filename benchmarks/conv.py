@@ -18,6 +18,7 @@ import subprocess
 import sys
 
 import machine
+import results
 from speed import PEERS_DIR, ROOT, clean_environment, say
 
 KERAS = "Keras, float32"
@@ -111,9 +112,11 @@ def main() -> None:
         [
             "# The convolutional system beside Keras",
             "",
-            "Made by `python benchmarks/conv.py`. Batch 128, Fashion-MNIST where it is there. Each",
-            "program in a process of its own, in turn. Ratios are taken within a round: the median",
-            "of all rounds, the least and the most.",
+            "Made by this command. Batch 128, Fashion-MNIST where it is there. Each program in a",
+            "process of its own, in turn. Ratios are taken within a round: the median of all",
+            "rounds, the least and the most.",
+            "",
+            f"    .venv/bin/python benchmarks/conv.py {' '.join(results.own_flags())}".rstrip(),
             "",
             *(f"- {line}" for line in described),
             *left_out,

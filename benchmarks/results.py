@@ -127,7 +127,7 @@ def markdown(found: Found) -> str:
         "",
         f"Written on {datetime.date.today()} by this command, in {found.took_s / 60:.0f} minutes:",
         "",
-        f"    python3 benchmarks/speed.py {' '.join(_own_flags())}".rstrip(),
+        f"    python3 benchmarks/speed.py {' '.join(own_flags())}".rstrip(),
         "",
         "All programs compute the same, each in a process and an environment of its "
         "own, and take turns. Times are per iteration, one update of both networks, without "
@@ -150,8 +150,8 @@ def markdown(found: Found) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _own_flags() -> Iterable[str]:
-    # Where things lie on the measuring machine is nobody's concern.
+def own_flags() -> Iterable[str]:
+    """Yields this command's flags, without where things lie on the measuring machine."""
     private = ("--python", "--data_dir", "--results")
     words = iter(sys.argv[1:])
     for word in words:
