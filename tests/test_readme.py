@@ -24,7 +24,7 @@ DOCUMENTS = [
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "benchmarks").glob("*.md"))),
 ]
 # Not among the settings that `--help` lists: its own name, and flags of other programs.
-FOREIGN_FLAGS = {"help", "helpfull", "durations", "logdir", "snapshot", "tf1_python", "array"}
+FOREIGN_FLAGS = {"help", "helpfull", "durations", "logdir", "no", "snapshot", "tf1_python", "array"}
 
 Rows = list[tuple[str, ...]]
 
