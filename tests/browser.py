@@ -46,6 +46,8 @@ def chromium(profile: pathlib.Path) -> Iterator[webdriver.Chrome]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with webdriver.Chrome(options, Service(driver)) as chrome:
+        # The page it opens with asks for parts of the browser as long as it is there.
+        chrome.get("about:blank")
         yield chrome
 
 
