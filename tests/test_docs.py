@@ -101,6 +101,8 @@ def test_the_shell_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # Imported data go to that folder, which is not the tests' to write to.
+    monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
     picture_folders(tmp_path)
     for block in fenced("your_data.md", "sh"):
         program, *words = shlex.split(block)
