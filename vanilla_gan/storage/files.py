@@ -75,7 +75,7 @@ def locked_folder(
     with writing(result):
         opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     with closing_fd(opened) as descriptor:
-        # Some network file systems know no such locks; then two at the same moment are one too few.
+        # Some network file systems have no such locks: there, the later of two writers wins.
         with contextlib.suppress(OSError):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
