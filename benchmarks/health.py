@@ -3,6 +3,7 @@
     .venv/bin/python benchmarks/health.py --iters 3000 --seeds 1           # a first table
     .venv/bin/python benchmarks/health.py --iters 20000 --seeds 20 --cure  # the full one
     .venv/bin/python benchmarks/health.py --iters 2500 --pictures docs/images  # its pictures
+    .venv/bin/python benchmarks/health.py --recorded ../shared/reference       # recorded programs
 
 Each run stands in a folder of its own below --out, and is kept: a call that was stopped goes on. A
 sick run is sick from its first iteration on, unless its row says otherwise. With --cure the
@@ -27,6 +28,7 @@ import numpy as np
 from health_pictures import SHOWN, drawn
 from jobs import side_by_side
 
+from vanilla_gan.agreement.traces import RECORDINGS, Recording, Trace, read_traces
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import seeded, unread
@@ -298,6 +300,25 @@ def row_of(task: tuple[str, int], args: argparse.Namespace) -> str:
     return f"| {name} | {seed} | {wanted} | {named or 'no sign'} | {verdict} | {ended} |"
 
 
+def recorded(recording: Recording, trace: Trace, args: argparse.Namespace) -> str:
+    """Returns the row of a recorded state of TensorFlow 1.15.5: its signs, as a run has them."""
+    home = pathlib.Path(args.out, f"{recording.name}-{trace.iteration}")
+    home.mkdir(parents=True, exist_ok=True)
+    np.savez(home / "weights.npz", **trace.weights)
+    run = Run(recording.name, settings={"system": recording.system, "loss": recording.loss})
+    config = config_of(run, home, iters=1, seed=0, device=args.device)
+    train(config.filled({"init_weights": str(home / "weights.npz"), "health_every": 1}), silent())
+    rows = read_health(config.out_dir / HEALTH)
+
+    def share(sign: str) -> float:
+        return float(rows.of(sign)[0] / rows.of(f"{sign}_real")[0])
+
+    return (
+        f"| {recording.name} | {trace.iteration:,} | {rows.of('logit_gap')[0]:.1f} "
+        f"| {share('diversity'):.3f} | {share('nearest'):.3f} |"
+    )
+
+
 def cost(system: str, iters: int) -> str:
     """Returns the time of the signs of one iteration, and that of an iteration."""
     config = RunConfig(system=system, seed=0, iters=iters, health_every=iters, sample_every=iters)
@@ -343,6 +364,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of runs, with commas between")
     parser.add_argument("--out", default="health_runs", help="folder of the runs")
     parser.add_argument("--pictures", default="", help="draw them into this folder, and no more")
+    parser.add_argument("--recorded", default="", help="folder of recorded states: their signs")
     parser.add_argument("--cost", action="store_true", help="say what signs cost, and no more")
     args = parser.parse_args()
     if args.cost:
@@ -351,6 +373,15 @@ def main() -> None:
         return
     if args.pictures:
         draw(args)
+        return
+    if args.recorded:
+        print("| recording | iteration | `logit_gap` | `diversity` | `nearest` |")
+        print(f"|{'---|' * 5}")
+        for recording in RECORDINGS:
+            path = pathlib.Path(args.recorded, f"{recording.name}.npz")
+            if recording.data == "mnist":
+                for trace in read_traces(recording, path):
+                    print(recorded(recording, trace, args), flush=True)
         return
     unknown = set(filter(None, args.only.split(","))) - {run.name for run in RUNS}
     if unknown:

@@ -87,6 +87,25 @@ def test_tensorflow_starts_as_quietly_as_on_the_command_line(
         assert (lines, "vanilla on mnist" in done.stdout) == ([], True)
 
 
+def test_who_loads_tensorflow_first_is_told_what_that_costs(offline_data_dir, tmp_path):
+    """TensorFlow then leaves oneDNN off where it has AVX2 alone."""
+    code = textwrap.dedent("""
+        import json, sys
+        import tensorflow
+        import vanilla_gan
+        from vanilla_gan.graph.processor import has_instructions, onednn_is_on
+        vanilla_gan.train(vanilla_gan.RunConfig(**json.loads(sys.argv[1])))
+        print(has_instructions("avx2") and not onednn_is_on())
+    """)
+    given = json.dumps(settings(offline_data_dir, tmp_path / "out"))
+    environment = dict.fromkeys(name for name in os.environ if name.startswith("TF_"))
+    for choice, may_warn in ((None, True), ("0", False)):
+        done = python("-c", code, given, **environment | {"TF_ENABLE_ONEDNN_OPTS": choice})
+        assert done.returncode == 0, done.stderr
+        loses = done.stdout.splitlines()[-1] == "True"
+        assert ("TF_ENABLE_ONEDNN_OPTS=1" in done.stderr) == (loses and may_warn)
+
+
 class TestImport:
     def test_it_loads_nothing_else_until_a_name_is_asked_for(self):
         code = textwrap.dedent("""

@@ -15,7 +15,7 @@ import sys
 import types
 from typing import Any
 
-from vanilla_gan.graph.processor import has_instructions
+from vanilla_gan.graph.processor import ONEDNN_SWITCH, has_instructions
 
 
 class _LazyModule(types.ModuleType):
@@ -60,7 +60,7 @@ def set_environment() -> None:
     # need half as long again, and twice as long for a convolution; with AVX alone there is no
     # difference, and without that oneDNN is the slower one (docs/speed.md).
     if has_instructions("avx2"):
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        os.environ.setdefault(ONEDNN_SWITCH, "1")
 
 
 def load_tensorflow() -> None:

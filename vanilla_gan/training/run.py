@@ -25,6 +25,7 @@ from vanilla_gan.engines.session import (
 )
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
+from vanilla_gan.graph.processor import missed_onednn
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
@@ -177,6 +178,8 @@ def _train_locked(
         inform("--tune is for a new run; this one keeps the numbers of threads it was begun with")
     for line in changed_surroundings(record, device.name):
         inform(line)
+    if "CPU" in device.name and (warning := missed_onednn()):
+        inform(warning)
     checkpoints = _checkpoints(config, record)
     newest = checkpoints.newest()
     begins = is_new or newest is None
