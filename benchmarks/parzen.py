@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/parzen.py --seeds 5 --epochs 250 --every 25    # the figure
     .venv/bin/python benchmarks/parzen.py --iters 200 --every_iters 100 --seeds 1 --samples 1000
 
-Prints a table: a row for each number of iterations, with the mean over the seeds and its standard
-error, beside the paper's 225 +- 2. The width of the window is chosen on validation images alone.
-Each run has a folder of its own below --out, with what was found so far in `parzen.json`: a call
-that was stopped goes on.
+Prints a table: a row for each number of iterations, with the figure of each seed, their mean and
+its standard error, beside the paper's 225 +- 2. The width of the window is chosen on validation
+images alone. Each run has a folder of its own below --out, with what was found so far in a `.json`
+file beside it: a call that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--system", default="goodfellow2014", help="one with images in [0, 1]")
     flags.add_argument("--seeds", type=int, default=5)
+    flags.add_argument("--first_seed", type=int, default=0, help="of these seeds")
     flags.add_argument("--epochs", type=int, default=250)
     flags.add_argument("--every", type=int, default=25, help="epochs between two figures")
     flags.add_argument("--iters", type=int, help="in place of --epochs")
@@ -79,14 +80,17 @@ def main() -> None:
     last = options.iters or options.epochs * UPDATES
     marks = list(range(every, last + 1, every))
     find = functools.partial(found_of, marks=marks, options=options)
-    curves = [*side_by_side(find, range(options.seeds), options.jobs)]
-    print(f"{options.system}, {options.seeds} seeds, {options.samples} samples; paper: {PAPER}\n")
-    print("| iterations | nats, mean | standard error | widths |\n|---|---|---|---|")
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    curves = [*side_by_side(find, seeds, options.jobs)]
+    print(f"{options.system}, nats of {options.samples} samples; paper: {PAPER}\n")
+    columns = ["iterations", *(f"seed {seed}" for seed in seeds), "mean", "error", "widths"]
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for mark in marks:
         nats, sigmas = np.array([curve[str(mark)] for curve in curves]).T
         error = f"{nats.std(ddof=1) / np.sqrt(len(nats)):.1f}" if len(nats) > 1 else ""
         widths = ", ".join(f"{sigma:.2f}" for sigma in sorted({*sigmas.tolist()}))
-        print(f"| {mark:,} | {nats.mean():.1f} | {error} | {widths} |")
+        each = " | ".join(f"{of_seed:.1f}" for of_seed in nats)
+        print(f"| {mark:,} | {each} | {nats.mean():.1f} | {error} | {widths} |")
 
 
 if __name__ == "__main__":
