@@ -159,8 +159,13 @@ RUNS = (
         onset=remembers,
         longer=6000,
     ),
+    Run(
+        "SGD with momentum 0.9",
+        ("oscillation", "numbers"),
+        {"optimizer": "sgd", "learning_rate": 0.3, "beta1": 0.9},
+    ),
     # Within 250 iterations all pixels are at their limits, so the samples are nearly one; in half
-    # of the runs the logits run away, too. No run of it swings.
+    # of the runs the logits run away, too.
     Run("both learning rates x50", ("numbers", "collapse"), {"learning_rate": 0.05}),
     Run(
         "minimax and D x10",
@@ -265,14 +270,20 @@ def place_of(name: str, seed: int, args: argparse.Namespace) -> tuple[Run, pathl
     return run, home, config_of(run, home, args.iters, seed, args.device)
 
 
+def names_of(args: argparse.Namespace) -> list[str]:
+    """Returns the names of the runs that were asked for."""
+    return [run.name for run in RUNS if not args.only or run.name in args.only.split(",")]
+
+
 def draw(args: argparse.Namespace) -> None:
     """Draws a picture of each disease that a run of seed 0 shows, beside healthy `vanilla`."""
     folders = {}
-    for name in dict.fromkeys(["vanilla", *(shown.run for shown in SHOWN.values())]):
+    chosen = {disease: shown for disease, shown in SHOWN.items() if shown.run in names_of(args)}
+    for name in dict.fromkeys(["vanilla", *(shown.run for shown in chosen.values())]):
         run, _, config = place_of(name, 0, args)
         trained(run, config)
         folders[name] = config.out_dir
-    for disease, shown in SHOWN.items():
+    for disease, shown in chosen.items():
         path = pathlib.Path(args.pictures, f"sick_{disease}.png")
         path.write_bytes(drawn(shown, folders[shown.run], folders["vanilla"]))
         print(f"{path}: {path.stat().st_size:,} bytes")
@@ -367,6 +378,9 @@ def main() -> None:
     parser.add_argument("--recorded", default="", help="folder of recorded states: their signs")
     parser.add_argument("--cost", action="store_true", help="say what signs cost, and no more")
     args = parser.parse_args()
+    unknown = set(filter(None, args.only.split(","))) - {run.name for run in RUNS}
+    if unknown:
+        sys.exit(f"unknown: {', '.join(unknown)}; expected {', '.join(run.name for run in RUNS)}")
     if args.cost:
         for system in SYSTEMS:
             print(cost(system, args.iters), flush=True)
@@ -383,15 +397,11 @@ def main() -> None:
                 for trace in read_traces(recording, path):
                     print(recorded(recording, trace, args), flush=True)
         return
-    unknown = set(filter(None, args.only.split(","))) - {run.name for run in RUNS}
-    if unknown:
-        sys.exit(f"unknown: {', '.join(unknown)}; expected {', '.join(run.name for run in RUNS)}")
     print(
         "| run | seed | what it is | named: since (at) | right | cured |\n|---|---|---|---|---|---|"
     )
-    chosen = [run.name for run in RUNS if not args.only or run.name in args.only.split(",")]
     seeds = range(args.first_seed, args.first_seed + args.seeds)
-    tasks = [(name, seed) for name in chosen for seed in seeds]
+    tasks = [(name, seed) for name in names_of(args) for seed in seeds]
     for row in side_by_side(functools.partial(row_of, args=args), tasks, args.jobs):
         print(row, flush=True)
 

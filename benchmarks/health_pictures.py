@@ -48,7 +48,7 @@ def share(name: str) -> Callable[[HealthRows], npt.NDArray[np.float64]]:
     return lambda rows: rows.of(name) / rows.of(f"{name}_real")
 
 
-# By disease. Of oscillation there is none: no run has shown it.
+# By disease.
 SHOWN = {
     "overpowering": Shown("D's learning rate x10", "logit_gap", column("logit_gap"), 22),
     "collapse": Shown(
@@ -64,6 +64,7 @@ SHOWN = {
         lambda rows: rows.of("unseen_gap") / rows.of("logit_gap"),
         0.2,
     ),
+    "oscillation": Shown("SGD with momentum 0.9", "fake_right", column("fake_right"), None),
     "numbers": Shown("saturated sigmoid", "largest_logit", column("largest_logit"), 100, True),
     "scale": Shown("images in 0..255", "largest_pixel", column("largest_pixel"), 2, True),
     "swapped": Shown("swapped labels", "logit_gap", column("logit_gap"), -1),

@@ -41,7 +41,7 @@ SICK = {
     "partial_collapse": {"nearest": 0.3},
     "frozen": {"g_gradient": 1e-9},
     "memorising": {"unseen_gap": 1.0},
-    "oscillation": [{"fake_right": 0.1}, {"fake_right": 0.9}],
+    "oscillation": [{"fake_right": 0.0}, {"fake_right": 1.0}],
     "numbers": {"d_gradient": np.inf},
     "scale": {"largest_pixel": 255.0},
     "swapped": {"logit_gap": -3.0},

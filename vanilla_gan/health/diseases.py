@@ -112,10 +112,13 @@ def memorising(rows: HealthRows, patient: Patient) -> Told:
 
 
 def oscillation(rows: HealthRows, patient: Patient) -> Told:
-    """Says where D's verdict, or the samples' brightness, swings from row to row."""
-    right = np.abs(np.diff(rows.of("fake_right"), prepend=np.nan))
-    ink = np.abs(np.diff(rows.of("ink"), prepend=np.nan))
-    return np.asarray((right > 0.5) | (ink > 0.5 * rows.of("ink_real")))
+    """Says where D took nearly all samples for images, and takes nearly none, or the reverse.
+
+    Both within three rows: a swing that is shorter than the time between two rows comes and goes.
+    """
+    right = rows.of("fake_right")
+    before = (np.append(np.full(k, np.nan), right)[: len(right)] for k in (1, 2))
+    return np.any([np.abs(right - then) > 0.85 for then in before], axis=0)
 
 
 def numbers(rows: HealthRows, patient: Patient) -> Told:
@@ -209,7 +212,7 @@ DISEASES = (
         "the two networks swing to and fro",
         oscillation,
         1000,
-        ("fake_right", "ink", "ink_real"),
+        ("fake_right", "real_right"),
         {**_SLOW, "beta1": 0.5},
     ),
     Disease(
