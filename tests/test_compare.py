@@ -284,7 +284,7 @@ def test_runs_that_lack_something(faithful, tmp_path, capsys):
     (run / "losses.csv").write_text("iteration,d_loss,g_loss\n")
     status, _, err = found_by("--from", run, capsys=capsys)
     assert (status, err.count("\n")) == (2, 1)
-    assert "holds a run without pictures and losses yet" in err
+    assert "holds a run that has no pictures and losses yet" in err
     (run / "losses.csv").unlink()
     status, _, err = found_by("--from", run, capsys=capsys)
     assert (status, err.count("\n")) == (1, 1)

@@ -166,7 +166,7 @@ def test_a_record_of_other_data(tmp_path, half, offline_data_dir, said):
     del content["sha256"]
     content["dataset"] |= said
     (out / "run.json").write_bytes(sealed(content))
-    with pytest.raises(DamagedRunError, match=r"run\.json is not of these data: it says .*, there"):
+    with pytest.raises(DamagedRunError, match=r"run\.json does not match these data: .*, there"):
         train(out, offline_data_dir, iters=11)
 
 

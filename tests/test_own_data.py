@@ -64,7 +64,7 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--data=gone"], "--data=gone: there is nothing; expected a folder of pictures"),
+        (["--data=gone"], "--data=gone: no such folder or file; expected a folder"),
         (["--data=mnist"], "cannot be called 'mnist'"),
         (["--data=p", "--dataset=digits"], "cannot be called 'digits'"),
         (["--data=p", "--dataset=taken"], "--data=p: data/taken is there already, and was not"),

@@ -80,7 +80,7 @@ def test_parts_are_counted_from_0():
         (("--seeds=0:9999", "--grid=h_dim=7,8"), "make 19998 runs; expected at most 10000"),
         (("--seeds=0:2", "--grid=dropout_rate=0.1"), "does not apply to --system vanilla"),
         (("--seeds=0:2", "--batch_size=99999"), "--batch_size=99999: expected at most"),
-        (("--seeds=0:2", "--out=run"), "--out=run: a run stands there, not a sweep"),
+        (("--seeds=0:2", "--out=run"), "--out=run: it holds a run, not a sweep"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_runs(

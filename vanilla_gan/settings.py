@@ -388,7 +388,7 @@ class RunConfig(Settings):
 
     engine: Literal["loop", "feed"] = setting(
         "loop",
-        "many iterations per session.run, or the published loop of two",
+        "many iterations per session.run, or the published loop with two calls per iteration",
         choices=ENGINES,
         effect="machine",
         group="How it is computed",
@@ -459,8 +459,8 @@ class RunConfig(Settings):
         for name in (*SYSTEMS[self.system].published, *SYSTEMS[self.system].without):
             if name not in known:
                 raise UsageError(
-                    f"--system={self.system}: it says something of a setting {name}, which there "
-                    f"is not{nearest(name, known)}"
+                    f"--system={self.system}: it names a setting {name}, which does not exist"
+                    f"{nearest(name, known)}"
                 )
         for name in SYSTEMS[self.system].without:
             if getattr(self, name) != table_of(RunConfig)[name].default:

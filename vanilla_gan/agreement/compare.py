@@ -79,8 +79,8 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
     pictures = _pictures(out_dir, record.config, known)
     if not pictures and not len(rows.iteration):
         raise RunConflictError(
-            f"{config.source} holds a run without pictures and losses yet; compare it when it has "
-            "trained for a while"
+            f"{config.source} holds a run that has no pictures and losses yet; compare it once it "
+            "has trained for a while"
         )
     notes: list[str] = []
     facts, statistics = _picture_facts(pictures, record.config)

@@ -114,7 +114,8 @@ def drifts_of_run(record: RunRecord, data_dir: str | None, iters: int) -> Iterat
     source = data_of(run, record.dataset, data_dir, pixels=SYSTEMS[run.system].pixels())
     if source.checksum != record.dataset["checksum"]:
         raise DataError(
-            f"{data_dir} holds other data than the run was trained on; give their --data_dir"
+            f"{data_dir} does not hold the data that the run was trained on; give the --data_dir "
+            "that does"
         )
     assert run.init_weights is not None
     found = read_npz(run.init_weights, max_bytes=MAX_WEIGHTS)

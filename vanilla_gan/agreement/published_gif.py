@@ -48,7 +48,7 @@ def read_published_gif(source: str, *, timeout_s: float = _TIMEOUT_S) -> list[Pi
         frames = _frames(_content(source, timeout_s))
     except TransferError as error:
         raise DownloadError(
-            f"cannot download {source}: {error}; get the file by hand and name it in its place"
+            f"cannot download {source}: {error}; get the file by hand and give its path instead"
         ) from error
     except OSError as error:
         raise DataError(

@@ -31,7 +31,7 @@ def grid_of(text: str | None) -> dict[str, list[Any]]:
         name = entries[flag].name
         values = [Flags(RunConfig).parse([f"--{flag}={word}"])[name] for word in words.split(",")]
         if name in grid or len({*values}) < len(values):
-            raise UsageError(f"--grid={part}: something stands there twice; name it once")
+            raise UsageError(f"--grid={part}: a flag or a value is there twice; name it once")
         for value in values:
             entries[flag].check(value)
         grid[name] = values

@@ -73,7 +73,7 @@ def check_greetings(machines: Machines, config: RunConfig) -> None:
             elif time.monotonic() - began_s > machines.timeout_s:
                 names = ", ".join(map(task.named, sorted(silent)))
                 raise LostPeerError(
-                    f"{names}: no word of its version within {machines.timeout_s:g} s; start the "
+                    f"{names}: did not say its version within {machines.timeout_s:g} s; start the "
                     "same version of this program everywhere"
                 )
             else:

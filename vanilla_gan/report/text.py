@@ -116,16 +116,16 @@ def _verdict(report: Report) -> str:
     if outside:
         first = outside[0]
         said = (
-            f"Not as expected: {len(outside)} of {len(judged)} numbers are where a run of "
-            f"{program} would not have them, first {_QUANTITIES[first.what]} at iteration "
+            f"Not as expected: {len(outside)} of {len(judged)} numbers are outside the range of a "
+            f"run of {program}, the first of them {_QUANTITIES[first.what]} at iteration "
             f"{first.iteration:,}: {first.value:.3g}, expected {first.low:.3g} to {first.high:.3g}."
         )
         if report.different_settings and report.against is None:
             said += f" The settings differ: {'; '.join(report.different_settings)}."
     elif judged:
         said = (
-            f"As expected: all {len(judged)} numbers that were compared are where a run of "
-            f"{program} would have them, with any seed."
+            f"As expected: all {len(judged)} numbers that were compared are within the range of a "
+            f"run of {program}, with any seed."
         )
     else:
         with_what = report.against or "the published program"
@@ -207,7 +207,7 @@ def _curve_label(report: Report, name: str) -> str:
     last = int(report.losses.iteration[-1])
     return (
         f"{name} over iterations 0 to {last:,}: from {values[0]:.4g} to {values[-1]:.4g}, between "
-        f"{values.min():.4g} and {values.max():.4g}. Its values at the pictures stand in a table "
+        f"{values.min():.4g} and {values.max():.4g}. Its values at the pictures are in the table "
         "under Numbers."
     )
 
@@ -226,7 +226,7 @@ def _health(report: Report) -> str:
     for name, label in _SIGNS.items():
         parts.append(
             f'<div><h3>{label}</h3><div class="chart" role="img" data-of="health" data-figure='
-            f'"{name}"{_as_share(name)} aria-label="{label} over iterations; its values stand in '
+            f'"{name}"{_as_share(name)} aria-label="{label} over iterations; its values are in '
             'health.csv"></div></div>'
         )
     return "\n".join([*parts, "</div>", "</section>"])
@@ -270,7 +270,7 @@ def _quality(report: Report) -> str:
             parts.append(
                 f'<div><h3>{label}</h3><div class="chart" role="img" data-figure='
                 f'"{html.escape(name)}"{_as_share(name)} aria-label="{label} over iterations; its '
-                "values stand in "
+                "values are in "
                 'the table below"></div></div>'
             )
         parts.append("</div>")
@@ -349,7 +349,7 @@ def _numbers(report: Report) -> str:
 
 def _repeat_note(report: Report) -> str:
     facts = report.facts
-    parts = ["--out again is a folder of its own, which must be free."]
+    parts = ["The results go into a new folder, again, which must be free."]
     if facts.device.startswith("/CPU"):
         parts.append("On a CPU with the same versions it gives the same bits.")
     else:
@@ -357,7 +357,8 @@ def _repeat_note(report: Report) -> str:
     if facts.rewinds:
         parts.append(
             f"This run went back {facts.rewinds} times after a loss that was not finite, to "
-            "checkpoints that stood by the clock; a repeated run may go another way from there."
+            "checkpoints that are written by the clock; a repeated run may go another way from "
+            "there."
         )
     return " ".join(parts)
 

@@ -71,7 +71,7 @@ class Place(NamedTuple):
         run = _run_of(path)
         if run is not None and not (self.report and path.name == names.REPORT):
             raise UsageError(
-                f"{shown}: in {run}, a name of that run's own files; choose another name"
+                f"{shown}: that name is for a file of the run in {run}; choose another name"
             )
         if not kind:
             return

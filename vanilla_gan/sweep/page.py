@@ -39,7 +39,7 @@ def page(
         "policy": policy([], style),
         "heading": heading,
         "state": f"{finished} of {total} runs finished.",
-        "curves_label": "Numbers over the iterations; the last ones stand in the table",
+        "curves_label": "Numbers over the iterations; the last ones are in the table",
         "command": command,
         "version": __version__,
     }

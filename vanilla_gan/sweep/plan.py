@@ -87,7 +87,7 @@ def planned(config: SweepConfig, grid: Grid) -> list[Run]:
             raise UsageError(f"--{name} is in --grid, too; leave one of them out")
     if os.path.lexists(out / RUN_JSON):
         raise RunConflictError(
-            f"--out={config.out}: a run stands there, not a sweep; choose another folder"
+            f"--out={config.out}: it holds a run, not a sweep; choose another folder"
         )
     threads = {name: 1 for name in _THREADS if name not in shared.given and name not in grid}
     number, of = part_of(config.part or "0/1") or (0, 1)

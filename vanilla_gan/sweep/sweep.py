@@ -90,7 +90,7 @@ def sweep(
     if not failed:
         return content, None
     return content, FailedRunsError(
-        f"{len(failed)} of {len(own)} runs failed: {'; '.join(failed)}; what each said stands in "
+        f"{len(failed)} of {len(own)} runs failed: {'; '.join(failed)}; what each printed is in "
         f"{out}/NAME.log; the same command tries them again"
     )
 

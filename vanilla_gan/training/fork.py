@@ -131,7 +131,7 @@ def _check_changes(parent: RunRecord, config: RunConfig) -> None:
     """
     now = given_settings(parent, config)
     then, table = parent.config.to_json(), table_of(RunConfig)
-    fixed = {"variables": "its state would not fit", "beginning": "that is behind it"}
+    fixed = {"variables": "its state would not fit", "beginning": "this is only for a beginning"}
     for name in sorted(now):
         why = fixed.get(table[name].effect)
         if name == "sample_every" and SYSTEMS[parent.config.system].draws.epoch_samples:

@@ -50,8 +50,8 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
     home = pathlib.Path(config.data_dir, _name_of(config))
     if not os.path.exists(source) and not os.path.isdir(home):
         raise UsageError(
-            f"--data={source}: there is nothing; expected a folder of pictures, or a .npy, .npz, "
-            ".csv or IDX file"
+            f"--data={source}: no such folder or file; expected a folder of pictures, or a .npy, "
+            ".npz, .csv or IDX file"
         )
     if os.path.lexists(home):
         _check_same(source, home, inform)
@@ -82,8 +82,8 @@ def _name_of(config: RunConfig) -> str:
         said = f"--data={config.data}"
     if not is_own_name(name):
         raise UsageError(
-            f"{said}: your data cannot be called {name!r}, which is the name of other data, or "
-            "none; give them a name of their own with --dataset, for example --dataset birds"
+            f"{said}: your data cannot be called {name!r}: a built-in data set has that name, or "
+            "it is not a valid one; give another name with --dataset, for example --dataset birds"
         )
     return name
 

@@ -354,7 +354,7 @@ def _read_data(
         record.dataset["train_examples"],
     ):
         raise DamagedRunError(
-            f"{config.out_dir / RUN_JSON} is not of these data: it says "
+            f"{config.out_dir / RUN_JSON} does not match these data: it says "
             f"{record.dataset['train_examples']} images of {record.config.image_shape}, there are "
             f"{train.num_examples} of {train.shape}; put the original back"
         )

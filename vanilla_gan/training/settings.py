@@ -49,8 +49,8 @@ class TrainConfig(RunConfig):
             for name in ("job", "task"):
                 if getattr(self, name) is not None:
                     raise UsageError(
-                        f"--{name} says which task of --cluster this is; give that, too, or leave "
-                        "it out"
+                        f"--{name} says which task of --cluster this is; give --cluster too, or "
+                        f"leave --{name} out"
                     )
             return task_of(environment)
         if environment.get("TF_CONFIG", "").strip():
