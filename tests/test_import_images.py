@@ -417,7 +417,7 @@ def test_the_folder_may_stand_anywhere(tmp_path, monkeypatch, capsys, words):
     assert capsys.readouterr().err.splitlines() == [
         "class 0: a, 3 pictures",
         "wrote own/mnist: 2 training images (and 5000 copies for validation), 1 test images",
-        "own/mnist/import_preview.png shows some of them, as they are now",
+        "own/mnist/import_preview.png shows some of the images, as imported",
         "train with --dataset mnist --data_dir own --allow_unverified_data --batch_size 2",
     ]
     # Under a name of its own nobody takes it for the published data.

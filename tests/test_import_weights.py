@@ -62,7 +62,7 @@ def test_the_published_program_under_tensorflow_1(capsys):
     # Every one of the 28 variables is accounted for.
     assert len(reader.get_variable_to_shape_map()) == 28
     assert lines[-2] == (
-        "left out, as no weights: Adam (8), Adam_1 (8), beta1_power (1), beta1_power_1 (1), "
+        "left out, not weights: Adam (8), Adam_1 (8), beta1_power (1), beta1_power_1 (1), "
         "beta2_power (1), beta2_power_1 (1)"
     )
     assert lines[-1] == (
@@ -128,7 +128,7 @@ def test_with_a_map(checkpoint, capsys):
     lines = success(capsys, "import_weights", f"--from={prefix}", "--map=map.json", *SIZES)
     with np.load("weights.npz") as got:
         assert all(got[name].tobytes() == array.tobytes() for name, array in weights().items())
-    assert lines[-2] == "left out, as no weights: Momentum (1), global_step (1)"
+    assert lines[-2] == "left out, not weights: Momentum (1), global_step (1)"
     assert lines[-1].startswith("wrote weights.npz: 8 arrays, by map.json; ")
 
 
@@ -152,7 +152,7 @@ def test_what_other_programs_keep_beside_weights(checkpoint, capsys, kind):
     )
     with np.load("weights.npz") as got:
         assert set(got.files) == set(SHAPES)
-    assert lines[-2].startswith("left out, as no weights: ")
+    assert lines[-2].startswith("left out, not weights: ")
     assert sum(map(int, re.findall(r"\((\d+)\)", lines[-2]))) == len(others)
 
 
@@ -162,7 +162,7 @@ def test_a_complete_map_gets_past_anything_else(checkpoint, capsys):
     prefix = checkpoint(arrays)
     assert "extra: other/net, their_lr" in import_failure(capsys, prefix, *SIZES)[1]
     lines = success(capsys, "import_weights", f"--from={prefix}", "--map=map.json", *SIZES)
-    assert lines[-2] == "left out, as no weights: net (1), their_lr (1)"
+    assert lines[-2] == "left out, not weights: net (1), their_lr (1)"
 
 
 def test_a_bias_that_is_a_row(checkpoint, capsys):

@@ -98,7 +98,7 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     for name in expected:
         inform(f"{name} {list(expected[name])} <- {names[name]}")
     others = [*(names[name] for name in statistics if name in names), *left_out]
-    inform(f"left out, as no weights: {_counted(others)}")
+    inform(f"left out, not weights: {_counted(others)}")
     inform(f"wrote {place.path}: {len(weights)} arrays, {how}; read back, bit for bit the same")
     return place.path
 

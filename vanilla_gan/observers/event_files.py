@@ -56,7 +56,7 @@ class EventFile:
           OutputError: a file cannot be renamed, cut or made.
         """
         if os.path.lexists(folder) and (folder.is_symlink() or not os.path.isdir(folder)):
-            warn(f"warning: {folder} is no folder of this run; it is {set_aside(folder)} now")
+            warn(f"warning: {folder} is not a folder of this run; it is {set_aside(folder)} now")
         with writing(folder):
             folder.mkdir(exist_ok=True)
             found = event_files(folder)

@@ -102,5 +102,5 @@ def _check_same(source: str, home: pathlib.Path, inform: Inform) -> None:
     if os.path.exists(source):
         inform(
             f"warning: the files in {source} have changed since they were imported into {home}; "
-            f"this run trains on those of then; remove {home}, and they are imported anew"
+            f"this run trains on the earlier ones; remove {home} to import them again"
         )

@@ -159,7 +159,7 @@ def import_images(
         f"wrote {config.out}: {len(train)} training images ({apart} for validation), "
         f"{len(test)} test images{left_out}"
     )
-    inform(f"{config.out_dir / PREVIEW} shows some of them, as they are now")
+    inform(f"{config.out_dir / PREVIEW} shows some of the images, as imported")
     if next_step:
         trained_on = len(order) - validation
         smaller = f" --batch_size {trained_on}" if trained_on < _USUAL_BATCH else ""
