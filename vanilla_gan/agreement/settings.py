@@ -24,8 +24,8 @@ class CompareConfig(Settings):
     )
     against: str | None = setting(
         None,
-        "folder of a sweep whose runs of the same settings judge the run; by default the "
-        "published runs do",
+        "folder of a sweep, whose runs with the same settings judge this one; by default the "
+        "recorded runs do",
         PATH,
     )
     data_dir: str | None = setting(None, "where the run's data are now, if they were moved", PATH)

@@ -20,8 +20,8 @@ class ReportConfig(Settings):
     )
     against: str | None = setting(
         None,
-        "folder of a sweep whose runs of the same settings are the range to judge by; by "
-        "default the recorded runs are",
+        "folder of a sweep, whose runs with the same settings give the range to judge by; by "
+        "default the recorded runs do",
         PATH,
     )
     explore: bool = setting(
