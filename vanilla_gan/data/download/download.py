@@ -144,8 +144,8 @@ def _stored(final: pathlib.Path) -> Iterator[BinaryIO]:
         cause = error if isinstance(error, OSError) else error.__cause__
         reason = cause.strerror if isinstance(cause, OSError) else error
         raise DownloadError(
-            f"cannot store {final}: {reason}; free some space and make the folder writable, or "
-            "choose another one with --data_dir"
+            f"cannot store {final}: {reason}; make room, make the folder writable, or choose "
+            "another one with --data_dir"
         ) from error
 
 
