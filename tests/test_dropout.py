@@ -128,6 +128,20 @@ def test_in_bfloat16_the_same_values_are_dropped_and_the_others_kept_as_they_are
     np.testing.assert_array_equal(gradient, np.where(exact != 0, one_more, 0))
 
 
+def test_in_bfloat16_a_penalty_goes_back_through_the_gradient(layer):
+    def build(x, iteration):
+        rounded = tf.cast(x, tf.bfloat16)
+        factor = tf.constant(2.0, tf.bfloat16)
+        y = dropout(rounded, RATE, "dropout", training_pass(x, iteration, "real", 5))
+        (slope,) = tf.gradients(y.values * factor, rounded)
+        (second,) = tf.gradients(slope, factor)
+        return y.values, tf.constant(np.nan) if second is None else tf.cast(second, tf.float32)
+
+    got = layer(build, [None, 6])
+    values, second = got.run(got.built, np.ones((9, 6), np.float32))
+    assert second == (np.float32(values) != 0).sum()
+
+
 # --- the next layer
 
 

@@ -157,6 +157,9 @@ def test_nothing_is_prescribed_that_the_system_does_without():
         assert f"; {said}" in begun(found)
         (found,) = diagnosed(sick, PATIENT)
         assert "; try --" in begun(found)
+    for changes in SICK.values():
+        for found in diagnosed(rows(sick=range(60), changes=changes), acgan):
+            assert not any(f"--{name}" in begun(found) for name in acgan.without)
 
 
 def test_weights_that_stay_as_they_are_tell_of_a_frozen_generator():

@@ -18,7 +18,7 @@ from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.finding import find, find_elsewhere, owner_of, sum_of
 from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels, sha256_of_idx
-from vanilla_gan.data.own_split import read_split
+from vanilla_gan.data.own_split import read_split, usual_split
 from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
 from vanilla_gan.storage.files import no_empty_folders
@@ -60,7 +60,8 @@ def raw_data(
     sums = {
         name: sha256_of_idx(array) for name, array in zip(catalog.FILE_NAMES, arrays, strict=True)
     }
-    return RawData(*arrays, checksum=_checksum(sums), files=sums)
+    validation = usual_split(len(train_images))
+    return RawData(*arrays, checksum=_checksum(sums), files=sums, validation=validation)
 
 
 def _checksum(sums: Mapping[str, str]) -> str:

@@ -28,6 +28,11 @@ def validation_of(train: int) -> int:
     return min(VALIDATION_SIZE, max(train // 10, 1), train - 1)
 
 
+def usual_split(train: int) -> int:
+    """Returns how many of so many training images are set apart where no file says it."""
+    return VALIDATION_SIZE if train > VALIDATION_SIZE else validation_of(train)
+
+
 def write_split(folder: pathlib.Path, validation: int) -> None:
     """Writes the file into the folder of a data set.
 
@@ -52,7 +57,7 @@ def read_split(folder: str | os.PathLike[str], train: int) -> int:
         check_fields(content, {"validation": COUNT})
         validation = int(content["validation"])
     except FileNotFoundError:
-        return VALIDATION_SIZE if train > VALIDATION_SIZE else validation_of(train)
+        return usual_split(train)
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} cannot be used: {reason_of(error)}; put the original back, or remove it: then "

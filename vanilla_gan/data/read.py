@@ -111,7 +111,8 @@ def read_digits_to_stack(
 ) -> DataSource:
     """Reads the digits that `stacked_mnist` is drawn from; see `read_data_sets`."""
     name, raw = digits_to_stack(data_dir, allow_unverified, inform)
-    return DataSource(split(*raw[:4], unread()), name, raw.checksum)
+    splits = split(*raw[:4], unread(), validation_size=raw.validation)
+    return DataSource(splits, name, raw.checksum)
 
 
 _FALLBACK = """\

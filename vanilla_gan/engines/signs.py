@@ -45,6 +45,8 @@ class Signs:
         """
         gan, n = self._model.gan, len(draw.rows[0])
         X_mb, y_mb = self._train.examples(draw.rows[0])
+        if draw.classes is not None:
+            y_mb = np.eye(self._train.num_classes, dtype=y_mb.dtype)[draw.classes[0]]
         mb = {gan.X: X_mb, gan.y: y_mb, gan.Z: draw.Z_D[0], gan.iteration: draw.first}
         mb.pop(None, None)
         found = self._model.session.run(self._model.signs, feed_dict=mb)

@@ -75,7 +75,16 @@ class Disease(NamedTuple):
         def taken(settings: Mapping[str, Any]) -> Mapping[str, Any]:
             return {name: settings[name] for name in settings if name not in patient.without}
 
-        return self._replace(settings=taken(self.settings), born_settings=taken(self.born_settings))
+        advice = [
+            clause
+            for clause in self.advice.split("; ")
+            if not any(f"--{name}" in clause for name in patient.without)
+        ]
+        return self._replace(
+            settings=taken(self.settings),
+            born_settings=taken(self.born_settings),
+            advice="; ".join(advice),
+        )
 
 
 def overpowering(rows: HealthRows, patient: Patient) -> Told:

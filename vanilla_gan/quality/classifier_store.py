@@ -8,6 +8,7 @@ The digits are those of the data's checksum. The JSON is written last.
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
-_MAX_WEIGHTS = 1 << 22  # bytes; they take some 900,000
+_HEADERS = 1 << 16  # bytes of all in a file of weights that is no number
 _FIELDS: Mapping[str, Kind] = {
     "format": COUNT,
     "classifier": COUNT,
@@ -111,7 +112,8 @@ class ClassifierStore:
         check_fields(record, _FIELDS)
         if {name: record[name] for name in self._identity()} != self._identity():
             raise ValueError("it is of other data or another version of the classifier")
-        if file_entry(path, _MAX_WEIGHTS)["sha256"] != record["weights_sha256"]:
+        most = _HEADERS + sum(4 * math.prod(shape) for shape in shapes.values())
+        if file_entry(path, most)["sha256"] != record["weights_sha256"]:
             raise ValueError(f"{path.name} is not what was written beside it")
         return KeptClassifier(read_weights(path, shapes), float(record["test_accuracy"]))
 

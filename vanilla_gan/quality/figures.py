@@ -159,13 +159,18 @@ def largest_n(splits: Datasets) -> int:
     """Returns how many samples can be measured: as many as half of the training images.
 
     Raises:
-      DataError: these are too few.
+      DataError: these are too few, or none is for validation.
     """
     count = splits.train.num_examples
     if count < 2 * MIN_SAMPLES:
         raise DataError(
             f"{count} training images (without those set apart for validation) are too few to "
             f"judge samples by; expected at least {2 * MIN_SAMPLES}; add images"
+        )
+    if not splits.validation.num_examples:
+        raise DataError(
+            "no image is set apart for validation, and the width of Parzen's window is chosen by "
+            "such images; expected some in split.json"
         )
     return count // 2
 

@@ -38,7 +38,9 @@ def read_any_idx(path: pathlib.Path) -> Array:
     """
     with open_file(path) as stream:
         content = stream.read()
-    while content[:2] == _GZIP_MAGIC:
+    for _ in range(2):
+        if content[:2] != _GZIP_MAGIC:
+            break
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:
             content = unpacked.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
