@@ -127,7 +127,7 @@ def oscillation(rows: HealthRows, patient: Patient) -> Told:
     """
     right = rows.of("fake_right")
     before = (np.append(np.full(k, np.nan), right)[: len(right)] for k in (1, 2))
-    return np.any([np.abs(right - then) > 0.85 for then in before], axis=0)
+    return np.asarray(np.any([np.abs(right - then) > 0.85 for then in before], axis=0))
 
 
 def numbers(rows: HealthRows, patient: Patient) -> Told:
