@@ -25,6 +25,7 @@ from vanilla_gan.data.download import archive, catalog
 from vanilla_gan.data.folder import RawData, load_entry
 from vanilla_gan.data.known import KNOWN
 from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.points import SIDE_PX, PointsRenderer
 from vanilla_gan.errors import DataError, DownloadError
 from vanilla_gan.generator.sample import sample
@@ -103,6 +104,15 @@ def test_cifar10_comes_out_of_its_archive_downloaded_and_verified(tmp_path, monk
     (tmp_path / "cifar10" / name).write_bytes(content[:-1] + b"?")
     with pytest.raises(DataError, match=r"tar.gz is not the published file: expected SHA-256"):
         cifar10.load(tmp_path)
+
+
+def test_a_tenth_of_a_few_unverified_pictures_is_for_validation(tmp_path):
+    home = tmp_path / "cifar10"
+    home.mkdir()
+    for name, records in batches().items():
+        (home / name).write_bytes(records[:4].tobytes())
+    splits = read_data_sets("cifar10", tmp_path, unread(), allow_unverified=True).splits
+    assert (splits.train.num_examples, splits.validation.num_examples) == (18, 2)
 
 
 def test_cifar10s_plain_files_are_read_unverified(tmp_path):

@@ -130,6 +130,14 @@ def test_it_is_kept_in_the_users_cache_and_nowhere_else(cache, weights, shapes):
     assert said == []
 
 
+def test_that_of_large_images_is_kept_too(cache):
+    large = np.random.RandomState(0).normal(size=(1100, 1000)).astype(np.float32)
+    said = []
+    ClassifierStore(CHECKSUM).write(KeptClassifier({"kernel": large}, 0.5))
+    kept = ClassifierStore(CHECKSUM).read({"kernel": large.shape}, said.append)
+    assert (said, kept.weights["kernel"].tobytes()) == ([], large.tobytes())
+
+
 @pytest.mark.parametrize("whose", ["the group's", "another user's"][: 1 if os.geteuid() else 2])
 def test_a_cache_that_others_may_write_to_is_not_read(cache, weights, shapes, whose):
     store = ClassifierStore(CHECKSUM)

@@ -9,6 +9,7 @@ import pytest
 from offline import any_idx
 from own_pictures import labelled, labelled_of, noise, run_import, saved
 
+from vanilla_gan.data.pictures.any_idx import read_any_idx
 from vanilla_gan.data.pictures.picture import Fitting, read_picture
 from vanilla_gan.data.pictures.table import read_table
 from vanilla_gan.data.read import read_data_sets
@@ -77,6 +78,16 @@ def test_idx_files_of_other_data_sets(tmp_path, images, labels, packed, names):
     run_import(tmp_path / name, tmp_path / "mnist", repeat=True, transpose=True)
     first = np.zeros(6, int) if labels is None else labels.reshape(6, -1)[:, 0]
     assert labelled_of(tmp_path / "mnist") == labelled(AS_MNIST.swapaxes(1, 2), first)
+
+
+def test_gzip_is_unpacked_twice_at_most(tmp_path):
+    """There are files that unpack to themselves."""
+    content = any_idx(AS_MNIST)
+    for _ in range(3):
+        content = gzip.compress(content)
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(ValueError, match="begins with 1f8b"):
+        read_any_idx(tmp_path / "x")
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,8 @@ def test_as_many_samples_as_half_of_the_training_images():
     assert largest_n(splits(train=20)) == 10
     with pytest.raises(DataError, match=r"19 training images .* at least 20; add images"):
         largest_n(splits(train=19))
+    with pytest.raises(DataError, match=r"set apart for validation.*split\.json"):
+        largest_n(splits(validation=0))
 
 
 # --- The samples.
