@@ -108,6 +108,20 @@ def test_signs_by_hand(offline_data_dir, tmp_path, engine):
     assert found == pytest.approx(expected, rel=2e-4, abs=1e-5)
 
 
+def test_the_signs_of_infogan_are_of_the_classes_that_it_drew(offline_data_dir, tmp_path):
+    """It sees no label, so another one changes nothing."""
+    shutil.copytree(offline_data_dir / "mnist", tmp_path / "mnist")
+    labels = tmp_path / "mnist" / "train-labels-idx1-ubyte"
+    content = labels.read_bytes()
+    labels.write_bytes(content[:8] + bytes((label + 1) % 10 for label in content[8:]))
+    of_each = [
+        offline.train(tmp_path / str(k), data_dir, **SMALL, **TIMES, system="infogan")
+        for k, data_dir in enumerate((offline_data_dir, tmp_path))
+    ]
+    first, second = ((run.out / "health.csv").read_bytes() for run in of_each)
+    assert first == second
+
+
 def test_a_picture_s_row_has_its_four_statistics(offline_data_dir, tmp_path):
     run = offline.train(tmp_path / "out", offline_data_dir, **SMALL, **TIMES)
     rows = read_health(run.out / "health.csv")
