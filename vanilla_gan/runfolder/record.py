@@ -177,15 +177,23 @@ class RunRecord:
         write_sealed(out_dir / RUN_JSON, content)
 
 
-def new_record(config: RunConfig, dataset: dict[str, Any], device: str) -> RunRecord:
-    """Returns the record of a run that starts now, with an id that no other run has."""
+def new_record(
+    config: RunConfig,
+    dataset: dict[str, Any],
+    device: str,
+    of_parent: dict[str, str] | None = None,
+) -> RunRecord:
+    """Returns the record of a run that starts now, with an id that no other run has.
+
+    It has the versions of the parent, if there is one; otherwise it loads TensorFlow to ask.
+    """
     now = datetime.datetime.now(datetime.timezone.utc)
     return RunRecord(
         run_id=secrets.token_hex(8),
         config=config,
         dataset=dataset,
         device=device,
-        versions=versions(),
+        versions=of_parent or versions(),
         started=now.isoformat(timespec="seconds"),
         data_at=os.path.abspath(config.data_dir),
         from_preset=[*config.from_preset],
@@ -381,10 +389,8 @@ def forked_record(
         if becomes[name] != was[name] and name not in (*_NO_CHANGE[2:], "data_dir")
     ]
     path = os.path.abspath(folder)
-    fresh = new_record(new, dataset, parent.device)
     return dataclasses.replace(
-        fresh,
-        versions=parent.versions,
+        new_record(new, dataset, parent.device, parent.versions),
         rewinds=parent.rewinds,
         parent={"path": path, "run_id": parent.run_id, "changes": changes},
         from_preset=[name for name in parent.from_preset if was[name] == becomes[name]],
