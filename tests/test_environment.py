@@ -1,12 +1,13 @@
 """The program in environments that are made for others: notebooks, containers, odd folders.
 
-`compare` is started, which draws and reads pictures with matplotlib and needs no TensorFlow.
+Mostly `compare` is started, which draws and reads pictures with matplotlib and needs no TensorFlow.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 
@@ -40,6 +41,13 @@ def assert_compared(done: subprocess.CompletedProcess[str]) -> None:
 )
 def test_backends_of_other_programs(compare, backend):
     assert_compared(compare(MPLBACKEND=backend))
+
+
+def test_a_fork_has_no_line_of_tensorflows_own(trained_run, tmp_path):
+    words = ("fork", f"--from={trained_run('vanilla')}", "--iters=4", f"--out={tmp_path}/child")
+    done = python("-m", "vanilla_gan", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not re.search(r"^(I\d{4} |WARNING: All log)", done.stderr, re.MULTILINE)
 
 
 def test_settings_of_other_programs(compare, tmp_path):
