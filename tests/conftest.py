@@ -183,16 +183,25 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
 
 @pytest.fixture
-def layer() -> Iterator[Callable[..., Layer]]:
-    """Returns a function that makes a Layer, closed behind the test."""
+def closing() -> Iterator[Callable[[Callable], Callable]]:
+    """Returns a function from a class to one that makes its objects, closed behind the test."""
     with contextlib.ExitStack() as stack:
 
-        def make(*of) -> Layer:
-            made = Layer(*of)
-            stack.callback(made.session.close)
-            return made
+        def closed(kind: Callable) -> Callable:
+            def make(*args, **kwargs):
+                made = kind(*args, **kwargs)
+                stack.callback(made.session.close)
+                return made
 
-        yield make
+            return make
+
+        yield closed
+
+
+@pytest.fixture
+def layer(closing) -> Callable[..., Layer]:
+    """Returns a function that makes a Layer, closed behind the test."""
+    return closing(Layer)
 
 
 @pytest.fixture

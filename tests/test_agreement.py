@@ -9,7 +9,7 @@ from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.agreement.verdicts import (
     ALLOWANCE,
-    LOSS_MARKS,
+    LOSS_WINDOWS,
     WIDENINGS,
     Verdict,
     expected,
@@ -59,7 +59,7 @@ def test_means_of_losses():
     product = 2 * 8 * 9 * 5 * 100
     np.testing.assert_allclose(means[:5], [7, 4, 72**0.5, product ** (1 / 6), 1])
     assert np.isnan(means[5:]).all()
-    assert means.shape == (len(LOSS_MARKS),) == (13,)
+    assert means.shape == (len(LOSS_WINDOWS),) == (13,)
     # Of many seeds at once.
     many = loss_means(iterations, np.stack([losses, 2 * losses]), reached=2400)
     np.testing.assert_allclose(many[1, :5], 2 * means[:5])
@@ -79,7 +79,7 @@ def test_losses_that_are_not_positive_fail():
     iterations = np.array([0, 100])
     means = loss_means(iterations, np.array([-1.0, 0.0]), reached=300)
     recorded = [[1.0, 1.0], [2.0, 3.0]]
-    found = judge("G loss", LOSS_MARKS[:2], means[:2], recorded)
+    found = judge("G loss", list(LOSS_WINDOWS)[:2], means[:2], recorded)
     assert [v.passed for v in found] == [False, False]
 
 

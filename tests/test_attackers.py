@@ -22,7 +22,7 @@ from one_line import failure
 from small_run import make_run
 
 from vanilla_gan.agreement.compare import compare, different_settings
-from vanilla_gan.agreement.comparison import as_dict, as_text
+from vanilla_gan.agreement.comparison import as_dict
 from vanilla_gan.agreement.recorded_losses import matching
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.table import agreement_table
@@ -38,7 +38,7 @@ from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.generator.trained import open_export
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import read_weights
-from vanilla_gan.health.doctor import as_json as doctor_json
+from vanilla_gan.health.doctor import as_dict as doctor_dict
 from vanilla_gan.health.doctor import as_text as doctor_text
 from vanilla_gan.health.doctor import examined
 from vanilla_gan.observers.event_files import cut_back
@@ -52,7 +52,7 @@ from vanilla_gan.runfolder.losses_csv import read_losses
 from vanilla_gan.runfolder.names import HEALTH
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
 from vanilla_gan.runfolder.record import changed_surroundings, continued_config, read_record
-from vanilla_gan.say import printable
+from vanilla_gan.say import json_text, printable
 from vanilla_gan.settings import RunConfig
 
 SECONDS = 20  # of the processor, for one file
@@ -190,7 +190,7 @@ def compared(tmp_path: pathlib.Path) -> Subject:
 
     def read() -> None:
         found = compare(CompareConfig(source=str(out)))
-        as_text(found)
+        json_text(as_dict(found))
         agreement_table(as_dict(found))
 
     return Subject(mutate, read, 30)
@@ -246,7 +246,7 @@ def health_csv(tmp_path: pathlib.Path) -> Subject:
 
     def read() -> None:
         found = examined(str(out))
-        assert json.loads(doctor_json(found))
+        assert json.loads(json_text(doctor_dict(found)))
         assert printable(doctor_text(found).replace("\n", " ")).isprintable()
 
     return Subject(mutate, read, 150)

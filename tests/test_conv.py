@@ -5,7 +5,6 @@ The recording is 11 MB, so it is no part of the repository: the tests that need 
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 
 import numpy as np
@@ -63,7 +62,8 @@ MOVING = {
 class Opened:
     """The graph of the system, with both engines on a data set, in a session of its own."""
 
-    def __init__(self, images, **settings):
+    def __init__(self, images=None, **settings):
+        images = grey(9) if images is None else images
         shape = settings.pop("image_shape", ImageShape(28, 28))
         config = RunConfig(system="conv", seed=0, **settings).resolved().of_data(shape, PUBLISHED)
         with tf.Graph().as_default() as graph:
@@ -95,16 +95,9 @@ class Opened:
 
 
 @pytest.fixture
-def opened():
+def opened(closing):
     """Returns a function that makes an Opened, closed behind the test."""
-    with contextlib.ExitStack() as stack:
-
-        def make(images=None, **settings):
-            made = Opened(grey(9) if images is None else images, **settings)
-            stack.callback(made.session.close)
-            return made
-
-        yield make
+    return closing(Opened)
 
 
 def grey(count, seed=3):
@@ -115,9 +108,9 @@ def noise(*shape, seed=4):
     return np.float32(np.random.RandomState(seed).normal(size=(*shape, 100)))
 
 
-def random_values(seed=5, shapes=None):
+def random_values(shapes=None):
     """Returns values for all variables at which no term vanishes; variances are positive."""
-    stream = np.random.RandomState(seed)
+    stream = np.random.RandomState(5)
     values = {}
     for name, shape in (shapes or {**TRAINED, **MOVING}).items():
         if name.endswith("kernel"):

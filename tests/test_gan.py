@@ -28,9 +28,9 @@ def settings(**changes):
     return RunConfig(**{**sizes, **changes}).resolved()
 
 
-def random_weights(seed=1):
+def random_weights():
     """Returns weights with biases that are not zero, so that each shows."""
-    stream = np.random.RandomState(seed)
+    stream = np.random.RandomState(1)
     return {
         name: np.float32(stream.normal(0, 0.3 if len(shape) == 1 else shape[0] ** -0.5, shape))
         for name, shape in SHAPES.items()
@@ -68,17 +68,9 @@ class Session:
 
 
 @pytest.fixture
-def opened():
+def opened(closing):
     """Returns a function that makes a Session, closed behind the test."""
-    made = []
-
-    def make(**changes):
-        made.append(Session(**changes))
-        return made[-1]
-
-    yield make
-    for session in made:
-        session.session.close()
+    return closing(Session)
 
 
 # The oracle: the networks, their gradients and Adam, written out in float64.

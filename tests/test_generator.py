@@ -185,10 +185,10 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(copy):
     assert "is damaged" in line
 
 
-def load_error(path, kind=CheckpointError):
+def load_error(path):
     with pytest.raises(VanillaGanError) as caught:
         Generator.load(path)
-    assert type(caught.value) is kind
+    assert type(caught.value) is CheckpointError
     assert str(caught.value).isprintable()
     # Advice for who trains would lead astray who only wants images.
     assert "--overwrite" not in str(caught.value)

@@ -31,10 +31,10 @@ def make(folder: pathlib.Path, seed: int, d_loss: float = 1.0, g_loss=None, **se
     return run
 
 
-def make_sweep(folder: pathlib.Path, seeds=SEEDS, **settings) -> pathlib.Path:
+def make_sweep(folder: pathlib.Path) -> pathlib.Path:
     """Writes a sweep whose losses are 1.1 to the power of the seed, and a log."""
-    for seed in seeds:
-        make(folder / f"seed_{seed}", seed, 1.1**seed, **settings)
+    for seed in SEEDS:
+        make(folder / f"seed_{seed}", seed, 1.1**seed)
     (folder / "seed_0.log").write_text("said\n")
     return folder
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 
 import numpy as np
@@ -28,16 +27,9 @@ from vanilla_gan.settings import ENGINES
 
 
 @pytest.fixture
-def opened():
+def opened(closing):
     """Returns a function that makes a Toy, closed behind the test."""
-    with contextlib.ExitStack() as stack:
-
-        def make(*of, **cures):
-            made = Toy(*of, **cures)
-            stack.enter_context(contextlib.closing(made.session))
-            return made
-
-        yield make
+    return closing(Toy)
 
 
 @pytest.fixture

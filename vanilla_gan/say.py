@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 def printable(text: str) -> str:
@@ -85,6 +87,11 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
                 opened.pop_all()
             else:
                 write("\r\x1b[K")
+
+
+def json_text(content: Any) -> str:
+    """Returns a result as JSON text; a number that is not finite is a ValueError."""
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def show(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, NamedTuple
 
@@ -143,11 +142,6 @@ def as_dict(found: Comparison) -> dict[str, Any]:
         "notes": found.notes,
         "parent": [_without_nan(line._asdict()) for line in found.parent],
     }
-
-
-def as_text(found: Comparison) -> str:
-    """Returns a comparison as JSON text."""
-    return json.dumps(as_dict(found), indent=1, allow_nan=False) + "\n"
 
 
 def _as_json(verdict: Verdict) -> dict[str, Any]:

@@ -24,18 +24,17 @@ FRAME_ITERATIONS = 1000  # iterations between two frames
 MAX_BYTES = 20_000_000
 _MAX_FRAMES = 1000
 _ROWS_CUT = 1
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 30.0  # for connecting to a server, and for each wait for it
 _SLOWEST_BYTES_PER_S = 10_000.0
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def read_published_gif(source: str, *, timeout_s: float = _TIMEOUT_S) -> list[Pixels]:
+def read_published_gif(source: str) -> list[Pixels]:
     """Reads all frames of the figure.
 
     Args:
       source: path of a file, or an address of http or https.
-      timeout_s: for connecting to a server and for each wait for it.
 
     Returns:
       A picture for each frame, uint8 [337, 330, 3]: red, green, blue.
@@ -45,7 +44,7 @@ def read_published_gif(source: str, *, timeout_s: float = _TIMEOUT_S) -> list[Pi
       DownloadError: the address did not deliver it.
     """
     try:
-        frames = _frames(_content(source, timeout_s))
+        frames = _frames(_content(source))
     except TransferError as error:
         raise DownloadError(
             f"cannot download {source}: {error}; get the file by hand and give its path instead"
@@ -71,7 +70,7 @@ def frame_samples(frame: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return read_tiles(frame, rows_cut=_ROWS_CUT)
 
 
-def _content(source: str, timeout_s: float) -> bytes:
+def _content(source: str) -> bytes:
     """Returns the bytes of a file or of what a server sends."""
     if urllib.parse.urlsplit(source).scheme not in ("http", "https"):
         return read_file(source, MAX_BYTES)
@@ -80,7 +79,7 @@ def _content(source: str, timeout_s: float) -> bytes:
         source,
         received,
         max_bytes=MAX_BYTES,
-        timeout_s=timeout_s,
+        timeout_s=_TIMEOUT_S,
         slowest_bytes_per_s=_SLOWEST_BYTES_PER_S,
         # The figure is small: nothing is shown of its transfer.
         progress=lambda url, total_bytes: contextlib.nullcontext(lambda received_bytes: None),

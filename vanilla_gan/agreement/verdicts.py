@@ -85,7 +85,6 @@ def loss_windows(last: int) -> dict[int, int]:
 
 # Of the recorded runs.
 LOSS_WINDOWS = loss_windows(10_000)
-LOSS_MARKS = tuple(LOSS_WINDOWS)
 
 
 def expected(

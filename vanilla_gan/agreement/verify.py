@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any, NamedTuple
 
@@ -149,11 +148,6 @@ def as_dict(found: Verification) -> dict[str, Any]:
         "initial_weights_limit": LIMIT,
         "initial_weights": [{**each._asdict(), "passed": each.passed} for each in found.initial],
     }
-
-
-def as_text(found: Verification) -> str:
-    """Returns a verification as JSON text."""
-    return json.dumps(as_dict(found), indent=1, allow_nan=False) + "\n"
 
 
 def _finite(found: Differences) -> dict[str, float | None]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from vanilla_gan.cli.flags import Flags
-from vanilla_gan.say import say, show
+from vanilla_gan.say import json_text, say, show
 
 
 class Command(NamedTuple):
@@ -164,11 +164,11 @@ def evaluate() -> Command:
     from vanilla_gan.quality.settings import EvaluateConfig
 
     def run(config: EvaluateConfig) -> None:
-        from vanilla_gan.quality.evaluate import as_text, evaluate
+        from vanilla_gan.quality.evaluate import evaluate
         from vanilla_gan.quality.table import quality_table
 
         found = evaluate(config, say)
-        show(as_text(found) if config.format == "json" else quality_table(found) + "\n")
+        show(json_text(found) if config.format == "json" else quality_table(found) + "\n")
 
     return Command(
         "Judges samples of a trained generator beside real images: Parzen log-likelihood, Frechet "
@@ -204,12 +204,13 @@ def compare() -> Command:
 
     def run(config: CompareConfig) -> None:
         from vanilla_gan.agreement.compare import compare
-        from vanilla_gan.agreement.comparison import NOT_JUDGED, as_dict, as_text
+        from vanilla_gan.agreement.comparison import NOT_JUDGED, as_dict
         from vanilla_gan.agreement.table import agreement_table
         from vanilla_gan.errors import DisagreementError, NotJudgedError
 
         found = compare(config, say)
-        show(as_text(found) if config.format == "json" else agreement_table(as_dict(found)) + "\n")
+        content = as_dict(found)
+        show(json_text(content) if config.format == "json" else agreement_table(content) + "\n")
         if found.failed:
             against = found.judged_by if config.against else "what was published"
             raise DisagreementError(
@@ -239,10 +240,10 @@ def doctor() -> Command:
     from vanilla_gan.health.settings import DoctorConfig
 
     def run(config: DoctorConfig) -> None:
-        from vanilla_gan.health.doctor import as_json, as_text, examined
+        from vanilla_gan.health.doctor import as_dict, as_text, examined
 
         found = examined(config.source)
-        show(as_json(found) if config.format == "json" else as_text(found))
+        show(json_text(as_dict(found)) if config.format == "json" else as_text(found))
 
     return Command(
         "Says which diseases the signs of a run show, since when, by which numbers, and what to "
@@ -258,12 +259,13 @@ def verify() -> Command:
     from vanilla_gan.agreement.settings import VerifyConfig
 
     def run(config: VerifyConfig) -> None:
-        from vanilla_gan.agreement.verify import as_dict, as_text, verify
+        from vanilla_gan.agreement.verify import as_dict, verify
         from vanilla_gan.agreement.verify_table import verify_table
         from vanilla_gan.errors import DisagreementError
 
         found = verify(config)
-        show(as_text(found) if config.format == "json" else verify_table(as_dict(found)) + "\n")
+        content = as_dict(found)
+        show(json_text(content) if config.format == "json" else verify_table(content) + "\n")
         if found.failed:
             raise DisagreementError(
                 f"this installation does not compute what was published: {found.failed} of "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import pathlib
 from typing import Any, NamedTuple
@@ -65,11 +64,6 @@ def as_dict(found: Examined) -> dict[str, Any]:
         "healthy": all(episode.ended is not None for episode in found.episodes),
         "diseases": [_of_episode(episode) for episode in found.episodes],
     }
-
-
-def as_json(found: Examined) -> str:
-    """Returns what was found as JSON text."""
-    return json.dumps(as_dict(found), indent=1, allow_nan=False) + "\n"
 
 
 def _of_episode(episode: Episode) -> dict[str, Any]:

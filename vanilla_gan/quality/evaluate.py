@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +31,7 @@ from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.runfolder.record import data_of
-from vanilla_gan.say import phase
+from vanilla_gan.say import json_text, phase
 from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.storage.whole import write_whole
 
@@ -114,7 +113,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
     for name, place in places.items():
         with place.whole() as path:
             if name == "out":
-                path.write_bytes(as_text(found).encode())
+                path.write_bytes(json_text(found).encode())
             else:
                 _draw_neighbours(path, shown, train.images[memorised.row], train.shape)
         inform(f"wrote {place.path}")
@@ -143,11 +142,6 @@ def _modes(
 
         found = {whose: modes_of(source.name, images, read) for whose, images in sets.items()}
     return {"modes": {whose: modes._asdict() for whose, modes in found.items()}}
-
-
-def as_text(found: dict[str, Any]) -> str:
-    """Returns what `evaluate` found as JSON text; a figure that has no value is null."""
-    return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
 def _data_dir(config: RunConfig) -> str:

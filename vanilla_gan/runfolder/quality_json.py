@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.errors import DamagedRunError
 from vanilla_gan.runfolder.names import QUALITY
+from vanilla_gan.say import json_text
 from vanilla_gan.storage.fields import (
     COUNT,
     NUMBER,
@@ -158,5 +159,4 @@ def _change(
         wanted = changed(found)
         if wanted != found:
             content = {"format": FORMAT, "evaluations": [each.as_json() for each in wanted]}
-            text = json.dumps(content, indent=1, allow_nan=False)
-            write_whole(path, text.encode() + b"\n")
+            write_whole(path, json_text(content).encode())

@@ -110,14 +110,12 @@ def expecting(table: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> Check:
     return check
 
 
-def read_npy(
-    path: str | os.PathLike[str], check: Check = lambda name, shape, dtype: None, *, max_bytes: int
-) -> npt.NDArray[Any]:
+def read_npy(path: str | os.PathLike[str], *, max_bytes: int) -> npt.NDArray[Any]:
     """Reads the array of a npy file; see `read_npz`."""
     try:
         with open_file(path, max_bytes) as stream:
             size = os.fstat(stream.fileno()).st_size
-            return _read_array(stream, size, "it", check)
+            return _read_array(stream, size, "it", lambda name, shape, dtype: None)
     except FileNotFoundError:
         raise
     except _DAMAGE as error:

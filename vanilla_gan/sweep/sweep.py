@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from vanilla_gan.errors import FailedRunsError, StoppedBySignal
 from vanilla_gan.report.facts import sendable
 from vanilla_gan.runfolder.out_folder import make_out_dir
 from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.say import json_text
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import locked_folder, no_empty_folders
 from vanilla_gan.storage.whole import remove_leftovers, write_whole
@@ -99,8 +99,7 @@ def _write(config: SweepConfig, found: Sequence[Found], program: Program) -> dic
     """Writes the results of a sweep; those that show losses only where there are some."""
     out, content = config.out_dir, summary(found)
     content = {**content, "command": program.sweep}
-    text = json.dumps(content, indent=1, allow_nan=False)
-    write_whole(out / SWEEP_JSON, text.encode() + b"\n")
+    write_whole(out / SWEEP_JSON, json_text(content).encode())
     records = [record for each in found if (record := each.run.record()) is not None]
     if any(each.losses is not None for each in found):
         heading = _heading(config, records)
