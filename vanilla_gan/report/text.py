@@ -349,7 +349,7 @@ def _numbers(report: Report) -> str:
 
 def _repeat_note(report: Report) -> str:
     facts = report.facts
-    parts = ["The results go into a new folder, again, which must be free."]
+    parts = ["The results go into a new folder, which must be free."]
     if facts.device.startswith("/CPU"):
         parts.append("On a CPU with the same versions it gives the same bits.")
     else:
