@@ -9,6 +9,7 @@ from vanilla_gan.runfolder.checkpoint import STATE, Checkpoint, check_state, mar
 from vanilla_gan.runfolder.losses_csv import Mark, begin_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
+from vanilla_gan.say import shown
 from vanilla_gan.training.chief import Chief
 from vanilla_gan.training.loop import train_from
 from vanilla_gan.training.recorder import Recorder
@@ -46,7 +47,8 @@ def attempt(chief: Chief) -> int | None:
             return train_from(start, chief, recorder, saver)
         except DivergedError as error:
             if config.on_nan != "rewind" or len(record.rewinds) >= config.max_rewinds:
-                record.diverged = {"iteration": error.iteration, "why": str(error)}
+                # Of a deep network it names a hundred variables; `run.json` takes no such text.
+                record.diverged = {"iteration": error.iteration, "why": shown(str(error), 500)}
                 record.save(config.out_dir)
                 raise _story(chief, error) from error
             record.rewinds.append({"iteration": error.iteration, "to": saver.saved_at})
