@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/health.py --iters 3000 --seeds 1           # a first table
     .venv/bin/python benchmarks/health.py --iters 20000 --seeds 20 --cure  # the full one
     .venv/bin/python benchmarks/health.py --iters 2500 --pictures docs/images  # its pictures
-    .venv/bin/python benchmarks/health.py --recorded ../shared/reference       # recorded programs
+    .venv/bin/python benchmarks/health.py --recorded "$VANILLA_GAN_REFERENCE"  # recorded programs
 
 Each run stands in a folder of its own below --out, and is kept: a call that was stopped goes on. A
 sick run is sick from its first iteration on, unless its row says otherwise. With --cure the

@@ -21,6 +21,8 @@ from processes import ROOT, python
 import vanilla_gan
 from vanilla_gan.cli import main as cli
 from vanilla_gan.data.folder import read_folder
+from vanilla_gan.errors import DivergedError
+from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.systems import SYSTEMS
 
 
@@ -104,6 +106,20 @@ def test_who_loads_tensorflow_first_is_told_what_that_costs(offline_data_dir, tm
         assert done.returncode == 0, done.stderr
         loses = done.stdout.splitlines()[-1] == "True"
         assert ("TF_ENABLE_ONEDNN_OPTS=1" in done.stderr) == (loses and may_warn)
+
+
+def test_a_run_that_diverged_at_length_can_be_read(offline_data_dir, tmp_path):
+    """The weights of a deep network have a hundred names."""
+
+    class Diverging(vanilla_gan.Observer):
+        def losses(self, block):
+            raise DivergedError(block.first, f"iteration {block.first}: {'D_W1, ' * 400}not finite")
+
+    config = vanilla_gan.RunConfig(**settings(offline_data_dir, tmp_path / "out"))
+    with pytest.raises(DivergedError):
+        vanilla_gan.train(config, observers=[Diverging()])
+    assert read_record(tmp_path / "out").diverged["iteration"] == 0
+    assert vanilla_gan.train(config).iterations == 3
 
 
 class TestImport:

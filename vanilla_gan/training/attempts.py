@@ -47,7 +47,7 @@ def attempt(chief: Chief) -> int | None:
             return train_from(start, chief, recorder, saver)
         except DivergedError as error:
             if config.on_nan != "rewind" or len(record.rewinds) >= config.max_rewinds:
-                # Of a deep network it names a hundred variables; `run.json` takes no such text.
+                # It may name a hundred variables, and `run.json` takes no such text.
                 record.diverged = {"iteration": error.iteration, "why": shown(str(error), 500)}
                 record.save(config.out_dir)
                 raise _story(chief, error) from error
