@@ -11,14 +11,29 @@ import numpy as np
 
 from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.drawing.grid import save_grid
+from vanilla_gan.runfolder.checkpoint import checkpoint_folder
 from vanilla_gan.runfolder.pictures import picture_path
-from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.runfolder.record import RunRecord, read_record
 from vanilla_gan.settings import RunConfig
 
 # Of MNIST, which the recorded runs were trained on.
 CHECKSUM = published_runs("vanilla", "mnist").dataset_checksum
 STARTED = "2026-02-03T04:05:06+00:00"
 STARTED_S = 1770091506  # the same moment, in seconds since 1970
+
+
+def without_gain(run: pathlib.Path) -> pathlib.Path:
+    """Makes a run that `make_run` wrote one that `--stop_after_no_gain 2` has ended early."""
+    record = read_record(run)
+    assert record is not None
+    record.config = record.config.filled(
+        {"evaluate_every": 1000, "keep_best": "frechet", "stop_after_no_gain": 2}
+    )
+    record.trained = record.config.resolved_int("iters") - 1000
+    record.best = {"figure": "frechet", "iteration": 0, "value": 9.0, "no_gain": 2}
+    record.save(run)
+    checkpoint_folder(run, record.trained).mkdir(parents=True)
+    return run
 
 
 def samples(number: int, count: int = 16) -> np.ndarray:

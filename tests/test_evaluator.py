@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 
@@ -11,6 +12,7 @@ from offline import data_files, read_variables, train
 
 from vanilla_gan.cli.main import main
 from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.errors import OutputError
 from vanilla_gan.observers import evaluator, health
 from vanilla_gan.observers.evaluator import Evaluator
 from vanilla_gan.quality.evaluate import evaluate
@@ -20,12 +22,15 @@ from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.report.report import write_report
 from vanilla_gan.report.settings import ReportConfig
 from vanilla_gan.runfolder.best import best_of
+from vanilla_gan.runfolder.checkpoint import Checkpoints
 from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
 from vanilla_gan.runfolder.record import new_record, read_record
 from vanilla_gan.settings import BETTER, RunConfig
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
+from vanilla_gan.training.fork import fork
+from vanilla_gan.training.host import Host
 
 # Enough to tell two generators apart.
 SAMPLES = 50
@@ -359,6 +364,10 @@ def test_a_run_without_gain_ends(data_dir, tmp_path, capsys):
     write_sealed(ended.out / RUN_JSON, {**record, "trained": 0})
     again = train(ended.out, data_dir, **settings, stop_after_no_gain=2)
     assert again.record()["trained"] == at
+    # With other settings a fork has its own evaluations to gain by.
+    other = RunConfig(out=str(tmp_path / "other"), learning_rate=0.01)
+    fork(str(ended.out), other, Host(stdout=io.StringIO(), inform=lambda line: None))
+    assert read_record(other.out_dir).trained >= at + 4
     # It goes on when told, to the same bits as one that never ended.
     further = train(ended.out, data_dir, **{**settings, "iters": 30}, stop_after_no_gain=0)
     whole = train(tmp_path / "whole", data_dir, **{**settings, "iters": 30})
@@ -366,6 +375,20 @@ def test_a_run_without_gain_ends(data_dir, tmp_path, capsys):
     for name in ("losses.csv", QUALITY):
         assert (further.out / name).read_bytes() == (whole.out / name).read_bytes()
     assert read_record(further.out).best == read_record(whole.out).best
+
+
+def test_an_end_that_could_not_be_saved_is_not_evaluated(data_dir, tmp_path, monkeypatch):
+    save = Checkpoints.save
+
+    def full(self, iteration, *arguments):
+        if iteration == 8:
+            raise OutputError("no space")
+        save(self, iteration, *arguments)
+
+    monkeypatch.setattr(Checkpoints, "save", full)
+    with pytest.raises(OutputError):
+        train(tmp_path, data_dir, **SMALL, iters=8, evaluate_every=6)
+    assert [each.iteration for each in read_evaluations(tmp_path)] == [0, 6]
 
 
 def test_what_has_no_best_one_says_so(evaluated, tmp_path, capsys):

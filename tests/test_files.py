@@ -192,6 +192,25 @@ def test_a_write_finds_leftovers_wherever_it_is(tmp_path):
     assert sorted(os.listdir(tmp_path)) == [".paper.1.2.tmp", "a"]
 
 
+def test_what_a_process_with_the_same_number_has_is_left_alone(tmp_path):
+    """Two containers may have one."""
+    write_whole(tmp_path / "a", b"")
+    *_, number, _ = only_place(tmp_path).split(".")
+    theirs = tmp_path / f".vanilla_gan.{os.getpid()}.{int(number) + 1}.tmp"
+    theirs.mkdir()
+    write_whole(tmp_path / "b", b"")
+    assert sorted(os.listdir(tmp_path)) == [theirs.name, "a", "b"]
+
+
+def only_place(folder) -> str:
+    """Returns the name of the place in which something is made."""
+    with whole_path(folder / "c"):
+        (name,) = (name for name in os.listdir(folder) if name.startswith(".vanilla_gan."))
+        (folder / name / "c").touch()
+    (folder / "c").unlink()
+    return name
+
+
 def test_leftovers_of_no_folder(tmp_path):
     remove_leftovers(tmp_path / "gone")
     assert not (tmp_path / "gone").exists()

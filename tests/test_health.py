@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pathlib
 import re
@@ -19,9 +20,12 @@ from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import DISEASES, Patient
 from vanilla_gan.health.words import begun
 from vanilla_gan.runfolder.health_csv import HEADER, NUMBERS, SIGNS, HealthRows, read_health
+from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import DISEASES as NAMES
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
+from vanilla_gan.training.fork import fork
+from vanilla_gan.training.host import Host
 
 HEALTHY = {
     **{"real_right": 0.8, "fake_right": 0.9, "logit_gap": 4.0, "largest_logit": 9.0},
@@ -283,6 +287,14 @@ def test_stop_on_saves_and_goes_on_when_told(offline_data_dir, tmp_path, monkeyp
     whole = offline.train(tmp_path / "whole", offline_data_dir, **settings)
     assert (out / "losses.csv").read_bytes() == (whole.out / "losses.csv").read_bytes()
     assert (out / "health.csv").read_bytes() == (whole.out / "health.csv").read_bytes()
+    # A fork with other settings is not stopped for what its parent had.
+    sick = tmp_path / "sick"
+    with pytest.raises(SickRunError):
+        offline.train(sick, offline_data_dir, **settings, stop_on="frozen")
+    other = RunConfig(out=str(tmp_path / "other"), G_learning_rate=0.001)
+    lines = []
+    fork(str(sick), other, Host(stdout=io.StringIO(), inform=lines.append))
+    assert read_record(other.out_dir).trained == 301, lines
     # What was said while it trained, the doctor says of the run.
     said = [line for line in whole.lines if line.startswith("health: ")]
     assert doctor(capsys, out).splitlines()[:-1] == said

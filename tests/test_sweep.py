@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import statistics
@@ -20,14 +21,19 @@ import PIL.Image
 import pytest
 from one_line import failure
 from processes import ROOT
-from small_run import make_run
+from small_run import make_run, without_gain
 
 from vanilla_gan.cli import main as cli
+from vanilla_gan.errors import OutputError
 from vanilla_gan.report.bands import Series, band, bands_png
 from vanilla_gan.runfolder.checkpoint import Checkpoints
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.runfolder.record import read_record
-from vanilla_gan.sweep.settings import part_of, seeds_of
+from vanilla_gan.sweep.plan import planned
+from vanilla_gan.sweep.processes import Job, run_jobs
+from vanilla_gan.sweep.settings import SweepConfig, part_of, seeds_of
+from vanilla_gan.sweep.summary import look_at
+from vanilla_gan.training.signals import StopRequest
 
 SIZES = {"batch_size": 11, "h_dim": 7, "z_dim": 5, "sample_every": 50, "log_every": 1}
 
@@ -165,6 +171,28 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
     assert table[1].startswith("learning_rate 0.001, mean")
 
 
+def test_a_run_that_gained_no_more_is_finished(tmp_path):
+    without_gain(make_run(tmp_path / "seed_7"))
+    (run,) = planned(SweepConfig(seeds="7", out=str(tmp_path)), {})
+    assert run.is_finished
+    assert look_at(run, print).losses is not None
+    more_of_it = {"evaluate_every": 1000, "keep_best": "frechet", "stop_after_no_gain": 3}
+    (more,) = planned(SweepConfig(seeds="7", out=str(tmp_path), **more_of_it), {})
+    assert not more.is_finished
+
+
+def test_a_process_that_cannot_be_started(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open(os.devnull) as free:
+        # Enough for the log, not for a pipe.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free.fileno() + 1, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot start a: .*; give a smaller --jobs"):
+            run_jobs([Job("a", ["true"], tmp_path / "a.log")], 1, StopRequest(), print)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 def started(command: list[str], folder: pathlib.Path) -> subprocess.Popen[bytes]:
     """Starts a sweep of two runs, and waits until both train."""
     with (folder / "said.txt").open("ab") as said:
@@ -202,7 +230,8 @@ def stopped_at(folder: pathlib.Path, number: int) -> int:
 
 
 def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, offline_data_dir):
-    command = words(offline_data_dir, iters=10**7, seeds="0:2", jobs=2, checkpoint_every=10**6)
+    settings = {"jobs": 2, "checkpoint_every": 10**6, "overwrite": "true"}
+    command = words(offline_data_dir, iters=10**7, seeds="0:2", **settings)
     process = started(command, tmp_path)
     # As a scheduler does: every process gets it, and then each run once more from the sweep.
     for seed in (0, 1):
@@ -213,7 +242,7 @@ def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, 
     assert stopped_at(tmp_path, 2) > 150
     last = (tmp_path / "said.txt").read_text().splitlines()[-1]
     assert last.startswith("run.sh: stopped by signal 2: 0 of 2 runs are finished")
-    assert last.endswith("; the same command goes on")
+    assert last.endswith("; the same command without --overwrite goes on")
 
     shutil.rmtree(tmp_path / "sweep")
     process = started(command, tmp_path)

@@ -9,9 +9,10 @@ import pathlib
 import numpy as np
 import pytest
 from reports import report_of
-from small_run import make_run, samples, write_losses
+from small_run import make_run, samples, without_gain, write_losses
 
 from vanilla_gan.agreement.normal import ensemble_for
+from vanilla_gan.agreement.swept import swept_like
 from vanilla_gan.cli import main as cli
 from vanilla_gan.drawing.grid import save_grid
 from vanilla_gan.observers.gallery import Gallery
@@ -84,6 +85,18 @@ def test_a_seed_of_the_sweep_is_judged_by_the_others(tmp_path, capsys):
     assert (status, judged["judged_by"]) == (0, f"5 runs of {sweep}")
     highest = max(v["high"] for v in judged["verdicts"] if v["what"] == "D loss")
     assert highest == pytest.approx(1.1 ** (4 + 4 * 7.8))
+
+
+def test_a_run_that_gained_no_more_is_one_of_them(tmp_path):
+    sweep = make_sweep(tmp_path / "sweep")
+    record = read_record(without_gain(make(tmp_path / "run", 99)))
+    for seed in SEEDS:
+        without_gain(sweep / f"seed_{seed}")
+    assert swept_like(record, str(sweep), with_pictures=False).seeds.tolist() == [*SEEDS]
+    # Without its last checkpoint it has iterations left.
+    for seed in SEEDS:
+        (sweep / f"seed_{seed}" / "checkpoints" / "0000000001").rmdir()
+    assert "is not finished" in swept_like(record, str(sweep), with_pictures=False)
 
 
 def test_losses_of_both_signs(tmp_path, capsys):

@@ -7,8 +7,10 @@ import json
 
 import pytest
 from offline import train
+from processes import ROOT
 
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.plugins.loading import load_plugin
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import tune
 from vanilla_gan.training.tune import candidates, milliseconds, tuned
@@ -80,6 +82,15 @@ def test_a_run_is_tuned_in_processes_of_their_own_and_keeps_the_choice(
     assert (recorded["intra_op_threads"], recorded["inter_op_threads"]) == (1, 1)
     # A second start goes on as the run began.
     again = train(tmp_path / "out", offline_data_dir, tune=True, **{**settings, "iters": 7})
-    assert [line for line in again.lines if "tune is" in line or "tune: " in line] == [
-        "--tune is for a new run; this one keeps the numbers of threads it was begun with"
-    ]
+    said = "--tune is for a new run; this one keeps the numbers of threads it was begun with"
+    assert [line for line in again.lines if "--tune" in line or "tune: " in line] == [said]
+    # Nobody asked for it this time.
+    again = train(tmp_path / "out", offline_data_dir, **{**settings, "iters": 9})
+    assert not any("--tune" in line for line in again.lines)
+
+
+def test_a_system_of_ones_own_is_timed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    load_plugin(ROOT / "docs" / "examples" / "leaky.py")
+    config = dataclasses.replace(SMALL, system="leaky").resolved().counted(5000)
+    assert tune._timed_apart(config) is not None

@@ -18,6 +18,8 @@ from one_line import failure
 from results import differences, fingerprint, record
 from runner import Mishap, run
 
+from vanilla_gan.cli import main as cli
+
 ITERS = 160
 AT_80 = "out/checkpoints/0000000080"
 # The record names the parent, and the figure draws it beside the fork.
@@ -124,6 +126,10 @@ def test_another_seed_draws_other_numbers_from_there_on(there, command):
     np.testing.assert_array_equal(rows["one"], rows["two"])
     assert (rows["one"][81:, 1] != rows["out"][81:, 1]).all()
     assert (rows["one"][81:, 1] != rows["three"][81:, 1]).all()
+    # Its first checkpoint is the parent's, with the parent's numbers.
+    finished = command(["fork", "--from=one/checkpoints/0000000080", "--out=four"])
+    assert finished.status == 0, finished.stderr
+    np.testing.assert_array_equal(read_losses(there / "four"), rows["one"])
 
 
 def test_other_data_of_as_many_images(there, command, offline_data_dir):
@@ -142,10 +148,26 @@ def test_other_data_of_as_many_images(there, command, offline_data_dir):
     assert not (there / "child2").exists()
 
 
+def test_other_data_beside_the_parents(there, offline_data_dir):
+    """They are found from any folder."""
+    (there / "data").unlink()
+    for name in ("mnist", "others"):
+        shutil.copytree(offline_data_dir / "mnist", there / "data" / name)
+    (there / "below").mkdir()
+    words = ["fork", f"--from=../{AT_80}", "--dataset=others", "--out=child"]
+    finished = run(words, there / "below")
+    assert finished.status == 0, finished.stderr
+    assert record(there / "below" / "child")["dataset"]["name"] == "others"
+
+
 def test_the_same_command_continues_it(there, command):
     words = ["fork", "--from=out/checkpoints/0000000120", "--iters=240", "--out=child"]
     killed = Mishap(kill, operation="os.rename", path="checkpoints/0000000200")
     assert command(words, [killed]).status == -signal.SIGKILL
+    # The parent drops its old checkpoints; the fork needs none of them any more.
+    shutil.rmtree(there / "out/checkpoints/0000000120")
+    for other in ("out/checkpoints/0000000080", "child/checkpoints/0000000120"):
+        assert command(["fork", f"--from={other}", "--out=child"]).status == 2
     finished = command(words)
     assert finished.status == 0, finished.stderr
     assert "continuing at iteration 160 of 240" in finished.stderr
@@ -183,6 +205,7 @@ def test_killed_while_it_is_made(there, command, count):
         (["--from=out/checkpoints/0000000040", "--out=new"], 1, "0000000040 does not exist"),
         (["--from=out", "--out=other", "--overwrite", "--device=gpu:77"], 1, "sees no GPU"),
         (["--from=out", "--out=other", "--overwrite", "--data_dir=w"], 1, "w/mnist lacks"),
+        (["--from=out", "--out=other", "--overwrite", "--data_dir=other/d"], 2, "move the data"),
         (["--from=out", "--out=other/000.png"], 2, "or a part of its path, is a file"),
         (["--from=out", "--out=" + "x" * 300], 1, "choose a shorter name"),
     ],
@@ -190,6 +213,7 @@ def test_killed_while_it_is_made(there, command, count):
 def test_what_cannot_be(there, monkeypatch, capsys, flags, status, said):
     monkeypatch.chdir(there)
     shutil.copytree("out", "other")
+    shutil.copytree("data", "other/d")
     before = fingerprint(there)
     found, line = failure(capsys, "fork", *flags)
     assert (found, said in line) == (status, True), line
@@ -225,10 +249,16 @@ def test_nor_do_its_other_results(there, command):
     assert len(read_losses(there / "new")) == 90
 
 
-def test_an_earlier_run_is_moved_aside(there, command):
+def test_an_earlier_run_is_moved_aside(there, command, monkeypatch):
     assert command([*small_run("data", iters=3), "--out=child"]).status == 0
     first = fingerprint(there / "child")
     finished = command(["fork", f"--from={AT_80}", "--out=child", "--iters=90", "--overwrite"])
     assert finished.status == 0, finished.stderr
     assert fingerprint(there / "child.1") == first
     assert len(read_losses(there / "child")) == 90
+    # From within the folder that moves.
+    words = ["fork", f"--from=../{AT_80}", "--out=.", "--iters=91", "--overwrite"]
+    monkeypatch.chdir(there / "child")
+    assert cli.main(words) == 0
+    assert len(read_losses(there / "child.2")) == 90
+    assert len(read_losses(there / "child")) == 91

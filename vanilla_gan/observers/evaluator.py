@@ -83,10 +83,12 @@ class Evaluator:
         self._behind = block.first + len(block.D_loss)
 
     def close(self) -> None:
-        """Evaluates, if the run has reached its end."""
+        """Evaluates, if the run has reached its end, and that is saved."""
         with self._resources:
-            if self._behind == self._config.resolved_int("iters"):
-                self._evaluate(self._behind)
+            it, out_dir = self._behind, self._config.out_dir
+            saved = checkpoint_folder(out_dir, it).is_dir()
+            if saved and it == self._config.resolved_int("iters"):
+                self._evaluate(it)
 
     def _evaluate(self, it: int) -> None:
         out_dir, n = self._config.out_dir, self._judge.n

@@ -49,7 +49,8 @@ class Health:
         self._inform = warn
         self._csv = HealthCsv(self._config.out_dir / HEALTH, start, warn)
         self._patient = patient_of(record)
-        self._told = diagnosed(self._csv.rows, self._patient)
+        self._judged_from = record.judged_from
+        self._told = self._found()
         self._numbers: dict[str, float] = {}
         self._classes = ""
         with contextlib.ExitStack() as opened:
@@ -75,12 +76,22 @@ class Health:
             self._csv.append(block.first, {**block.signs, **self._numbers}, self._classes)
             self._numbers, self._classes = {}, ""
         if block.signs:
-            self._tell(diagnosed(self._csv.rows, self._patient))
+            self._tell(self._found())
 
     def lasting(self, names: Collection[str]) -> Episode | None:
-        """Returns the first of the diseases of these names that lasts, or None."""
-        found = (each for each in self._told if each.ended is None and each.disease.name in names)
+        """Returns the first of the diseases of these names that lasts, or None.
+
+        A fork with other settings has none of its parent's.
+        """
+        found = (each for each in self._judged if each.ended is None and each.disease.name in names)
         return next(found, None)
+
+    def _found(self) -> list[Episode]:
+        rows = self._csv.rows
+        found = self._judged = diagnosed(rows, self._patient)
+        if self._judged_from:
+            self._judged = diagnosed(rows.since(self._judged_from), self._patient)
+        return found
 
     def _tell(self, found: list[Episode]) -> None:
         before = {(each.disease.name, each.named): each.ended for each in self._told}

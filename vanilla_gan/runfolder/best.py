@@ -42,7 +42,7 @@ def best_of(
     if not there:
         return {}
     best, first = max(there, key=worth), max(values, key=worth)
-    no_gain = sum(it > first for it in found)
+    no_gain = sum(it > max(first, record.judged_from) for it in found)
     return {"figure": figure, "iteration": best, "value": values[best], "no_gain": no_gain}
 
 

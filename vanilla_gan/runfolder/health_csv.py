@@ -55,7 +55,13 @@ class HealthRows(NamedTuple):
 
     def with_signs(self) -> HealthRows:
         """Returns the rows that have signs; those of pictures alone have none."""
-        kept = np.flatnonzero(~np.isnan(self.numbers[:, : len(SIGNS)]).all(axis=1))
+        return self._only(np.flatnonzero(~np.isnan(self.numbers[:, : len(SIGNS)]).all(axis=1)))
+
+    def since(self, iteration: int) -> HealthRows:
+        """Returns the rows of an iteration and of later ones."""
+        return self._only(np.flatnonzero(self.iteration >= iteration))
+
+    def _only(self, kept: npt.NDArray[np.intp]) -> HealthRows:
         return HealthRows(
             self.iteration[kept], self.numbers[kept], [self.classes[row] for row in kept]
         )

@@ -158,6 +158,27 @@ class RunRecord:
         most = config.stop_after_no_gain
         return self.best.get("figure") == config.keep_best and 0 < most <= self.best["no_gain"]
 
+    def is_finished(self, config: RunConfig, newest: int | None) -> bool:
+        """Returns whether nothing is left to train.
+
+        Args:
+          config: the settings that it would go on with.
+          newest: the iteration of its newest checkpoint, if it has one.
+        """
+        if self.trained >= config.resolved_int("iters"):
+            return True
+        return 0 < self.trained == newest and self.gains_no_more(config)
+
+    @property
+    def judged_from(self) -> int:
+        """The first iteration that counts where a run is to be stopped for what has become of it.
+
+        A fork with other settings is there to see what they do, so what its parent had does not
+        count.
+        """
+        changes: list[dict[str, Any]] = self.parent.get("changes", [])
+        return int(self.parent["iteration"]) if changes else 0
+
     def begins_with_another_seed(self, iteration: int) -> bool:
         """Returns whether this is a fork that begins at `iteration`, with a seed of its own."""
         names = [change["setting"] for change in self.parent.get("changes", [])]
@@ -342,7 +363,8 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
       UsageError: `iters` and `epochs` are both given.
     """
     then = {**record.config.to_json(), "dataset": record.dataset["name"]}
-    now = given_settings(record, config)
+    # What a run was begun with alone is not asked for again.
+    now = {"overwrite": False, "tune": False, **given_settings(record, config)}
     label = record.config.classes.label(now.get("sample_class") or "all")
     if label is not None:
         now["sample_class"] = str(label)
@@ -427,14 +449,16 @@ def _with(
     # It may be anywhere: what a record names is not written to, unless the user names it, too.
     now.setdefault("log_json", None)
     if "data_dir" not in now:
-        now["data_dir"] = data_dir_of(record, folder)
+        now["data_dir"] = data_dir_of(record, folder, dataset["name"])
     continued = dataclasses.replace(record.config, **{**now, "out": out})
     continued = continued.paired(now).of_data(continued.image_shape, classes_of(dataset))
     return continued.counted(record.dataset["train_examples"])
 
 
-def data_dir_of(record: RunRecord, out_dir: pathlib.Path) -> str:
+def data_dir_of(record: RunRecord, out_dir: pathlib.Path, name: str | None = None) -> str:
     """Returns where the data of a run are likely to be now, seen from the working folder.
+
+    With a `name` it is where the data set of that name is likely to be.
 
     A relative path is looked for where it was when the run went on last, from here, and beside the
     run; at last there is the folder of all data sets, such as $VANILLA_GAN_DATA. A place that has
@@ -444,7 +468,7 @@ def data_dir_of(record: RunRecord, out_dir: pathlib.Path) -> str:
     named = record.config.data_dir
     places = (record.data_at, named, out_dir / named, out_dir.parent / named, default_data_dir())
     there = [os.fspath(place) for place in places if os.path.isdir(place)]
-    name = record.dataset["name"]
+    name = name or record.dataset["name"]
     found = next((place for place in there if os.path.isdir(os.path.join(place, name))), None)
     found = found or (there[0] if there else named)
     return named if os.path.abspath(named) == os.path.abspath(found) else found

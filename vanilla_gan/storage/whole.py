@@ -162,7 +162,10 @@ def _workplace(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 def _locked_place(folder: pathlib.Path) -> tuple[pathlib.Path, int]:
     while True:
         place = folder / f".vanilla_gan.{os.getpid()}.{next(_counter)}.tmp"
-        place.mkdir(0o700)
+        try:
+            place.mkdir(0o700)
+        except FileExistsError:
+            continue  # That of a process with the same number, in another container.
         try:
             lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -13,6 +13,7 @@ from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import as_word
 from vanilla_gan.errors import RunConflictError, UsageError, VanillaGanError
+from vanilla_gan.runfolder.checkpoint import Checkpoints
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.runfolder.record import (
     RunRecord,
@@ -61,12 +62,14 @@ class Run(NamedTuple):
 
     @property
     def is_finished(self) -> bool:
-        """Whether it has all the iterations that it shall have."""
+        """Whether nothing is left to train."""
         record = self.record()
+        if record is None:
+            return False
         try:
-            return record is not None and record.trained >= continued_config(
-                record, self.config, begun=True
-            ).resolved_int("iters")
+            config = continued_config(record, self.config, begun=True)
+            checkpoints = Checkpoints(self.folder, record.run_id, config.keep_checkpoints)
+            return record.is_finished(config, checkpoints.newest())
         except VanillaGanError:
             # What stands there is another run, which the run itself says in its own words.
             return False

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vanilla_gan.errors import OutputError
 from vanilla_gan.say import shown
 from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_own
@@ -74,7 +75,8 @@ def run_jobs(
       The exit status of each that was started, by its name; -N of one that signal N killed.
 
     Raises:
-      OutputError: a log cannot be written. Those that run are asked to stop, and waited for.
+      OutputError: a log cannot be written, or a process not be started. Those that run are asked
+        to stop, and waited for.
     """
     waiting, running, ended = list(jobs), dict[str, tuple[Job, subprocess.Popen[bytes]]](), {}
     passed_on = False
@@ -133,6 +135,10 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             env={**os.environ, OF_A_SWEEP: "1"},
             start_new_session=True,
         )
+    except OSError as error:
+        raise OutputError(
+            f"cannot start {job.name}: {error.strerror or error}; give a smaller --jobs"
+        ) from error
     finally:
         os.close(log)
 

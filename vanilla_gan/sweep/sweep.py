@@ -62,6 +62,8 @@ def sweep(
     """
     runs = planned(config, grid)
     out = config.out_dir
+    # Given again, --overwrite would move what is finished by then aside.
+    again = "the same command" + (" without --overwrite" if config.overwrite else "")
     with stop_on_signals() as stop, no_empty_folders(out):
         make_out_dir(out)
         remove_leftovers(out, of_a_run=False)
@@ -78,7 +80,7 @@ def sweep(
             raise StoppedBySignal(
                 stop.signal_number,
                 f"stopped by signal {stop.signal_number}: {done} of {len(own)} runs are finished, "
-                "the others that had begun are saved; the same command goes on",
+                f"the others that had begun are saved; {again} goes on",
             )
     # The last part of several has all runs.
     with locked_folder(out, out):
@@ -91,7 +93,7 @@ def sweep(
         return content, None
     return content, FailedRunsError(
         f"{len(failed)} of {len(own)} runs failed: {'; '.join(failed)}; what each printed is in "
-        f"{out}/NAME.log; the same command tries them again"
+        f"{out}/NAME.log; {again} tries them again"
     )
 
 

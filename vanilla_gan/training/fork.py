@@ -20,16 +20,18 @@ from vanilla_gan.runfolder.checkpoint import (
     STATE,
     Checkpoint,
     check_state,
+    checkpoint_folder,
     copy_checkpoint,
     mark_of,
 )
 from vanilla_gan.runfolder.lock import run_lock
-from vanilla_gan.runfolder.names import HEALTH, LOSSES, QUALITY, SAMPLES
+from vanilla_gan.runfolder.names import BEST, HEALTH, LOSSES, QUALITY, SAMPLES
 from vanilla_gan.runfolder.out_folder import make_out_dir, move_aside
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path
 from vanilla_gan.runfolder.quality_json import go_back_to
 from vanilla_gan.runfolder.record import (
     RunRecord,
+    data_dir_of,
     dataset_entry,
     forked_record,
     given_settings,
@@ -43,7 +45,7 @@ from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.host import Host
 from vanilla_gan.training.own_pictures import with_own_pictures
-from vanilla_gan.training.run import check_needs, train
+from vanilla_gan.training.run import check_data_stay, check_needs, train, with_lasting_out
 
 Inform = Callable[[str], None]
 
@@ -71,15 +73,17 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     """
     host = host or Host()
     inform = host.inform
-    path, out = pathlib.Path(source), config.out_dir
     config = with_own_pictures(config, inform)
+    if config.overwrite:
+        config = with_lasting_out(config)
+    path, out = pathlib.Path(source), config.out_dir
 
     def begin(parent: RunRecord, checkpoint: Checkpoint) -> None:
         if _goes_on(parent, checkpoint if path.parent.name == FOLDER else None, config):
             return
         folder = checkpoint.folder.parents[1]
         _check_changes(parent, config)
-        record = forked_record(parent, config, folder, _dataset(parent, config, inform))
+        record = forked_record(parent, config, folder, _dataset(parent, config, folder, inform))
         try:
             manifest = file_entry(checkpoint.folder / MANIFEST)
         except OSError as error:
@@ -87,8 +91,13 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
                 f"{checkpoint.folder}: {error.strerror or error}; name a checkpoint that is there"
             ) from error
         record.parent |= {"iteration": checkpoint.iteration, "checkpoint": manifest["sha256"]}
+        if parent.begins_with_another_seed(checkpoint.iteration) and "seed" not in config.given:
+            # This checkpoint still has the random numbers of the parent's own parent.
+            seeds = [each for each in parent.parent["changes"] if each["setting"] == "seed"]
+            record.parent["changes"] += seeds
         if config.overwrite:
             # Before an earlier run makes room: the same that would keep this one from training.
+            check_data_stay(record.config)
             check_needs(record)
         _place(record, parent, checkpoint, config, inform)
         changes = [f"--{c['setting']} {c['is']} (was {c['was']})" for c in record.parent["changes"]]
@@ -97,7 +106,12 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             + (", ".join(changes) or "the same settings")
         )
 
-    with_newest(path, inform, begin)
+    try:
+        with_newest(path, inform, begin)
+    except CheckpointError:
+        # Once begun it needs nothing of its parent, whose checkpoint may have been dropped by now.
+        if not _is_fork_of(path, config):
+            raise
     train(config.filled({"overwrite": False}), host)
 
 
@@ -123,6 +137,17 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
     )
 
 
+def _is_fork_of(path: pathlib.Path, config: RunConfig) -> bool:
+    """Returns whether the folder holds a fork of what stood at a path."""
+    if config.overwrite or not os.path.isdir(config.out_dir):
+        return False
+    record = read_record(config.out_dir)
+    if record is None or not record.parent:
+        return False
+    run, begun = pathlib.Path(record.parent["path"]), record.parent["iteration"]
+    return pathlib.Path(os.path.abspath(path)) in (run, run / BEST, checkpoint_folder(run, begun))
+
+
 def _check_changes(parent: RunRecord, config: RunConfig) -> None:
     """Checks that a run can go on from the parent's state with other settings.
 
@@ -143,7 +168,9 @@ def _check_changes(parent: RunRecord, config: RunConfig) -> None:
             )
 
 
-def _dataset(parent: RunRecord, config: RunConfig, inform: Inform) -> dict[str, Any]:
+def _dataset(
+    parent: RunRecord, config: RunConfig, folder: pathlib.Path, inform: Inform
+) -> dict[str, Any]:
     """Returns what the record says of the data: the parent's, or those that were given.
 
     Raises:
@@ -154,9 +181,10 @@ def _dataset(parent: RunRecord, config: RunConfig, inform: Inform) -> dict[str, 
     now = given_settings(parent, config)
     if "dataset" not in now and "data_dir" not in now:
         return parent.dataset
+    name = now.get("dataset", parent.dataset["name"])
     source = read_data_sets(
-        now.get("dataset", parent.dataset["name"]),
-        now.get("data_dir", parent.config.data_dir),
+        name,
+        now.get("data_dir") or data_dir_of(parent, folder, name),
         unread(),
         allow_unverified=now.get("allow_unverified_data", parent.config.allow_unverified_data),
         train_examples=parent.dataset["train_examples"],

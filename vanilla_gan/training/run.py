@@ -78,7 +78,8 @@ def train(config: RunConfig, host: Host | None = None, machines: Machines | None
     drawn. In the main thread handles SIGINT, SIGTERM and SIGHUP while it runs.
     """
     if config.overwrite:
-        config = _away_from(config)
+        check_data_stay(config)
+        config = with_lasting_out(config)
     host = host or Host()
     inform = host.inform
     out_dir = config.out_dir
@@ -123,21 +124,17 @@ def _continued(record: RunRecord, config: RunConfig, inform: Inform) -> RunConfi
 
 
 def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
-    """Says so, if the run has all the iterations that it shall have.
+    """Says so, if nothing is left to train.
 
     Raises:
       RunConflictError: it has results, but no checkpoint.
     """
     iters = config.resolved_int("iters")
-    if record.trained >= iters:
-        inform(
-            f"{config.out}: this run is finished after {record.trained} iterations; "
-            "give a larger --iters to train it further"
-        )
-        return True
     newest = _checkpoints(config, record).newest()
-    if record.trained and record.trained == newest and record.gains_no_more(config):
-        inform(f"{config.out}: this run is finished after {_no_gain(record)}")
+    if record.is_finished(config, newest):
+        more = f"{record.trained} iterations; give a larger --iters to train it further"
+        why = more if record.trained >= iters else _no_gain(record)
+        inform(f"{config.out}: this run is finished after {why}")
         return True
     if newest is None:
         check_no_results(config.out_dir, lacking="checkpoint")
@@ -261,11 +258,11 @@ def _no_gain(record: RunRecord) -> str:
     )
 
 
-def _away_from(config: RunConfig) -> RunConfig:
-    """Returns settings that mean the same after the folder of the results has been moved.
+def check_data_stay(config: RunConfig) -> None:
+    """Checks that the data do not stand in the folder of the results, which --overwrite moves.
 
     Raises:
-      UsageError: the data stand in that folder, and would go with it.
+      UsageError: they do.
     """
     out, data = config.out_dir.resolve(), pathlib.Path(config.data_dir).resolve()
     if data.is_relative_to(out):
@@ -273,7 +270,14 @@ def _away_from(config: RunConfig) -> RunConfig:
             f"--data_dir={config.data_dir}: it is in --out={config.out}, which --overwrite moves "
             "aside; choose another --out, or move the data"
         )
-    # A relative path to where the user stands, or above, would follow the folder that moves.
+
+
+def with_lasting_out(config: RunConfig) -> RunConfig:
+    """Returns settings whose `out` is the same place after the folder there has been moved.
+
+    A relative path to where the user stands, or above, would follow that folder.
+    """
+    out = config.out_dir.resolve()
     inside = pathlib.Path.cwd().is_relative_to(out)
     return config.filled({"out": str(out)}) if inside else config
 

@@ -25,6 +25,8 @@ from vanilla_gan.engines.stream import StepsDraw
 from vanilla_gan.engines.threads import usable_cores
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.plugins.loading import load_plugin
+from vanilla_gan.plugins.registry import plugins_of
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
@@ -73,9 +75,11 @@ def candidates(cores: int) -> list[tuple[int, int]]:
 
 def _timed_apart(config: RunConfig) -> float | None:
     """Returns milliseconds an iteration, timed in a new process; None if that failed."""
+    plugins = [plugin.path for plugin in plugins_of(config)]
+    isolated = ["-I"] if sys.flags.isolated else []
     done = subprocess.run(
-        [sys.executable, "-m", "vanilla_gan.training.tune"],
-        input=json.dumps([config.to_json(), config.image_shape, config.num_classes]),
+        [sys.executable, *isolated, "-m", "vanilla_gan.training.tune"],
+        input=json.dumps([config.to_json(), config.image_shape, config.num_classes, plugins]),
         capture_output=True,
         text=True,
         check=False,
@@ -127,6 +131,8 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
 
 
 if __name__ == "__main__":
-    settings, shape, num_classes = json.load(sys.stdin)
+    settings, shape, num_classes, plugins = json.load(sys.stdin)
+    for path in plugins:
+        load_plugin(path)
     config = RunConfig.from_json(settings)
     print(milliseconds(config.of_data(ImageShape(*shape), all_classes(num_classes))))
