@@ -25,6 +25,7 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.quality.parzen import log_likelihood
+from vanilla_gan.runfolder.checkpoint import checkpoint_folder
 from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.training.host import Host
 from vanilla_gan.training.run import train
@@ -35,23 +36,35 @@ UPDATES = 550  # of an epoch
 
 
 def found_of(seed: int, marks: list[int], options: argparse.Namespace) -> dict[str, list[float]]:
-    """Returns `[nats, sigma]` of a seed's run by iterations; trains and judges what is missing."""
+    """Returns `[nats, sigma]` of a seed's run by iterations; trains and judges what is missing.
+
+    The run keeps the checkpoint of each mark, the multiples of the first one.
+    """
     out = pathlib.Path(options.out) / f"{options.system}_{seed}"
     kept = out.with_suffix(".json")
     found = json.loads(kept.read_text()) if kept.is_file() else {}
+    missing = [mark for mark in marks if str(mark) not in found]
+    if not missing:
+        return found
     data_dir = default_data_dir()
     splits = read_data_sets("mnist", data_dir, unread()).splits
     validation, test = (
         split.images / np.float32(255) for split in (splits.validation, splits.test)
     )
-    for mark in marks:
-        if str(mark) in found:
-            continue
-        host = Host(stdout=io.StringIO())
-        settings = {"system": options.system, "dataset": "mnist", "data_dir": data_dir}
-        settings["device"] = options.device
-        train(RunConfig(**settings, seed=seed, iters=mark, out=str(out)), host)
-        with Generator.load(out) as generator:
+    config = RunConfig(
+        system=options.system,
+        dataset="mnist",
+        data_dir=data_dir,
+        device=options.device,
+        seed=seed,
+        iters=missing[-1],
+        checkpoint_every=marks[0],
+        keep_checkpoints=len(marks),
+        out=str(out),
+    )
+    train(config, Host(stdout=io.StringIO()))
+    for mark in missing:
+        with Generator.load(checkpoint_folder(out, mark)) as generator:
             samples = generator(generator.sample_Z(options.samples, seed=0))
         samples = samples.reshape(len(samples), -1)
         judged = log_likelihood(samples, validation[:VALIDATION], test[: options.test])

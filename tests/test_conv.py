@@ -377,10 +377,12 @@ def test_initial_weights_leave_the_averages_at_their_beginning(twenty_images, tm
         np.testing.assert_array_equal(begun[name], float(name.endswith("variance")))
 
 
-@pytest.mark.parametrize("engine", ["loop", pytest.param("feed", marks=pytest.mark.slow)])
-def test_tensorflows_rewriter_does_not_stumble(twenty_images, tmp_path, engine):
+@pytest.mark.parametrize(
+    "given", [["--r1=0.3"], [], pytest.param(["--engine=feed"], marks=pytest.mark.slow)]
+)
+def test_tensorflows_rewriter_does_not_stumble(twenty_images, tmp_path, given):
     """Over the gradient of its own leaky ReLU it would, and say so on stderr."""
-    flags = ["--system=conv", "--iters=1", "--batch_size=8", "--seed=1", f"--engine={engine}"]
+    flags = ["--system=conv", "--iters=1", "--batch_size=8", "--seed=1", *given]
     flags += ["--dataset=mnist", f"--data_dir={twenty_images}", "--allow_unverified_data"]
     done = python("-m", "vanilla_gan", *flags, "--device=cpu", f"--out={tmp_path / 'out'}")
     assert done.returncode == 0, done.stderr

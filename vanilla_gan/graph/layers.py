@@ -192,7 +192,8 @@ def leaky_relu(x: Any, slope: float, training: TrainingPass | None) -> Any:
     In training the gradient looks at the result, which has the sign of `x`, and not at `x` as that
     of `tf.nn.leaky_relu` does. So nothing but the activation reads a layer's sum, and TensorFlow
     may fuse convolution, bias and activation; with a second reader its rewriter (2.21) breaks off
-    with an error on stderr.
+    with an error on stderr. The gradient of that gradient, for penalties, stops at the result: it
+    is 0 there, which TensorFlow would carry on to the sum.
     """
     if training is None:
         return tf.nn.leaky_relu(x, alpha=slope)
@@ -202,7 +203,8 @@ def leaky_relu(x: Any, slope: float, training: TrainingPass | None) -> Any:
         y = tf.nn.leaky_relu(features, alpha=slope)
 
         def gradient(dy: Any) -> Any:
-            return tf.raw_ops.LeakyReluGrad(gradients=dy, features=y, alpha=slope)
+            signs = tf.stop_gradient(y)
+            return tf.raw_ops.LeakyReluGrad(gradients=dy, features=signs, alpha=slope)
 
         return y, gradient
 
