@@ -43,6 +43,8 @@ SHOWN = {
     "coverage": "{:.3f}",
     "classes_covered": "{:.1f}",
 }
+# Of conditional systems, and of stacked digits.
+MORE = {"class_agreement": "{:.3f}", "modes": "{:.1f}", "kl_nats": "{:.4f}"}
 MODES = {"covered": "{:.1f}", "kl_nats": "{:.3f}", "high_quality": "{:.3f}"}
 Task = tuple[str, str, int]
 
@@ -76,7 +78,9 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
         found = modes_of(str(out), options.dataset)
     else:
         judged = evaluate(EvaluateConfig(source=str(out), n=options.samples), lambda line: None)
-        found = judged["figures"]
+        modes = judged.get("modes", {}).get("samples", {})
+        more = {**judged, "modes": modes.get("covered"), "kl_nats": modes.get("kl_nats")}
+        found = judged["figures"] | {name: more.get(name) for name in MORE}
     kept.write_text(json.dumps(found))
     return found
 
@@ -99,6 +103,9 @@ def row_of(name: str, found: list[dict[str, Any]], shown: dict[str, str]) -> str
     """Returns a row of the table: means, and deviations where there are several seeds."""
     cells = []
     for figure, form in shown.items():
+        if found[0].get(figure) is None:
+            cells.append("")
+            continue
         values = np.array([of_run[figure] for of_run in found], float)
         spread = f" +- {form.format(values.std(ddof=1))}" if len(values) > 1 else ""
         cells.append(form.format(values.mean()) + spread)
@@ -126,7 +133,7 @@ def main() -> None:
     tasks = [(*pair, seed) for pair in pairs for seed in range(options.seeds)]
     found = side_by_side(functools.partial(figures_of, options=options), tasks, options.jobs)
     print(f"{options.dataset}, {options.iters:,} iterations, {options.seeds} seeds\n")
-    shown = MODES if options.dataset in MIXTURES else SHOWN
+    shown = MODES if options.dataset in MIXTURES else SHOWN | MORE
     print(f"| system, preset | {' | '.join(shown)} |\n|{'---|' * (len(shown) + 1)}")
     for system, preset in pairs:
         of_pair = [next(found) for _ in range(options.seeds)]

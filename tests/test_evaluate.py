@@ -19,6 +19,7 @@ from vanilla_gan.drawing.grid import grid_layout
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.quality.figures import Figures
 from vanilla_gan.quality.table import quality_table
+from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.quality_json import read_evaluations
 
@@ -71,11 +72,27 @@ def test_json_of_every_system(evaluate, exported, system):
     assert found["real"]["figures"]["frechet"] == found["figures"]["frechet_real"]
     assert sum(found["class_shares"]) == pytest.approx(1)
     assert len(found["shown"]) == 16
+    assert ("class_agreement" in found) == (system == "conditional")
     assert found["classifier_test_accuracy"] == 0.1
     # Three iterations make nothing that looks real.
     assert found["figures"]["frechet"] > found["figures"]["frechet_real"]
     # An export is of a run that stands elsewhere.
     assert not (export / QUALITY).exists()
+
+
+def test_samples_of_the_class_asked_for(evaluate, exported, offline_data_dir, capsys):
+    export = exported("conditional")
+    out, _ = evaluate("--format=json", f"--n={N}", "--seed=8", source=export)
+    stream = np.random.RandomState([8, 2 << 20])
+    Z, asked = stream.uniform(-1, 1, [N, 5]), stream.randint(0, 10, N)
+    with Generator.load(export) as generator:
+        samples = generator(Z, asked).reshape(N, 784)
+    source = read_data_sets("mnist", offline_data_dir, stream, allow_unverified=True)
+    with open_classifier(source, print) as look:
+        agreement = (look(samples).classes == asked).mean()
+    assert json.loads(out)["class_agreement"] == agreement
+    table, _ = evaluate(f"--n={N}", "--seed=8", source=export)
+    assert f"that of {agreement:.2%} of the samples" in table
 
 
 def test_the_nearest_neighbours_of_the_shown_samples(evaluate, exported, offline_data_dir):

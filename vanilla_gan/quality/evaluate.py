@@ -23,7 +23,7 @@ from vanilla_gan.generator.generator import Generator
 from vanilla_gan.quality.figures import SAMPLES, Judge, Quality, evaluation_of, largest_n
 from vanilla_gan.quality.memorised import Memorised, find_memorised
 from vanilla_gan.quality.modes import STACKED, modes_of, samples_of
-from vanilla_gan.quality.samples import draw_samples
+from vanilla_gan.quality.samples import draw_samples, draw_with_classes
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.best import is_run, run_of
@@ -34,6 +34,7 @@ from vanilla_gan.runfolder.record import data_of
 from vanilla_gan.say import json_text, phase
 from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.storage.whole import write_whole
+from vanilla_gan.systems import SYSTEMS
 
 FORMAT = 1
 SHOWN = 16
@@ -69,7 +70,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         source = _read_data(origin, data_dir, inform)
         n = _checked_n(config.n, source)
         with phase(f"drawing {n} samples"):
-            samples = draw_samples(generator, generator.config, n, config.seed)
+            samples, asked = draw_with_classes(generator, generator.config, n, config.seed)
         of_modes = None
         if count := samples_of(source.name):
             of_modes = draw_samples(generator, generator.config, count, config.seed)
@@ -84,6 +85,10 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         with phase(f"judging {n} real images"):
             real = judge.real
         classes = look(shown).classes
+        agreement = {}
+        # Classes that a system draws by itself are no labels.
+        if asked is not None and not SYSTEMS[origin.config.system].draws.classes:
+            agreement = {"class_agreement": float((look(samples).classes == asked).mean())}
         accuracy, guessing = look.test_accuracy, look.guessing
     modes = {}
     if of_modes is not None:
@@ -106,6 +111,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         "classifier_test_accuracy": accuracy,
         "guessing_test_accuracy": guessing,
         "trained_classes": len(train.trained_classes),
+        **agreement,
         **modes,
         "shown": _shown_as_json(memorised, classes, train.labels),
         "test_image_distance": {"1%": memorised.limit, "50%": memorised.typical},

@@ -14,11 +14,24 @@ from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 Images = npt.NDArray[np.float32]
-Sampler = Callable[[Images, npt.NDArray[np.intp] | None], Images]
+Labels = npt.NDArray[np.intp]
+Sampler = Callable[[Images, Labels | None], Images]
 
 
 def draw_samples(sample: Sampler, config: RunConfig, n: int, seed: int) -> Images:
     """Returns samples of a generator, float32 [n, size], as real images are in [0, 1].
+
+    The arguments are those of `draw_with_classes`.
+    """
+    return draw_with_classes(sample, config, n, seed)[0]
+
+
+def draw_with_classes(
+    sample: Sampler, config: RunConfig, n: int, seed: int
+) -> tuple[Images, Labels | None]:
+    """Returns samples, float32 [n, size] in [0, 1], and the classes asked for, ints [n].
+
+    There are no classes unless the system is conditional.
 
     Args:
       sample: from noise, float32 [B, z_dim], and classes, ints [B] (None unless the system is
@@ -39,7 +52,7 @@ def draw_samples(sample: Sampler, config: RunConfig, n: int, seed: int) -> Image
     for rows in blocks(n):
         drawn = sample(Z[rows], None if classes is None else classes[rows])
         images[rows] = to_unit(system, drawn.reshape(-1, size))
-    return images
+    return images, classes
 
 
 def to_unit(system: System, images: Images) -> Images:

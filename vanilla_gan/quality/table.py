@@ -53,6 +53,11 @@ def quality_table(found: dict[str, Any]) -> str:
         f"classifier           names {found['classifier_test_accuracy']:.2%} of the test images "
         "right",
     ]
+    if "class_agreement" in found:
+        lines.append(
+            f"class asked for      that of {found['class_agreement']:.2%} of the samples, by the "
+            "classifier"
+        )
     for number, line in enumerate(modes_lines(found.get("modes", {}))):
         lines.append(f"{'' if number else 'modes':<21}{line}")
     guessing = found["guessing_test_accuracy"]
