@@ -29,6 +29,7 @@ from vanilla_gan.generator.generator import Generator
 from vanilla_gan.generator.import_weights import import_weights
 from vanilla_gan.generator.sample import sample
 from vanilla_gan.generator.settings import ExportConfig, ImportConfig, SampleConfig
+from vanilla_gan.health.doctor import patient_of
 from vanilla_gan.quality.evaluate import evaluate
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.table import quality_table
@@ -225,6 +226,21 @@ def two_of_ten(tmp_path_factory):
     return functools.partial(
         offline.train, data_dir=folder, system="conditional", iters=1, batch_size=BATCH, seed=1
     )
+
+
+def test_a_system_that_draws_its_own_classes_has_them_all(two_of_ten, tmp_path):
+    """They are no labels: names are not theirs, and whether a label has images says nothing."""
+    run, lines = two_of_ten(tmp_path / "run", system="infogan"), []
+    sampled = {"source": str(run.out), "format": "npz", "n": 12, "seed": 2}
+    for said, drawn in (("5", [5] * 12), (None, [*range(10), 0, 1])):
+        path = tmp_path / f"{said}.npz"
+        sample(SampleConfig(**sampled, sample_class=said, out=str(path)), lines.append)
+        with np.load(path) as arrays:
+            assert arrays["classes"].tolist() == drawn
+    assert "cat" not in "".join(lines)
+    assert patient_of(read_record(run.out)).classes == 2
+    page = write_report(ReportConfig(source=str(run.out)), lines.append).read_text()
+    assert "<dt>Classes</dt><dd>3 (cat), 8 (8)</dd>" in page
 
 
 def test_no_class_without_training_images_is_drawn(two_of_ten, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from typing import Any, Literal
 
-from vanilla_gan.data.classes import PUBLISHED, Classes
+from vanilla_gan.data.classes import PUBLISHED, Classes, all_classes
 from vanilla_gan.data.known import KNOWN, OWN_NAME
 from vanilla_gan.data.shape import POINT, POINT_TILES, PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.data.streams import fresh_seed
@@ -589,6 +589,9 @@ class RunConfig(Settings):
                 f"--system={self.system}: it makes images whose height and width are multiples of "
                 f"{multiple}, those of the data are {shape}; scale them, or choose another system"
             )
+        if SYSTEMS[self.system].draws.classes:
+            # They are no labels: it is trained on all of them, and names do not fit them.
+            classes = all_classes(classes.total)
         filled: dict[str, Any] = {
             "image_shape": shape,
             "classes": classes,

@@ -12,7 +12,7 @@ from vanilla_gan.health.diseases import Patient
 from vanilla_gan.health.words import lines_of
 from vanilla_gan.runfolder.health_csv import HealthRows, read_health
 from vanilla_gan.runfolder.names import HEALTH
-from vanilla_gan.runfolder.record import RunRecord, record_from
+from vanilla_gan.runfolder.record import RunRecord, classes_of, record_from
 from vanilla_gan.systems import SYSTEMS
 
 
@@ -26,8 +26,8 @@ class Examined(NamedTuple):
 
 def patient_of(record: RunRecord) -> Patient:
     """Returns what the signs of a run have to be seen by."""
-    config = record.config
-    return Patient(config.loss, len(config.classes.trained), SYSTEMS[config.system].without)
+    config, classes = record.config, classes_of(record.dataset)
+    return Patient(config.loss, len(classes.trained), SYSTEMS[config.system].without)
 
 
 def examined(source: str) -> Examined:

@@ -13,7 +13,7 @@ from vanilla_gan.data.download.catalog import CATALOG
 from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.runfolder.checkpoint import FOLDER
-from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.runfolder.record import RunRecord, classes_of
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
@@ -79,7 +79,7 @@ class RunFacts(NamedTuple):
 
 def facts_of(record: RunRecord) -> RunFacts:
     """Returns what a report says of a run, out of its record."""
-    config = record.config
+    config, classes = record.config, classes_of(record.dataset)
     settings = {
         name: sendable(as_word(value)) if isinstance(value, (str, tuple)) else value
         for name, value in config.to_json().items()
@@ -96,11 +96,11 @@ def facts_of(record: RunRecord) -> RunFacts:
         sample_every=config.resolved_int("sample_every"),
         rows_cols=config.picture_tiles,
         image_shape=config.image_shape,
-        num_classes=len(config.classes.trained),
+        num_classes=len(classes.trained),
         class_labels=tuple(
-            sendable(name) for name in config.classes.names or map(str, range(config.num_classes))
+            sendable(name) for name in classes.names or map(str, range(classes.total))
         ),
-        classes=sendable(config.classes.listed()) if config.classes.names else "",
+        classes=sendable(classes.listed()) if classes.names else "",
         settings=settings,
         from_preset=tuple(record.from_preset),
         versions=record.versions,

@@ -9,7 +9,7 @@ from vanilla_gan.engines.threads import usable_cores
 from vanilla_gan.errors import FailedRunsError, StoppedBySignal
 from vanilla_gan.report.facts import sendable
 from vanilla_gan.runfolder.out_folder import make_out_dir
-from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.runfolder.record import RunRecord, classes_of
 from vanilla_gan.say import json_text
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import locked_folder, no_empty_folders
@@ -105,7 +105,7 @@ def _write(config: SweepConfig, found: Sequence[Found], program: Program) -> dic
     records = [record for each in found if (record := each.run.record()) is not None]
     if any(each.losses is not None for each in found):
         heading = _heading(config, records)
-        classes = len(records[0].config.classes.trained)
+        classes = len(classes_of(records[0].dataset).trained)
         drawing = Drawing(found, heading, classes)
         light, dark = (drawing.png(dark=dark) for dark in (False, True))
         write_whole(out / SWEEP_PNG, light)

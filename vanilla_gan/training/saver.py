@@ -15,6 +15,8 @@ from vanilla_gan.training.recorder import Recorder
 
 MIN_CHECKPOINT_S = 10.0
 MAX_CHECKPOINT_S = 60.0
+# Of the variables that are not finite: a deep network has a hundred.
+_NAMED = 8
 
 
 class Saver:
@@ -57,7 +59,9 @@ class Saver:
         # A loss is fetched before its update: the update itself may have broken the weights.
         broken = self._chief.worker.model.broken_variables()
         if broken:
-            raise DivergedError(it, f"iteration {it}: {', '.join(broken)} not finite")
+            more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+            listed = ", ".join(broken[:_NAMED]) + more
+            raise DivergedError(it, f"iteration {it}: {listed} not finite")
         self._chief.save(it, stream, self._recorder.mark())
         self.saved_at = it
         self._last_s = time.monotonic()
