@@ -140,8 +140,11 @@ def remembers(config: RunConfig) -> int:
 
 RUNS = (
     *(Run(system, settings={"system": system}) for system in ("vanilla", "layers", "conditional")),
-    Run("fashion", settings={"dataset": "fashion_mnist"}),
     Run("conv", settings={"system": "conv"}),
+    *(
+        Run(f"{system} on Fashion-MNIST", settings={"system": system, "dataset": "fashion_mnist"})
+        for system in ("vanilla", "layers", "conditional", "conv")
+    ),
     Run("D's learning rate x10", ("overpowering",), {"D_learning_rate": 0.01}),
     Run("G's learning rate 1e-5", ("overpowering",), {"G_learning_rate": 1e-5}),
     Run("G frozen", ("frozen",), {"G_learning_rate": 1e-30}),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy_layers import convolved, leaky, normed, sigmoid, spread
-from offline import recording, train
+from offline import idx, recording, train
 from processes import python
 
 from vanilla_gan.data.classes import PUBLISHED
@@ -26,6 +26,7 @@ from vanilla_gan.graph.loop import build_loop
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.graph.weights import assign_weights
+from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.settings import ENGINES, RunConfig
 from vanilla_gan.systems import SYSTEMS, conv
 
@@ -388,6 +389,21 @@ def test_tensorflows_rewriter_does_not_stumble(twenty_images, tmp_path, given):
     assert done.returncode == 0, done.stderr
     assert "optimizer" not in done.stderr
     assert "Mutation" not in done.stderr
+
+
+def test_fewer_unseen_images_than_d_takes_together(tmp_path):
+    """Two of 22 are for validation: there is no group of four to judge."""
+    (tmp_path / "mnist").mkdir()
+    random = np.random.RandomState(0)
+    for name, count in (("train", 22), ("t10k", 5)):
+        for kind, array in (
+            ("images-idx3", random.randint(0, 256, (count, 8, 8))),
+            ("labels-idx1", np.arange(count) % 10),
+        ):
+            (tmp_path / "mnist" / f"{name}-{kind}-ubyte").write_bytes(idx(array))
+    settings = {"system": "conv", "pack": 4, "batch_size": 5, "iters": 1}
+    run = train(tmp_path / "out", tmp_path, **settings)
+    assert np.isnan(read_health(run.out / "health.csv").of("unseen_gap")).all()
 
 
 @pytest.mark.parametrize(

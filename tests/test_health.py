@@ -174,7 +174,7 @@ def test_weights_that_stay_as_they_are_tell_of_a_frozen_generator():
 def test_one_class_and_the_logarithm_are_known_of_the_run():
     (found,) = diagnosed(rows(), Patient("sigmoid_cross_entropy", 1))
     assert (found.disease.name, found.since, found.ended) == ("one_class", 0, None)
-    large = rows(sick=range(60), changes={"largest_logit": 80.0})
+    large = rows(sick=range(60), changes={"largest_logit": 13.0})
     assert [each.disease.name for each in diagnosed(large, Patient("log", 10))] == ["numbers"]
     assert diagnosed(large, PATIENT) == []
 

@@ -19,18 +19,22 @@ class Signs:
     the unseen images are the validation split's, in their order.
     """
 
-    def __init__(self, model: Model, train: DataSet, unseen: DataSet, every: int) -> None:
+    def __init__(
+        self, model: Model, train: DataSet, unseen: DataSet, every: int, pack: int = 1
+    ) -> None:
         """Takes nothing yet.
 
         Args:
           model: opened with signs.
           train, unseen: the training and the validation split.
           every: an iteration is due where it is a multiple of this, at least 1.
+          pack: how many images D takes together.
         """
         self._model = model
         self._train = train
         self._unseen = unseen
         self._every = every
+        self._pack = pack
 
     def due(self, it: int) -> bool:
         """Returns whether iteration `it` has signs."""
@@ -41,7 +45,7 @@ class Signs:
 
         They are those of `graph.signs`, but for `seen`; in its place stands `unseen_gap`, by how
         much D's mean logit of the batch is above that of as many images that no run trains on: NaN
-        where there are none. They may not be finite.
+        where there are too few. They may not be finite.
         """
         gan, n = self._model.gan, len(draw.rows[0])
         X_mb, y_mb = self._train.examples(draw.rows[0])
@@ -52,7 +56,8 @@ class Signs:
         found = self._model.session.run(self._model.signs, feed_dict=mb)
         signs = {name: float(value) for name, value in found.items()}
         unseen = np.nan
-        if count := self._unseen.num_examples:
+        # With fewer than D takes together there is no group to judge.
+        if (count := self._unseen.num_examples) >= self._pack:
             rows = (draw.first // self._every * n + np.arange(min(n, count))) % count
             X_mb, y_mb = self._unseen.examples(rows)
             feeds = {gan.X: X_mb} if gan.y is None else {gan.X: X_mb, gan.y: y_mb}

@@ -60,7 +60,7 @@ class Worker:
         self._block = 1
         self._signs = None
         if unseen is not None and config.health_every:
-            self._signs = Signs(model, train, unseen, config.health_every)
+            self._signs = Signs(model, train, unseen, config.health_every, config.pack)
 
     def draws(
         self, start: int

@@ -132,8 +132,8 @@ def oscillation(rows: HealthRows, patient: Patient) -> Told:
 
 def numbers(rows: HealthRows, patient: Patient) -> Told:
     """Says where numbers are not finite, or on the way there."""
-    # The sigmoid of TensorFlow 1.x becomes 0 at -88, and its logarithm infinite.
-    most = 70.0 if patient.loss == "log" else 100.0
+    # The sigmoid of TensorFlow 1.x is 0 from -18 on at the latest, and its logarithm infinite.
+    most = 12.0 if patient.loss == "log" else 100.0
     large = rows.of("largest_logit") > most
     steep = np.maximum(rows.of("d_gradient"), rows.of("g_gradient")) > 1e3
     unknown = ~np.isfinite([rows.of(name) for name in _ALWAYS]).all(axis=0)
