@@ -191,10 +191,36 @@ def test_pictures_that_show_nothing_are_counted(imports, tmp_path):
     twelve = (noise(28, 28).astype(np.uint16) + 1) * 15
     saved(tmp_path / "p" / "twelve.png", twelve)
     _, lines = imports()
-    assert any(line.startswith("warning: 3 of 8 pictures are of one grey") for line in lines)
+    assert any(line.startswith("warning: 3 of 8 pictures are of one colour") for line in lines)
     assert any(line.startswith("warning: 1 of 8 pictures are almost black") for line in lines)
     _, lines = imports(out="2/mnist", white=4095)
     assert not any("almost black" in line for line in lines)
+
+
+def test_colours_and_other_sizes(imports, tmp_path):
+    made = [noise(6, 20, 20, 3, seed=label) for label in range(2)]
+    for name, images in zip("ab", made, strict=True):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        for number, values in enumerate(images):
+            saved(tmp_path / "p" / name / f"{number}.png", values)
+    saved(tmp_path / "p" / "a" / "blue.png", PIL.Image.new("RGB", (20, 20), (1, 2, 250)))
+    _, lines = imports(repeat=False, size=20, color=True)
+    assert any("1 of 13 pictures are of one colour" in line for line in lines)
+    blue = np.tile(np.array([1, 2, 250], np.uint8), (1, 20, 20, 1))
+    expected = labelled([*made[0], *blue, *made[1]], [0] * 7 + [1] * 6)
+    assert labelled_of(tmp_path / "mnist", copies=0) == expected
+    with PIL.Image.open(tmp_path / "mnist" / "import_preview.png") as sheet:
+        assert sheet.mode == "RGB"
+        # Seven and six of 16 places in a row, each pixel twice.
+        assert sheet.size == (2 * (16 * 22 + 2), 2 * (2 * 22 + 2))
+    # The same from a file of numbers.
+    np.savez(tmp_path / "t.npz", x=np.concatenate(made), y=np.repeat([0, 1], 6))
+    imports("t.npz", "two/mnist", repeat=False, size=20, color=True)
+    assert labelled_of(tmp_path / "two" / "mnist", copies=0) == [
+        pair for pair in expected if pair[0] != blue[0].tobytes()
+    ]
+    raw = folder.read_folder(tmp_path / "mnist")
+    assert raw.train_images.shape[1:] == (20, 20, 3)
 
 
 def test_line_art_is_counted(imports, tmp_path):
@@ -206,7 +232,7 @@ def test_line_art_is_counted(imports, tmp_path):
     raw = folder.read_folder(tmp_path / "mnist")
     assert (np.ptp(raw.train_images, axis=(1, 2)) > 200).all()
     _, lines = imports(out="2/mnist", background=0)
-    assert any("3 of 3 pictures are of one grey value" in line for line in lines)
+    assert any("3 of 3 pictures are of one colour" in line for line in lines)
 
 
 def test_one_look_tells(imports, tmp_path):

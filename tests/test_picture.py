@@ -38,6 +38,34 @@ def test_one_of_28x28_is_taken_as_it_is(tmp_path, fit):
     np.testing.assert_array_equal(inverted, 255 - values.astype(int))
 
 
+def test_colours_and_other_sizes(tmp_path):
+    values = noise(40, 40, 3)
+    path, fitting = saved(tmp_path / "x.png", values), Fitting("contain", 7, False, size=40)
+    colours = fitting._replace(color=True)
+    assert read_picture(path, fitting).images.shape == (1, 40, 40)
+    np.testing.assert_array_equal(read_picture(path, colours).images[0], values)
+    inverted = read_picture(path, colours._replace(invert=True)).images[0]
+    np.testing.assert_array_equal(inverted, 255 - values)
+    # A grey one has three values alike; a wide one the background above and below.
+    (grey,) = read_picture(saved(tmp_path / "y.pgm", noise(20, 40)), colours).images
+    np.testing.assert_array_equal(grey[10:30], np.repeat(noise(20, 40)[..., None], 3, axis=2))
+    np.testing.assert_array_equal(grey[[*range(10), *range(30, 40)]], 7)
+    # Where it is transparent, too.
+    alpha = np.repeat([[255, 0]], 20, axis=1).repeat(40, axis=0).astype(np.uint8)
+    laid = saved(tmp_path / "z.png", np.concatenate([values, alpha[..., None]], axis=2))
+    (image,) = read_picture(laid, colours).images
+    np.testing.assert_array_equal(image[:, :20], values[:, :20])
+    np.testing.assert_array_equal(image[:, 20:], 7)
+    # Red on transparent shows by its colour alone.
+    red = np.zeros((40, 40, 4), np.uint8)
+    red[5:9, :, [0, 3]] = 255
+    (image,), turned = read_picture(
+        saved(tmp_path / "r.png", red), colours._replace(background=0, visible=True)
+    )
+    assert turned == 0
+    assert image[6].tolist() == [[255, 0, 0]] * 40
+
+
 def test_contain_centres_the_whole_and_lays_it_on_the_background(tmp_path):
     # 56x24 becomes 28x12: 8 rows above and below.
     values = read(saved(tmp_path / "x.pgm", halves(56, 24, 40, 200)), background=7)

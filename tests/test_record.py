@@ -126,7 +126,9 @@ def continued(record: RunRecord, **given: Any) -> RunConfig:
     return continued_config(record, RunConfig(**given))
 
 
-def test_what_is_not_given_is_taken_from_the_run():
+def test_what_is_not_given_is_taken_from_the_run(tmp_path, monkeypatch):
+    # A clone in which somebody has trained has a folder `data`.
+    monkeypatch.chdir(tmp_path)
     record = make_record(h_dim=17, engine="feed", data_dir="elsewhere")
     assert continued(record, out="moved") == dataclasses.replace(record.config, out="moved")
 

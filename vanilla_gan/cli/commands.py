@@ -332,8 +332,8 @@ def import_images() -> Command:
             import_images(config, progress.inform, progress)
 
     return Command(
-        "Makes a data set from a folder of pictures: 28x28, grey, in the four files that train "
-        "reads. Subfolders are classes. train --data FOLDER does the same with default flags.",
+        "Makes a data set from a folder of pictures, 28x28 and grey unless flags say otherwise. "
+        "Subfolders are classes. train --data FOLDER does the same with default flags.",
         Flags(ImportConfig),
         run,
         "import_images FOLDER --out data/birds",

@@ -32,7 +32,7 @@ def import_arrays(
 ) -> pathlib.Path:
     """Makes a data set of images that are in memory; returns its folder.
 
-    Unlike `import_images` it keeps their size and colours. Train on it with the folder's name as
+    Unlike `import_images` it takes them as they are. Train on it with the folder's name as
     `dataset`, and the folder around it as `data_dir`.
 
     Args:

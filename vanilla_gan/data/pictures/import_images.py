@@ -28,7 +28,7 @@ from vanilla_gan.data.download import catalog
 from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.own_split import validation_of, write_split
 from vanilla_gan.data.pictures.origin import origin_of
-from vanilla_gan.data.pictures.picture import SIDE_PX, Fitted, read_picture
+from vanilla_gan.data.pictures.picture import Fitted, read_picture
 from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures
 from vanilla_gan.data.pictures.preview import contact_sheet
 from vanilla_gan.data.pictures.settings import ImportConfig
@@ -70,7 +70,7 @@ class _Pictures(NamedTuple):
     """What was read.
 
     Attributes:
-      images: uint8 [N, 28, 28].
+      images: uint8 [N, H, W] or [N, H, W, 3].
       labels: int [N].
       classes: the name of each class by label.
       bad: a line for each file that cannot be imported.
@@ -95,8 +95,8 @@ def import_images(
 ) -> Imported:
     """Makes the four IDX files of a data set from a folder of pictures, or a file of them.
 
-    The same pictures, names and settings give the same bytes. Memory: twice 784 bytes a picture,
-    and one decoded picture for each processor.
+    The same pictures, names and settings give the same bytes. Memory: a byte for each value of an
+    image, twice, and one decoded picture for each processor.
 
     Args:
       config: the settings.
@@ -177,11 +177,12 @@ def _of_table(config: ImportConfig) -> _Pictures:
 
 def _doubts(images: npt.NDArray[np.uint8]) -> Iterator[str]:
     """Yields a line for what is rarely meant: pictures that show nothing."""
-    darkest, lightest = images.min(axis=(1, 2)), images.max(axis=(1, 2))
-    flat = darkest == lightest
-    dark = (lightest <= _ALMOST_BLACK) & ~flat
+    pixels = images.reshape(len(images), images.shape[1] * images.shape[2], -1)
+    darkest, lightest = pixels.min(axis=1), pixels.max(axis=1)
+    flat = (darkest == lightest).all(axis=1)
+    dark = (lightest <= _ALMOST_BLACK).all(axis=1) & ~flat
     for count, what, remedy in (
-        (flat.sum(), "of one grey value throughout", "look at them, and at --background"),
+        (flat.sum(), "of one colour throughout", "look at them, and at --background"),
         (dark.sum(), "almost black", "--white says which value is white, 4095 of 12 bits"),
     ):
         if count:
@@ -199,7 +200,7 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
             return error
 
     total = len(found.paths)
-    blocks: list[npt.NDArray[np.uint8]] = [np.empty((0, SIDE_PX, SIDE_PX), np.uint8)]
+    blocks: list[npt.NDArray[np.uint8]] = [np.empty((0, *fitting.shape), np.uint8)]
     frames = np.zeros(total, np.intp)
     unreadable: list[str] = []
     turned = 0

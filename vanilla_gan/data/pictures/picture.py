@@ -1,4 +1,4 @@
-"""One picture file, of any size and kind that Pillow reads -> 28x28 grey values."""
+"""One picture file, of any size and kind that Pillow reads -> an image of the data set's size."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from vanilla_gan.errors import DataError
 from vanilla_gan.storage.reading import open_file
 
 FITS = ("contain", "cover", "stretch")
-SIDE_PX = PUBLISHED_SHAPE.height
-
 # A JPEG may be decoded smaller, by a whole factor, as long as both its sides keep this length: a
 # photograph of 12 megapixels takes half the time and 1/64 of the memory. The last step still
 # shrinks it eightfold, so that even of detail as fine as the result's own pixels a value changes by
 # 1 on average.
-_DRAFT_PX = 8 * SIDE_PX
+_DRAFT = 8  # times the side of the result
 # Pillow hands these to Ghostscript: a picture is not to run a program.
 _UNTRUSTED_FORMATS = ("EPS",)
 # How far apart grey values are at least that can be told from each other.
@@ -35,7 +33,7 @@ _HEIC_KINDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
 class Fitting(NamedTuple):
-    """How pictures become 28x28 grey values.
+    """How pictures become images of one size.
 
     Attributes:
       fit: `contain`: all of it, centred, the background around it; `cover`: its largest centred
@@ -47,6 +45,8 @@ class Fitting(NamedTuple):
       white: which of values with more than 8 bits becomes 255, larger ones with it; None: 1 or 255
         of floats, 65535 of 16 bits, 255 or 65535 of 32 bits, the first that none exceeds.
       all_frames: every frame of an animation, not the first alone.
+      size: height and width of an image.
+      color: an image has red, green and blue, not grey values alone.
     """
 
     fit: str
@@ -55,13 +55,29 @@ class Fitting(NamedTuple):
     visible: bool = False
     white: float | None = None
     all_frames: bool = False
+    size: int = PUBLISHED_SHAPE.height
+    color: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of an image: `(size, size)`, or `(size, size, 3)`."""
+        return (self.size, self.size, *([3] if self.color else []))
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name for its values."""
+        return "RGB" if self.color else "L"
+
+    def blank(self, size: tuple[int, int], grey: int) -> PIL.Image.Image:
+        """Returns a picture of one grey value."""
+        return PIL.Image.new(self.mode, size, (grey, grey, grey) if self.color else grey)
 
 
 class Fitted(NamedTuple):
     """What a file has become.
 
     Attributes:
-      images: uint8 [N, 28, 28], one for each frame.
+      images: uint8 [N, *Fitting.shape], one for each frame.
       turned: how many of them stand on the opposite background.
     """
 
@@ -70,22 +86,23 @@ class Fitted(NamedTuple):
 
 
 def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
-    """Returns a picture as 28x28 grey values.
+    """Returns a picture as an image of the data set.
 
     It is turned as its EXIF orientation says, laid on the background where it is transparent, made
-    grey (luma, ITU-R 601-2), then scaled. A picture of 28x28 is not resampled.
+    grey (luma, ITU-R 601-2) unless colours are asked for, then scaled. A picture that has the size
+    already is not resampled.
 
     Raises:
       DataError: it cannot be read as a picture; the line begins with the path.
     """
     try:
         with open_file(path) as stream, PIL.Image.open(stream, formats=_formats()) as image:
-            image.draft("L", (_DRAFT_PX, _DRAFT_PX))
+            image.draft(fitting.mode, (_DRAFT * fitting.size, _DRAFT * fitting.size))
             images, turned = [], 0
             for frame in _frames(image, fitting.all_frames):
-                grey, background = _grey(frame, fitting)
+                opaque, background = _opaque(frame, fitting)
                 turned += background != fitting.background
-                images.append(np.array(_fitted(grey, fitting.fit, background), np.uint8))
+                images.append(np.array(_fitted(opaque, fitting, background), np.uint8))
     except PIL.UnidentifiedImageError as error:
         why = "not a picture that Pillow can read"
         if _is_heic(path):
@@ -101,9 +118,9 @@ def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
 
 
 def fitted_values(values: npt.NDArray[np.uint8], fitting: Fitting) -> npt.NDArray[np.uint8]:
-    """Returns grey values or colours, uint8 [H, W] or [H, W, 3], as uint8 [28, 28]."""
-    grey = PIL.Image.fromarray(values).convert("L")
-    image = np.array(_fitted(grey, fitting.fit, fitting.background), np.uint8)
+    """Returns grey values or colours, uint8 [H, W] or [H, W, 3], as uint8 `Fitting.shape`."""
+    picture = PIL.Image.fromarray(values).convert(fitting.mode)
+    image = np.array(_fitted(picture, fitting, fitting.background), np.uint8)
     return np.subtract(255, image, dtype=np.uint8) if fitting.invert else image
 
 
@@ -155,20 +172,20 @@ def _formats() -> list[str]:
     return [name for name in PIL.Image.ID if name not in _UNTRUSTED_FORMATS]
 
 
-def _grey(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, int]:
-    """Returns the whole picture, mode L, without transparency; and the background it stands on."""
+def _opaque(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, int]:
+    """Returns the whole picture without transparency, and the background it stands on."""
     background = fitting.background
     if image.mode == "F" or image.mode.startswith("I"):
         # Pillow's own conversion cuts off at 255 instead of scaling.
         wide = image.mode.startswith("I;16")
         values = narrowed(np.asarray(image), fitting.white, wide=wide)
-        return PIL.Image.fromarray(values), background
+        return PIL.Image.fromarray(values).convert(fitting.mode), background
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         opaque = image.convert("RGBA")
-        drawn, alpha = opaque.convert("L"), opaque.getchannel("A")
+        drawn, alpha = opaque.convert(fitting.mode), opaque.getchannel("A")
 
         def laid_on(grey: int) -> PIL.Image.Image:
-            return PIL.Image.composite(drawn, PIL.Image.new("L", image.size, grey), alpha)
+            return PIL.Image.composite(drawn, fitting.blank(image.size, grey), alpha)
 
         laid = laid_on(background)
         if fitting.visible and np.asarray(alpha).min() < 255 and not _shows(laid):
@@ -176,29 +193,29 @@ def _grey(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, in
             if _shows(opposite):
                 return opposite, 255 - background
         return laid, background
-    return image.convert("L"), background
+    return image.convert(fitting.mode), background
 
 
-def _shows(grey: PIL.Image.Image) -> bool:
-    values = np.asarray(grey)
-    return bool(np.ptp(values) >= _CONTRAST)
+def _shows(picture: PIL.Image.Image) -> bool:
+    values = np.asarray(picture)
+    return bool(np.ptp(values, axis=(0, 1)).max() >= _CONTRAST)
 
 
-def _fitted(grey: PIL.Image.Image, fit: str, background: int) -> PIL.Image.Image:
-    """Returns a picture of mode L scaled to 28x28."""
-    width, height = grey.size
+def _fitted(picture: PIL.Image.Image, fitting: Fitting, background: int) -> PIL.Image.Image:
+    """Returns a picture without transparency scaled to the size of an image."""
+    width, height = picture.size
     box: tuple[float, float, float, float] = (0, 0, width, height)
-    size = (SIDE_PX, SIDE_PX)
-    if fit == "cover":
+    whole = size = (fitting.size, fitting.size)
+    if fitting.fit == "cover":
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
-    elif fit == "contain":
-        scale = SIDE_PX / max(width, height)
+    elif fitting.fit == "contain":
+        scale = fitting.size / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    scaled = grey.resize(size, PIL.Image.Resampling.LANCZOS, box)
-    if size == (SIDE_PX, SIDE_PX):
+    scaled = picture.resize(size, PIL.Image.Resampling.LANCZOS, box)
+    if size == whole:
         return scaled
-    framed = PIL.Image.new("L", (SIDE_PX, SIDE_PX), background)
-    framed.paste(scaled, ((SIDE_PX - size[0]) // 2, (SIDE_PX - size[1]) // 2))
+    framed = fitting.blank(whole, background)
+    framed.paste(scaled, ((whole[0] - size[0]) // 2, (whole[1] - size[1]) // 2))
     return framed

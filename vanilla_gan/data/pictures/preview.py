@@ -12,11 +12,11 @@ COLUMNS = 16
 ROWS = 10
 _GAP_PX = 2
 _GAP_GREY = 128
-_SCALE = 2
+_TILE_PX = 56  # at least, of small images
 
 
 def contact_sheet(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.intp]) -> bytes:
-    """Returns a PNG of images as they are, uint8 [N, H, W], those of a class side by side.
+    """Returns a PNG of images as they are, uint8 [N, H, W] or [N, H, W, 3], by class.
 
     Of each class the same number of rows is shown, its images evenly chosen: 10 rows in all, or one
     each of more classes.
@@ -24,19 +24,20 @@ def contact_sheet(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.intp]) -
     classes = np.unique(labels)
     shown = COLUMNS * max(1, ROWS // len(classes))
     height, width = images.shape[1] + _GAP_PX, images.shape[2] + _GAP_PX
-    rows = []
+    colours, rows = images.shape[3:], []
     for label in classes:
         of_class = np.flatnonzero(labels == label)
         count = min(len(of_class), shown)
         chosen = of_class[np.linspace(0, len(of_class) - 1, count).astype(int)]
         for start in range(0, count, COLUMNS):
-            row = np.full((height, COLUMNS * width + _GAP_PX), _GAP_GREY, np.uint8)
+            row = np.full((height, COLUMNS * width + _GAP_PX, *colours), _GAP_GREY, np.uint8)
             for column, index in enumerate(chosen[start : start + COLUMNS]):
                 left = _GAP_PX + column * width
                 row[_GAP_PX:, left : left + images.shape[2]] = images[index]
             rows.append(row)
-    rows.append(np.full((_GAP_PX, rows[0].shape[1]), _GAP_GREY, np.uint8))
-    sheet = np.concatenate(rows).repeat(_SCALE, axis=0).repeat(_SCALE, axis=1)
+    rows.append(np.full((_GAP_PX, rows[0].shape[1], *colours), _GAP_GREY, np.uint8))
+    scale = max(1, _TILE_PX // images.shape[2])
+    sheet = np.concatenate(rows).repeat(scale, axis=0).repeat(scale, axis=1)
     buffer = io.BytesIO()
     PIL.Image.fromarray(sheet).save(buffer, "png")
     return buffer.getvalue()

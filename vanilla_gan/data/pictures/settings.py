@@ -8,6 +8,7 @@ import pathlib
 from vanilla_gan.data.download.catalog import CATALOG
 from vanilla_gan.data.known import is_own_name
 from vanilla_gan.data.pictures.picture import FITS, Fitting
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.declare import ABOVE_0, SEED, Rule, Settings, setting, within
 
 _OUT = Rule(
@@ -36,6 +37,12 @@ class ImportConfig(Settings):
         _OUT,
         missing="give the folder to make",
     )
+    size: int = setting(
+        PUBLISHED_SHAPE.height,
+        "height and width of the images, in pixels",
+        within(1, 1024, "a number of pixels"),
+    )
+    color: bool = setting(False, "keep red, green and blue; by default images are grey")
     fit: str = setting(
         "contain",
         "whole picture with a margin, largest centred square, or both sides scaled",
@@ -77,4 +84,6 @@ class ImportConfig(Settings):
             visible=self.background is None,
             white=self.white,
             all_frames=self.all_frames,
+            size=self.size,
+            color=self.color,
         )

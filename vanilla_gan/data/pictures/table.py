@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.pictures.any_idx import is_idx, labels_beside, read_any_idx
-from vanilla_gan.data.pictures.picture import SIDE_PX, Fitting, fitted_values, narrowed
+from vanilla_gan.data.pictures.picture import Fitting, fitted_values, narrowed
 from vanilla_gan.data.shape import MAX_CLASSES
 from vanilla_gan.errors import DataError
 from vanilla_gan.storage.reading import open_file
@@ -35,7 +35,7 @@ Array = npt.NDArray[Any]
 
 
 class Table(NamedTuple):
-    """The content of a file: images, uint8 [N, 28, 28], and labels, int [N] in 0..255."""
+    """The content of a file: images, uint8 [N, *Fitting.shape], and labels, int [N] in 0..255."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.intp]
@@ -69,7 +69,7 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
             values, labels = _read_arrays(path)
         grey = narrowed(_as_pictures(values), fitting.white)
         images = np.array([fitted_values(each, fitting) for each in grey], np.uint8)
-        return Table(images.reshape(-1, SIDE_PX, SIDE_PX), _checked_labels(labels, len(grey)))
+        return Table(images.reshape(-1, *fitting.shape), _checked_labels(labels, len(grey)))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
