@@ -27,10 +27,11 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import SPLIT, seeded, unread
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.quality.evaluate import evaluate
-from vanilla_gan.quality.modes import POINT_SAMPLES, point_modes
+from vanilla_gan.quality.modes import POINT_SAMPLES, STACKED, point_modes
 from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.settings import RunConfig, default_data_dir
+from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 from vanilla_gan.training.host import Host
 from vanilla_gan.training.run import train
@@ -43,8 +44,8 @@ SHOWN = {
     "coverage": "{:.3f}",
     "classes_covered": "{:.1f}",
 }
-# Of conditional systems, and of stacked digits.
-MORE = {"class_agreement": "{:.3f}", "modes": "{:.1f}", "kl_nats": "{:.4f}"}
+OF_CLASSES = {"class_agreement": "{:.3f}"}  # of conditional systems
+OF_DIGITS = {"modes": "{:.1f}", "kl_nats": "{:.4f}"}  # of stacked ones
 MODES = {"covered": "{:.1f}", "kl_nats": "{:.3f}", "high_quality": "{:.3f}"}
 Task = tuple[str, str, int]
 
@@ -80,7 +81,7 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
         judged = evaluate(EvaluateConfig(source=str(out), n=options.samples), lambda line: None)
         modes = judged.get("modes", {}).get("samples", {})
         more = {**judged, "modes": modes.get("covered"), "kl_nats": modes.get("kl_nats")}
-        found = judged["figures"] | {name: more.get(name) for name in MORE}
+        found = judged["figures"] | {name: more.get(name) for name in OF_CLASSES | OF_DIGITS}
     kept.write_text(json.dumps(found))
     return found
 
@@ -133,7 +134,11 @@ def main() -> None:
     tasks = [(*pair, seed) for pair in pairs for seed in range(options.seeds)]
     found = side_by_side(functools.partial(figures_of, options=options), tasks, options.jobs)
     print(f"{options.dataset}, {options.iters:,} iterations, {options.seeds} seeds\n")
-    shown = MODES if options.dataset in MIXTURES else SHOWN | MORE
+    shown = MODES if options.dataset in MIXTURES else SHOWN
+    if any(SYSTEMS[system].conditional for system in options.systems):
+        shown = shown | OF_CLASSES
+    if options.dataset == STACKED:
+        shown = shown | OF_DIGITS
     print(f"| system, preset | {' | '.join(shown)} |\n|{'---|' * (len(shown) + 1)}")
     for system, preset in pairs:
         of_pair = [next(found) for _ in range(options.seeds)]
