@@ -127,9 +127,10 @@ def test_another_seed_draws_other_numbers_from_there_on(there, command):
     assert (rows["one"][81:, 1] != rows["out"][81:, 1]).all()
     assert (rows["one"][81:, 1] != rows["three"][81:, 1]).all()
     # Its first checkpoint is the parent's, with the parent's numbers.
-    finished = command(["fork", "--from=one/checkpoints/0000000080", "--out=four"])
-    assert finished.status == 0, finished.stderr
-    np.testing.assert_array_equal(read_losses(there / "four"), rows["one"])
+    for out, given in (("four", []), ("five", ["--seed=8"])):
+        finished = command(["fork", "--from=one/checkpoints/0000000080", f"--out={out}", *given])
+        assert finished.status == 0, finished.stderr
+        np.testing.assert_array_equal(read_losses(there / out), rows["one"])
 
 
 def test_other_data_of_as_many_images(there, command, offline_data_dir):

@@ -91,7 +91,10 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
                 f"{checkpoint.folder}: {error.strerror or error}; name a checkpoint that is there"
             ) from error
         record.parent |= {"iteration": checkpoint.iteration, "checkpoint": manifest["sha256"]}
-        if parent.begins_with_another_seed(checkpoint.iteration) and "seed" not in config.given:
+        begins_anew = [
+            each.begins_with_another_seed(checkpoint.iteration) for each in (parent, record)
+        ]
+        if begins_anew == [True, False]:
             # This checkpoint still has the random numbers of the parent's own parent.
             seeds = [each for each in parent.parent["changes"] if each["setting"] == "seed"]
             record.parent["changes"] += seeds
