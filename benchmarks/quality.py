@@ -58,7 +58,8 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
       options: the flags.
     """
     system, preset, seed = task
-    out = pathlib.Path(options.out, f"{system}_{preset}_{options.dataset}_{seed}")
+    noise = f"_z{options.z_dim}" if options.z_dim else ""
+    out = pathlib.Path(options.out, f"{system}_{preset}_{options.dataset}_{seed}{noise}")
     kept = out.with_suffix(".json")
     if kept.is_file():
         found: dict[str, Any] = json.loads(kept.read_text())
@@ -68,6 +69,7 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
         preset=preset,
         seed=seed,
         iters=options.iters,
+        z_dim=options.z_dim,
         dataset=options.dataset,
         data_dir=options.data_dir,
         allow_unverified_data=options.allow_unverified_data,
@@ -124,6 +126,7 @@ def main() -> None:
     flags.add_argument("--allow_unverified_data", action="store_true")
     flags.add_argument("--iters", type=int, default=200_000)
     flags.add_argument("--seeds", type=int, default=3)
+    flags.add_argument("--z_dim", type=int, help="size of the noise, instead of the systems' own")
     flags.add_argument("--samples", type=int, default=10_000)
     flags.add_argument("--device", default="auto")
     flags.add_argument("--jobs", type=int, default=1, help="runs side by side, each on a core")

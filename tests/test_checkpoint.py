@@ -21,6 +21,7 @@ from vanilla_gan.runfolder.checkpoint import (
     Checkpoints,
     copy_checkpoint,
     mark_of,
+    newest_iteration,
     read_checkpoint,
     run_state,
 )
@@ -119,11 +120,11 @@ def test_newest_ones_are_kept(tmp_path, checkpoints):
 
     assert names(tmp_path) == ["0000000080", "0000000120", "0000001000"]
     assert newest(checkpoints) == (1000, [])
-    assert checkpoints.newest() == 1000
+    assert newest_iteration(tmp_path) == 1000
 
 
-def test_no_checkpoints(checkpoints):
-    assert checkpoints.newest() is None
+def test_no_checkpoints(tmp_path, checkpoints):
+    assert newest_iteration(tmp_path) is None
     line, warnings = newest(checkpoints)
     assert "there is no checkpoint that can be continued from" in str(line)
     assert warnings == []

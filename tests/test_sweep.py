@@ -26,9 +26,8 @@ from small_run import make_run, without_gain
 from vanilla_gan.cli import main as cli
 from vanilla_gan.errors import OutputError
 from vanilla_gan.report.bands import Series, band, bands_png
-from vanilla_gan.runfolder.checkpoint import Checkpoints
+from vanilla_gan.runfolder.checkpoint import newest_iteration
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
-from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.sweep.plan import planned
 from vanilla_gan.sweep.processes import Job, run_jobs
 from vanilla_gan.sweep.settings import SweepConfig, part_of, seeds_of
@@ -224,7 +223,7 @@ def stopped_at(folder: pathlib.Path, number: int) -> int:
             assert time.monotonic() < end_s
             time.sleep(0.01)
         run = folder / f"sweep/seed_{seed}"
-        assert Checkpoints(run, read_record(run).run_id, 3).newest() == int(line[1])
+        assert newest_iteration(run) == int(line[1])
         marks.append(int(line[1]))
     return min(marks)
 

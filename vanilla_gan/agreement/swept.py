@@ -17,7 +17,7 @@ from vanilla_gan.data.shape import POINT
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import DamagedRunError, RunConflictError, VanillaGanError
-from vanilla_gan.runfolder.checkpoint import Checkpoints
+from vanilla_gan.runfolder.checkpoint import newest_iteration
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.pictures import numbered_pictures
@@ -126,8 +126,7 @@ def _data(dataset: Mapping[str, Any]) -> str:
 
 def _unusable(run: _Run) -> str | None:
     record, rows = run.record, run.rows
-    checkpoints = Checkpoints(run.folder, record.run_id, record.config.keep_checkpoints)
-    if not record.is_finished(record.config, checkpoints.newest()):
+    if not record.is_finished(record.config, newest_iteration(run.folder)):
         return "is not finished"
     if not len(rows.iteration):
         return f"has no rows in {LOSSES}"

@@ -22,7 +22,7 @@ from vanilla_gan.generator.trained import Trained, open_export, open_networks
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.runfolder.best import best_folder, names_best
-from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoint, Checkpoints
+from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoint, Checkpoints, newest_iteration
 from vanilla_gan.runfolder.checkpoint import read_checkpoint as read_one
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.runfolder.record import RunRecord, read_record
@@ -291,11 +291,11 @@ def find_checkpoint(
         except CheckpointError as error:
             raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     record = _record(path)
-    checkpoints = Checkpoints(path, record.run_id, record.config.keep_checkpoints)
-    if checkpoints.newest() is None:
+    if newest_iteration(path) is None:
         raise CheckpointError(
             f"{path}: this run has no checkpoint yet; train it, or wait for its first one"
         )
+    checkpoints = Checkpoints(path, record.run_id, record.config.keep_checkpoints)
     passed_over: list[str] = []
     try:
         checkpoint = checkpoints.newest_whole(lambda checkpoint: None, passed_over.append)

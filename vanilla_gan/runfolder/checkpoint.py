@@ -149,15 +149,6 @@ class Checkpoints:
                 (folder / MANIFEST).write_bytes(seal(manifest))
             self._drop_old()
 
-    def newest(self) -> int | None:
-        """Returns the iteration of the newest checkpoint, whole or not; None where there is none.
-
-        Raises:
-          CheckpointError: the folder of the checkpoints cannot be read.
-        """
-        numbered = self._readable()
-        return int(numbered[0].name) if numbered else None
-
     def newest_whole(
         self, acceptable: Callable[[Checkpoint], None], warn: Callable[[str], None]
     ) -> Checkpoint:
@@ -170,7 +161,7 @@ class Checkpoints:
         Raises:
           CheckpointError: there is none that can be continued from.
         """
-        numbered = self._readable()
+        numbered = _readable(self._folder)
         for folder in numbered:
             try:
                 checkpoint = read_checkpoint(folder, self._run_id)
@@ -198,7 +189,7 @@ class Checkpoints:
           OutputError: something could not be renamed.
         """
         with writing(self._folder):
-            for folder in self._numbered():
+            for folder in _numbered(self._folder):
                 if int(folder.name) > iteration:
                     aside = folder.with_name(f"{folder.name}.passed_over")
                     remove_whole(aside)
@@ -206,29 +197,21 @@ class Checkpoints:
             remove_leftovers(self._folder)
             self._drop_old()
 
-    def _readable(self) -> list[pathlib.Path]:
-        try:
-            return self._numbered()
-        except OSError as error:
-            raise CheckpointError(
-                f"cannot read {self._folder}: {error.strerror or error}; mend that, or choose "
-                "another --out"
-            ) from error
-
-    def _numbered(self) -> list[pathlib.Path]:
-        """The checkpoint folders, newest first."""
-        try:
-            names = os.listdir(self._folder)
-        except FileNotFoundError:
-            return []
-        numbered = [name for name in names if name.isdecimal() and name == _name(int(name))]
-        return [self._folder / name for name in sorted(numbered, key=int, reverse=True)]
-
     def _drop_old(self) -> None:
         best = self._best()
-        for old in self._numbered()[self._keep :]:
+        for old in _numbered(self._folder)[self._keep :]:
             if int(old.name) != best:
                 remove_whole(old)
+
+
+def newest_iteration(out_dir: pathlib.Path) -> int | None:
+    """Returns the iteration of the newest checkpoint, whole or not; None where there is none.
+
+    Raises:
+      CheckpointError: the folder of the checkpoints cannot be read.
+    """
+    numbered = _readable(out_dir / FOLDER)
+    return int(numbered[0].name) if numbered else None
 
 
 def checkpoint_folder(out_dir: pathlib.Path, iteration: int) -> pathlib.Path:
@@ -355,3 +338,22 @@ def _name(iteration: int) -> str:
 
 def _none_of(count: int) -> str:
     return f"none of its {count} checkpoints" if count else "there is no checkpoint that"
+
+
+def _readable(folder: pathlib.Path) -> list[pathlib.Path]:
+    try:
+        return _numbered(folder)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read {folder}: {error.strerror or error}; mend that, or choose another --out"
+        ) from error
+
+
+def _numbered(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The checkpoint folders, newest first."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    numbered = [name for name in names if name.isdecimal() and name == _name(int(name))]
+    return [folder / name for name in sorted(numbered, key=int, reverse=True)]

@@ -13,7 +13,7 @@ from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import as_word
 from vanilla_gan.errors import RunConflictError, UsageError, VanillaGanError
-from vanilla_gan.runfolder.checkpoint import Checkpoints
+from vanilla_gan.runfolder.checkpoint import newest_iteration
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.runfolder.record import (
     RunRecord,
@@ -68,8 +68,7 @@ class Run(NamedTuple):
             return False
         try:
             config = continued_config(record, self.config, begun=True)
-            checkpoints = Checkpoints(self.folder, record.run_id, config.keep_checkpoints)
-            return record.is_finished(config, checkpoints.newest())
+            return record.is_finished(config, newest_iteration(self.folder))
         except VanillaGanError:
             # What stands there is another run, which the run itself says in its own words.
             return False

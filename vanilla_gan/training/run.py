@@ -28,7 +28,7 @@ from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.graph.processor import missed_onednn
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
-from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints
+from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints, newest_iteration
 from vanilla_gan.runfolder.lock import run_lock
 from vanilla_gan.runfolder.names import BEST, RUN_JSON
 from vanilla_gan.runfolder.out_folder import (
@@ -113,8 +113,8 @@ def train(config: RunConfig, host: Host | None = None, machines: Machines | None
 
 def _continued(record: RunRecord, config: RunConfig, inform: Inform) -> RunConfig:
     """Returns the settings to continue a run with; see `continued_config`."""
-    begun = Checkpoints(config.out_dir, record.run_id, record.config.keep_checkpoints).newest()
-    continued = continued_config(record, config, begun=begun is not None)
+    begun = newest_iteration(config.out_dir) is not None
+    continued = continued_config(record, config, begun=begun)
     if "init_weights" in config.given and config.init_weights != continued.init_weights:
         inform(
             f"--init_weights {config.init_weights} has no part in this run, which goes on from its "
@@ -130,7 +130,7 @@ def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
       RunConflictError: it has results, but no checkpoint.
     """
     iters = config.resolved_int("iters")
-    newest = _checkpoints(config, record).newest()
+    newest = newest_iteration(config.out_dir)
     if record.is_finished(config, newest):
         more = f"{record.trained} iterations; give a larger --iters to train it further"
         why = more if record.trained >= iters else _no_gain(record)
@@ -178,7 +178,7 @@ def _train_locked(
     if "CPU" in device.name and (warning := missed_onednn()):
         inform(warning)
     checkpoints = _checkpoints(config, record)
-    newest = checkpoints.newest()
+    newest = newest_iteration(config.out_dir)
     begins = is_new or newest is None
     changes = note_changes(record, config, newest or 0)
     if changes is not None:
