@@ -178,11 +178,20 @@ def test_a_preset_fills_in_what_is_not_given(system):
     other = dataclasses.replace(stable, **given).resolved()
     assert {name: getattr(other, name) for name in given} == given
     assert other.beta2 is None
-    assert other.from_preset.keys() == stable.from_preset.keys() - {*given, "beta2"}
+    assert other.from_preset.keys() == stable.from_preset.keys() - {*given, "beta2", "adam_epsilon"}
     assert (other.loss, other.r2) == ("relativistic", 0.3)
     # A later version may bring other settings: a record has them all.
     assert RunConfig.from_json(resolved.to_json()).resolved() == resolved
     assert RunConfig.from_json(resolved.to_json()).from_preset == {}
+
+
+@pytest.mark.parametrize("given", [{"beta2": 0.9}, {"adam_epsilon": 1e-4}])
+def test_what_an_optimizer_lacks_is_not_ignored(given):
+    (name,) = given
+    with pytest.raises(UsageError, match=f"--{name} does not apply to --optimizer sgd"):
+        RunConfig(optimizer="sgd", **given).resolved()
+    plain = RunConfig(optimizer="sgd", seed=1).resolved()
+    assert plain.resolved() == RunConfig.from_json(plain.to_json()).resolved() == plain
 
 
 def test_iterations_are_counted_in_one_way():

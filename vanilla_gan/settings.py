@@ -69,6 +69,8 @@ InitName = Literal["xavier", "xavier_normal", "own"]
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
+# What gradient descent has no use for.
+_NOT_OF_SGD = ("beta2", "adam_epsilon")
 
 # Far more than fits any machine with the rest; TensorFlow fails in riddles beyond it.
 SIZE = (at_least(1), at_most(2**20))
@@ -313,7 +315,7 @@ class RunConfig(Settings):
     )
     watch_classes: bool = setting(
         False,
-        "count the classes of 1,000 samples at each picture, for health.csv",
+        "count the classes of 1,000 samples at each picture, for health.csv; needs --health_every",
         effect="keeping",
     )
     stop_on: str = setting(
@@ -347,7 +349,7 @@ class RunConfig(Settings):
     )
     evaluate_every: int = setting(
         0,
-        "iterations between two evaluations of quality; 0: none",
+        "iterations between two evaluations of quality, a multiple of --sample_every; 0: none",
         at_least(0),
         effect="keeping",
         common=True,
@@ -363,7 +365,7 @@ class RunConfig(Settings):
     )
     keep_best: FigureName = setting(
         "none",
-        "keep the checkpoint with the best value of this figure as well, as OUT/best",
+        "keep the checkpoint with the best value of this figure of --evaluate_every, as OUT/best",
         choices=("none", *BETTER),
         effect="keeping",
     )
@@ -435,7 +437,10 @@ class RunConfig(Settings):
         effect="speed",
     )
     intra_op_threads: int = setting(
-        0, "threads within one operation; 0: from the number of cores", *THREADS, effect="machine"
+        0,
+        "threads within one operation; 0: from the sizes of the networks and the cores",
+        *THREADS,
+        effect="machine",
     )
     inter_op_threads: int = setting(
         0, "operations at the same time; 0: TensorFlow's choice", *THREADS, effect="machine"
@@ -506,7 +511,7 @@ class RunConfig(Settings):
         return {
             name: value
             for name, value in row.items()
-            if name not in self.given and not (name == "beta2" and self.optimizer == "sgd")
+            if name not in self.given and not (name in _NOT_OF_SGD and self.optimizer == "sgd")
         }
 
     def paired(self, asked: Collection[str]) -> RunConfig:
@@ -519,8 +524,10 @@ class RunConfig(Settings):
           UsageError: two of them do not go together.
         """
         self._check_penalties()
-        if self.optimizer == "sgd" and self.beta2 is not None:
-            raise UsageError("--beta2 does not apply to --optimizer sgd; leave it out")
+        for name in _NOT_OF_SGD:
+            unused = (None, SYSTEMS[self.system].defaults.get(name))
+            if self.optimizer == "sgd" and getattr(self, name) not in unused:
+                raise UsageError(f"--{name} does not apply to --optimizer sgd; leave it out")
         for name, off in (("stop_on", "none"), ("watch_classes", False)):
             if not self.health_every and getattr(self, name) != off:
                 raise UsageError(
