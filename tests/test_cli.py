@@ -123,6 +123,8 @@ def test_an_unknown_flag_that_is_near_nothing(failing):
         (["train", "--iters=5", "more", "words"], "'more words': expected flags only"),
         (["--", "--iters=5"], "'--iters=5': expected flags only"),
         (["--iters"], "Missing value for flag --iters"),
+        (["--noreport=1"], "--noreport=1 does not take an argument"),
+        (["--flagfile"], "--flagfile with no argument"),
         (["--iters=5", "--epochs=1"], "--iters and --epochs say the same in two ways"),
     ],
 )

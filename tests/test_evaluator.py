@@ -200,10 +200,13 @@ def test_a_picture_right_at_the_end_is_evaluated_once(data_dir, tmp_path, monkey
         measure(self, it)
 
     monkeypatch.setattr(Evaluator, "_evaluate", note)
-    train(tmp_path / "out", data_dir, **SMALL, system="conv", iters=4, evaluate_every=4)
+    log = tmp_path / "log.jsonl"
+    settings = {"system": "conv", "iters": 4, "evaluate_every": 4, "log_json": str(log)}
+    train(tmp_path / "out", data_dir, **SMALL, **settings)
     # Asked twice; the second time it is there.
     assert evaluated_at == [0, 4, 4]
     assert [each.iteration for each in read_evaluations(tmp_path / "out")] == [0, 4]
+    assert [iteration for iteration, _, _ in evaluations_in(log)] == [0, 4]
 
 
 def test_a_run_that_stops_is_not_evaluated_at_its_end(data_dir, tmp_path):
@@ -263,6 +266,9 @@ def test_which_one_is_the_best(figure, values, kept, before, best):
         record.best = dict(zip(names, (*before, 0), strict=True))
     expected = {} if best is None else dict(zip(names, (figure, *best), strict=True))
     assert best_of(record, of(*values, figure=figure), kept) == expected
+    # That of a run's end, behind which it goes on, and one by hand are no evaluations of its own.
+    more = [Evaluation(it, SAMPLES, {figure: None}) for it in (5, 7)]
+    assert best_of(record, [*of(*values, figure=figure), *more], kept) == expected
 
 
 # A rate at which the samples of the offline run do not only get better.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 
 import numpy as np
 import pytest
@@ -18,6 +19,30 @@ from vanilla_gan.errors import DataError
 
 IMAGES, AS_MNIST = noise(6, 9, 13), noise(6, 28, 28)
 KNOWN = np.array([3, 3, 8, 0, 8, 3])
+
+
+def as_npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def with_byte(place: int, value: int) -> bytes:
+    """Returns an npz file whose entries have a byte of their headers changed.
+
+    Place 0 is that of the flags, 1 means encrypted; place 2 is that of the way of packing.
+    """
+    stream = io.BytesIO()
+    np.savez(stream, x=IMAGES)
+    content = bytearray(stream.getvalue())
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(mark) + flags + place] = value
+    return bytes(content)
+
+
+HEADER = as_npy(IMAGES)
+# It claims far more images than there is memory for.
+LARGER = HEADER.replace(b"(6, 9, 13)", b"(9999999999999, 9, 13)").replace(b" " * 12, b"", 1)
 
 
 def csv(images: np.ndarray, labels: np.ndarray | None, header: bool) -> str:
@@ -141,6 +166,10 @@ def test_other_sizes_and_colours_are_fitted_as_files_are(tmp_path):
         ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN[:5]), "labels have the shape [5]"),
         ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN + 250), "expected whole numbers 0 to"),
         ("x.npz", lambda p: p.write_bytes(b"PK\3\4"), "x.npz: "),
+        ("x.npy", lambda p: p.write_bytes(HEADER.replace(b"}", b" ")), "x.npy: "),
+        ("x.npy", lambda p: p.write_bytes(LARGER), "x.npy: "),
+        ("x.npz", lambda p: p.write_bytes(with_byte(0, 1)), "x.npz: "),
+        ("x.npz", lambda p: p.write_bytes(with_byte(2, 77)), "x.npz: "),
         ("x-idx3-ubyte", lambda p: p.write_bytes(b"\0\0\x07\3"), "expected an IDX file"),
         ("x.idx", lambda p: p.write_bytes(any_idx(IMAGES)[:-1]), "its header declares 6x9x13"),
         ("x.idx.gz", lambda p: p.write_bytes(gzip.compress(any_idx(IMAGES))[:-9]), "x.idx.gz:"),

@@ -10,8 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 from own_pictures import noise, saved
+from processes import peak_memory
 
-from vanilla_gan.data.pictures.picture import Fitting, read_picture
+from vanilla_gan.data.pictures.picture import Fitting, narrowed, read_picture
 from vanilla_gan.errors import DataError
 
 
@@ -171,6 +172,15 @@ def test_what_white_is(tmp_path, kind, largest, white, scale):
     found = read(saved(tmp_path / "x.tiff", values), white=white)
     expected = np.rint(np.minimum(values.astype(float) / scale, 1) * 255)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_bytes_stay_as_they_are():
+    """They are not copied into wider numbers: many images would not fit into memory."""
+    values = np.random.RandomState(0).randint(0, 256, (200, 28, 28)).astype(np.uint8)
+    with peak_memory() as peak:
+        found = narrowed(values, None)
+        assert peak() < values.nbytes
+    np.testing.assert_array_equal(found, values)
 
 
 def test_values_that_no_white_is_known_of(tmp_path):

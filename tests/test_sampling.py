@@ -263,6 +263,21 @@ def test_bad_inputs(fails, array, said, more):
     assert status == 2
 
 
+def test_given_noise_that_does_not_fit(fails):
+    np.save("z.npy", np.zeros((10, Z_DIM)))
+    status, line = fails("--inputs=z.npy", "--rows=2", "--cols=2")
+    assert (status, "10 images do not fit into 2 rows of 2" in line) == (2, True)
+
+
+def test_labels_of_other_images_are_not_left_beside(sample, fails):
+    labels = pathlib.Path("s-labels-idx1-ubyte")
+    sample("--n=4", "--out=s-images-idx3-ubyte", system="conditional")
+    before = labels.read_bytes()
+    status, line = fails("--n=4", "--out=s-images-idx3-ubyte", "--overwrite")
+    assert (status, f"{labels}: it holds labels" in line) == (2, True)
+    assert labels.read_bytes() == before
+
+
 @pytest.mark.parametrize("content", [b"", b"x", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x04\x00abcd"])
 def test_inputs_that_are_no_npy(fails, content):
     pathlib.Path("z.npy").write_bytes(content)

@@ -28,7 +28,7 @@ from vanilla_gan.errors import OutputError
 from vanilla_gan.report.bands import Series, band, bands_png
 from vanilla_gan.runfolder.checkpoint import newest_iteration
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
-from vanilla_gan.sweep.plan import planned
+from vanilla_gan.sweep.plan import planned, with_data
 from vanilla_gan.sweep.processes import Job, run_jobs
 from vanilla_gan.sweep.settings import SweepConfig, part_of, seeds_of
 from vanilla_gan.sweep.summary import look_at
@@ -178,6 +178,27 @@ def test_a_run_that_gained_no_more_is_finished(tmp_path):
     more_of_it = {"evaluate_every": 1000, "keep_best": "frechet", "stop_after_no_gain": 3}
     (more,) = planned(SweepConfig(seeds="7", out=str(tmp_path), **more_of_it), {})
     assert not more.is_finished
+
+
+def test_a_longer_run_counts_up_to_the_iterations_of_the_sweep(tmp_path):
+    run = make_run(tmp_path / "seed_7", iters=4001)
+    for iteration in (1000, 3000):
+        add_evaluation(run, Evaluation(iteration, 10, {"frechet": 1.0}))
+    (shorter,) = planned(SweepConfig(seeds="7", out=str(tmp_path), iters=2001), {})
+    found = look_at(shorter, print)
+    assert found.losses.iteration[-1] == 2000
+    assert [each.iteration for each in found.evaluations] == [1000]
+
+
+@pytest.mark.parametrize(("overwrite", "data"), [(False, "digits"), (True, "mnist")])
+def test_auto_is_what_it_was_for_a_run_of_the_sweep(tmp_path, offline_data_dir, overwrite, data):
+    """A finished one counts, and one that is moved aside does not."""
+    make_run(tmp_path / "seed_7", dataset="digits")
+    settings = {"data_dir": str(offline_data_dir), "allow_unverified_data": True, "iters": 4001}
+    config = SweepConfig(seeds="7,8", out=str(tmp_path), overwrite=overwrite, **settings)
+    runs = planned(config, {})
+    named = with_data(runs[1:], [] if overwrite else runs, print)
+    assert [run.config.dataset for run in named] == [data]
 
 
 def test_a_process_that_cannot_be_started(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import offline
 import pytest
 from toy import (
     BY_HAND,
@@ -233,3 +234,12 @@ def test_an_alternating_update_takes_a_short_batch(opened, engine, towers):
     losses, _ = numpy_steps(toy, 0, of_cross_entropy)
     block = toy.engines[engine].train(toy.draw(0))
     np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-4)
+
+
+def test_gs_own_rate_is_that_of_both_solvers_that_train_it(twenty_images, tmp_path):
+    settings = {"system": "infogan", "batch_size": 8, "z_dim": 3, "h_dim": 5, "iters": 2, "seed": 1}
+    run = offline.train(tmp_path / "out", twenty_images, **settings, G_learning_rate=1e-30)
+    begun, done = run.variables(0), run.variables(2)
+    moved = {name for name in begun if not np.array_equal(begun[name], done[name])}
+    assert not moved & {"G_W1", "G_W2"}
+    assert "D_W1" in moved

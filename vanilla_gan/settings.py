@@ -69,8 +69,6 @@ InitName = Literal["xavier", "xavier_normal", "own"]
 CURES = "Cures, which the published programs do not have"
 # Every system has them, whether its defaults name them or not; the others only if they do.
 _COMMON = ("iters", "epochs", "sample_every")
-# What gradient descent has no use for.
-_NOT_OF_SGD = ("beta2", "adam_epsilon")
 
 # Far more than fits any machine with the rest; TensorFlow fails in riddles beyond it.
 SIZE = (at_least(1), at_most(2**20))
@@ -452,6 +450,26 @@ class RunConfig(Settings):
         Raises:
           UsageError: for a setting that the system does not have.
         """
+        self.check_applies()
+        defaults = SYSTEMS[self.system].defaults
+        filled: dict[str, Any] = {
+            name: value for name, value in defaults.items() if getattr(self, name) is None
+        }
+        filled |= self.from_program | self.from_preset
+        if self.iters is not None or self.epochs is not None:
+            # However the system counts, the user has counted.
+            filled.pop("iters", None)
+            filled.pop("epochs", None)
+        if self.seed is None:
+            filled["seed"] = fresh_seed()
+        return self.filled(filled).paired(self.given)
+
+    def check_applies(self) -> None:
+        """Checks that the system has each of these settings.
+
+        Raises:
+          UsageError: it lacks one, or two of them say the same.
+        """
         defaults = SYSTEMS[self.system].defaults
         for name in system_settings():
             if getattr(self, name) is not None and name not in (*defaults, *_COMMON):
@@ -482,17 +500,6 @@ class RunConfig(Settings):
                 )
         if self.iters is not None and self.epochs is not None:
             raise UsageError("--iters and --epochs say the same in two ways; give one of them")
-        filled: dict[str, Any] = {
-            name: value for name, value in defaults.items() if getattr(self, name) is None
-        }
-        filled |= self.from_program | self.from_preset
-        if self.iters is not None or self.epochs is not None:
-            # However the system counts, the user has counted.
-            filled.pop("iters", None)
-            filled.pop("epochs", None)
-        if self.seed is None:
-            filled["seed"] = fresh_seed()
-        return self.filled(filled).paired(self.given)
 
     @property
     def from_program(self) -> dict[str, Any]:
@@ -511,8 +518,14 @@ class RunConfig(Settings):
         return {
             name: value
             for name, value in row.items()
-            if name not in self.given and not (name in _NOT_OF_SGD and self.optimizer == "sgd")
+            if name not in {*self.given} | self._unused_by_optimizer
         }
+
+    @property
+    def _unused_by_optimizer(self) -> set[str]:
+        """The settings that the optimizer has no use for."""
+        unused = {"sgd": ("beta2", "adam_epsilon"), OWN: SYSTEMS[self.system].unused}
+        return {*unused.get(self.optimizer, ())}
 
     def paired(self, asked: Collection[str]) -> RunConfig:
         """Returns these settings without a smoothing of labels that the loss does not have.
@@ -524,10 +537,11 @@ class RunConfig(Settings):
           UsageError: two of them do not go together.
         """
         self._check_penalties()
-        for name in _NOT_OF_SGD:
-            unused = (None, SYSTEMS[self.system].defaults.get(name))
-            if self.optimizer == "sgd" and getattr(self, name) not in unused:
-                raise UsageError(f"--{name} does not apply to --optimizer sgd; leave it out")
+        for name in self._unused_by_optimizer & {*asked}:
+            if getattr(self, name) not in (None, SYSTEMS[self.system].defaults.get(name)):
+                raise UsageError(
+                    f"--{name} does not apply to --optimizer {self.optimizer}; leave it out"
+                )
         for name, off in (("stop_on", "none"), ("watch_classes", False)):
             if not self.health_every and getattr(self, name) != off:
                 raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pathlib
@@ -19,6 +20,8 @@ from results import differences, fingerprint, record
 from runner import Mishap, run
 
 from vanilla_gan.cli import main as cli
+from vanilla_gan.runfolder.health_csv import read_health
+from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
 
 ITERS = 160
 AT_80 = "out/checkpoints/0000000080"
@@ -116,6 +119,15 @@ def test_what_is_changed_holds_from_there_on(there, command):
     assert "--learning_rate 0.01" in text
 
 
+def test_signs_of_the_parent_end_where_the_fork_begins(there, command):
+    words = small_run("data", iters=90, health_every=20, checkpoint_every=40, keep_checkpoints=9)
+    assert command([*words, "--out=watched"]).status == 0
+    words = ["fork", "--from=watched/checkpoints/0000000040", "--health_every=0", "--out=child"]
+    assert command([*words, "--iters=60"]).status == 0
+    found = read_health(there / "child" / "health.csv").with_signs()
+    assert found.iteration.tolist() == [0, 20]
+
+
 def test_another_seed_draws_other_numbers_from_there_on(there, command):
     for seed, out in ((8, "one"), (8, "two"), (9, "three")):
         finished = command(["fork", f"--from={AT_80}", f"--seed={seed}", f"--out={out}"])
@@ -137,10 +149,16 @@ def test_other_data_of_as_many_images(there, command, offline_data_dir):
     other = there / "others" / "mnist"
     shutil.copytree(offline_data_dir / "mnist", other)
     (other / "t10k-images-idx3-ubyte").write_bytes(idx(np.ones((10, 28, 28))))
-    finished = command(["fork", f"--from={AT_80}", "--data_dir=others", "--out=child"])
-    assert finished.status == 0, finished.stderr
+    add_evaluation(there / "out", Evaluation(50, 10, {"frechet": 1.0}))
+    for words, figures in (([], [50]), (["--data_dir=others"], [])):
+        finished = command(["fork", f"--from={AT_80}", *words, "--out=child", "--overwrite"])
+        assert finished.status == 0, finished.stderr
+        # Figures by other data are not its own.
+        found = [each.iteration for each in read_evaluations(there / "child")]
+        assert found == figures
     data = [record(there / out)["dataset"]["checksum"] for out in ("child", "out")]
     assert data[0] != data[1]
+    assert changes(there / "child") == {"data_dir": ["data", "others"]}
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
         (other / name).write_bytes(idx(np.zeros((5999, 28, 28) if "images" in name else 5999)))
     finished = command(["fork", f"--from={AT_80}", "--data_dir=others", "--out=child2"])
@@ -198,6 +216,8 @@ def test_killed_while_it_is_made(there, command, count):
         (["--from=out", "--out=data"], 2, "there are other things in it, mnist among them"),
         (["--from=out", "--out=new", "--h_dim=14"], 2, "--h_dim was 13, is 14: a fork goes on"),
         (["--from=out", "--out=new", "--system=conv"], 2, "--system was vanilla, is conv: a fork"),
+        (["--from=out", "--out=new", "--dropout_rate=0.5"], 2, "does not apply to --system van"),
+        (["--from=out", "--out=new", "--sample_class=3"], 2, "does not apply to --system vanilla"),
         (["--from=out", "--out=new", "--init_weights=w.npz"], 2, "a fork goes on from where"),
         (["--from=out", "--out=new", "--batch_size=1001"], 2, "at most the number of training"),
         (["--from=out"], 2, "--out is missing: expected a folder for the new run"),
@@ -257,6 +277,14 @@ def test_an_earlier_run_is_moved_aside(there, command, monkeypatch):
     assert finished.status == 0, finished.stderr
     assert fingerprint(there / "child.1") == first
     assert len(read_losses(there / "child")) == 90
+    stopped = command(
+        ["fork", f"--from={AT_80}", "--out=child", "--iters=150", "--overwrite"],
+        [Mishap(functools.partial(kill, signal.SIGTERM), operation="os.rename", path="002.png")],
+    )
+    assert stopped.status == 143
+    assert "the same command without --overwrite continues it" in stopped.last_line
+    shutil.rmtree(there / "child")
+    shutil.move(there / "child.2", there / "child")
     # From within the folder that moves.
     words = ["fork", f"--from=../{AT_80}", "--out=.", "--iters=91", "--overwrite"]
     monkeypatch.chdir(there / "child")

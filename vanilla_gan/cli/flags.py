@@ -110,10 +110,13 @@ class Flags:
             # absl: "flag --iters=x: " and what Python's own conversion says.
             shown, _, _ = str(error).removeprefix("flag ").partition(": ")
             name, _, value = shown.removeprefix("--").partition("=")
+            if name not in self._settings:  # absl's own --flagfile
+                raise UsageError(" ".join(str(error).split())) from error
             entry = self._settings[name]
             expected = entry.rules[0].expected if entry.choices else KINDS[entry.kind]
             raise UsageError(f"{shown}: expected {expected}{entry.meant(value)}") from error
-        except flags.Error as error:
+        # absl: a ValueError for a value behind --noflag.
+        except (flags.Error, ValueError) as error:
             raise UsageError(" ".join(str(error).split())) from error
         if rest and self._word is not None and not self._values[self._word.flag].present:
             self._values[self._word.flag].parse(rest.pop(0))

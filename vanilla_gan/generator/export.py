@@ -230,7 +230,11 @@ def _check_close(
             off = _distance(got, array[:lines])
             # Not `off > allowed`, which a NaN would pass.
             if not off <= allowed:
-                raise _differs(path, f"{name} is off by {off:.1e}, allowed: {allowed:.1e}")
+                raise OutputError(
+                    f"{path.parent}: {by} computes something else than this program ({name} is off "
+                    f"by {off:.1e}, allowed: {allowed:.1e}); nothing was kept; export as "
+                    "saved_model or npz"
+                )
             worst = max(worst, off)
     return f"the same results within {worst:.1e} ({TRIALS} tried, by {by})"
 

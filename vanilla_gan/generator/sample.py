@@ -16,6 +16,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from vanilla_gan.data.idx import write_idx, write_idx_blocks
+from vanilla_gan.data.shape import POINT
 from vanilla_gan.data.streams import fresh_seed
 from vanilla_gan.drawing.points import renderer
 from vanilla_gan.drawing.shown import shown
@@ -47,9 +48,9 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
         occupied place.
     """
     place, beside = _places(config)
-    for each in (place, beside):
-        if each is not None:
-            each.check()
+    place.check()
+    if beside is not None and config.format != "idx":
+        beside.check()
     with Generator.load(config.source, inform=inform) as generator:
         n, drawn = _noise(config, generator, inform)
         if config.interpolate:
@@ -61,7 +62,14 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
             ends = np.concatenate(list(drawn()))
             Z = walk(ends, config.interpolate, spherical=spherical).reshape(-1, generator.z_dim)
             n, drawn = len(Z), functools.partial(_in_blocks, Z)
+        elif config.rows and config.cols and n > config.rows * config.cols:
+            raise UsageError(
+                f"{n} images do not fit into {config.rows} rows of {config.cols}; leave out --rows "
+                "or --cols"
+            )
         classes = _classes(config, generator, n, inform)
+        if beside is not None and config.format == "idx":
+            _check_labels(beside, classes is not None)
         written = _write(config, place, beside, Blocks(generator, n, drawn, classes))
     for path in written:
         inform(f"wrote {path}")
@@ -79,6 +87,21 @@ def _places(config: SampleConfig) -> tuple[Place, Place | None]:
     elif config.interpolate and config.format == "png":
         beside = Place(config.gif_path, config.overwrite)
     return Place(config.path, config.overwrite), beside
+
+
+def _check_labels(place: Place, are_drawn: bool) -> None:
+    """Checks the place of the labels beside images.
+
+    Raises:
+      UsageError: there is a file, which is not to be replaced, or not of these images.
+    """
+    if are_drawn:
+        place.check()
+    elif os.path.lexists(place.path):
+        raise UsageError(
+            f"{place.path}: it holds labels, and this generator draws images without; they would "
+            "be taken for those of the new images; choose another --out"
+        )
 
 
 def _is_empty(folder: pathlib.Path) -> bool:
@@ -227,7 +250,8 @@ def _write(
         with beside.whole() as path:
             _write_gif(path, shown(drawn.generator.to_grey(images), shape))
         return [place.path, beside.path]
-    rows, cols = _layout(config, n)
+    # All points are in one plot.
+    rows, cols = (1, n) if shape == POINT else _layout(config, n)
     empty = np.full((rows * cols - n, *shape.array), images.min(), np.float32)
     with place.whole() as path:
         renderer(rows, cols, shape, *ends).save(path, np.concatenate([images, empty]))

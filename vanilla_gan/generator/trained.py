@@ -22,6 +22,7 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.weights import Weights, variables_by_name
 from vanilla_gan.runfolder.checkpoint import Checkpoint
 from vanilla_gan.runfolder.record import RunRecord, data_dir_of
+from vanilla_gan.settings import default_data_dir
 
 Array = npt.NDArray[np.float32]
 
@@ -99,6 +100,8 @@ def open_export(folder: pathlib.Path, device: Device) -> Iterator[Trained]:
       CheckpointError: it is damaged, or not an export of this program.
     """
     origin = read_origin(folder)
+    # It does not say where the data were.
+    origin = origin._replace(config=origin.config.filled({"data_dir": default_data_dir()}))
     with _built(origin, device) as read:
         yield read(origin, str(folder / VARIABLES), folder)
 

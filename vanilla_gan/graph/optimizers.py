@@ -43,9 +43,10 @@ OPTIMIZERS = {"adam": adam, "rmsprop": rmsprop, "sgd": sgd}
 def optimizer(system: System, config: Any, player: str) -> Any:
     """Returns the optimizer of the settings for a player; its slots bear its name.
 
-    The player is "D" or "G", or "Q" in a program that has a third one.
+    The player is "D" or "G", or "Q" in a program that has a third one, which trains G, too, and
+    has its rate.
     """
-    rate = getattr(config, f"{player}_learning_rate", None)
+    rate = config.D_learning_rate if player == "D" else config.G_learning_rate
     make = system.optimizer if config.optimizer == OWN else OPTIMIZERS[config.optimizer]
     assert make is not None, f"{config.system} brings no optimizer"
     return make(

@@ -86,6 +86,7 @@ class System:
       objective: `(goal, passes) -> goal`, what the program adds to the losses of the settings.
       optimizer: makes `--optimizer own`, for `(rate, beta1, beta2, epsilon, name)`; None in a
         program whose optimizer is one of TensorFlow's.
+      unused: settings that this optimizer has no use for.
       first_weights: `(config, images uint8 [N, X_dim]) -> {name: array}`, what some variables begin
         with; None where that does not depend on the images.
       theta_Q: full names of the variables that a third solver trains, behind the others, together
@@ -126,6 +127,7 @@ class System:
     auxiliary: Callable[[Any, Any], Any] | None = None
     objective: Callable[[Any, Any], Any] | None = None
     optimizer: Callable[..., Any] | None = None
+    unused: tuple[str, ...] = ()
     first_weights: Callable[[Any, Any], dict[str, npt.NDArray[np.float32]]] | None = None
     theta_Q: tuple[str, ...] = ()
     without: tuple[str, ...] = ()

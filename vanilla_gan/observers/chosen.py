@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vanilla_gan.data.dataset import Datasets
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.observers.evaluator import Evaluator
 from vanilla_gan.observers.gallery import Gallery
 from vanilla_gan.observers.health import Health
-from vanilla_gan.observers.log_json import LogJson
+from vanilla_gan.observers.log_json import LogJson, check_log_json
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.observers.report import ReportObserver
 from vanilla_gan.observers.tensorboard import TensorBoard
+from vanilla_gan.quality.figures import largest_n
 from vanilla_gan.runfolder.record import RunRecord
+
+
+def check_observers(record: RunRecord, splits: Datasets) -> None:
+    """Checks what would keep an observer from beginning, before anything of a run is touched.
+
+    Raises:
+      DataError: there are too few images to evaluate by.
+      UsageError: the file of `--log_json` is another run's.
+    """
+    if record.config.evaluate_every:
+        largest_n(splits)
+    if record.config.log_json is not None:
+        check_log_json(record)
 
 
 def observers_of(

@@ -75,7 +75,8 @@ class Health:
         if block.signs or self._numbers:
             self._csv.append(block.first, {**block.signs, **self._numbers}, self._classes)
             self._numbers, self._classes = {}, ""
-        if block.signs:
+        # All rows are gone through. One in a thousand is often enough where they are many.
+        if block.signs and self._settled == len(self._csv.rows.iteration):
             self._tell(self._found())
 
     def lasting(self, names: Collection[str]) -> Episode | None:
@@ -86,8 +87,14 @@ class Health:
         found = (each for each in self._judged if each.ended is None and each.disease.name in names)
         return next(found, None)
 
+    @property
+    def _settled(self) -> int:
+        """How many rows count by now: the same for a run that was continued."""
+        count = len(self._csv.rows.iteration)
+        return count - count % max(1, count // 1000)
+
     def _found(self) -> list[Episode]:
-        rows = self._csv.rows
+        rows = self._csv.rows.first(self._settled)
         found = self._judged = diagnosed(rows, self._patient)
         if self._judged_from:
             self._judged = diagnosed(rows.since(self._judged_from), self._patient)

@@ -18,6 +18,7 @@ from vanilla_gan.runfolder.quality_json import read_evaluations
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_own
+from vanilla_gan.storage.reading import open_file
 
 _LONGEST_LINE = 1 << 16  # bytes; they have some hundred
 
@@ -85,6 +86,7 @@ class LogJson:
         for found in read_evaluations(self._out_dir):
             if found.iteration == it:
                 self._write(it, "evaluation", {"n": found.n, **found.figures})
+                self._evaluated = it
 
     def _write(self, it: int, event: str, values: Mapping[str, Any]) -> None:
         line = {"run_id": self._run_id, "iteration": it, "event": event}
@@ -99,29 +101,53 @@ class LogJson:
         """Returns where the lines of iterations before `start` end; a torn last one is none."""
         end = 0
         while (line := self._file.readline(_LONGEST_LINE)).endswith(b"\n"):
-            try:
-                content = json.loads(line)
-                run_id, iteration = content["run_id"], int(content["iteration"])
-                # The one of a run's end is behind its last update, and does not come again.
-                is_behind = content["event"] == "evaluation"
-            except (ValueError, TypeError, KeyError, RecursionError):
-                run_id, iteration, is_behind = None, start, False
+            run_id, iteration, is_behind = _of_line(line)
             if run_id != self._run_id:
-                raise self._others()
+                raise _others(self._path)
             if iteration >= start + is_behind:
                 return end
             if is_behind:
                 self._evaluated = iteration
             end += len(line)
         if line and end == 0:
-            raise self._others()
+            raise _others(self._path)
         return end
 
-    def _others(self) -> UsageError:
-        return UsageError(
-            f"--log_json={self._path}: it holds other lines than those of this run; name another "
-            "file, or move this one away"
-        )
+
+def check_log_json(record: RunRecord) -> None:
+    """Checks by its first line that the file of `--log_json` is this run's, if there is one.
+
+    Raises:
+      UsageError: it holds something else.
+    """
+    path = os.path.abspath(record.config.log_json or "")
+    try:
+        with open_file(path) as stream:
+            line = stream.readline(_LONGEST_LINE)
+    except OSError:
+        return  # whoever opens it to write says why
+    if line and _of_line(line)[0] != record.run_id:
+        raise _others(path)
+
+
+def _of_line(line: bytes) -> tuple[str | None, int, bool]:
+    """Returns the run, the iteration and whether it is an evaluation; no run where it is no line.
+
+    The evaluation of a run's end is behind its last update, and does not come again.
+    """
+    try:
+        content = json.loads(line)
+        run_id, iteration = content["run_id"], int(content["iteration"])
+        return run_id, iteration, content["event"] == "evaluation"
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None, 0, False
+
+
+def _others(path: str) -> UsageError:
+    return UsageError(
+        f"--log_json={path}: it holds other lines than those of this run; name another "
+        "file, or move this one away"
+    )
 
 
 def _number(value: Any) -> float | int | None:

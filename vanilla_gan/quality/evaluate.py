@@ -32,7 +32,6 @@ from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.runfolder.record import data_of
 from vanilla_gan.say import json_text, phase
-from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.storage.whole import write_whole
 from vanilla_gan.systems import SYSTEMS
 
@@ -66,7 +65,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         place.check()
     with Generator.load(config.source, inform=inform) as generator:
         origin = generator.origin
-        data_dir = config.data_dir or _data_dir(origin.config)
+        data_dir = config.data_dir or origin.config.data_dir
         source = _read_data(origin, data_dir, inform)
         n = _checked_n(config.n, source)
         with phase(f"drawing {n} samples"):
@@ -148,11 +147,6 @@ def _modes(
 
         found = {whose: modes_of(source.name, images, read) for whose, images in sets.items()}
     return {"modes": {whose: modes._asdict() for whose, modes in found.items()}}
-
-
-def _data_dir(config: RunConfig) -> str:
-    """Returns where the data of a run were; exports do not say."""
-    return config.data_dir if config.data_dir != RunConfig.data_dir else default_data_dir()
 
 
 def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:

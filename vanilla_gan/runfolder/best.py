@@ -42,7 +42,9 @@ def best_of(
     if not there:
         return {}
     best, first = max(there, key=worth), max(values, key=worth)
-    no_gain = sum(it > max(first, record.judged_from) for it in found)
+    # The run's own ones, not that of a run's end, behind which it may go on, or of a command.
+    own = [it for it in found if it % record.config.evaluate_every == 0]
+    no_gain = sum(it > max(first, record.judged_from) for it in own)
     return {"figure": figure, "iteration": best, "value": values[best], "no_gain": no_gain}
 
 

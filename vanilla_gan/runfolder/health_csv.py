@@ -57,6 +57,10 @@ class HealthRows(NamedTuple):
         """Returns the rows that have signs; those of pictures alone have none."""
         return self._only(np.flatnonzero(~np.isnan(self.numbers[:, : len(SIGNS)]).all(axis=1)))
 
+    def first(self, count: int) -> HealthRows:
+        """Returns so many rows."""
+        return HealthRows(self.iteration[:count], self.numbers[:count], self.classes[:count])
+
     def since(self, iteration: int) -> HealthRows:
         """Returns the rows of an iteration and of later ones."""
         return self._only(np.flatnonzero(self.iteration >= iteration))

@@ -126,6 +126,11 @@ class LossRows(NamedTuple):
     d_loss: npt.NDArray[np.float64]
     g_loss: npt.NDArray[np.float64]
 
+    def before(self, iteration: int) -> LossRows:
+        """Returns the rows of earlier iterations."""
+        count = np.searchsorted(self.iteration, iteration)
+        return LossRows(self.iteration[:count], self.d_loss[:count], self.g_loss[:count])
+
 
 def read_losses(path: pathlib.Path) -> LossRows:
     """Reads the rows there are; a last one that is still being written is left out.

@@ -405,10 +405,13 @@ def forked_record(
     now = {**given_settings(parent, config), "overwrite": False, "tune": False}
     new = _with(parent, now, config.out, folder, dataset)
     was, becomes = parent.config.to_json(), new.to_json()
+    no_change = {*_NO_CHANGE[2:]}
+    if dataset["checksum"] == parent.dataset["checksum"]:
+        no_change.add("data_dir")
     changes = [
         {"setting": name, "was": was[name], "is": becomes[name]}
         for name in becomes
-        if becomes[name] != was[name] and name not in (*_NO_CHANGE[2:], "data_dir")
+        if becomes[name] != was[name] and name not in no_change
     ]
     path = os.path.abspath(folder)
     return dataclasses.replace(
@@ -450,6 +453,7 @@ def _with(
     now.setdefault("log_json", None)
     if "data_dir" not in now:
         now["data_dir"] = data_dir_of(record, folder, dataset["name"])
+    RunConfig(**{"system": record.config.system, **now}).check_applies()
     continued = dataclasses.replace(record.config, **{**now, "out": out})
     continued = continued.paired(now).of_data(continued.image_shape, classes_of(dataset))
     return continued.counted(record.dataset["train_examples"])

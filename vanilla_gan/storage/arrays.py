@@ -29,7 +29,7 @@ _MAX_DIRECTORY = 1 << 20  # bytes: some 10,000 arrays
 _BLOCK = 1 << 20
 
 # What zipfile, zlib and numpy raise for a file that is not what it claims to be.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     ValueError,
     EOFError,
@@ -84,7 +84,7 @@ def read_npz(
                 }
     except FileNotFoundError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ValueError(reason_of(error)) from error
 
 
@@ -118,7 +118,7 @@ def read_npy(path: str | os.PathLike[str], *, max_bytes: int) -> npt.NDArray[Any
             return _read_array(stream, size, "it", lambda name, shape, dtype: None)
     except FileNotFoundError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ValueError(reason_of(error)) from error
 
 

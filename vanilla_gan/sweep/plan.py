@@ -61,6 +61,13 @@ class Run(NamedTuple):
             return None
 
     @property
+    def iters(self) -> int:
+        """How many iterations it has in this sweep; it may have been trained for more."""
+        record = self.record()
+        assert record is not None
+        return continued_config(record, self.config, begun=True).resolved_int("iters")
+
+    @property
     def is_finished(self) -> bool:
         """Whether nothing is left to train."""
         record = self.record()
@@ -113,24 +120,28 @@ def planned(config: SweepConfig, grid: Grid) -> list[Run]:
     return runs
 
 
-def with_data(runs: Sequence[Run], inform: Callable[[str], None]) -> list[Run]:
+def with_data(
+    runs: Sequence[Run], begun: Sequence[Run], inform: Callable[[str], None]
+) -> list[Run]:
     """Returns the runs with the name of their data, which are there then, and fit.
 
     The data are fetched here, once, before many processes would do it at the same time. What
-    `auto` means is the same for all: what it was for a run that has begun, else what is there now.
+    `auto` means is the same for all: what it was for one of those that may have `begun`, else what
+    is there now.
 
     Raises:
       UsageError: a setting does not go with the data.
       DataError, DownloadError: they are not to be had.
     """
-    recorded = [record for run in runs if (record := run.record()) is not None]
+    records = {run.name: record for run in begun if (record := run.record()) is not None}
     found: dict[str, DataSource] = {}
 
     def named(run: Run) -> Run:
         config = with_own_pictures(run.config, inform)
-        if config.dataset == "auto" and recorded:
-            config = dataclasses.replace(config, dataset=recorded[0].dataset["name"])
-        if run.record() is None:
+        if config.dataset == "auto" and records:
+            name = next(iter(records.values())).dataset["name"]
+            config = dataclasses.replace(config, dataset=name)
+        if run.name not in records:
             source = found.get(config.dataset)
             if source is None:
                 source = found[config.dataset] = read_data_sets(

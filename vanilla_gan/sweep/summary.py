@@ -23,8 +23,8 @@ class Found(NamedTuple):
 
     Attributes:
       run: the run.
-      losses: all rows of a finished run; None of another one.
-      evaluations: all of its evaluations, ascending.
+      losses: the rows of a finished run, up to the sweep's iterations; None of another one.
+      evaluations: its evaluations up to there, ascending.
     """
 
     run: Run
@@ -41,9 +41,10 @@ def look_at(run: Run, warn: Callable[[str], None]) -> Found:
     """Reads what a run has left; `warn` is called with a line for a file that cannot be used."""
     if not run.is_finished:
         return Found(run, None)
+    iters = run.iters
     try:
-        losses = read_losses(run.folder / LOSSES)
-        evaluations = read_evaluations(run.folder)
+        losses = read_losses(run.folder / LOSSES).before(iters)
+        evaluations = [e for e in read_evaluations(run.folder) if e.iteration <= iters]
     except DamagedRunError as error:
         warn(f"warning: {error}; {run.name} is left out")
         return Found(run, None)

@@ -72,7 +72,7 @@ def sweep(
         if len(todo) < len(own):
             inform(f"{len(own) - len(todo)} of {len(own)} runs are finished already")
         with stop.at_once():
-            todo = with_data(todo, inform)
+            todo = with_data(todo, [] if config.overwrite else runs, inform)
         jobs = [Job(run.name, program.train(run.config), out / f"{run.name}.log") for run in todo]
         ended = run_jobs(jobs, config.jobs or usable_cores(), stop, inform)
         if stop.signal_number is not None:

@@ -160,6 +160,7 @@ SYSTEM = System(
     discriminator=discriminator,
     objective=objective,
     optimizer=optimizer,
+    unused=("beta2", "adam_epsilon"),
     first_weights=first_weights,
     theta_G=_THETA_G,
     theta_D=_THETA_D,

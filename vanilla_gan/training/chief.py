@@ -58,20 +58,26 @@ class Chief:
         state = run_state(stream, mark, rewinds=len(self.record.rewinds))
         self.checkpoints.save(it, self.worker.model.save, state)
 
+    def again(self, *changes: str) -> str:
+        """Returns the command that goes on, in words: another --overwrite would begin anew."""
+        if self.config.overwrite or self.host.overwrote:
+            changes = ("without --overwrite", *changes)
+        return " ".join(["the same command", " and ".join(changes)]).strip()
+
     def stopped_sick(self, it: int, why: str) -> SickRunError:
         """Returns the error of a run that was stopped before iteration `it`, saved, and why."""
         return SickRunError(
-            f"stopped by --stop_on at iteration {it} of {self.config.iters}, saved: {why}; the "
-            "same command with --stop_on none goes on regardless, fork goes on with other settings"
+            f"stopped by --stop_on at iteration {it} of {self.config.iters}, saved: {why}; "
+            f"{self.again('with --stop_on none')} goes on regardless, fork goes on with other "
+            "settings"
         )
 
     def stopped(self, it: int) -> StoppedBySignal:
         """Returns the error of a run that a signal stopped before iteration `it`, saved."""
         number = self.stop.signal_number
         assert number is not None
-        without = "without --overwrite " if self.config.overwrite else ""
         return StoppedBySignal(
             number,
-            f"stopped by signal {number} at iteration {it} of {self.config.iters}, saved; the same "
-            f"command {without}continues it (./run.sh --out {self.config.out})",
+            f"stopped by signal {number} at iteration {it} of {self.config.iters}, saved; "
+            f"{self.again()} continues it (./run.sh --out {self.config.out})",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import pathlib
@@ -115,6 +116,7 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
         # Once begun it needs nothing of its parent, whose checkpoint may have been dropped by now.
         if not _is_fork_of(path, config):
             raise
+    host = dataclasses.replace(host, overwrote=config.overwrite)
     train(config.filled({"overwrite": False}), host)
 
 
@@ -275,7 +277,11 @@ def _copy(
             if at < it and at % now.resolved_int("sample_every") == 0:
                 picture = picture_path(home, at // now.resolved_int("sample_every"))
                 _copy_result(path, picture, inform)
-    for name in (HEALTH, SAMPLES, QUALITY):
+    results = [HEALTH, SAMPLES]
+    if record.dataset["checksum"] == parent.dataset["checksum"]:
+        # Figures by other data would count as its own.
+        results.append(QUALITY)
+    for name in results:
         if os.path.lexists(folder / name):
             _copy_result(folder / name, home / name, inform)
     if (home / QUALITY).exists():

@@ -21,9 +21,11 @@ class Host:
       observers: told of the run behind its own observers; what they raise ends it. They are told
         again from an earlier iteration where the run is rewound, and are closed before that.
       second_signal_exits: see `stop_on_signals`.
+      overwrote: whether the command has moved an earlier run aside before.
     """
 
     stdout: TextIO = dataclasses.field(default_factory=lambda: sys.stdout)
     inform: Callable[[str], None] = say
     observers: Sequence[Observer] = ()
     second_signal_exits: bool = True
+    overwrote: bool = False

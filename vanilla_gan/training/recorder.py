@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import signal
 from typing import Any
 
@@ -16,8 +17,9 @@ from vanilla_gan.errors import DivergedError, VanillaGanError
 from vanilla_gan.health.diagnosis import Episode
 from vanilla_gan.observers.chosen import observers_of
 from vanilla_gan.observers.health import Health
+from vanilla_gan.runfolder.health_csv import HealthCsv
 from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark
-from vanilla_gan.runfolder.names import LOSSES
+from vanilla_gan.runfolder.names import HEALTH, LOSSES
 from vanilla_gan.runfolder.pictures import picture_path, remove_pictures_from
 from vanilla_gan.storage.files import unwritable
 from vanilla_gan.storage.streams import discard
@@ -54,6 +56,9 @@ class Recorder:
         self._health = None
         if config.health_every:
             self._health = Health(chief.record, chief.worker, start, chief.inform)
+        elif os.path.lexists(self._out_dir / HEALTH):
+            # Of a run that took signs until now, or was forked from one that took more.
+            HealthCsv(self._out_dir / HEALTH, start, chief.inform).close()
         own = observers_of(chief.record, chief.worker, start, chief.inform, self._health)
         self._observers = [*own, *chief.host.observers]
         low, high = SYSTEMS[config.system].pixels()[[0, 255]].tolist()

@@ -28,6 +28,7 @@ from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
 from vanilla_gan.graph.processor import missed_onednn
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
+from vanilla_gan.observers.chosen import check_observers
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoints, newest_iteration
 from vanilla_gan.runfolder.lock import run_lock
 from vanilla_gan.runfolder.names import BEST, RUN_JSON
@@ -173,6 +174,7 @@ def _train_locked(
         record = new_record(config, dataset, device.name)
     elif config.tune:
         inform("--tune is for a new run; this one keeps the numbers of threads it was begun with")
+    check_observers(record, source.splits)
     for line in changed_surroundings(record, device.name):
         inform(line)
     if "CPU" in device.name and (warning := missed_onednn()):
@@ -309,7 +311,8 @@ def check_needs(record: RunRecord) -> None:
     Raises:
       VanillaGanError: it is not.
     """
-    _needs(record.config, record, unread(), lambda line: None)
+    source, _ = _needs(record.config, record, unread(), lambda line: None)
+    check_observers(record, source.splits)
 
 
 def _needs(

@@ -7,8 +7,6 @@ import io
 import math
 import os
 import pathlib
-import zipfile
-import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +16,7 @@ from vanilla_gan.data.pictures.any_idx import is_idx, labels_beside, read_any_id
 from vanilla_gan.data.pictures.picture import Fitting, fitted_values, narrowed
 from vanilla_gan.data.shape import MAX_CLASSES
 from vanilla_gan.errors import DataError
+from vanilla_gan.storage.arrays import DAMAGE
 from vanilla_gan.storage.reading import open_file
 
 ENDINGS = (".npy", ".npz", ".csv")
@@ -72,7 +71,7 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
         return Table(images.reshape(-1, *fitting.shape), _checked_labels(labels, len(grey)))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (*DAMAGE, TypeError, MemoryError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: {reason or type(error).__name__}") from error
 
