@@ -6,11 +6,12 @@ import json
 import math
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import PIL.Image
 import pytest
-from offline import initial_weights
+from offline import initial_weights, train
 from one_line import failure
 
 from vanilla_gan.cli import main as cli
@@ -242,6 +243,15 @@ def test_other_data(fails, offline_data_dir, tmp_path):
     assert status == 1
     assert line.startswith(f"mnist in {other.parent} has the checksum ")
     assert line.endswith("; give its --data_dir")
+
+
+def test_the_runs_own_data_come_before_those_of_the_environment(
+    elsewhere, offline_data_dir, monkeypatch, capsys
+):
+    shutil.copytree(offline_data_dir, "data")
+    train(elsewhere / "out", "data", iters=1, z_dim=5, h_dim=7, batch_size=11)
+    monkeypatch.setenv("VANILLA_GAN_DATA", str(elsewhere / "none"))
+    assert cli.main(["evaluate", f"--n={N}"]) == 0, capsys.readouterr().err
 
 
 def test_no_data(fails, tmp_path):
