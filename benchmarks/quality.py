@@ -4,10 +4,12 @@
     .venv/bin/python benchmarks/quality.py --iters 20000 --dataset fashion_mnist --jobs 2
 
 Trains each system with each preset from some seeds, judges 10,000 samples of each run, and prints
-a row for each: the mean over the seeds, with the standard deviation where there are several. Each
-run has a folder of its own below --out, with its figures beside it: a call that was stopped goes
-on. Of points of the plane (`--dataset ring8`, `grid25`) the figures are the modes of 2,500 samples,
-and a row for as many real points stands below.
+a row for each: the mean over the seeds, with the standard deviation where there are several. The
+last column is the milliseconds of an iteration, by the median time from picture to picture; it
+means little unless the run has the machine for itself. Each run has a folder of its own below
+--out, with its figures beside it: a call that was stopped goes on. Of points of the plane
+(`--dataset ring8`, `grid25`) the figures are the modes of 2,500 samples, and a row for as many real
+points stands below.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import functools
 import io
 import json
 import pathlib
+import statistics
 from typing import Any
 
 import numpy as np
@@ -30,6 +33,8 @@ from vanilla_gan.quality.evaluate import evaluate
 from vanilla_gan.quality.modes import POINT_SAMPLES, STACKED, point_modes
 from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.settings import EvaluateConfig
+from vanilla_gan.runfolder.pictures import numbered_pictures
+from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
@@ -47,6 +52,7 @@ SHOWN = {
 OF_CLASSES = {"class_agreement": "{:.3f}"}  # of conditional systems
 OF_DIGITS = {"modes": "{:.1f}", "kl_nats": "{:.4f}"}  # of stacked ones
 MODES = {"covered": "{:.1f}", "kl_nats": "{:.3f}", "high_quality": "{:.3f}"}
+TIMES = {"ms": "{:.1f}"}
 Task = tuple[str, str, int]
 
 
@@ -62,8 +68,7 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
     out = pathlib.Path(options.out, f"{system}_{preset}_{options.dataset}_{seed}{noise}")
     kept = out.with_suffix(".json")
     if kept.is_file():
-        found: dict[str, Any] = json.loads(kept.read_text())
-        return found
+        return json.loads(kept.read_text()) | {"ms": ms_of(out)}
     config = RunConfig(
         system=system,
         preset=preset,
@@ -85,7 +90,17 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
         more = {**judged, "modes": modes.get("covered"), "kl_nats": modes.get("kl_nats")}
         found = judged["figures"] | {name: more.get(name) for name in OF_CLASSES | OF_DIGITS}
     kept.write_text(json.dumps(found))
-    return found
+    return found | {"ms": ms_of(out)}
+
+
+def ms_of(out: pathlib.Path) -> float | None:
+    """Returns the milliseconds of an iteration, by the times of a run's pictures."""
+    drawn = {n: path.stat().st_mtime for n, path in numbered_pictures(out).items()}
+    taken = [drawn[n + 1] - drawn[n] for n in drawn if n + 1 in drawn]
+    record = read_record(out)
+    if record is None or not taken:
+        return None
+    return 1000 * statistics.median(taken) / record.config.resolved_int("sample_every")
 
 
 def modes_of(source: str, dataset: str) -> dict[str, Any]:
@@ -142,6 +157,7 @@ def main() -> None:
         shown = shown | OF_CLASSES
     if options.dataset == STACKED:
         shown = shown | OF_DIGITS
+    shown = shown | TIMES
     print(f"| system, preset | {' | '.join(shown)} |\n|{'---|' * (len(shown) + 1)}")
     for system, preset in pairs:
         of_pair = [next(found) for _ in range(options.seeds)]
