@@ -19,6 +19,7 @@ from vanilla_gan.errors import SickRunError, UsageError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import DISEASES, Patient
 from vanilla_gan.health.words import begun
+from vanilla_gan.observers import health
 from vanilla_gan.runfolder.health_csv import HEADER, NUMBERS, SIGNS, HealthRows, read_health
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import DISEASES as NAMES
@@ -298,6 +299,21 @@ def test_stop_on_saves_and_goes_on_when_told(offline_data_dir, tmp_path, monkeyp
     # What was said while it trained, the doctor says of the run.
     said = [line for line in whole.lines if line.startswith("health: ")]
     assert doctor(capsys, out).splitlines()[:-1] == said
+
+
+def test_many_rows_are_judged_now_and_then(offline_data_dir, tmp_path, monkeypatch):
+    """Also where a row has a picture alone; and a run that went on is stopped where another is."""
+    short_spans(monkeypatch)
+    monkeypatch.setattr(health, "OFTEN", 4)
+    settings = {**TIMES, **SIZES, "health_every": 10, "sample_every": 4, "G_learning_rate": 1e-30}
+    ends = []
+    for name, first in (("whole", None), ("halves", 61)):
+        if first is not None:
+            offline.train(tmp_path / name, offline_data_dir, **{**settings, "iters": first})
+        with pytest.raises(SickRunError, match="frozen"):
+            offline.train(tmp_path / name, offline_data_dir, **settings, stop_on="frozen")
+        ends.append(max(int(p.name) for p in (tmp_path / name / "checkpoints").iterdir()))
+    assert ends[0] == ends[1]
 
 
 def test_the_doctor_says_so_of_a_healthy_run_and_of_none(trained_run, tmp_path, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zlib
 
 import numpy as np
@@ -267,3 +268,9 @@ def test_lines_of_json_say_what_the_csv_files_say(tmp_path, offline_data_dir):
             offline.train(out, offline_data_dir, iters=11, log_json=str(notes), overwrite=True)
         assert sorted(path.name for path in out.iterdir()) == before
         assert not (tmp_path / "out.1").exists()
+    # One in the folder moves away with it; and the name of another run's is not asked for again.
+    inside = str(tmp_path / "in" / "log")
+    offline.train(tmp_path / "in", offline_data_dir, iters=1, log_json=inside, **small)
+    offline.train(tmp_path / "in", offline_data_dir, iters=1, log_json=inside, overwrite=True)
+    shutil.copy(log, inside)
+    offline.train(tmp_path / "in", offline_data_dir, iters=2)

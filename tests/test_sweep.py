@@ -199,6 +199,11 @@ def test_auto_is_what_it_was_for_a_run_of_the_sweep(tmp_path, offline_data_dir, 
     runs = planned(config, {})
     named = with_data(runs[1:], [] if overwrite else runs, print)
     assert [run.config.dataset for run in named] == [data]
+    # A run that was asked for other data says nothing of `auto`.
+    runs = planned(config, {"dataset": ["auto", "fashion_mnist"]})
+    make_run(tmp_path / "dataset_fashion_mnist_seed_7", dataset="fashion_mnist")
+    named = with_data(runs[:2], runs, print)
+    assert [run.config.dataset for run in named] == ["mnist", "mnist"]
 
 
 def test_a_process_that_cannot_be_started(tmp_path):

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from vanilla_gan.data.classes import PUBLISHED, Classes, all_classes
@@ -462,7 +462,22 @@ class RunConfig(Settings):
             filled.pop("epochs", None)
         if self.seed is None:
             filled["seed"] = fresh_seed()
-        return self.filled(filled).paired(self.given)
+        complete = self.filled(filled).paired(self.given)
+        complete.check_used(self.given)
+        return complete
+
+    def check_used(self, asked: Iterable[str]) -> None:
+        """Checks that the optimizer has a use for the settings of these names.
+
+        Raises:
+          UsageError: it has none for one of them.
+        """
+        whose = f"--optimizer {self.optimizer}"
+        if self.optimizer == OWN:
+            whose = f"the optimizer of --system {self.system}"
+        for name in sorted(self._unused_by_optimizer.intersection(asked)):
+            if getattr(self, name) not in (None, SYSTEMS[self.system].defaults.get(name)):
+                raise UsageError(f"--{name} does not apply to {whose}; leave it out")
 
     def check_applies(self) -> None:
         """Checks that the system has each of these settings.
@@ -537,11 +552,6 @@ class RunConfig(Settings):
           UsageError: two of them do not go together.
         """
         self._check_penalties()
-        for name in self._unused_by_optimizer & {*asked}:
-            if getattr(self, name) not in (None, SYSTEMS[self.system].defaults.get(name)):
-                raise UsageError(
-                    f"--{name} does not apply to --optimizer {self.optimizer}; leave it out"
-                )
         for name, off in (("stop_on", "none"), ("watch_classes", False)):
             if not self.health_every and getattr(self, name) != off:
                 raise UsageError(

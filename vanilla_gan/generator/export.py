@@ -231,7 +231,7 @@ def _check_close(
             # Not `off > allowed`, which a NaN would pass.
             if not off <= allowed:
                 raise OutputError(
-                    f"{path.parent}: {by} computes something else than this program ({name} is off "
+                    f"{path.name}: {by} computes something else than this program ({name} is off "
                     f"by {off:.1e}, allowed: {allowed:.1e}); nothing was kept; export as "
                     "saved_model or npz"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable
 
 from vanilla_gan.data.dataset import Datasets
@@ -17,8 +18,13 @@ from vanilla_gan.quality.figures import largest_n
 from vanilla_gan.runfolder.record import RunRecord
 
 
-def check_observers(record: RunRecord, splits: Datasets) -> None:
+def check_observers(record: RunRecord, splits: Datasets, *, out_moves: bool) -> None:
     """Checks what would keep an observer from beginning, before anything of a run is touched.
+
+    Args:
+      record: of the run, with the settings that it will have.
+      splits: what it is trained on.
+      out_moves: whether what is in its folder is moved aside first.
 
     Raises:
       DataError: there are too few images to evaluate by.
@@ -27,7 +33,9 @@ def check_observers(record: RunRecord, splits: Datasets) -> None:
     if record.config.evaluate_every:
         largest_n(splits)
     if record.config.log_json is not None:
-        check_log_json(record)
+        path = pathlib.Path(record.config.log_json).resolve()
+        if not (out_moves and path.is_relative_to(record.config.out_dir.resolve())):
+            check_log_json(record)
 
 
 def observers_of(

@@ -24,6 +24,8 @@ from vanilla_gan.runfolder.record import RunRecord, data_of
 # Samples whose classes are counted: shares to within some percent.
 WATCHED = 1000
 SEED = 0
+# How often a run is judged, at least, while its rows become twice as many.
+OFTEN = 1000
 
 
 class Health:
@@ -75,9 +77,9 @@ class Health:
         if block.signs or self._numbers:
             self._csv.append(block.first, {**block.signs, **self._numbers}, self._classes)
             self._numbers, self._classes = {}, ""
-        # All rows are gone through. One in a thousand is often enough where they are many.
-        if block.signs and self._settled == len(self._csv.rows.iteration):
-            self._tell(self._found())
+            # All rows are gone through: where they are many, not at each.
+            if self._settled == len(self._csv.rows.iteration):
+                self._tell(self._found())
 
     def lasting(self, names: Collection[str]) -> Episode | None:
         """Returns the first of the diseases of these names that lasts, or None.
@@ -91,7 +93,7 @@ class Health:
     def _settled(self) -> int:
         """How many rows count by now: the same for a run that was continued."""
         count = len(self._csv.rows.iteration)
-        return count - count % max(1, count // 1000)
+        return count - count % max(1, count // OFTEN)
 
     def _found(self) -> list[Episode]:
         rows = self._csv.rows.first(self._settled)

@@ -41,9 +41,10 @@ def best_of(
     there = [it for it in values if it in kept]
     if not there:
         return {}
-    best, first = max(there, key=worth), max(values, key=worth)
+    best = max(there, key=worth)
     # The run's own ones, not that of a run's end, behind which it may go on, or of a command.
     own = [it for it in found if it % record.config.evaluate_every == 0]
+    first = max((it for it in own if it in values), key=worth, default=0)
     no_gain = sum(it > max(first, record.judged_from) for it in own)
     return {"figure": figure, "iteration": best, "value": values[best], "no_gain": no_gain}
 

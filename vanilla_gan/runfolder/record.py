@@ -400,7 +400,8 @@ def forked_record(
       dataset: of the data that the new run is trained on.
 
     Raises:
-      UsageError: `iters` and `epochs` are both given, or a batch is too large.
+      UsageError: `iters` and `epochs` are both given, a batch is too large, or the optimizer has no
+        use for a setting.
     """
     now = {**given_settings(parent, config), "overwrite": False, "tune": False}
     new = _with(parent, now, config.out, folder, dataset)
@@ -413,6 +414,7 @@ def forked_record(
         for name in becomes
         if becomes[name] != was[name] and name not in no_change
     ]
+    new.check_used(change["setting"] for change in changes)
     path = os.path.abspath(folder)
     return dataclasses.replace(
         new_record(new, dataset, parent.device, parent.versions),

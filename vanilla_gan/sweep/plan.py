@@ -125,22 +125,23 @@ def with_data(
 ) -> list[Run]:
     """Returns the runs with the name of their data, which are there then, and fit.
 
-    The data are fetched here, once, before many processes would do it at the same time. What
-    `auto` means is the same for all: what it was for one of those that may have `begun`, else what
-    is there now.
+    The data are fetched here, once, before many processes would do it at the same time. For a run
+    that is among those that may have `begun`, `auto` is what it was then; for the others what it
+    was for the first of these, or what is there now.
 
     Raises:
       UsageError: a setting does not go with the data.
       DataError, DownloadError: they are not to be had.
     """
     records = {run.name: record for run in begun if (record := run.record()) is not None}
+    of_auto = [records[r.name] for r in begun if r.name in records and r.config.dataset == "auto"]
     found: dict[str, DataSource] = {}
 
     def named(run: Run) -> Run:
         config = with_own_pictures(run.config, inform)
-        if config.dataset == "auto" and records:
-            name = next(iter(records.values())).dataset["name"]
-            config = dataclasses.replace(config, dataset=name)
+        if config.dataset == "auto" and of_auto:
+            record = records.get(run.name, of_auto[0])
+            config = dataclasses.replace(config, dataset=record.dataset["name"])
         if run.name not in records:
             source = found.get(config.dataset)
             if source is None:

@@ -95,10 +95,11 @@ def _leading(task: Task, config: RunConfig, inform: Inform) -> Iterator[Machines
             status = getattr(error, "exit_status", 1)
             raise
         status = LostPeerError.exit_status
-        again = "start all tasks again" + (" without --overwrite" if config.overwrite else "")
+        once = " (without --overwrite, once it has begun)" if config.overwrite else ""
         raise LostPeerError(
             f"no answer from {lost} (dead, frozen for {config.cluster_timeout:g} s, or cut off); "
-            f"the run is saved as of its last checkpoint; {again}, and it goes on"
+            f"the run is saved as of its last checkpoint; start all tasks again{once}, and it "
+            "goes on"
         ) from error
     except VanillaGanError as error:
         status = error.exit_status

@@ -58,9 +58,9 @@ _MAX_RESULT = 1 << 30  # bytes; as many of a samples.npz are read
 def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     """Begins a run in `config.out` with the state of another one, and trains it to its end.
 
-    The new run has a copy of the checkpoint, and of what led to it: rows of losses, pictures,
-    figures of quality. Where nothing is changed, it is from there on the parent, bit for bit. The
-    same call again continues the new run.
+    The new run has a copy of the checkpoint, and of what led to it: rows of losses, pictures, and
+    figures of quality, if its data are the same. Where nothing is changed, it is from there on the
+    parent, bit for bit. The same call again continues the new run.
 
     Args:
       source: the parent's folder, for its newest whole checkpoint; or a checkpoint in it.

@@ -174,7 +174,6 @@ def _train_locked(
         record = new_record(config, dataset, device.name)
     elif config.tune:
         inform("--tune is for a new run; this one keeps the numbers of threads it was begun with")
-    check_observers(record, source.splits)
     for line in changed_surroundings(record, device.name):
         inform(line)
     if "CPU" in device.name and (warning := missed_onednn()):
@@ -183,6 +182,7 @@ def _train_locked(
     newest = newest_iteration(config.out_dir)
     begins = is_new or newest is None
     changes = note_changes(record, config, newest or 0)
+    check_observers(record, source.splits, out_moves=config.overwrite)
     if changes is not None:
         inform(changes)
     if machines is not None:
@@ -306,13 +306,13 @@ def _checkpoints(config: RunConfig, record: RunRecord) -> Checkpoints:
 
 
 def check_needs(record: RunRecord) -> None:
-    """Checks that what a run is trained on is to be had, and that its device is there.
+    """Checks what a run needs before its folder makes room: data, a device, a file of its own.
 
     Raises:
       VanillaGanError: it is not.
     """
     source, _ = _needs(record.config, record, unread(), lambda line: None)
-    check_observers(record, source.splits)
+    check_observers(record, source.splits, out_moves=True)
 
 
 def _needs(
