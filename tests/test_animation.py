@@ -90,6 +90,13 @@ def test_twins_are_shown_as_long_as_both(tmp_path, pictures) -> None:
     assert frames_of(tmp_path / "training.gif")[1] == [1500, 750]
 
 
+def test_a_thousand_alike_are_shown_as_long_as_a_frame_can_be(tmp_path, pictures) -> None:
+    write_animation(tmp_path / "training.gif", [pictures[0]] * 1000 + [pictures[1]])
+    first, second = frames_of(tmp_path / "training.gif")[1]
+    assert 650_000 < first < 655_350
+    assert second == 750
+
+
 @pytest.mark.parametrize(
     ("there", "frames", "stride", "shown"),
     [

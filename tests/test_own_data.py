@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from own_pictures import labelled, labelled_of, make_pictures, noise, run_import
+from processes import ROOT
 
 from vanilla_gan.cli import main as cli
 
@@ -50,6 +53,23 @@ def test_the_first_run_imports_and_the_others_use_it(elsewhere, capsys):
     assert "--dataset</span> my_birds" in page
 
 
+def test_two_runs_at_once_import_once(elsewhere):
+    make_pictures(elsewhere / "p", {"a": 30})
+    words = ["-m", "vanilla_gan", "--data=p", "--iters=1", "--h_dim=3", "--batch_size=5"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, *words, f"--out={name}"],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        for name in ("one", "two")
+    ]
+    said = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    assert sum("wrote data/p" in lines for lines in said) == 1
+
+
 def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
     arrays = {"x": noise(20, 7, 9), "y": np.arange(20) % 2}
     np.savez(elsewhere / "cells.npz", **arrays)
@@ -64,6 +84,7 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--data=notes.zip"], "--data=notes.zip: expected a folder of pictures, or a .npy"),
         (["--data=gone"], "--data=gone: no such folder or file; expected a folder"),
         (["--data=mnist"], "cannot be called 'mnist'"),
         (["--data=p", "--dataset=digits"], "cannot be called 'digits'"),
@@ -78,6 +99,7 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
 def test_what_cannot_be_is_one_line(elsewhere, capsys, words, said):
     for name in ("p", "q", "mnist"):
         make_pictures(elsewhere / name, {"a": 3})
+    (elsewhere / "notes.zip").write_text("no table")
     (elsewhere / "data" / "taken").mkdir(parents=True)
     run_import(elsewhere / "q", elsewhere / "data" / "q")
     (line,) = (found := train(capsys, *words))[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import struct
 import warnings
 from typing import Any
 
@@ -239,6 +240,25 @@ def test_a_transparent_colour_of_a_palette_shows_the_background(tmp_path):
     values = read(path, background=99)
     np.testing.assert_array_equal(values[:, :14], 10)
     np.testing.assert_array_equal(values[:, 14:], 99)
+
+
+def test_odd_tags_of_exif_do_not_matter(tmp_path):
+    """Pillow reads them, but cannot write them again."""
+    entry = struct.Struct(">HHI4s")
+    turned = entry.pack(0x0112, 3, 1, bytes([0, 6, 0, 0]))
+    odd = entry.pack(0x0128, 1, 1, bytes([2, 0, 0, 0]))  # the unit of resolution, as a byte
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 2) + turned + odd + bytes(4)
+    upright = halves(28, 28, 0, 255)
+    path = tmp_path / "x.png"
+    PIL.Image.fromarray(np.rot90(upright).copy()).save(path, exif=exif)
+    np.testing.assert_array_equal(read(path), upright)
+
+
+def test_a_jpeg_of_several_pictures(tmp_path):
+    frames = [PIL.Image.fromarray(noise(1, 700, 900)[0] // (k + 1)) for k in range(3)]
+    path = tmp_path / "x.mpo"
+    frames[0].save(path, "MPO", save_all=True, append_images=frames[1:])
+    assert len(read_picture(path, Fitting("cover", 0, False, all_frames=True)).images) == 3
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -23,7 +23,7 @@ from vanilla_gan.errors import DivergedError
 from vanilla_gan.observers.report import ReportObserver
 from vanilla_gan.report.contents import seconds_between_pictures
 from vanilla_gan.report.data import page_data
-from vanilla_gan.report.facts import command_line
+from vanilla_gan.report.facts import command_line, facts_of
 from vanilla_gan.report.page import page
 from vanilla_gan.runfolder.health_csv import SIGNS, HealthCsv
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
@@ -346,3 +346,15 @@ def test_nobody_learns_where_the_home_folder_is(tmp_path, capsys, monkeypatch):
     page = (folder / "report.html").read_text()
     assert "jane" not in page
     assert all(part in page for part in ("~/data", "--init_weights", "~/w.npz", "~/run/001.png"))
+    record = read_record(folder)
+    changes = [{"setting": "epochs", "was": None, "is": 3}, {"setting": "iters", "was": 1, "is": 9}]
+    record.parent = {"path": f"{home}/a\udce9\x1b[31m", "run_id": "x", "iteration": 5}
+    record.parent["changes"] = changes
+    record.plugins = [{"path": f"{home}/mine.py", "sha256": "0" * 64}]
+    for said in (command_line(record), facts_of(record).parent):
+        assert said.isprintable()
+        assert "jane" not in said
+        assert "~/a" in said
+    # One of the two says it; and a plug-in has to be given.
+    assert "--epochs" not in command_line(record)
+    assert "--plugin '~/mine.py'" in command_line(record)

@@ -121,11 +121,13 @@ def test_losses_of_both_signs(tmp_path, capsys):
         ({"trained": 500}, {}, 6, 3, "seed_0 is not finished"),
         ({"d_loss": float("nan")}, {}, 6, 3, "seed_0 has losses that are not finite"),
         ({}, {}, 0, 2, "no folder in it holds a run"),
+        ({}, {"seed": 0}, 1, 3, "has 0 finished runs of these settings with other seeds"),
         ({}, {}, None, 2, "No such file or directory"),
     ],
 )
 def test_what_is_not_judged_has_its_reason(tmp_path, capsys, settings, of_run, seeds, status, said):
-    sweep, run = tmp_path / "sweep", make(tmp_path / "run", 99, **of_run)
+    of_run = {"seed": 99, **of_run}
+    sweep, run = tmp_path / "sweep", make(tmp_path / "run", **of_run)
     if seeds is not None:
         sweep.mkdir()
     for seed in range(seeds or 0):

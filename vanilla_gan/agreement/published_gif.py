@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import urllib.parse
 
 import numpy as np
@@ -107,7 +108,7 @@ def _frames(content: bytes) -> list[Pixels]:
                 frames.append(np.asarray(gif.convert("RGB")))
     except PIL.UnidentifiedImageError as error:
         raise ValueError("it is not a GIF") from error
-    except (OSError, SyntaxError, EOFError, IndexError) as error:
+    except (OSError, SyntaxError, EOFError, IndexError, struct.error) as error:
         raise ValueError("it is damaged") from error
     if len(frames) < 2:
         raise ValueError("it has one frame, expected an animation")

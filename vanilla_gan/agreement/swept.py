@@ -53,11 +53,13 @@ def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensembl
     runs: dict[int, _Run] = {}
     left_out: list[str] = []
     others: list[tuple[str, ...]] = []
+    holds_runs = False
     for folder in _folders(sweep):
         try:
             found = read_record(folder)
             if found is None:
                 continue
+            holds_runs = True
             differences = _differences(record, found)
             if differences:
                 others.append((*differences,))
@@ -69,12 +71,12 @@ def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensembl
                     runs[found.config.resolved_int("seed")] = run
         except VanillaGanError as error:
             left_out.append(f"{folder.name} cannot be read: {error}")
-    if not runs and not left_out and not others:
+    if not holds_runs and not left_out:
         raise RunConflictError(
             f"--against={sweep}: no sweep there, no folder in it holds a run; expected the folder "
             "that --out of a sweep named"
         )
-    if not runs and not left_out:
+    if others and not runs and not left_out:
         nearest = min(others, key=lambda differences: len(differences))
         return f"the runs of {sweep} have other settings: {'; '.join(nearest)}: not judged"
     if len(runs) < LEAST_SEEDS:

@@ -25,14 +25,17 @@ _FOLDERS = (
 )
 
 
-def find(folder: str | os.PathLike[str], name: str) -> pathlib.Path | None:
+def find(folder: str | os.PathLike[str], name: str, *, packed: bool = False) -> pathlib.Path | None:
     """Returns where `name` stands in `folder`, plain before gzipped; None if it does not.
+
+    With `packed` gzipped ones come first: those whose sum is known.
 
     Unpacked archives have a dot in the name: `train-images.idx3-ubyte`. Images with channels may be
     called `train-images-idx4-ubyte`.
     """
     four = name.replace("-idx3", "-idx4")
-    for candidate in (name, f"{name}.gz", name.replace("-idx", ".idx"), four, f"{four}.gz"):
+    names = [name, f"{name}.gz", name.replace("-idx", ".idx"), four, f"{four}.gz"]
+    for candidate in sorted(names, key=lambda n: packed and not n.endswith(".gz")):
         path = pathlib.Path(folder, candidate)
         if os.path.exists(path):
             return path
@@ -107,6 +110,6 @@ def _candidates(entry: DataSetEntry, data_dir: pathlib.Path) -> Iterator[tuple[s
             continue  # Also where a file system does not tell mnist from MNIST.
         seen.add(place)
         for file in entry.files:
-            path = find(data_dir / folder, file.name)
+            path = find(data_dir / folder, file.name, packed=file.packed)
             if path is not None:
                 yield file.name, path

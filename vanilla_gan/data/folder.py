@@ -114,7 +114,8 @@ def load_entry(
     if allow_unverified:
         return read_folder(folder)
     sums = {file.name: file.sha256 for file in entry.files}
-    paths = {name: path for name in sums if (path := find(folder, name)) is not None}
+    there = {file.name: find(folder, file.name, packed=file.packed) for file in entry.files}
+    paths = {name: path for name, path in there.items() if path is not None}
     if len(paths) < len(sums):
         paths = {**find_elsewhere(entry, pathlib.Path(data_dir), inform), **paths}
     missing = [file for file in entry.files if file.name not in paths]

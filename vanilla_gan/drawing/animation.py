@@ -16,6 +16,8 @@ from vanilla_gan.storage.whole import whole_file
 FRAME_MS = 750
 # Each frame is a whole picture, as in the published file, and needs none of those before it.
 _FRAME_IS_REMOVED = 2
+# Pillow makes one frame of those that are alike; it can be shown for 655 s at most.
+_MOST_ALIKE = 65535 * 10 // FRAME_MS
 
 
 class DamagedPictureError(DamagedRunError):
@@ -86,10 +88,14 @@ def write_animation(
 
 
 def _frames(pictures: Sequence[pathlib.Path], mode: str) -> Iterator[PIL.Image.Image]:
+    before, alike = b"", 0
     for path in pictures:
         try:
             with open_png(path) as picture:
-                yield picture.convert(mode)
+                frame = picture.convert(mode)
+            alike, before = (alike + 1 if frame.tobytes() == before else 0), frame.tobytes()
+            if alike < _MOST_ALIKE:
+                yield frame
         except (OSError, SyntaxError, ValueError) as error:
             # Pillow tells of some damages by other errors than its own.
             raise DamagedPictureError(

@@ -15,8 +15,8 @@ from vanilla_gan.errors import LostPeerError, UsageError
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.settings import RunConfig
 
-# A file of the task's own, and what the data give another name.
-_OWN = ("init_weights", "sample_class", "towers")
+# A file of the task's own, what the data give another name, and data, which only the chief has.
+_OWN = ("init_weights", "sample_class", "towers", "dataset")
 
 
 def greet(task: Task, target: str, config: RunConfig) -> None:
@@ -68,6 +68,11 @@ def check_greetings(machines: Machines, config: RunConfig) -> None:
             if session.run(size):
                 said = json.loads(session.run(greeting))
                 peer = (said["role"], said["index"])
+                if peer not in task.others:
+                    raise UsageError(
+                        f"a task says that it is {peer[0]} {peer[1]}, which this cluster does not "
+                        "have; give all tasks the same --cluster"
+                    )
                 _check(task.named(peer), said, config)
                 silent.discard(peer)
             elif time.monotonic() - began_s > machines.timeout_s:

@@ -88,7 +88,7 @@ def write_origin(folder: pathlib.Path, origin: Origin) -> None:
     """
     settings = origin.config.to_json()
     # An export is given away: where things stood on the machine that made it is nobody's business.
-    for private in ("data_dir", "out", "init_weights"):
+    for private in ("data_dir", "out", "init_weights", "log_json", "against"):
         del settings[private]
     content = {
         "format": FORMAT,

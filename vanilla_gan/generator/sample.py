@@ -48,9 +48,9 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
         occupied place.
     """
     place, beside = _places(config)
-    place.check()
-    if beside is not None and config.format != "idx":
-        beside.check()
+    for each in (place, beside):
+        if each is not None:
+            each.check()
     with Generator.load(config.source, inform=inform) as generator:
         n, drawn = _noise(config, generator, inform)
         if config.interpolate:
@@ -68,8 +68,8 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
                 "or --cols"
             )
         classes = _classes(config, generator, n, inform)
-        if beside is not None and config.format == "idx":
-            _check_labels(beside, classes is not None)
+        if beside is not None and config.format == "idx" and classes is None:
+            _check_no_labels(beside.path)
         written = _write(config, place, beside, Blocks(generator, n, drawn, classes))
     for path in written:
         inform(f"wrote {path}")
@@ -89,17 +89,15 @@ def _places(config: SampleConfig) -> tuple[Place, Place | None]:
     return Place(config.path, config.overwrite), beside
 
 
-def _check_labels(place: Place, are_drawn: bool) -> None:
-    """Checks the place of the labels beside images.
+def _check_no_labels(path: pathlib.Path) -> None:
+    """Checks that no labels stand beside the place of images that have none.
 
     Raises:
-      UsageError: there is a file, which is not to be replaced, or not of these images.
+      UsageError: there are some.
     """
-    if are_drawn:
-        place.check()
-    elif os.path.lexists(place.path):
+    if os.path.lexists(path):
         raise UsageError(
-            f"{place.path}: it holds labels, and this generator draws images without; they would "
+            f"{path}: it holds labels, and this generator draws images without; they would "
             "be taken for those of the new images; choose another --out"
         )
 
@@ -248,7 +246,11 @@ def _write(
         with place.whole() as path:
             renderer(n // config.interpolate, config.interpolate, shape, *ends).save(path, images)
         with beside.whole() as path:
-            _write_gif(path, shown(drawn.generator.to_grey(images), shape))
+            if shape == POINT:
+                plots = [renderer(1, 1, shape, *ends).draw(image[None]) for image in images]
+                _write_gif(path, np.stack(plots)[..., 0])
+            else:
+                _write_gif(path, shown(drawn.generator.to_grey(images), shape))
         return [place.path, beside.path]
     # All points are in one plot.
     rows, cols = (1, n) if shape == POINT else _layout(config, n)

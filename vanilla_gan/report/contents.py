@@ -28,6 +28,8 @@ from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
 from vanilla_gan.runfolder.record import RunRecord
 
+_LAST_S = 253402300799  # of the year 9999; `datetime` knows none behind it
+
 
 class Report(NamedTuple):
     """Everything that a report says.
@@ -144,7 +146,7 @@ def gather(
         folder=out_dir,
         facts=facts,
         reached=seen,
-        state=datetime.datetime.fromtimestamp(int(max(times)), datetime.timezone.utc),
+        state=datetime.datetime.fromtimestamp(min(int(max(times)), _LAST_S), datetime.timezone.utc),
         pictures=pictures,
         pictures_found=len(found),
         losses=losses,

@@ -14,6 +14,7 @@ from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.runfolder.checkpoint import FOLDER
 from vanilla_gan.runfolder.record import RunRecord, classes_of
+from vanilla_gan.say import printable
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
@@ -42,6 +43,7 @@ class RunFacts(NamedTuple):
       device: where the graph was placed.
       started: UTC time of the first start, ISO 8601.
       rewinds: how often it went back after a loss that was not finite.
+      moved: whether it went on with other settings of the machine, such as its device.
       command: the line that trains it again, from the first word to the last.
       parent: where it was forked from, in words; empty where it was not.
       begun_as: what the record says of the parent; empty where there is none.
@@ -68,6 +70,7 @@ class RunFacts(NamedTuple):
     device: str
     started: str
     rewinds: int
+    moved: bool
     command: str
     parent: str = ""
     begun_as: Mapping[str, Any] = {}
@@ -107,6 +110,11 @@ def facts_of(record: RunRecord) -> RunFacts:
         device=record.device,
         started=record.started,
         rewinds=len(record.rewinds),
+        moved=any(
+            table_of(RunConfig)[change["setting"]].effect == "machine"
+            for change in record.changes
+            if change["setting"] in table_of(RunConfig)
+        ),
         command=command_line(record),
         parent=_parent(record),
         begun_as=record.parent,
@@ -139,7 +147,7 @@ def _parent(record: RunRecord) -> str:
     if not parent:
         return ""
     changes = [f"{each['setting']} {each['is']} (was {each['was']})" for each in parent["changes"]]
-    return (
+    return sendable(
         f"{parent['path']}, run {parent['run_id']}, at iteration {parent['iteration']:,}, with "
         + (", ".join(changes) or "the same settings")
     )
@@ -152,7 +160,7 @@ def command_line(record: RunRecord) -> str:
     of the run depends.
     """
     if record.parent:
-        return _fork_line(record.parent)
+        return _fork_line(record)
     config = dataclasses.replace(record.config, dataset=record.dataset["name"])
     plain = RunConfig(system=config.system, preset=config.preset)
     own = {**SYSTEMS[config.system].defaults, **plain.from_program, **plain.from_preset}
@@ -164,28 +172,34 @@ def command_line(record: RunRecord) -> str:
         left_out = name == "epochs" or entry.effect in ("keeping", "speed")
         if name in _ALWAYS or (not left_out and value not in (None, defaults[name])):
             words += _flag(name, value)
-    return shlex.join([*words, "--out", "again"])
+    return shlex.join([*words, *_plugins(record), "--out", "again"])
 
 
-def _fork_line(parent: dict[str, Any]) -> str:
+def _fork_line(record: RunRecord) -> str:
+    parent = record.parent
     source = f"{parent['path']}/{FOLDER}/{parent['iteration']:010d}"
-    words = ["./run.sh", "fork", "--from", source]
+    words = ["./run.sh", "fork", "--from", sendable(source)]
     for change in parent["changes"]:
-        # What is None now follows from the others.
-        words += [] if change["is"] is None else _flag(change["setting"], change["is"])
-    return shlex.join([*words, "--out", "again"])
+        # What is None now follows from the others, and `iters` says what `epochs` says.
+        if change["is"] is not None and change["setting"] != "epochs":
+            words += _flag(change["setting"], change["is"])
+    return shlex.join([*words, *_plugins(record), "--out", "again"])
+
+
+def _plugins(record: RunRecord) -> list[str]:
+    return [word for plugin in record.plugins for word in _flag("plugin", plugin["path"])]
 
 
 def sendable(text: str) -> str:
     """Returns a text as a page that is sent away can hold it.
 
-    The home folder is a `~`, which flags take, too: its name is nobody's business. Bytes of names
-    that are no UTF-8 are shown as such.
+    The home folder is a `~`, which flags take, too: its name is nobody's business. What no screen
+    shows, and bytes of names that are no UTF-8, is there as codes.
     """
     home = os.path.expanduser("~").rstrip("/")
     if home.startswith("/"):
         text = re.sub(rf"(?<![^\s=:('\"]){re.escape(home)}(?![^\s/:;,)'\"])", "~", text)
-    return text.encode("utf-8", "replace").decode()
+    return printable(text)
 
 
 def _flag(name: str, value: Any) -> list[str]:

@@ -350,7 +350,11 @@ def _numbers(report: Report) -> str:
 def _repeat_note(report: Report) -> str:
     facts = report.facts
     parts = ["The results go into a new folder, which must be free."]
-    if facts.device.startswith("/CPU"):
+    if facts.moved:
+        parts.append(
+            "This run went on with another device or engine, so the last digits may differ."
+        )
+    elif facts.device.startswith("/CPU"):
         parts.append("On a CPU with the same versions it gives the same bits.")
     else:
         parts.append("On a GPU the last digits may differ.")

@@ -138,7 +138,7 @@ class Checkpoints:
                 folder.mkdir()
                 save_variables(str(folder / PREFIX))
                 with open(folder / STATE, "wb") as stream:
-                    np.savez(stream, allow_pickle=False, **state)
+                    np.savez(stream, **state)
                 names = sorted(path.name for path in folder.iterdir())
                 manifest = {
                     "format": FORMAT,

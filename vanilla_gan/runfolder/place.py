@@ -20,7 +20,7 @@ from vanilla_gan.storage.whole import whole_path
 _OF_A_RUN = {
     *(names.RUN_JSON, names.LOCK, names.LOSSES, names.QUALITY, names.LATEST, names.TRAINING_GIF),
     *(names.LOSSES_PNG, names.REPORT, names.TENSORBOARD, names.SAMPLES, names.FIRST_LAST),
-    names.CHECKPOINTS,
+    *(names.CHECKPOINTS, names.HEALTH, names.BEST),
 }
 
 

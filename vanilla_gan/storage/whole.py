@@ -170,9 +170,13 @@ def _locked_place(folder: pathlib.Path) -> tuple[pathlib.Path, int]:
             lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             continue  # Taken for a leftover before it was locked; so below.
-        # A file system without locks: its leftovers stay.
-        with contextlib.suppress(OSError):
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue  # Another process has just taken it for a leftover.
+        except OSError:
+            pass  # A file system without locks: its leftovers stay.
         if os.fstat(lock).st_nlink and os.path.isdir(place):
             return place, lock
         os.close(lock)
@@ -183,6 +187,8 @@ def _settle(place: pathlib.Path) -> None:
     if place.is_dir():
         for old in place.glob(f"{_OLD}*"):
             name = old.name.removeprefix(_OLD)
+            if name in ("", ".", ".."):
+                continue  # None of ours.
             final = place.with_name(name)
             if not os.path.lexists(final):
                 os.rename(old, final)

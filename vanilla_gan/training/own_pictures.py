@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -12,12 +13,14 @@ from collections.abc import Callable
 from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.finding import find
 from vanilla_gan.data.known import is_own_name
-from vanilla_gan.data.pictures.import_images import import_images
+from vanilla_gan.data.pictures.import_images import import_images, make_parents
 from vanilla_gan.data.pictures.origin import imported_from, origin_of
 from vanilla_gan.data.pictures.settings import ImportConfig
+from vanilla_gan.data.pictures.table import is_table
 from vanilla_gan.errors import UsageError
 from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
+from vanilla_gan.storage.files import locked_folder
 
 Inform = Callable[[str], None]
 
@@ -48,28 +51,36 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
             f"{path.name} --data_dir {shlex.quote(str(path.parent))}"
         )
     home = pathlib.Path(config.data_dir, _name_of(config))
-    if not os.path.exists(source) and not os.path.isdir(home):
+    if not (os.path.isdir(source) or is_table(source)) and not os.path.isdir(home):
+        none = "" if os.path.exists(source) else "no such folder or file; "
         raise UsageError(
-            f"--data={source}: no such folder or file; expected a folder of pictures, or a .npy, "
-            ".npz, .csv or IDX file"
+            f"--data={source}: {none}expected a folder of pictures, or a .npy, .npz, .csv or IDX "
+            "file"
         )
-    if os.path.lexists(home):
-        _check_same(source, home, inform)
-    else:
-        lines: list[str] = []
-        try:
-            with phase(f"importing the pictures in {source}") as rename:
-                import_images(
-                    ImportConfig(source=source, out=str(home), skip_bad=True),
-                    lines.append,
-                    lambda done, total: rename(f"importing {source}: {done} of {total} files"),
-                    next_step=False,
-                )
-        finally:
-            # Not before: the phase has the line that the cursor is in.
-            for line in lines:
-                inform(line)
+    make_parents(home)
+    told = functools.partial(inform, f"{home}: another process imports it; waiting for it")
+    with locked_folder(home.parent, home, told):
+        if os.path.lexists(home):
+            _check_same(source, home, inform)
+        else:
+            _import(source, home, inform)
     return dataclasses.replace(config, dataset=home.name, data=None, data_dir=config.data_dir)
+
+
+def _import(source: str, home: pathlib.Path, inform: Inform) -> None:
+    lines: list[str] = []
+    try:
+        with phase(f"importing the pictures in {source}") as rename:
+            import_images(
+                ImportConfig(source=source, out=str(home), skip_bad=True),
+                lines.append,
+                lambda done, total: rename(f"importing {source}: {done} of {total} files"),
+                next_step=False,
+            )
+    finally:
+        # Not before: the phase has the line that the cursor is in.
+        for line in lines:
+            inform(line)
 
 
 def _name_of(config: RunConfig) -> str:

@@ -85,8 +85,9 @@ def _timed_apart(config: RunConfig) -> float | None:
         check=False,
     )
     try:
-        return float(done.stdout) if done.returncode == 0 else None
-    except ValueError:
+        # A plug-in may have printed lines of its own.
+        return float(done.stdout.split()[-1]) if done.returncode == 0 else None
+    except (ValueError, IndexError):
         return None
 
 

@@ -44,6 +44,7 @@ _ALMOST_BLACK = 25
 # The largest batch that a system brings; a batch must not be larger than what it is taken from.
 _USUAL_BATCH = 128
 _BLOCK = 256  # pictures under way at a time
+_MOST_SKIPPED = 1000  # lines in `classes.json`, which is not read if it is huge
 
 Inform = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -288,7 +289,7 @@ def _write_classes(
         "train": train_test[0],
         "test": train_test[1],
         "settings": config.to_json(),
-        "skipped": skipped,
+        "skipped": skipped[:_MOST_SKIPPED],
         "from": origin_of(config.source),
     }
     write_whole(folder / CLASSES_JSON, (json.dumps(content, indent=2) + "\n").encode())

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
 import PIL.ImageSequence
@@ -29,6 +30,15 @@ _UNTRUSTED_FORMATS = ("EPS",)
 # How far apart grey values are at least that can be told from each other.
 _CONTRAST = 16
 # What the plugin reads that Pillow may lack: a box "ftyp", and which of its kinds.
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
 _HEIC_KINDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -97,7 +107,9 @@ def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
     """
     try:
         with open_file(path) as stream, PIL.Image.open(stream, formats=_formats()) as image:
-            image.draft(fitting.mode, (_DRAFT * fitting.size, _DRAFT * fitting.size))
+            if not fitting.all_frames:
+                # Behind it Pillow does not find the next picture of a JPEG of several.
+                image.draft(fitting.mode, (_DRAFT * fitting.size, _DRAFT * fitting.size))
             images, turned = [], 0
             for frame in _frames(image, fitting.all_frames):
                 opaque, background = _opaque(frame, fitting)
@@ -157,7 +169,9 @@ def narrowed(
 
 def _frames(image: PIL.Image.Image, every: bool) -> Iterator[PIL.Image.Image]:
     for frame in PIL.ImageSequence.Iterator(image):
-        yield PIL.ImageOps.exif_transpose(frame)
+        # `PIL.ImageOps.exif_transpose` writes all tags anew, and fails over odd ones.
+        turn = _TURNS.get(frame.getexif().get(PIL.ExifTags.Base.Orientation) or 1)
+        yield frame if turn is None else frame.transpose(turn)
         if not every:
             return
 
