@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -356,6 +357,18 @@ def test_the_example_of_a_penalty_by_hand() -> None:
         found, shares = session.run([distance(tf.gradients(logits, images)[0]), images[:, 0]])
     assert 0 <= shares.min() < shares.max() < 1
     np.testing.assert_allclose(found, np.mean(shares**2 + (1 - shares) ** 2) / 2, rtol=1e-6)
+
+
+def test_a_plug_in_that_changes_meanwhile(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(loading, "_given", {})
+    mine = tmp_path / "mine.py"
+    shutil.copy(EXAMPLES / "leaky.py", mine)
+    content = mine.read_bytes()
+    loading._given[str(mine)] = hashlib.sha256(content).hexdigest()
+    loading.check_unchanged()
+    mine.write_bytes(content + b"# another\n")
+    with pytest.raises(PluginError, match="has changed since this command began"):
+        loading.check_unchanged()
 
 
 @pytest.mark.slow

@@ -56,6 +56,24 @@ def given() -> list[str]:
     return list(_given)
 
 
+def check_unchanged() -> None:
+    """Checks that the plug-ins that this process was given are still what they were.
+
+    Raises:
+      PluginError: one has other content, or is gone.
+    """
+    for path, sha256 in _given.items():
+        try:
+            now = hashlib.sha256(read_file(path, _MAX_BYTES)).hexdigest()
+        except OSError:
+            now = ""
+        if now != sha256:
+            raise PluginError(
+                f"{path}: it has changed since this command began, so runs that started before and "
+                "after that are of different programs; train them anew with --overwrite"
+            )
+
+
 def require(plugins: Iterable[Plugin], where: str) -> None:
     """Runs the plug-ins that a run or an export was made with, as far as the user trusts them.
 

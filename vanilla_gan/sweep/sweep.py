@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.engines.threads import usable_cores
 from vanilla_gan.errors import FailedRunsError, StoppedBySignal
+from vanilla_gan.plugins.loading import check_unchanged
 from vanilla_gan.report.facts import sendable
 from vanilla_gan.runfolder.out_folder import make_out_dir
 from vanilla_gan.runfolder.record import RunRecord, classes_of
@@ -54,6 +55,7 @@ def sweep(
       that failed, if any did. The results are written in either case.
 
     Raises:
+      PluginError: a plug-in was changed meanwhile.
       VanillaGanError: every other failure that a user can cause.
       StoppedBySignal: a signal came; all runs were asked to stop, and have.
 
@@ -75,6 +77,7 @@ def sweep(
             todo = with_data(todo, [] if config.overwrite else runs, inform)
         jobs = [Job(run.name, program.train(run.config), out / f"{run.name}.log") for run in todo]
         ended = run_jobs(jobs, config.jobs or usable_cores(), stop, inform)
+        check_unchanged()
         if stop.signal_number is not None:
             done = sum(run.is_finished for run in own)
             raise StoppedBySignal(

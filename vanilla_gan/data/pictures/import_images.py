@@ -121,6 +121,8 @@ def import_images(
     with whole_path(config.out_dir, lambda: check_free(config)) as folder:
         folder.mkdir()
         read = _of_table(config) if found is None else _read_all(config, found, progress)
+        if config.skip_bad:
+            read = _without_empty_classes(read, config.source)
         images, bad = read.images, read.bad
         if config.transpose:
             images = images.swapaxes(1, 2)
@@ -174,6 +176,22 @@ def _of_table(config: ImportConfig) -> _Pictures:
     table = read_table(config.source, config.fitting)
     classes = {int(label): str(label) for label in np.unique(table.labels)}
     return _Pictures(table.images, table.labels, classes, [], [], 1)
+
+
+def _without_empty_classes(read: _Pictures, source: str) -> _Pictures:
+    """Leaves out the classes of which no picture could be read, and says so."""
+    names = {label: name for label, name in read.classes.items() if (read.labels == label).any()}
+    empty = [name for label, name in read.classes.items() if label not in names]
+    if not empty:
+        return read
+    # Digits keep their numbers, as where all of them are there.
+    are_digits = set(names.values()) <= set("0123456789")
+    new = {label: label if are_digits else number for number, label in enumerate(names)}
+    return read._replace(
+        labels=np.array([new[label] for label in read.labels.tolist()], np.intp),
+        classes={new[label]: name for label, name in names.items()},
+        bad=[*read.bad, *(str(empty_class(source, name)) for name in empty)],
+    )
 
 
 def _doubts(images: npt.NDArray[np.uint8]) -> Iterator[str]:
