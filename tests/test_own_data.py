@@ -84,6 +84,7 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--data=empty", "--data_dir=new"], "expected at least"),
         (["--data=notes.zip"], "--data=notes.zip: expected a folder of pictures, or a .npy"),
         (["--data=gone"], "--data=gone: no such folder or file; expected a folder"),
         (["--data=mnist"], "cannot be called 'mnist'"),
@@ -100,11 +101,13 @@ def test_what_cannot_be_is_one_line(elsewhere, capsys, words, said):
     for name in ("p", "q", "mnist"):
         make_pictures(elsewhere / name, {"a": 3})
     (elsewhere / "notes.zip").write_text("no table")
+    (elsewhere / "empty").mkdir()
     (elsewhere / "data" / "taken").mkdir(parents=True)
     run_import(elsewhere / "q", elsewhere / "data" / "q")
     (line,) = (found := train(capsys, *words))[1]
-    assert (found[0], said in line) == (2, True), line
+    assert (found[0], said in line) == (1 if "--data=empty" in words else 2, True), line
     assert not os.path.exists("out")
+    assert not os.path.exists("new")
 
 
 def test_data_that_are_gone_are_looked_for_with_data_dir(elsewhere, capsys):

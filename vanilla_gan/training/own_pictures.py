@@ -20,7 +20,7 @@ from vanilla_gan.data.pictures.table import is_table
 from vanilla_gan.errors import UsageError
 from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
-from vanilla_gan.storage.files import locked_folder
+from vanilla_gan.storage.files import locked_folder, no_empty_folders
 
 Inform = Callable[[str], None]
 
@@ -57,13 +57,14 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
             f"--data={source}: {none}expected a folder of pictures, or a .npy, .npz, .csv or IDX "
             "file"
         )
-    make_parents(home)
     told = functools.partial(inform, f"{home}: another process imports it; waiting for it")
-    with locked_folder(home.parent, home, told):
-        if os.path.lexists(home):
-            _check_same(source, home, inform)
-        else:
-            _import(source, home, inform)
+    with no_empty_folders(home):
+        make_parents(home)
+        with locked_folder(home.parent, home, told):
+            if os.path.lexists(home):
+                _check_same(source, home, inform)
+            else:
+                _import(source, home, inform)
     return dataclasses.replace(config, dataset=home.name, data=None, data_dir=config.data_dir)
 
 
