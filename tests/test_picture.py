@@ -261,8 +261,9 @@ def test_a_jpeg_of_several_pictures(tmp_path):
     assert len(read_picture(path, Fitting("cover", 0, False, all_frames=True)).images) == 3
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_it_is_turned_as_exif_says(tmp_path, orientation):
+def test_it_is_turned_as_exif_says(tmp_path, orientation, ending):
     upright = np.zeros((28, 28), np.uint8)
     upright[2:10, 3:25] = 200
     upright[2:26, 3:8] = 200
@@ -279,7 +280,7 @@ def test_it_is_turned_as_exif_says(tmp_path, orientation):
     }[orientation]
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
-    path = saved(tmp_path / "x.png", stored.copy(), exif=exif)
+    path = saved(tmp_path / f"x.{ending}", stored.copy(), exif=exif)
     np.testing.assert_array_equal(read(path), upright)
 
 

@@ -23,7 +23,7 @@ from vanilla_gan.errors import DivergedError
 from vanilla_gan.observers.report import ReportObserver
 from vanilla_gan.report.contents import seconds_between_pictures
 from vanilla_gan.report.data import page_data
-from vanilla_gan.report.facts import command_line, facts_of
+from vanilla_gan.report.facts import command_line, facts_of, sendable
 from vanilla_gan.report.page import page
 from vanilla_gan.runfolder.health_csv import SIGNS, HealthCsv
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
@@ -355,6 +355,7 @@ def test_nobody_learns_where_the_home_folder_is(tmp_path, capsys, monkeypatch):
         assert said.isprintable()
         assert "jane" not in said
         assert "~/a" in said
+    assert sendable("n\xa0\u200cb") == "n\xa0\u200cb"
     # One of the two says it; and a plug-in has to be given.
     assert "--epochs" not in command_line(record)
     assert "--plugin '~/mine.py'" in command_line(record)

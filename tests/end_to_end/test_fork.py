@@ -159,12 +159,15 @@ def test_other_data_of_as_many_images(there, command, offline_data_dir):
     data = [record(there / out)["dataset"]["checksum"] for out in ("child", "out")]
     assert data[0] != data[1]
     assert changes(there / "child") == {"data_dir": ["data", "others"]}
-    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
-        (other / name).write_bytes(idx(np.zeros((5999, 28, 28) if "images" in name else 5999)))
-    finished = command(["fork", f"--from={AT_80}", "--data_dir=others", "--out=child2"])
-    assert finished.status == 2
-    assert "has 999 images to train on, the parent's data had 1000" in finished.last_line
-    assert not (there / "child2").exists()
+    for count in (999, 1001):
+        of_both = {"images-idx3": (5000 + count, 28, 28), "labels-idx1": (5000 + count,)}
+        for name, shape in of_both.items():
+            (other / f"train-{name}-ubyte").write_bytes(idx(np.zeros(shape)))
+        finished = command(["fork", f"--from={AT_80}", "--data_dir=others", "--out=child2"])
+        assert finished.status == 2
+        said = f"has {count} images to train on, the parent's data had 1000"
+        assert said in finished.last_line
+        assert not (there / "child2").exists()
 
 
 def test_other_data_beside_the_parents(there, offline_data_dir):

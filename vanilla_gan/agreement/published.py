@@ -30,9 +30,8 @@ class PublishedRuns(NamedTuple):
     """What ten seeds of a published program left; statistics in the order of `statistics.NAMES`.
 
     Attributes:
-      origin: one line that says what was recorded.
       dataset_checksum: of the data set, as `run.json` has it.
-      init: form of the initial weights, one of `config.INITS`.
+      init: form of the initial weights, one of `settings.INITS`.
       seeds: int64 [10].
       iterations: int64 [11], of the pictures.
       statistics: float64 [10, 11, 4], of the 16 samples of each picture themselves.
@@ -44,7 +43,6 @@ class PublishedRuns(NamedTuple):
       d_loss, g_loss: float64 [10, 101], fetched at these iterations.
     """
 
-    origin: str
     dataset_checksum: str
     init: str
     seeds: Ints
@@ -101,7 +99,6 @@ def published_runs(system: str, dataset: str) -> PublishedRuns | None:
 def _read(name: str) -> PublishedRuns:
     content = json.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
     return PublishedRuns(
-        origin=content["origin"],
         dataset_checksum=content["dataset_checksum"],
         init=content["init"],
         **{name: _frozen(content[name], np.int64) for name in _INTS},

@@ -52,7 +52,7 @@ def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensembl
     """
     runs: dict[int, _Run] = {}
     left_out: list[str] = []
-    others: list[tuple[str, ...]] = []
+    others: list[list[str]] = []
     holds_runs = False
     for folder in _folders(sweep):
         try:
@@ -62,7 +62,7 @@ def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensembl
             holds_runs = True
             differences = _differences(record, found)
             if differences:
-                others.append((*differences,))
+                others.append(differences)
             elif found.config.seed not in (record.config.seed, *runs):
                 run = _Run(folder, found, read_losses(folder / LOSSES))
                 if reason := _unusable(run):
@@ -77,7 +77,7 @@ def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensembl
             "that --out of a sweep named"
         )
     if others and not runs and not left_out:
-        nearest = min(others, key=lambda differences: len(differences))
+        nearest = min(others, key=len)
         return f"the runs of {sweep} have other settings: {'; '.join(nearest)}: not judged"
     if len(runs) < LEAST_SEEDS:
         why = "".join(f"; {line}" for line in left_out[:3])

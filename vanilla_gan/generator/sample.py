@@ -247,8 +247,8 @@ def _write(
             renderer(n // config.interpolate, config.interpolate, shape, *ends).save(path, images)
         with beside.whole() as path:
             if shape == POINT:
-                plots = [renderer(1, 1, shape, *ends).draw(image[None]) for image in images]
-                _write_gif(path, np.stack(plots)[..., 0])
+                plot = renderer(1, 1, shape, *ends)
+                _write_gif(path, np.stack([plot.draw(i[None])[..., 0].copy() for i in images]))
             else:
                 _write_gif(path, shown(drawn.generator.to_grey(images), shape))
         return [place.path, beside.path]

@@ -38,7 +38,7 @@ class Gan(NamedTuple):
     `kept` are variables of D that no solver trains, none but with `spectral_norm`.
 
     `steps` are the runs of an iteration, in their order: the solvers and losses of a step have to
-    be run at once.
+    be run at once. `players` is what is trained, for an update of one's own.
     """
 
     X: Any
@@ -67,20 +67,7 @@ class Gan(NamedTuple):
     init: Any
     finite: dict[str, Any]
     steps: tuple[Step, ...]
-
-    @property
-    def players(self) -> Players:
-        """What is trained, for an update of its own."""
-        return Players(
-            self.theta_D,
-            self.theta_G,
-            self.D_optimizer,
-            self.G_optimizer,
-            self.averages,
-            self.kept,
-            self.theta_Q,
-            self.Q_optimizer,
-        )
+    players: Players
 
 
 def build_gan(system: System, config: Any, seed: int) -> Gan:
@@ -176,6 +163,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
             for variable in tf.global_variables()
         },
         steps=steps,
+        players=players,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable
 
@@ -33,8 +34,8 @@ def check_observers(record: RunRecord, splits: Datasets, *, out_moves: bool) -> 
     if record.config.evaluate_every:
         largest_n(splits)
     if record.config.log_json is not None:
-        path = pathlib.Path(record.config.log_json).resolve()
-        if not (out_moves and path.is_relative_to(record.config.out_dir.resolve())):
+        path = pathlib.Path(os.path.realpath(record.config.log_json))
+        if not (out_moves and path.is_relative_to(os.path.realpath(record.config.out_dir))):
             check_log_json(record)
 
 

@@ -64,13 +64,13 @@ def check_unchanged() -> None:
     """
     for path, sha256 in _given.items():
         try:
-            now = hashlib.sha256(read_file(path, _MAX_BYTES)).hexdigest()
+            now = _sum(read_file(path, _MAX_BYTES))
         except OSError:
             now = ""
         if now != sha256:
             raise PluginError(
-                f"{path}: it has changed since this command began, so runs that started before and "
-                "after that are of different programs; train them anew with --overwrite"
+                f"{path}: it has changed since this command began; put it back as it was and give "
+                "the same command again, or train all runs anew with --overwrite"
             )
 
 

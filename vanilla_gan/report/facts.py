@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 import shlex
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -43,7 +44,7 @@ class RunFacts(NamedTuple):
       device: where the graph was placed.
       started: UTC time of the first start, ISO 8601.
       rewinds: how often it went back after a loss that was not finite.
-      moved: whether it went on with other settings of the machine, such as its device.
+      moved: whether it went on with other settings of the machine, such as device or threads.
       command: the line that trains it again, from the first word to the last.
       parent: where it was forked from, in words; empty where it was not.
       begun_as: what the record says of the parent; empty where there is none.
@@ -193,13 +194,17 @@ def _plugins(record: RunRecord) -> list[str]:
 def sendable(text: str) -> str:
     """Returns a text as a page that is sent away can hold it.
 
-    The home folder is a `~`, which flags take, too: its name is nobody's business. What no screen
-    shows, and bytes of names that are no UTF-8, is there as codes.
+    The home folder is a `~`, which flags take, too: its name is nobody's business. Control
+    characters, marks that turn the direction of writing, and bytes that are no UTF-8 become codes.
     """
     home = os.path.expanduser("~").rstrip("/")
     if home.startswith("/"):
         text = re.sub(rf"(?<![^\s=:('\"]){re.escape(home)}(?![^\s/:;,)'\"])", "~", text)
-    return printable(text)
+    # Not spaces and joiners of other scripts: names are made of them.
+    marks = (*map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)),)
+    return "".join(
+        printable(c) if c in marks or unicodedata.category(c) in ("Cc", "Cs") else c for c in text
+    )
 
 
 def _flag(name: str, value: Any) -> list[str]:

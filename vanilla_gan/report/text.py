@@ -351,9 +351,7 @@ def _repeat_note(report: Report) -> str:
     facts = report.facts
     parts = ["The results go into a new folder, which must be free."]
     if facts.moved:
-        parts.append(
-            "This run went on with another device or engine, so the last digits may differ."
-        )
+        parts.append("This run went on with other machine settings; the last digits may differ.")
     elif facts.device.startswith("/CPU"):
         parts.append("On a CPU with the same versions it gives the same bits.")
     else:

@@ -77,7 +77,6 @@ def sweep(
             todo = with_data(todo, [] if config.overwrite else runs, inform)
         jobs = [Job(run.name, program.train(run.config), out / f"{run.name}.log") for run in todo]
         ended = run_jobs(jobs, config.jobs or usable_cores(), stop, inform)
-        check_unchanged()
         if stop.signal_number is not None:
             done = sum(run.is_finished for run in own)
             raise StoppedBySignal(
@@ -85,6 +84,7 @@ def sweep(
                 f"stopped by signal {stop.signal_number}: {done} of {len(own)} runs are finished, "
                 f"the others that had begun are saved; {again} goes on",
             )
+        check_unchanged()
     # The last part of several has all runs.
     with locked_folder(out, out):
         found = [look_at(run, inform) for run in runs]

@@ -187,14 +187,16 @@ def _dataset(
     if "dataset" not in now and "data_dir" not in now:
         return parent.dataset
     name = now.get("dataset", parent.dataset["name"])
-    source = read_data_sets(
+    read = functools.partial(
+        read_data_sets,
         name,
         now.get("data_dir") or data_dir_of(parent, folder, name),
-        unread(),
         allow_unverified=now.get("allow_unverified_data", parent.config.allow_unverified_data),
-        train_examples=parent.dataset["train_examples"],
-        inform=inform,
     )
+    source = read(unread(), train_examples=parent.dataset["train_examples"], inform=inform)
+    if source.checksum != parent.dataset["checksum"]:
+        # The parent's split is that of its own data.
+        source = read(unread())
     train, then = source.splits.train, parent.config
     classes_fit = train.num_classes <= then.num_classes or not SYSTEMS[then.system].conditional
     if train.shape != then.image_shape or not classes_fit:

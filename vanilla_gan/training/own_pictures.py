@@ -57,14 +57,14 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
             f"--data={source}: {none}expected a folder of pictures, or a .npy, .npz, .csv or IDX "
             "file"
         )
-    told = functools.partial(inform, f"{home}: another process imports it; waiting for it")
-    with no_empty_folders(home):
-        make_parents(home)
-        with locked_folder(home.parent, home, told):
-            if os.path.lexists(home):
-                _check_same(source, home, inform)
-            else:
-                _import(source, home, inform)
+    if not os.path.lexists(home):
+        with no_empty_folders(home):
+            make_parents(home)
+            waits = f"another process imports pictures into {home.parent}; waiting for it"
+            with locked_folder(home.parent, home, functools.partial(inform, waits)):
+                if not os.path.lexists(home):
+                    _import(source, home, inform)
+    _check_same(source, home, inform)
     return dataclasses.replace(config, dataset=home.name, data=None, data_dir=config.data_dir)
 
 

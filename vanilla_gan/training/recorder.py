@@ -56,7 +56,7 @@ class Recorder:
         self._health = None
         if config.health_every:
             self._health = Health(chief.record, chief.worker, start, chief.inform)
-        elif start > 0 and os.path.lexists(self._out_dir / HEALTH):
+        elif (start > 0 or chief.record.parent) and os.path.lexists(self._out_dir / HEALTH):
             # Of a run that took signs until now, or was forked from one that took more.
             HealthCsv(self._out_dir / HEALTH, start, chief.inform).close()
         own = observers_of(chief.record, chief.worker, start, chief.inform, self._health)

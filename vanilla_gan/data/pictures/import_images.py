@@ -184,13 +184,16 @@ def _without_empty_classes(read: _Pictures, source: str) -> _Pictures:
     empty = [name for label, name in read.classes.items() if label not in names]
     if not empty:
         return read
-    # Digits keep their numbers, as where all of them are there.
     are_digits = set(names.values()) <= set("0123456789")
-    new = {label: label if are_digits else number for number, label in enumerate(names)}
+    new = {
+        label: int(name) if are_digits else number
+        for number, (label, name) in enumerate(names.items())
+    }
     return read._replace(
         labels=np.array([new[label] for label in read.labels.tolist()], np.intp),
         classes={new[label]: name for label, name in names.items()},
         bad=[*read.bad, *(str(empty_class(source, name)) for name in empty)],
+        files=read.files + len(empty),
     )
 
 

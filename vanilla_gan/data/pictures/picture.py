@@ -29,7 +29,7 @@ _DRAFT = 8  # times the side of the result
 _UNTRUSTED_FORMATS = ("EPS",)
 # How far apart grey values are at least that can be told from each other.
 _CONTRAST = 16
-# What the plugin reads that Pillow may lack: a box "ftyp", and which of its kinds.
+# What the orientation of EXIF asks for; 1 is upright.
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
     3: PIL.Image.Transpose.ROTATE_180,
@@ -39,6 +39,7 @@ _TURNS = {
     7: PIL.Image.Transpose.TRANSVERSE,
     8: PIL.Image.Transpose.ROTATE_90,
 }
+# What the plugin reads that Pillow may lack: a box "ftyp", and which of its kinds.
 _HEIC_KINDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -107,8 +108,8 @@ def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
     """
     try:
         with open_file(path) as stream, PIL.Image.open(stream, formats=_formats()) as image:
-            if not fitting.all_frames:
-                # Behind it Pillow does not find the next picture of a JPEG of several.
+            # Behind it Pillow does not find the next picture of a JPEG of several.
+            if not (fitting.all_frames and getattr(image, "n_frames", 1) > 1):
                 image.draft(fitting.mode, (_DRAFT * fitting.size, _DRAFT * fitting.size))
             images, turned = [], 0
             for frame in _frames(image, fitting.all_frames):
@@ -169,7 +170,9 @@ def narrowed(
 
 def _frames(image: PIL.Image.Image, every: bool) -> Iterator[PIL.Image.Image]:
     for frame in PIL.ImageSequence.Iterator(image):
-        # `PIL.ImageOps.exif_transpose` writes all tags anew, and fails over odd ones.
+        # `PIL.ImageOps.exif_transpose` writes all tags anew, and fails over odd ones. Pillow turns
+        # a TIFF by itself once it is loaded, and then names no orientation.
+        frame.load()
         turn = _TURNS.get(frame.getexif().get(PIL.ExifTags.Base.Orientation) or 1)
         yield frame if turn is None else frame.transpose(turn)
         if not every:
