@@ -80,4 +80,4 @@ def validation_then(train: int, now: int, trained_on: int) -> int:
       trained_on: how many the run has recorded.
     """
     then = train - trained_on
-    return then if 0 <= then < train else now
+    return then if then in (VALIDATION_SIZE, validation_of(train)) else now
