@@ -125,8 +125,8 @@ def test_its_defaults_are_its_settings(system):
     assert system in PRESETS["stable"]
     RunConfig(system=system, preset="stable").resolved().counted(1000).check_complete(1000)
     # Given settings win over them.
-    config = RunConfig(system=system, adam_epsilon=0.5, learning_rate=0.25).resolved()
-    assert (config.adam_epsilon, config.learning_rate) == (0.5, 0.25)
+    config = RunConfig(system=system, beta1=0.25, learning_rate=0.25).resolved()
+    assert (config.beta1, config.learning_rate) == (0.25, 0.25)
 
 
 def test_an_epoch_has_whole_groups_of_images(system):
