@@ -185,6 +185,13 @@ def test_a_run_and_its_checkpoints_take_the_figures(offline_data_dir, evaluate, 
     assert cli.main(["evaluate", f"--from={out}", f"--n={N}"]) == 0
     assert [each.n for each in read_evaluations(out)] == [38, N]
 
+    # Its best checkpoint is chosen by them: other noise, or fewer samples, take no one's place.
+    before = (out / QUALITY).read_bytes()
+    for given in ("--n=36", f"--n={N} --seed=1"):
+        _, lines = evaluate(*given.split(), source=out)
+        assert lines[-1].startswith(f"not added to {out / QUALITY}: ")
+    assert (out / QUALITY).read_bytes() == before
+
     (out / QUALITY).write_text("mine")
     printed, lines = evaluate(f"--n={N}", source=out)
     assert printed.startswith("vanilla on mnist")

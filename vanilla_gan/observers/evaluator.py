@@ -14,6 +14,7 @@ from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.quality.figures import SAMPLES, Judge, evaluation_of, largest_n
 from vanilla_gan.quality.samples import draw_samples
+from vanilla_gan.quality.settings import RUNS_SEED
 from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.best import best_of
 from vanilla_gan.runfolder.checkpoint import checkpoint_folder
@@ -25,8 +26,6 @@ from vanilla_gan.runfolder.quality_json import (
 )
 from vanilla_gan.runfolder.record import RunRecord, data_of
 from vanilla_gan.say import phase, printable
-
-SEED = 0
 
 
 class Evaluator:
@@ -95,7 +94,7 @@ class Evaluator:
         # A run that is continued right there has the same figures already.
         if not any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
             with phase(f"evaluating iteration {it}"):
-                samples = draw_samples(self._model.sample, self._config, n, SEED)
+                samples = draw_samples(self._model.sample, self._config, n, RUNS_SEED)
                 quality = self._judge.measure(samples)
             add_evaluation(out_dir, evaluation_of(it, n, quality, self._real))
         if self._config.keep_best != "none":

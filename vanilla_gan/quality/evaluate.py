@@ -24,12 +24,12 @@ from vanilla_gan.quality.figures import SAMPLES, Judge, Quality, evaluation_of, 
 from vanilla_gan.quality.memorised import Memorised, find_memorised
 from vanilla_gan.quality.modes import STACKED, modes_of, samples_of
 from vanilla_gan.quality.samples import draw_samples, draw_with_classes
-from vanilla_gan.quality.settings import EvaluateConfig
+from vanilla_gan.quality.settings import RUNS_SEED, EvaluateConfig
 from vanilla_gan.quality.trained_classifier import open_classifier
 from vanilla_gan.runfolder.best import is_run, run_of
 from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.place import Place
-from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
+from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
 from vanilla_gan.runfolder.record import data_of
 from vanilla_gan.say import json_text, phase
 from vanilla_gan.storage.whole import write_whole
@@ -123,7 +123,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
                 _draw_neighbours(path, shown, train.images[memorised.row], train.shape)
         inform(f"wrote {place.path}")
     evaluation = evaluation_of(origin.iteration, n, quality, real)
-    _add_to_run(pathlib.Path(config.source), evaluation, inform)
+    _add_to_run(pathlib.Path(config.source), evaluation, config.seed, inform)
     return found
 
 
@@ -214,14 +214,28 @@ def _draw_neighbours(
     write_whole(path, encode_png(apart(picture, drawn.layout, 2)))
 
 
-def _add_to_run(source: pathlib.Path, evaluation: Evaluation, inform: Inform) -> None:
-    """Adds the figures to the `quality.json` of the run that `source` is, or is a checkpoint of."""
+def _add_to_run(source: pathlib.Path, evaluation: Evaluation, seed: int, inform: Inform) -> None:
+    """Adds the figures to the `quality.json` of the run that `source` is, or is a checkpoint of.
+
+    Figures of other noise, or of fewer samples than those that stand there, are not added: the
+    run's best checkpoint is chosen by that file.
+    """
     out_dir = run_of(source)
     if not is_run(out_dir):
         return
+    path, iteration = out_dir / QUALITY, evaluation.iteration
     try:
-        add_evaluation(out_dir, evaluation, inform)
-        inform(f"added to {out_dir / QUALITY}, iteration {evaluation.iteration}")
+        kept = {each.iteration: each.n for each in read_evaluations(out_dir)}
+        if seed != RUNS_SEED:
+            inform(f"not added to {path}: its figures are those of --seed {RUNS_SEED}")
+        elif kept.get(iteration, 0) > evaluation.n:
+            inform(
+                f"not added to {path}: its figures of iteration {iteration} are of more samples, "
+                f"{kept[iteration]}"
+            )
+        else:
+            add_evaluation(out_dir, evaluation, inform)
+            inform(f"added to {path}, iteration {iteration}")
     except VanillaGanError as error:
         # What was asked for stands; somebody else's run need not take it.
         inform(f"warning: {error}")

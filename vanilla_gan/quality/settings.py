@@ -9,6 +9,9 @@ from vanilla_gan.declare import PATH, SEED, Settings, at_least, setting
 from vanilla_gan.errors import UsageError
 from vanilla_gan.quality.figures import MIN_SAMPLES
 
+# Of the noise of a run's own evaluations, so that all of them can be compared.
+RUNS_SEED = 0
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(Settings):
@@ -22,7 +25,7 @@ class EvaluateConfig(Settings):
         "how many samples; by default 10000, or half of the training images",
         at_least(MIN_SAMPLES),
     )
-    seed: int = setting(0, "seed of the noise", SEED)
+    seed: int = setting(RUNS_SEED, "seed of the noise", SEED)
     data_dir: str | None = setting(
         None, "folder of the data sets; the run's own unless given", PATH
     )
