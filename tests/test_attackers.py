@@ -168,7 +168,9 @@ def run_json(tmp_path: pathlib.Path) -> Subject:
 def report(tmp_path: pathlib.Path) -> Subject:
     out = make_run(tmp_path / "run", pictures=2, rewinds=2)
     for iteration in (1000, 2000):
-        add_evaluation(out, Evaluation(iteration, 10, {"frechet": 1.5, "recall": None}))
+        shares = [0.25, 0.75]
+        figures = {"frechet": 1.5, "recall": None}
+        add_evaluation(out, Evaluation(iteration, 10, figures, {}, shares, shares))
     of_run = json_mutator(out / "run.json", mutants.sealed)
     of_quality = json_mutator(out / "quality.json", plain)
     run, quality = (out / "run.json").read_bytes(), (out / "quality.json").read_bytes()

@@ -16,6 +16,7 @@ from small_run import make_run
 
 import vanilla_gan
 from vanilla_gan.observers.cell import run_as_html
+from vanilla_gan.runfolder.record import read_record
 
 PATIENCE_S = 180.0
 NOTEBOOKS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "notebooks"
@@ -31,6 +32,11 @@ def test_only_pictures_are_shown(tmp_path):
         page = run_as_html(out)
         assert (base64.b64encode(content).decode() in page) == is_shown
         assert page.count("<img") == 1 + is_shown
+    # A plug-in that was edited since hides the losses, and nothing else.
+    record = read_record(out)
+    record.plugins = [{"path": "/mine.py", "sha256": "0" * 64}]
+    record.save(out)
+    assert run_as_html(out).count("<img") == 1
 
 
 class Kernel:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,7 @@ class TestImport:
                 config: vanilla_gan.RunConfig = vanilla_gan.RunConfig(iters=3)
                 where: pathlib.Path = vanilla_gan.train(config).checkpoint
                 images = vanilla_gan.Generator.load(where)([[0.5]])
+                vanilla_gan.fork(where, config)
                 wrong: int = vanilla_gan.train(config).out
                 vanilla_gan.trian
             """)
@@ -200,6 +202,10 @@ class TestTrain:
         again = vanilla_gan.train(vanilla_gan.RunConfig(iters=4, out=str(tmp_path)))
         assert again == further
         assert "this run is finished" in capsys.readouterr().err
+        # So it can still be read once its checkpoints are removed to save space.
+        shutil.rmtree(tmp_path / "checkpoints")
+        assert vanilla_gan.train(vanilla_gan.RunConfig(iters=4, out=str(tmp_path))) == further
+        assert len(further.losses.iteration) > 0
 
     def test_it_works_in_a_thread_with_the_streams_of_a_notebook(
         self, offline_data_dir, tmp_path, monkeypatch
@@ -242,6 +248,18 @@ class TestTrain:
         config = vanilla_gan.RunConfig(**settings(offline_data_dir, tmp_path))
         with pytest.raises(ZeroDivisionError):
             vanilla_gan.train(config, observers=[Failing()])
+        assert vanilla_gan.train(config).iterations == 3
+
+    def test_an_interrupt_that_comes_when_all_is_trained_is_not_lost(
+        self, offline_data_dir, tmp_path
+    ):
+        class Late(vanilla_gan.Observer):
+            def close(self):
+                signal.raise_signal(signal.SIGINT)
+
+        config = vanilla_gan.RunConfig(**settings(offline_data_dir, tmp_path))
+        with pytest.raises(KeyboardInterrupt):
+            vanilla_gan.train(config, observers=[Late()])
         assert vanilla_gan.train(config).iterations == 3
 
     def test_a_signal_ends_the_program_as_without_a_run_but_saves_it(
@@ -317,6 +335,9 @@ class TestGenerator:
             with vanilla_gan.Generator.load(path) as generator:
                 Z = generator.sample_Z(5, seed=2)
                 images = generator(Z)
+            generator.close()
+            with pytest.raises(vanilla_gan.VanillaGanError, match="closed"):
+                generator(Z)
             # The vanilla listing by hand: sigmoid(relu(z W1 + b1) W2 + b2).
             weights = read_variables(trained.out, 3)
             hidden = np.maximum(Z @ weights["G_W1"] + weights["G_b1"], 0)

@@ -123,6 +123,7 @@ GOOD = {"iteration": 1, "n": 2, "figures": {}}
                 [{**GOOD, "n": None}],
                 [{**GOOD, "figures": {"frechet": "low"}}],
                 [{**GOOD, "figures": {"frechet": float("nan")}}],
+                [{**GOOD, "shares": [0.5, 0.5], "real_shares": [1.0]}],
                 [GOOD, GOOD],
                 [{**GOOD, "iteration": 2}, GOOD],
             )

@@ -20,6 +20,8 @@ from small_run import STARTED_S, make_run, write_losses, write_quality
 
 from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.errors import DivergedError
+from vanilla_gan.health.doctor import examined
+from vanilla_gan.health.words import lines_of
 from vanilla_gan.observers.report import ReportObserver
 from vanilla_gan.report.contents import seconds_between_pictures
 from vanilla_gan.report.data import page_data
@@ -143,6 +145,18 @@ def test_signs_and_what_they_tell_of(tmp_path):
     assert found["figures"]["ink"] == [0.5] * 20
     (out / "health.csv").write_text("nonsense")
     assert report_of(out).warnings[0].startswith(f"{out / 'health.csv'} is not a file of signs")
+
+
+def test_the_page_prescribes_what_doctor_does(tmp_path):
+    """Nothing that the run's system does without."""
+    out = make_run(tmp_path / "out", system="acgan")
+    csv = HealthCsv(out / "health.csv", 0, print)
+    for it in range(0, 4000, 200):
+        csv.append(it, {**dict.fromkeys(SIGNS, 0.5), "logit_gap": 5.0, "unseen_gap": 2.0})
+    csv.close()
+    lines = report_of(out).diseases
+    assert any("(memorising)" in line for line in lines)
+    assert lines == lines_of(examined(str(out)).episodes)
 
 
 # To repeat the run
@@ -346,6 +360,11 @@ def test_nobody_learns_where_the_home_folder_is(tmp_path, capsys, monkeypatch):
     page = (folder / "report.html").read_text()
     assert "jane" not in page
     assert all(part in page for part in ("~/data", "--init_weights", "~/w.npz", "~/run/001.png"))
+    make_run(home / "sweep" / "a", seed=8)
+    success(capsys, "report", f"--from={folder}", f"--against={home}/sweep")
+    page = (folder / "report.html").read_text()
+    assert "jane" not in page
+    assert "~/sweep." in page
     record = read_record(folder)
     changes = [{"setting": "epochs", "was": None, "is": 3}, {"setting": "iters", "was": 1, "is": 9}]
     record.parent = {"path": f"{home}/a\udce9\x1b[31m", "run_id": "x", "iteration": 5}

@@ -25,6 +25,7 @@ from vanilla_gan.observers.cell import Cell, in_notebook, run_as_html
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.checkpoint import checkpoint_folder, newest_iteration
 from vanilla_gan.runfolder.health_csv import NUMBERS, read_health
 from vanilla_gan.runfolder.losses_csv import read_losses
 from vanilla_gan.runfolder.names import HEALTH, LOSSES
@@ -45,7 +46,8 @@ class TrainedRun(NamedTuple):
     Attributes:
       out: the folder of its results.
       iterations: how many it was trained for.
-      checkpoint: the folder of its newest checkpoint. `Generator.load` takes either folder.
+      checkpoint: the folder of its newest checkpoint. `Generator.load` takes either folder. Where
+        somebody has removed all checkpoints of a finished run, this is where the last one stood.
     """
 
     out: pathlib.Path
@@ -111,7 +113,9 @@ def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> Tra
     return _trained(config)
 
 
-def fork(source: str, config: RunConfig, observers: Sequence[Observer] | None = None) -> TrainedRun:
+def fork(
+    source: str | os.PathLike[str], config: RunConfig, observers: Sequence[Observer] | None = None
+) -> TrainedRun:
     """Begins a run in `config.out` with the state of another one, and trains it.
 
     Args:
@@ -129,14 +133,14 @@ def fork(source: str, config: RunConfig, observers: Sequence[Observer] | None = 
     Side effects: those of `train`.
     """
     with _interruptible():
-        forks.fork(source, config, _host(config, observers))
+        forks.fork(os.fspath(source), config, _host(config, observers))
     return _trained(config)
 
 
 def _host(config: RunConfig, observers: Sequence[Observer] | None) -> Host:
     if observers is None:
         observers = [Cell(config.out_dir)] if in_notebook() else []
-    return Host(observers=observers, second_signal_exits=False)
+    return Host(observers=observers, second_signal_exits=False, raises_late=True)
 
 
 @contextlib.contextmanager
@@ -153,8 +157,13 @@ def _interruptible() -> Iterator[None]:
 
 
 def _trained(config: RunConfig) -> TrainedRun:
-    _, checkpoint = find_checkpoint(config.out_dir)
-    return TrainedRun(config.out_dir, checkpoint.iteration, checkpoint.folder)
+    out_dir = config.out_dir
+    record = read_record(out_dir)
+    if record is not None and newest_iteration(out_dir) is None:
+        # It was finished before, and its checkpoints are removed: its results can still be read.
+        return TrainedRun(out_dir, record.trained, checkpoint_folder(out_dir, record.trained))
+    _, checkpoint = find_checkpoint(out_dir)
+    return TrainedRun(out_dir, checkpoint.iteration, checkpoint.folder)
 
 
 def evaluate(source: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:

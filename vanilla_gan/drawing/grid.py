@@ -26,7 +26,6 @@ import math
 import os
 
 import matplotlib.image
-import matplotlib.style
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
@@ -35,6 +34,7 @@ from matplotlib.figure import Figure
 
 from vanilla_gan.data.shape import PUBLISHED_SHAPE, ImageShape
 from vanilla_gan.drawing.shown import shown, shown_shape
+from vanilla_gan.drawing.style import drawn_in
 from vanilla_gan.storage.whole import write_whole
 
 _DPI = 100  # dots per inch at which the published figures are saved
@@ -140,7 +140,7 @@ class GridRenderer:
         self.layout = grid_layout(rows, cols, shape)
         self._shape = shape
         tile_size = (self.layout.tile_height, self.layout.tile_width)
-        with matplotlib.style.context("classic"):
+        with drawn_in("classic"):
             figure = _pixel_figure(*tile_size)
             self._image = _add_tile(figure, 0, 0, tile_size, shape)
             self._agg = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
@@ -212,7 +212,7 @@ def draw_reference(
     layout = grid_layout(rows, cols, shape)
     tile_size = (layout.tile_height, layout.tile_width)
     tiles = _tiles(samples, rows * cols, shape)
-    with matplotlib.style.context("classic"):
+    with drawn_in("classic"):
         figure = _pixel_figure(layout.height, layout.width)
         canvas = FigureCanvasAgg(figure)
         for tile, (top, left) in zip(tiles, layout.corners(), strict=True):

@@ -8,11 +8,14 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 from vanilla_gan.say import printable
 
 _STDERR = 2
+# The process has one stderr: two that hold it, in two threads, would put back each other's file.
+_HOLDING = threading.Lock()
 # TensorFlow writes these before any of its log levels applies: that it uses oneDNN, that there are
 # no CUDA libraries, which instructions the processor has. Where operations are placed it says only
 # to whom asks for it.
@@ -29,7 +32,8 @@ _CHATTER = re.compile(
 def without_chatter() -> Iterator[None]:
     """Keeps TensorFlow's chatter during the block off the terminal, and out of a notebook's cell.
 
-    What Python's side of it logs as information is dropped: a notebook would show that.
+    What Python's side of it logs as information is dropped: a notebook would show that. Within
+    another such block, and beside one in another thread, only that is dropped.
     """
 
     def matters(record: logging.LogRecord) -> bool:
@@ -37,10 +41,13 @@ def without_chatter() -> Iterator[None]:
 
     logger = logging.getLogger("tensorflow")
     logger.addFilter(matters)
+    holds = _HOLDING.acquire(blocking=False)
     try:
-        with _held_stderr():
+        with _held_stderr() if holds else contextlib.nullcontext():
             yield
     finally:
+        if holds:
+            _HOLDING.release()
         logger.removeFilter(matters)
 
 

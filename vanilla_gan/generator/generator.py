@@ -55,6 +55,7 @@ class Generator:
         self.iteration = trained.origin.iteration
         self._trained = trained
         self._resources = resources
+        self._is_open = True
 
     @classmethod
     def load(
@@ -124,9 +125,11 @@ class Generator:
             of them; needed by a conditional system, and refused by any other.
 
         Raises:
-          UsageError: shapes, values or classes do not fit.
+          UsageError: shapes, values or classes do not fit, or the generator is closed.
           CheckpointError: an image is not finite.
         """
+        if not self._is_open:
+            raise UsageError("this generator is closed; use it within its block, or load it again")
         noise = self.checked_noise(Z)
         labels = self._checked_classes(classes, len(noise))
         shape = self.config.image_shape.array
@@ -152,6 +155,7 @@ class Generator:
 
     def close(self) -> None:
         """Closes the session."""
+        self._is_open = False
         self._resources.close()
 
     def __enter__(self) -> Generator:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.engines.losses import LossBlock
-from vanilla_gan.errors import DamagedRunError
+from vanilla_gan.errors import VanillaGanError
 from vanilla_gan.observers.against import ensemble_or_none
 from vanilla_gan.observers.observer import Observer
 from vanilla_gan.observers.refresh import Refresher
@@ -79,7 +79,7 @@ def run_as_html(out_dir: pathlib.Path) -> str:
         # A link may lead to any file, whose content would be sent on with the notebook.
         if png.startswith(_PNG):
             images.append((png, "the newest picture"))
-    with contextlib.suppress(DamagedRunError):
+    with contextlib.suppress(VanillaGanError):
         record, rows = read_record(out_dir), read_losses(out_dir / LOSSES)
         if record is not None and len(rows.iteration):
             curves = losses_png(rows, ensemble_or_none(record), f"iteration {rows.iteration[-1]}")

@@ -7,13 +7,13 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import matplotlib.style
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vanilla_gan.drawing.style import drawn_in
 from vanilla_gan.report.curves import axis_of, encode, fits, label_between, label_iterations
 from vanilla_gan.report.losses import moving_mean, smoothing_window
 
@@ -91,7 +91,7 @@ def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) ->
     names = dict.fromkeys(group for panel in (*wide.values(), *small.values()) for group in panel)
     lines = dict(zip(names, itertools.cycle(_COLOURS)))
     heights = [_WIDE_PX] * len(wide) + [_SMALL_PX] * rows
-    with matplotlib.style.context(["default", looks]):
+    with drawn_in(["default", looks]):
         height = sum(heights)
         # Half a pixel more: what is left of one by rounding would be cut off.
         size = ((_WIDTH_PX + 0.5) / _DPI, (height + 0.5) / _DPI)

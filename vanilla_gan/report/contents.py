@@ -15,7 +15,7 @@ from vanilla_gan.agreement.ensemble import Ensemble
 from vanilla_gan.agreement.normal import Normal, different_settings, ensemble_for, judged_by
 from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.health.diagnosis import diagnosed
-from vanilla_gan.health.diseases import Patient
+from vanilla_gan.health.doctor import patient_of
 from vanilla_gan.health.words import lines_of
 from vanilla_gan.report.explorer import Explorer
 from vanilla_gan.report.facts import RunFacts, facts_of
@@ -132,7 +132,6 @@ def gather(
     except DamagedRunError as error:
         health = NO_ROWS
         warnings.append(str(error))
-    patient = Patient(str(facts.settings.get("loss")), facts.num_classes)
     times = [picture.written_s for picture in pictures]
     times += [
         path.stat().st_mtime
@@ -156,7 +155,7 @@ def gather(
         quality=quality,
         warnings=warnings,
         health=health,
-        diseases=lines_of(diagnosed(health, patient)),
+        diseases=lines_of(diagnosed(health, patient_of(record))),
         against=against,
         normal=judged_by(
             ensemble,

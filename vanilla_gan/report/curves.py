@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pathlib
 
-import matplotlib.style
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
@@ -21,6 +20,7 @@ from matplotlib.ticker import (
 )
 
 from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.drawing.style import drawn_in
 from vanilla_gan.report.losses import Curve, Curves, curves
 from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.storage.whole import write_whole
@@ -77,7 +77,7 @@ def losses_png(
     Side effects: none on matplotlib's settings, which are those of its own default style here.
     """
     drawn = curves(rows, ensemble, parent, max_points=_MAX_POINTS)
-    with matplotlib.style.context("default"):
+    with drawn_in("default"):
         figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
         figure.subplots_adjust(left=0.1, right=0.97, bottom=0.08, top=0.91, hspace=0.16)
         figure.suptitle(title, x=0.1, y=0.985, ha="left")

@@ -152,7 +152,7 @@ def _statistics_note(report: Report) -> str:
     how = "Measured on the tiles as they are drawn, each scaled to its own range."
     ensemble = report.ensemble
     if ensemble is None:
-        where = report.against or "recorded runs of this system on this data set"
+        where = sendable(report.against or "recorded runs of this system on this data set")
         none = "There are no" if report.against is None else "Nothing to judge by is in"
         return f"{how} {none} {where}."
     if not len(ensemble.iterations):

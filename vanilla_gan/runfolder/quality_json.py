@@ -97,6 +97,8 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
         found = [Evaluation(**entry) for entry in content["evaluations"]]
         if any(one.iteration >= next_.iteration for one, next_ in itertools.pairwise(found)):
             raise ValueError("its iterations do not ascend")
+        if any(len({len(one.shares), len(one.real_shares)} - {0}) > 1 for one in found):
+            raise ValueError("its shares and real_shares are not of the same classes")
         return found
     except FileNotFoundError:
         return []

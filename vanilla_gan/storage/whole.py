@@ -187,12 +187,13 @@ def _settle(place: pathlib.Path) -> None:
     if place.is_dir():
         for old in place.glob(f"{_OLD}*"):
             name = old.name.removeprefix(_OLD)
-            if name in ("", ".", ".."):
-                continue  # None of ours.
+            # Without a new one beside it, it is a new one itself, of such a name.
+            if name in ("", ".", "..") or not os.path.lexists(place / name):
+                continue
             final = place.with_name(name)
             if not os.path.lexists(final):
                 os.rename(old, final)
-            elif os.path.lexists(place / name):
+            else:
                 return  # Somebody else's stands there: neither of the two has a place.
     remove(place)
 

@@ -20,7 +20,7 @@ class Host:
       inform: called with each line for the user; prints to stderr.
       observers: told of the run behind its own observers; what they raise ends it. They are told
         again from an earlier iteration where the run is rewound, and are closed before that.
-      second_signal_exits: see `stop_on_signals`.
+      second_signal_exits, raises_late: see `stop_on_signals`.
       overwrote: whether the command has moved an earlier run aside before.
     """
 
@@ -28,4 +28,5 @@ class Host:
     inform: Callable[[str], None] = say
     observers: Sequence[Observer] = ()
     second_signal_exits: bool = True
+    raises_late: bool = False
     overwrote: bool = False

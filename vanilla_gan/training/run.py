@@ -84,7 +84,8 @@ def train(config: RunConfig, host: Host | None = None, machines: Machines | None
     host = host or Host()
     inform = host.inform
     out_dir = config.out_dir
-    with stop_on_signals(host.second_signal_exits) as stop, no_empty_folders(out_dir):
+    signals = stop_on_signals(host.second_signal_exits, host.raises_late)
+    with signals as stop, no_empty_folders(out_dir):
         make_out_dir(out_dir)
         with run_lock(out_dir, inform):
             record = None

@@ -85,12 +85,13 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_on_signals(second_exits: bool = True) -> Iterator[StopRequest]:
+def stop_on_signals(second_exits: bool = True, raises_late: bool = False) -> Iterator[StopRequest]:
     """Handles SIGINT, SIGTERM and SIGHUP during the block.
 
     Args:
       second_exits: whether a second signal ends the process. Otherwise it changes nothing: the
         first one is being obeyed, and the process has other things in it than this run.
+      raises_late: whether a signal that came too late to stop the block is raised again behind it.
 
     A signal that the process was told to ignore (`nohup` ignores SIGHUP) stays ignored. Outside the
     main thread, where Python allows no handlers, nothing is handled.
@@ -108,6 +109,8 @@ def stop_on_signals(second_exits: bool = True) -> Iterator[StopRequest]:
     finally:
         for signal_number, handler in before.items():
             signal.signal(signal_number, handler)
+    if raises_late and request.signal_number in handled:
+        signal.raise_signal(request.signal_number)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,24 @@
+"""matplotlib's style during a block; its settings are those of the process, not of a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib.style
+
+# Two threads in such blocks would put back each other's settings.
+_IN_STYLE = threading.RLock()
+
+
+@contextlib.contextmanager
+def drawn_in(style: Any) -> Iterator[None]:
+    """Draws in a style during the block, and waits where another thread is in such a block.
+
+    Args:
+      style: what `matplotlib.style.context` takes.
+    """
+    with _IN_STYLE, matplotlib.style.context(style):
+        yield
