@@ -17,6 +17,7 @@ from garbage import pass_over_what_is_loaded
 from one_layer import Layer
 
 from vanilla_gan.graph.tf1 import set_environment
+from vanilla_gan.settings import ENGINES
 from vanilla_gan.training.recorder import Recorder
 
 # As the program does before it loads TensorFlow; a test may load it first. Both decide how sums are
@@ -103,6 +104,12 @@ def twenty_images(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     }.items():
         (folder / "mnist" / name).write_bytes(offline.idx(array))
     return folder
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Returns the name of one engine, then of the other."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

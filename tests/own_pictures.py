@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
 
 from vanilla_gan.data import folder
-from vanilla_gan.data.pictures.import_images import Imported, import_images
+from vanilla_gan.data.classes import CLASSES_JSON
+from vanilla_gan.data.pictures.import_images import import_images
 from vanilla_gan.data.pictures.settings import ImportConfig
 
 
@@ -50,6 +52,15 @@ def make_pictures(
     return made
 
 
+class Imported(NamedTuple):
+    """What `classes.json` says: the names, how many pictures in each split, lines of the rest."""
+
+    classes: list[str]
+    train: int
+    test: int
+    skipped: list[str]
+
+
 def run_import(
     source: pathlib.Path,
     out: pathlib.Path,
@@ -61,7 +72,10 @@ def run_import(
     """Imports pictures; returns what came of it, and the lines for the user, also in `lines`."""
     lines = [] if lines is None else lines
     config = ImportConfig(source=str(source), out=str(out), **settings)
-    return import_images(config, lines.append, progress), lines
+    import_images(config, lines.append, progress)
+    found = json.loads((out / CLASSES_JSON).read_bytes())
+    names = [each["name"] for each in found["classes"].values()]
+    return Imported(names, found["train"], found["test"], found["skipped"]), lines
 
 
 def labelled(images: Iterable[np.ndarray], labels: Iterable[int]) -> list[tuple[bytes, int]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vanilla_gan.agreement.published import published_runs
-from vanilla_gan.drawing.grid import save_grid
+from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.runfolder.checkpoint import checkpoint_folder
 from vanilla_gan.runfolder.pictures import picture_path
 from vanilla_gan.runfolder.record import RunRecord, read_record
@@ -91,6 +91,6 @@ def make_run(
     side = round(count**0.5)
     for number in range(pictures):
         path = picture_path(folder, number)
-        save_grid(path, samples(number, count), rows=side, cols=side)
+        GridRenderer(side, side).save(path, samples(number, count))
         os.utime(path, (STARTED_S + 5 * number, STARTED_S + 5 * number))
     return folder

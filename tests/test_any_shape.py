@@ -15,13 +15,14 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 from networks import BY_D
+from reference_grid import draw_reference
 
 from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.settings import CompareConfig
-from vanilla_gan.agreement.statistics import roughness
+from vanilla_gan.agreement.statistics import NAMES, picture_statistics, roughness
 from vanilla_gan.data.classes import Classes, all_classes
 from vanilla_gan.data.shape import ImageShape
-from vanilla_gan.drawing.grid import GridRenderer, draw_reference, grid_layout
+from vanilla_gan.drawing.grid import GridRenderer, grid_layout
 from vanilla_gan.drawing.tiles import read_tiles
 from vanilla_gan.errors import DamagedRunError, UsageError
 from vanilla_gan.generator.export import export
@@ -35,6 +36,7 @@ from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.quality.table import quality_table
 from vanilla_gan.report.report import write_report
 from vanilla_gan.report.settings import ReportConfig
+from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
@@ -177,6 +179,10 @@ def test_it_is_reported_and_compared(data, run):
         assert gif.size == png.size
         colours = np.asarray(gif.convert("RGB")).reshape(-1, 3)
         assert (np.ptp(colours, axis=1) > 20).any() == (shape.channels == 3)
+        seen = picture_statistics(read_tiles(np.asarray(png), 4, 4, shape), shape)
+    # They are taken of the samples as the picture shows them.
+    taken = read_health(run.out / "health.csv").numbers[0, -len(NAMES) :]
+    np.testing.assert_allclose(taken, seen, rtol=0.03)
 
 
 @pytest.mark.parametrize("system", ["conditional"], indirect=True, scope="module")

@@ -221,8 +221,8 @@ def test_sums_of_the_gzipped_files(tmp_path, monkeypatch):
     monkeypatch.setitem(catalog.CATALOG, "kana", entry)
     (tmp_path / "kana").rename(tmp_path / "KMNIST")
     said = []
-    with pytest.raises(DataError, match="lacks"):
-        load_entry(strokes(), tmp_path, download=False, inform=said.append)
+    with pytest.raises(DownloadError, match="no mirror"):
+        load_entry(strokes(), tmp_path, inform=said.append)
     assert any(f"not Strokes's {catalog.TRAIN_LABELS} but Kana's" in line for line in said)
 
 

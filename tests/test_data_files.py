@@ -15,7 +15,7 @@ from vanilla_gan.data.classes import read_class_names
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch
 from vanilla_gan.data.finding import find
-from vanilla_gan.data.folder import load, load_entry, read_folder
+from vanilla_gan.data.folder import load_entry, read_folder
 from vanilla_gan.errors import DataError, DownloadError
 
 TRAIN_SIZE = 5003
@@ -181,15 +181,10 @@ def test_the_validation_split_must_leave_something(data_dir):
     assert failure(data_dir, allow_unverified=True)
 
 
-def test_without_downloading_all_missing_files_are_listed(tmp_path):
-    line = failure(tmp_path, download=False)
+def test_all_missing_files_are_listed(tmp_path):
+    line = failure(tmp_path, allow_unverified=True)
     assert str(tmp_path / "strokes") in line
     assert all(name in line for name in catalog.FILE_NAMES)
-
-
-def test_an_unknown_data_set_is_a_programming_error(tmp_path):
-    with pytest.raises(KeyError):
-        load("cifar10", tmp_path)
 
 
 def test_downloads_what_is_missing_and_only_that(data_dir, tmp_path_factory, monkeypatch):
@@ -237,8 +232,8 @@ def test_other_files_of_these_names_are_passed_over(tmp_path):
             (tmp_path / folder / name).write_bytes(idx((array + shift) % 10))
     # As bytes, images of 0 and 255 are 0 and 5 then: not the entry's either.
     said = []
-    with pytest.raises(DataError, match="lacks"):
-        load_entry(entry(), tmp_path, download=False, inform=said.append)
+    with pytest.raises(DownloadError, match="no mirror"):
+        load_entry(entry(), tmp_path, inform=said.append)
     assert sum(line.startswith("passed over ") for line in said) == 6
     assert sum(line.startswith("found ") for line in said) == 2
 
@@ -250,7 +245,7 @@ def test_data_in_the_folder_of_another_set(data_dir, monkeypatch):
     load_entry(entry(), data_dir, fetch=never_fetch, inform=said.append)
     assert [str(data_dir / "mnist") in line for line in said] == [True] * 4
     with pytest.raises(DataError) as caught:
-        load("mnist", data_dir, download=False)
+        load_entry(catalog.CATALOG["mnist"], data_dir, fetch=never_fetch)
     # It is somebody's data: nobody is told to delete them.
     assert "is not the published file but Strokes's (--dataset strokes)" in str(caught.value)
     assert "delete" not in str(caught.value)
@@ -295,7 +290,7 @@ def test_the_catalog_is_complete(data_set):
 
 @pytest.mark.parametrize(("name", "mean"), [("mnist", 0.1307), ("fashion_mnist", 0.2860)])
 def test_the_real_data(real_data_dir, name, mean):
-    raw = load(name, real_data_dir, download=False)
+    raw = load_entry(catalog.CATALOG[name], real_data_dir, fetch=never_fetch)
     assert raw.train_images.shape == (60000, 28, 28)
     assert raw.test_images.shape == (10000, 28, 28)
     assert raw.train_labels.shape == (60000,)

@@ -9,8 +9,6 @@ import pytest
 from offline import Run, read_variables, train
 from processes import python
 
-from vanilla_gan.settings import ENGINES
-
 ITERS = 60
 SETTINGS = {"iters": ITERS, "sample_every": 25, "log_every": 1, "checkpoint_every": 23}
 
@@ -29,11 +27,6 @@ def assert_same(one: dict[str, bytes], other: dict[str, bytes]) -> None:
     # Names, not megabytes of bytes, in the failure.
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def engine(request):
-    return request.param
 
 
 @pytest.fixture(scope="module")

@@ -67,5 +67,5 @@ def test_whoever_lacks_data_is_told_of_data_dir() -> None:
         r"data/(?!pictures).* (lacks|cannot download|cannot read \{path\}: \{reason|.* no folder)"
     )
     found = [text for text in error_texts() if re.match(missing, text)]
-    assert len(found) == 5
+    assert len(found) == 6
     assert [text for text in found if "--data_dir" not in text] == []

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from processes import python
+from reference_grid import draw_reference
 
 from vanilla_gan.drawing import grid
 from vanilla_gan.errors import OutputError
@@ -185,7 +186,7 @@ def any_range(seed: int) -> np.ndarray:
 def test_draws_the_pixels_of_matplotlib(name):
     samples = any_range(name) if isinstance(name, int) else nasty_samples()[name]
 
-    np.testing.assert_array_equal(grid.GridRenderer().draw(samples), grid.draw_reference(samples))
+    np.testing.assert_array_equal(grid.GridRenderer().draw(samples), draw_reference(samples))
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(1, 1), (2, 7), (5, 3)])
@@ -194,7 +195,7 @@ def test_draws_the_pixels_of_matplotlib_in_other_grids(rows, cols):
 
     picture = grid.GridRenderer(rows, cols).draw(samples)
 
-    np.testing.assert_array_equal(picture, grid.draw_reference(samples, rows, cols))
+    np.testing.assert_array_equal(picture, draw_reference(samples, rows, cols))
 
 
 def test_a_renderer_forgets_earlier_pictures():
@@ -217,9 +218,9 @@ def test_leaves_the_samples_alone():
 def test_png_decodes_to_what_was_drawn(tmp_path, shape):
     samples = noise().reshape(shape)
     path = tmp_path / "000.png"
-    grid.save_grid(path, samples)
+    grid.GridRenderer().save(path, samples)
 
-    np.testing.assert_array_equal(decode(path.read_bytes()), grid.draw_reference(samples))
+    np.testing.assert_array_equal(decode(path.read_bytes()), draw_reference(samples))
     assert [entry.name for entry in tmp_path.iterdir()] == ["000.png"]
 
 
@@ -227,7 +228,7 @@ def test_png_bytes_depend_on_the_samples_alone(tmp_path):
     renderer = grid.GridRenderer()
     renderer.save(tmp_path / "a.png", noise())
     renderer.save(tmp_path / "other.png", noise(seed=1))
-    grid.save_grid(tmp_path / "b.png", noise())
+    grid.GridRenderer().save(tmp_path / "b.png", noise())
 
     png = (tmp_path / "a.png").read_bytes()
     assert png == (tmp_path / "b.png").read_bytes()
@@ -247,7 +248,7 @@ def test_refuses_values_that_are_not_finite(tmp_path, value):
     samples = noise()
     samples[11, 28 * 3 + 5] = value
     with pytest.raises(ValueError, match=f"got {value} in sample 11 at row 3, column 5"):
-        grid.save_grid(tmp_path / "000.png", samples)
+        grid.GridRenderer().save(tmp_path / "000.png", samples)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -260,20 +261,20 @@ def test_refuses_a_grid_without_tiles(rows, cols):
 def test_names_the_file_that_cannot_be_written(tmp_path):
     path = tmp_path / "missing" / "000.png"
     with pytest.raises(OutputError, match=r"000\.png"):
-        grid.save_grid(path, noise())
+        grid.GridRenderer().save(path, noise())
 
 
 def test_leaves_matplotlibs_settings_alone():
     with matplotlib.rc_context({"image.cmap": "hot", "figure.dpi": 37}):  # not classic's, for sure
         settings = dict(matplotlib.rcParams.copy())
-        grid.draw_reference(noise())
+        draw_reference(noise())
         grid.GridRenderer().draw(noise())
 
         assert dict(matplotlib.rcParams.copy()) == settings
 
 
 def test_the_users_settings_change_nothing():
-    expected = grid.draw_reference(noise())
+    expected = draw_reference(noise())
     other = {
         "figure.facecolor": "red",
         "figure.dpi": 37,
@@ -284,7 +285,7 @@ def test_the_users_settings_change_nothing():
         "image.resample": True,
     }
     with matplotlib.rc_context(other):
-        np.testing.assert_array_equal(grid.draw_reference(noise()), expected)
+        np.testing.assert_array_equal(draw_reference(noise()), expected)
         np.testing.assert_array_equal(grid.GridRenderer().draw(noise()), expected)
 
 
@@ -293,8 +294,7 @@ def test_needs_neither_display_nor_pyplot(tmp_path):
         "import sys, numpy\n"
         "from vanilla_gan.drawing import grid\n"
         "samples = numpy.random.RandomState(0).uniform(0, 1, (16, 784)).astype('float32')\n"
-        "grid.save_grid(sys.argv[1], samples)\n"
-        "grid.draw_reference(samples)\n"
+        "grid.GridRenderer().save(sys.argv[1], samples)\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "assert 'tkinter' not in sys.modules\n"
     )
@@ -302,4 +302,4 @@ def test_needs_neither_display_nor_pyplot(tmp_path):
     result = python("-c", program, path, DISPLAY=None, MPLBACKEND="TkAgg")
 
     assert result.returncode == 0, result.stderr
-    np.testing.assert_array_equal(decode(path.read_bytes()), grid.draw_reference(noise()))
+    np.testing.assert_array_equal(decode(path.read_bytes()), draw_reference(noise()))

@@ -221,17 +221,6 @@ def test_a_gzip_bomb_stops_behind_the_declared_size(tmp_path):
     assert "got 31 or more" in line
 
 
-@pytest.mark.parametrize(("value", "classes"), [(10, 10), (255, 10), (2, 2)])
-def test_labels_out_of_range(tmp_path, value, classes):
-    content = header(5) + bytes([0, 1, 0, value, value])
-    with pytest.raises(DataError, match=rf"label {value} at index 3 .* 0\.\.{classes - 1};"):
-        read_labels(stored(tmp_path, content), classes)
-
-
-def test_the_highest_label_is_in_range(tmp_path):
-    assert read_labels(stored(tmp_path, header(1) + b"\x09")).array.tolist() == [9]
-
-
 def test_writes_the_bytes_of_the_format(tmp_path):
     images = np.frombuffer(PIXELS, np.uint8).reshape(2, 3, 5)
     write_idx(tmp_path / "images", images)

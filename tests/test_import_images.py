@@ -59,7 +59,7 @@ def test_every_picture_is_in_one_split_with_its_label(enough, imports, tmp_path)
     imported, lines = imports(source, "own/mnist", repeat=False)
     assert imported.classes == ["B", "a", "c"]
     assert (imported.train, imported.test) == (5001, 833)
-    raw = folder.load("mnist", tmp_path / "own", allow_unverified=True)
+    raw = folder.read_folder(tmp_path / "own" / "mnist")
     assert (len(raw.train_images), len(raw.test_images)) == (5001, 833)
     labels = np.repeat([0, 1, 2], [3300, 2500, 34])
     every = labelled([*made["B"], *made["a"], *made["c"]], labels)

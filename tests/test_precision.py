@@ -9,10 +9,10 @@ import pytest
 from bfloat16 import CPU, needs_bfloat16
 from offline import read_variables, train
 
-from vanilla_gan.engines import session
 from vanilla_gan.engines.session import Device, check_precision, config_proto, open_session
 from vanilla_gan.errors import DeviceError
 from vanilla_gan.generator.generator import Generator
+from vanilla_gan.graph import processor
 from vanilla_gan.graph.gan import owned_variables
 from vanilla_gan.graph.objective import objective
 from vanilla_gan.graph.passes import Batch, forward
@@ -36,7 +36,7 @@ from vanilla_gan.systems import SYSTEMS
 def test_only_processors_that_have_it(monkeypatch, tmp_path, flags, computes):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"processor : 0\nbugs : amx_bf16\nflags\t\t: {flags}\npower : \n")
-    monkeypatch.setattr(session, "_PROCESSOR", cpuinfo)
+    monkeypatch.setattr(processor, "_CPUINFO", cpuinfo)
     check_precision("float32", CPU)
     if computes:
         check_precision("bfloat16", CPU)
@@ -47,7 +47,7 @@ def test_only_processors_that_have_it(monkeypatch, tmp_path, flags, computes):
 
 
 def test_a_system_that_does_not_say_is_taken_to_have_none(monkeypatch, tmp_path):
-    monkeypatch.setattr(session, "_PROCESSOR", tmp_path / "missing")
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "missing")
     with pytest.raises(DeviceError, match="only emulate"):
         check_precision("bfloat16", CPU)
 

@@ -19,7 +19,6 @@ import pytest
 from offline import SHAPES, assert_recorded, assert_recorded_losses, recording, train
 
 from vanilla_gan.errors import DivergedError
-from vanilla_gan.settings import ENGINES
 
 DATA = pathlib.Path(__file__).parent / "data"
 # The recorded losses are compared up to iteration 100, the variables are those after 100.
@@ -32,11 +31,6 @@ MNIST = {
     "sigmoid_cross_entropy": "vanilla_mnist_seed0",
     "log": "vanilla_log_mnist_seed0",
 }
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def engine(request):
-    return request.param
 
 
 @pytest.fixture(scope="module", params=OFFLINE)

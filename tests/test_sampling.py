@@ -15,7 +15,7 @@ from processes import peak_memory
 
 from vanilla_gan.data.folder import read_folder
 from vanilla_gan.data.idx import read_images, read_labels
-from vanilla_gan.drawing.grid import grid_layout, save_grid
+from vanilla_gan.drawing.grid import GridRenderer, grid_layout
 from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
 
@@ -155,7 +155,7 @@ def test_grids(sample, trained_run, tmp_path, words, rows, cols, n):
     # A picture of the same images with anything behind them, and black there.
     filled = np.zeros((rows * cols, 28, 28), np.float32)
     filled[:n] = images
-    save_grid(tmp_path / "oracle.png", filled, rows, cols)
+    GridRenderer(rows, cols).save(tmp_path / "oracle.png", filled)
     with PIL.Image.open(tmp_path / "oracle.png") as picture:
         np.testing.assert_array_equal(got, np.asarray(picture))
 
@@ -191,7 +191,7 @@ def test_a_walk(sample, trained_run, tmp_path, system):
     with Generator.load(trained_run(system)) as generator:
         images = generator(points)
         grey = generator.to_grey(images)
-    save_grid(tmp_path / "oracle.png", images, 2, 4)
+    GridRenderer(2, 4).save(tmp_path / "oracle.png", images)
     assert pathlib.Path("walk.png").read_bytes() == (tmp_path / "oracle.png").read_bytes()
     with PIL.Image.open("walk.gif") as gif:
         assert gif.size == (280, 280)

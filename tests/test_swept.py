@@ -14,7 +14,7 @@ from small_run import make_run, samples, without_gain, write_losses
 from vanilla_gan.agreement.normal import ensemble_for
 from vanilla_gan.agreement.swept import swept_like
 from vanilla_gan.cli import main as cli
-from vanilla_gan.drawing.grid import save_grid
+from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.observers.gallery import Gallery
 from vanilla_gan.report.data import page_data
 from vanilla_gan.report.page import page
@@ -28,7 +28,7 @@ def make(folder: pathlib.Path, seed: int, d_loss: float = 1.0, g_loss=None, **se
     run = make_run(folder, seed=seed, iters=1001, pictures=2, **settings)
     write_losses(run, *(f"{it},{d_loss!r},{g_loss or 2 * d_loss!r}" for it in range(0, 1001, 100)))
     for number in range(2):
-        save_grid(run / f"{number:03d}.png", samples(10 * seed + number), rows=4, cols=4)
+        GridRenderer().save(run / f"{number:03d}.png", samples(10 * seed + number))
     return run
 
 

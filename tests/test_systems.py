@@ -19,11 +19,11 @@ from offline import (
 )
 
 from vanilla_gan.data.digits import digits
-from vanilla_gan.drawing.grid import save_grid
+from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.errors import UsageError
 from vanilla_gan.graph.inference import build_inference
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.settings import ENGINES, RunConfig
+from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -47,11 +47,6 @@ SHAPES = {
     },
     "conditional": listed_shapes(classes=10),
 }
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def engine(request):
-    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +234,7 @@ def test_a_sample_after_each_epoch(engine, offline_data_dir, pictures, tmp_path)
         expected = numpy_layers_generator(z, run.variables(iteration))
         np.testing.assert_allclose(pictures[iteration], expected, rtol=0, atol=1e-5)
     # First and last, side by side.
-    save_grid(tmp_path / "expected.png", samples[[0, 2]], rows=1, cols=2)
+    GridRenderer(1, 2).save(tmp_path / "expected.png", samples[[0, 2]])
     assert (run.out / "first_last.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from vanilla_gan.agreement.statistics import picture_statistics
 from vanilla_gan.drawing.animation import DamagedPictureError, write_animation
-from vanilla_gan.drawing.grid import GridRenderer, grid_layout, save_grid
+from vanilla_gan.drawing.grid import GridRenderer, grid_layout
 from vanilla_gan.drawing.tiles import open_picture, read_tiles
 from vanilla_gan.errors import RunConflictError
 
@@ -120,7 +120,7 @@ def test_a_row_that_was_cut_off():
 
 def test_pictures_are_read_from_files(tmp_path):
     samples = strokes(16)
-    save_grid(tmp_path / "000.png", samples)
+    GridRenderer().save(tmp_path / "000.png", samples)
     pixels = open_picture(tmp_path / "000.png")
     assert (pixels.shape, pixels.dtype) == ((337, 330, 3), np.uint8)
     assert np.array_equal(pixels, GridRenderer().draw(samples)[..., :3])
@@ -132,7 +132,7 @@ def test_pictures_are_read_from_files(tmp_path):
 def test_files_that_are_no_pictures(tmp_path, content):
     path = tmp_path / "000.png"
     if content == "half":
-        save_grid(path, strokes(16))
+        GridRenderer().save(path, strokes(16))
         content = path.read_bytes()[:900]
     if content is not None:
         path.write_bytes(content)

@@ -13,7 +13,7 @@ from vanilla_gan.agreement import traces
 from vanilla_gan.agreement.differences import LIMITS, Differences, differences
 from vanilla_gan.agreement.replay import Replayed, beta_power, drawn, open_replayer, replay_config
 from vanilla_gan.data.dataset import DataSet
-from vanilla_gan.data.folder import load
+from vanilla_gan.data.folder import read_folder
 from vanilla_gan.engines.session import choose_device
 from vanilla_gan.errors import DataError
 from vanilla_gan.settings import ENGINES
@@ -73,7 +73,7 @@ def test_a_trace_on_mnist(recording, engine, real_data_dir, reference_dir):
     path = reference_dir / f"{recording.name}.npz"
     if not path.is_file():
         pytest.skip(f"needs the trace: no {path}")
-    raw = load("mnist", real_data_dir, download=False)
+    raw = read_folder(real_data_dir / "mnist")
     images, labels = raw.train_images[5000:], raw.train_labels[5000:]
     found = compared(recording, traces.read_traces(recording, path), engine, images, labels)
     assert len(found) >= 3

@@ -444,6 +444,11 @@ class RunConfig(Settings):
         0, "operations at the same time; 0: TensorFlow's choice", *THREADS, effect="machine"
     )
 
+    def of_run(self) -> RunConfig:
+        """Returns the settings that were given, without those that only a command has."""
+        names = self.given & {field.name for field in dataclasses.fields(RunConfig)}
+        return RunConfig(**{name: getattr(self, name) for name in names})
+
     def resolved(self) -> RunConfig:
         """Returns these settings with the preset's, the system's own and a seed filled in.
 

@@ -5,27 +5,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.drawing.grid import Layout, grid_layout
+from vanilla_gan.drawing.grid import Layout
 
 # Of the published GIF, whose white is that of its palette.
 _NEARLY_WHITE = 250
 
 
-def size_fault(pixels: npt.NDArray[np.uint8], layout: Layout | None = None) -> str | None:
+def size_fault(pixels: npt.NDArray[np.uint8], layout: Layout) -> str | None:
     """Returns what is wrong with the size of a picture, [height, width, ...]; None if nothing.
 
     Args:
       pixels: of the picture.
-      layout: what it should have; the published one unless given.
+      layout: what it should have.
     """
-    layout = layout or grid_layout()
     height, width = pixels.shape[:2]
     if (height, width) == (layout.height, layout.width):
         return None
     return f"it has {width}x{height} px, expected {layout.width}x{layout.height}"
 
 
-def tiles_fault(pixels: npt.NDArray[np.uint8], layout: Layout | None = None) -> str | None:
+def tiles_fault(pixels: npt.NDArray[np.uint8], layout: Layout) -> str | None:
     """Returns what is wrong with the places of the tiles; None if nothing.
 
     Between them all must be white, and each must reach its four edges: somewhere along an edge it
@@ -33,9 +32,8 @@ def tiles_fault(pixels: npt.NDArray[np.uint8], layout: Layout | None = None) -> 
 
     Args:
       pixels: uint8 [height, width, 3], of the right size.
-      layout: what it should have; the published one unless given.
+      layout: what it should have.
     """
-    layout = layout or grid_layout()
     light = pixels.min(axis=-1) >= _NEARLY_WHITE
     between = np.ones(light.shape, bool)
     for top, left in layout.corners():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from vanilla_gan.declare import PATH, THREADS, Settings, setting, some_of
 from vanilla_gan.settings import DEVICE, ENGINES
@@ -58,12 +57,3 @@ class VerifyConfig(Settings):
         0, "operations at the same time; 0: TensorFlow's choice", *THREADS
     )
     format: str = setting("text", "what to print", choices=("text", "json"))
-
-    @property
-    def of_a_run(self) -> dict[str, Any]:
-        """The settings that are those of a run too."""
-        return {
-            "device": self.device,
-            "intra_op_threads": self.intra_op_threads,
-            "inter_op_threads": self.inter_op_threads,
-        }

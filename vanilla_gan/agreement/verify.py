@@ -112,16 +112,18 @@ def verify(config: VerifyConfig) -> Verification:
     with without_chatter():
         device = choose_device(config.device)
     engines = ENGINES if config.engine == BOTH else (config.engine,)
+    threads = {name: getattr(config, name) for name in ("intra_op_threads", "inter_op_threads")}
     verdicts = []
     with memory_errors_told(device), exact_products(device):
         for recording, states in traces.items():
             images, labels = data[recording.data]
             for engine in engines:
-                run = replay_config(recording, states[0], engine=engine, **config.of_a_run)
+                run = replay_config(
+                    recording, states[0], engine=engine, device=config.device, **threads
+                )
                 verdicts += _verdicts(recording, states, images, labels, run, device)
         initial = [initial_weights(system, init, device) for system, init in PROGRAMS]
-    threads = config.intra_op_threads, config.inter_op_threads
-    return Verification(describe_machine(device, *threads), notes, verdicts, initial)
+    return Verification(describe_machine(device, **threads), notes, verdicts, initial)
 
 
 def as_dict(found: Verification) -> dict[str, Any]:

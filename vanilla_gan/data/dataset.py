@@ -42,6 +42,7 @@ class DataSet:
       labels: uint8 [N] in 0..num_classes-1.
       shape: of an image.
       num_classes: how many classes the data have.
+      epochs_completed: how many times every image has been handed out.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class DataSet:
         self._random_stream = random_stream
         self._order: npt.NDArray[np.intp] = np.arange(len(images))
         self._index_in_epoch = 0
-        self._epochs_completed = 0
+        self.epochs_completed = 0
 
     def anew(self, random_stream: np.random.RandomState) -> DataSet:
         """Returns the same images at the start of their first epoch, drawn from another stream."""
@@ -98,11 +99,6 @@ class DataSet:
     def num_examples(self) -> int:
         """The number of images."""
         return len(self.images)
-
-    @property
-    def epochs_completed(self) -> int:
-        """How many times every image has been handed out."""
-        return self._epochs_completed
 
     def next_batch(
         self, batch_size: int
@@ -140,7 +136,7 @@ class DataSet:
         """
         if not 1 <= batch_size <= self.num_examples:
             raise ValueError(f"batch_size {batch_size} is not in 1..{self.num_examples}")
-        if self._index_in_epoch == 0 and self._epochs_completed == 0:
+        if self._index_in_epoch == 0 and self.epochs_completed == 0:
             self._shuffle()
         start = self._index_in_epoch
         if start + batch_size <= self.num_examples:
@@ -149,7 +145,7 @@ class DataSet:
         if short and start < self.num_examples:
             self._index_in_epoch = self.num_examples
             return self._order[start:]
-        self._epochs_completed += 1
+        self.epochs_completed += 1
         rest = self._order[start:]
         self._shuffle()
         self._index_in_epoch = batch_size - len(rest)
@@ -167,7 +163,7 @@ class DataSet:
         return {
             "order": self._order,
             "index_in_epoch": self._index_in_epoch,
-            "epochs_completed": self._epochs_completed,
+            "epochs_completed": self.epochs_completed,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -185,7 +181,7 @@ class DataSet:
             raise ValueError(f"position {index} is not in 0..{self.num_examples}")
         self._order = order
         self._index_in_epoch = index
-        self._epochs_completed = int(state["epochs_completed"])
+        self.epochs_completed = int(state["epochs_completed"])
 
     def _shuffle(self) -> None:
         # The order is made anew, not shuffled in place: batches handed out are views of it.

@@ -83,7 +83,7 @@ def _in_folder(home: pathlib.Path) -> list[npt.NDArray[np.uint8]]:
             "--allow_unverified_data"
         )
     return [
-        (read_images(path) if "images" in name else read_labels(path, 256)).array
+        (read_images(path) if "images" in name else read_labels(path)).array
         for name, path in paths.items()
         if path is not None
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import hashlib
 import os
 import pathlib
@@ -19,7 +18,7 @@ from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.finding import find, find_elsewhere, owner_of, sum_of
 from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels, sha256_of_idx
 from vanilla_gan.data.own_split import read_split, usual_split
-from vanilla_gan.data.shape import MAX_CLASSES, ImageShape, shape_of
+from vanilla_gan.data.shape import ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
 from vanilla_gan.storage.files import no_empty_folders
 
@@ -68,30 +67,11 @@ def _checksum(sums: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(sums.values()).encode("ascii")).hexdigest()
 
 
-def load(
-    name: str,
-    data_dir: str | os.PathLike[str],
-    *,
-    allow_unverified: bool = False,
-    download: bool = True,
-    inform: Callable[[str], None] = lambda line: None,
-) -> RawData:
-    """Loads a data set of the catalog from `<data_dir>/<name>/`; see `load_entry`."""
-    return load_entry(
-        catalog.CATALOG[name],
-        data_dir,
-        allow_unverified=allow_unverified,
-        download=download,
-        inform=inform,
-    )
-
-
 def load_entry(
     entry: catalog.DataSetEntry,
     data_dir: str | os.PathLike[str],
     *,
     allow_unverified: bool = False,
-    download: bool = True,
     fetch: Callable[..., Any] = fetch_file,
     inform: Callable[[str], None] = lambda line: None,
 ) -> RawData:
@@ -102,7 +82,6 @@ def load_entry(
       data_dir: the folder that has, or gets, one folder for each data set.
       allow_unverified: accept other images than the entry's. Then nothing is downloaded either: a
         folder of somebody's own images is not to be completed with files of another data set.
-      download: whether missing files may be downloaded.
       fetch: called as `download.fetch` for each missing file.
       inform: called with a line for each file that stands elsewhere.
 
@@ -119,7 +98,7 @@ def load_entry(
     if len(paths) < len(sums):
         paths = {**find_elsewhere(entry, pathlib.Path(data_dir), inform), **paths}
     missing = [file for file in entry.files if file.name not in paths]
-    if missing and download:
+    if missing:
         with no_empty_folders(folder):
             for number, file in enumerate(missing):
                 try:
@@ -168,13 +147,12 @@ def read_files(
         shape than the training images; there are not as many labels as images; or too few images
         are left after the validation split.
     """
-    _check_all_there(folder, paths, own=not published)
-    read_any_labels = functools.partial(read_labels, classes=MAX_CLASSES)
+    _check_all_there(folder, paths)
     readers: dict[str, Callable[..., IdxFile]] = {
         catalog.TRAIN_IMAGES: read_images,
-        catalog.TRAIN_LABELS: read_any_labels,
+        catalog.TRAIN_LABELS: read_labels,
         catalog.TEST_IMAGES: read_images,
-        catalog.TEST_LABELS: read_any_labels,
+        catalog.TEST_LABELS: read_labels,
     }
     sizes = {file.name: file.size for file in published if not file.packed}
     with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:
@@ -185,10 +163,9 @@ def read_files(
     files = {name: future.result() for name, future in pending.items()}
     for file in published:
         path = paths[file.name]
-        if file.packed:
-            _check_packed(path, file)
-        else:
-            _check_sum(path, file.sha256, files[file.name].sha256)
+        got = sum_of(file, path) if file.packed else files[file.name].sha256
+        if got != file.sha256:
+            raise _not_published(path, file, got)
     for images, labels in (
         (catalog.TRAIN_IMAGES, catalog.TRAIN_LABELS),
         (catalog.TEST_IMAGES, catalog.TEST_LABELS),
@@ -215,45 +192,27 @@ def read_files(
     )
 
 
-def _check_all_there(
-    folder: str | os.PathLike[str], paths: Mapping[str, pathlib.Path], own: bool
-) -> None:
+def _check_all_there(folder: str | os.PathLike[str], paths: Mapping[str, pathlib.Path]) -> None:
     missing = [name for name in catalog.FILE_NAMES if name not in paths]
     if missing:
         raise DataError(
             f"{os.fspath(folder)} lacks {', '.join(missing)}; expected each of them there, plain "
-            "or with .gz; put them there, or name another folder with --data_dir"
-            + (f"; {CONVERT}" if own else "")
+            f"or with .gz; put them there, or name another folder with --data_dir; {CONVERT}"
         )
 
 
-def _check_owner(path: pathlib.Path) -> None:
+def _not_published(path: pathlib.Path, file: catalog.DataFile, got: str | None) -> DataError:
     if other := owner_of(path):
-        raise DataError(
+        return DataError(
             f"{path} is not the published file but {other}; move it to a folder of that name, or "
             "name another folder with --data_dir"
         )
-
-
-def _check_sum(path: pathlib.Path, expected: str, got: str) -> None:
-    if got != expected:
-        _check_owner(path)
-        raise DataError(
-            f"{path} is not the published file: expected SHA-256 {expected} of the decompressed "
-            f"bytes, got {got}; delete it, and it is downloaded anew, or give "
-            "--allow_unverified_data if these are images of your own"
-        )
-
-
-def _check_packed(path: pathlib.Path, file: catalog.DataFile) -> None:
-    got = sum_of(file, path)
-    if got != file.sha256:
-        _check_owner(path)
-        raise DataError(
-            f"{path} is not the published file: expected SHA-256 {file.sha256} of the gzipped "
-            f"file, got {got}; delete it, and it is downloaded anew, or give "
-            "--allow_unverified_data if these are images of your own"
-        )
+    what = "gzipped file" if file.packed else "decompressed bytes"
+    return DataError(
+        f"{path} is not the published file: expected SHA-256 {file.sha256} of the {what}, got "
+        f"{got}; delete it, and it is downloaded anew, or give --allow_unverified_data if these "
+        "are images of your own"
+    )
 
 
 def _check_shapes(path: pathlib.Path, got: ImageShape, expected: ImageShape) -> None:

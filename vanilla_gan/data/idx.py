@@ -58,23 +58,9 @@ def read_images(path: str | os.PathLike[str], max_bytes: int | None = None) -> I
     return read_idx(path, dimensions=3, or_channels=True, max_bytes=max_bytes)
 
 
-def read_labels(
-    path: str | os.PathLike[str], classes: int = 10, max_bytes: int | None = None
-) -> IdxFile:
-    """Reads labels, uint8 [N] in 0..classes-1; see `read_idx`.
-
-    Raises:
-      DataError: also for a label outside the range; the line names the first one.
-    """
-    labels = read_idx(path, dimensions=1, max_bytes=max_bytes)
-    outside = labels.array >= classes
-    if outside.any():
-        index = int(outside.argmax())
-        raise DataError(
-            f"{os.fspath(path)}: label {labels.array[index]} at index {index} is out of range; "
-            f"expected 0..{classes - 1}; {_ADVICE}"
-        )
-    return labels
+def read_labels(path: str | os.PathLike[str], max_bytes: int | None = None) -> IdxFile:
+    """Reads labels, uint8 [N]; see `read_idx`."""
+    return read_idx(path, dimensions=1, max_bytes=max_bytes)
 
 
 def read_idx(

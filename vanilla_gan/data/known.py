@@ -62,7 +62,9 @@ def digits_to_stack(
 def _published(
     name: str, data_dir: str | os.PathLike[str], allow_unverified: bool, inform: Inform
 ) -> folder.RawData:
-    return folder.load(name, data_dir, allow_unverified=allow_unverified, inform=inform)
+    return folder.load_entry(
+        CATALOG[name], data_dir, allow_unverified=allow_unverified, inform=inform
+    )
 
 
 _KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")

@@ -72,7 +72,7 @@ def read_data_sets(
     if dataset == "auto":
         name = "mnist"
         try:
-            raw = folder.load(name, data_dir, allow_unverified=allow_unverified, inform=inform)
+            raw = KNOWN[name].load(data_dir, allow_unverified, inform)
         except DownloadError as error:
             name = "digits"
             for line in _FALLBACK.format(error=error).splitlines():

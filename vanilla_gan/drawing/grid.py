@@ -5,7 +5,8 @@ tenths of a second. Where the tiles stand never changes, so `grid_layout` comput
 what depends on the samples is left to matplotlib: scaling a tile to its own range, the grey map and
 the bilinear resampling of its pixels, for which one `AxesImage` is kept alive and asked for its
 pixels (`make_image`). Nothing of matplotlib's arithmetic is rewritten here, so the picture has
-exactly the pixels of `draw_reference`, whatever matplotlib is installed (tried: 3.8 to 3.11).
+exactly the pixels of one figure with an axes for each tile, `draw_reference` of the tests, whatever
+matplotlib is installed (tried: 3.8 to 3.11).
 
 Milliseconds per 4x4 picture on a two-core server, matplotlib 3.11 (3.10): the published function
 with its PNG 155 (180), `draw_reference` 60 (65), `GridRenderer` 4 (4) once and `draw` 4.5 (5.3),
@@ -186,41 +187,6 @@ class GridRenderer:
           ValueError: see `draw`.
         """
         write_whole(path, encode_png(self.draw(samples)))
-
-
-def save_grid(
-    path: str | os.PathLike[str],
-    samples: npt.ArrayLike,
-    rows: int = 4,
-    cols: int = 4,
-    shape: ImageShape = PUBLISHED_SHAPE,
-) -> None:
-    """Draws one picture; `GridRenderer.save` for who draws many of one size."""
-    GridRenderer(rows, cols, shape).save(path, samples)
-
-
-def draw_reference(
-    samples: npt.ArrayLike, rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAPE
-) -> npt.NDArray[np.uint8]:
-    """Draws the same picture by matplotlib alone: one figure, one axes for each tile.
-
-    The tiles are where the published figure has them; today's matplotlib, left to place the axes
-    by itself, agrees but for the last pixel column of each tile (see `grid_layout`).
-
-    This is what `GridRenderer.draw` is held against; arguments, result and errors are its own.
-    """
-    layout = grid_layout(rows, cols, shape)
-    tile_size = (layout.tile_height, layout.tile_width)
-    tiles = _tiles(samples, rows * cols, shape)
-    with drawn_in("classic"):
-        figure = _pixel_figure(layout.height, layout.width)
-        canvas = FigureCanvasAgg(figure)
-        for tile, (top, left) in zip(tiles, layout.corners(), strict=True):
-            image = _add_tile(figure, top, left, tile_size, shape)
-            image.set_data(tile)
-            image.autoscale()
-        canvas.draw()  # type: ignore[no-untyped-call]
-    return np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
 
 
 def apart(picture: npt.NDArray[np.uint8], layout: Layout, each: int) -> npt.NDArray[np.uint8]:

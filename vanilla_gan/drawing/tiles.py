@@ -92,7 +92,7 @@ def read_tiles(
     ]
     found = np.stack(tiles).reshape(rows * cols, tile.channels, tile.height, tile.width)
     values = samples_of(np.moveaxis(found, 1, -1).reshape(-1, *tile.array), shape)
-    return _stretched(_values(values) if tile.channels == 1 else values / 255)
+    return stretched(_values(values) if tile.channels == 1 else values / 255)
 
 
 @functools.cache
@@ -135,8 +135,12 @@ def _grey_map() -> tuple[Floats, Floats]:
     return levels.astype(np.float64), places
 
 
-def _stretched(values: Floats) -> Floats:
+def stretched(values: Floats) -> Floats:
+    """Returns samples, [n, size], as a picture shows them: from the darkest, 0, to the lightest, 1.
+
+    One of a single value is 0.
+    """
     low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
     width = np.where(high > low, high - low, 1.0)
-    stretched: Floats = (values - low) / width
-    return stretched
+    scaled: Floats = (values - low) / width
+    return scaled

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from vanilla_gan.engines.machines import Machines
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.graph.processor import has_instructions
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.settings import RunConfig, parse_device
 
-_PROCESSOR = pathlib.Path("/proc/cpuinfo")
-_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+_BFLOAT16 = ("avx512_bf16", "amx_bf16")
 
 
 class Device(NamedTuple):
@@ -69,7 +68,7 @@ def check_precision(setting: str, device: Device) -> None:
             f"--precision={setting} is for processors, and this run is placed on {device.name}; "
             "leave it out, or give --device cpu"
         )
-    if not _BFLOAT16_FLAGS & _processor_flags():
+    if not any(has_instructions(name) for name in _BFLOAT16):
         raise DeviceError(
             f"--precision={setting}: this processor has neither AVX512-BF16 nor AMX-BF16 and would "
             "only emulate it, slower than float32; leave it out"
@@ -87,15 +86,6 @@ def check_towers(towers: int, device: Device) -> None:
             f"--towers={towers} is for processors, and this run is placed on {device.name}; leave "
             "it out, or give --device cpu"
         )
-
-
-def _processor_flags() -> frozenset[str]:
-    """Returns what Linux says that the processor can do; nothing where it does not say."""
-    try:
-        lines = _PROCESSOR.read_text().splitlines()
-    except OSError:
-        return frozenset()
-    return frozenset(word for line in lines if line.startswith("flags") for word in line.split())
 
 
 def visible_gpus() -> list[str]:

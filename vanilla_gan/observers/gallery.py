@@ -19,13 +19,14 @@ from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DamagedRunError, OutputError
 from vanilla_gan.observers.against import ensemble_or_none
 from vanilla_gan.observers.refresh import Refresher
-from vanilla_gan.report.curves import save_losses
+from vanilla_gan.report.curves import losses_png
 from vanilla_gan.runfolder.losses_csv import read_losses
 from vanilla_gan.runfolder.names import LATEST, LOSSES, LOSSES_PNG, TRAINING_GIF
 from vanilla_gan.runfolder.parent import parent_losses
 from vanilla_gan.runfolder.pictures import numbered_pictures, picture_path, set_latest
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.storage.own import clear, set_aside
+from vanilla_gan.storage.whole import write_whole
 
 # Of the time of a run, for each of the two files that take a while.
 SHARE = 0.005
@@ -120,6 +121,6 @@ class Gallery:
                 "again"
             ) from error
         if len(rows.iteration):
-            save_losses(path, rows, self._ensemble, self._title, self._parent)
+            write_whole(path, losses_png(rows, self._ensemble, self._title, self._parent))
             # A figure refers to itself in circles: tens of MB would stay for the next ones.
             gc.collect()

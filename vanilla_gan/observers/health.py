@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.agreement.statistics import picture_statistics
-from vanilla_gan.drawing.shown import shown
+from vanilla_gan.drawing.tiles import stretched
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
 from vanilla_gan.health.diagnosis import Episode, diagnosed
@@ -65,7 +65,9 @@ class Health:
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Keeps the statistics of the picture for the row of its iteration."""
-        statistics = picture_statistics(self._drawn(samples), self._config.image_shape)
+        shape = self._config.image_shape
+        shown = stretched(samples.reshape(-1, shape.size).astype(np.float64))
+        statistics = picture_statistics(shown, shape)
         self._numbers = dict(zip(PICTURE, statistics.tolist(), strict=True))
         if self._look is not None:
             drawn = draw_samples(self._model.sample, self._config, WATCHED, SEED)
@@ -115,13 +117,3 @@ class Health:
     def close(self) -> None:
         """Closes the file."""
         self._resources.close()
-
-    def _drawn(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Returns samples as a picture shows them: a grey one from its darkest to its lightest."""
-        shape = self._config.image_shape
-        tiles = shown(samples, shape).astype(np.float64)
-        if shape.channels != 3:
-            flat = tiles.reshape(len(tiles), -1, 1)
-            low, high = flat.min(axis=1, keepdims=True), flat.max(axis=1, keepdims=True)
-            tiles = (tiles - low) / np.where(high > low, high - low, 1.0)
-        return tiles.reshape(len(samples), -1)

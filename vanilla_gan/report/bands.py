@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vanilla_gan.drawing.style import drawn_in
@@ -111,10 +110,7 @@ def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) ->
             iterations = np.concatenate([each.iterations for each in drawn.values()])
             label_iterations(axes, iterations, 8 if name in wide else 4)
         figure.supxlabel("iteration", fontsize="medium", y=8 / height)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()  # type: ignore[no-untyped-call]
-        pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
-    return encode(pixels)
+        return encode(figure)
 
 
 def _draw(

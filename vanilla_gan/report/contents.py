@@ -140,7 +140,7 @@ def gather(
     ]
     last_row = int(losses.iteration[-1]) + 1 if len(losses.iteration) else 0
     # A picture is drawn before the update of its iteration.
-    seen = max(reached, facts.trained, last_row, max(found) * facts.sample_every)
+    seen = max(reached, record.trained, last_row, max(found) * facts.sample_every)
     return Report(
         folder=out_dir,
         facts=facts,
@@ -149,7 +149,7 @@ def gather(
         pictures=pictures,
         pictures_found=len(found),
         losses=losses,
-        parent_losses=parent_losses(facts.begun_as),
+        parent_losses=parent_losses(record.parent),
         ensemble=None if isinstance(ensemble, str) else ensemble,
         frames=frames,
         quality=quality,

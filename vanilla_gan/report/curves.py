@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pathlib
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,6 @@ from vanilla_gan.agreement.ensemble import Ensemble
 from vanilla_gan.drawing.style import drawn_in
 from vanilla_gan.report.losses import Curve, Curves, curves
 from vanilla_gan.runfolder.losses_csv import LossRows
-from vanilla_gan.storage.whole import write_whole
 
 _SIZE_IN = (8.0, 6.0)
 _DPI = 100
@@ -38,21 +36,6 @@ _MANY_LABELS = 2e3
 _MAX_NAME = 27
 
 Floats = npt.NDArray[np.float64]
-
-
-def save_losses(
-    path: pathlib.Path,
-    rows: LossRows,
-    ensemble: Ensemble | None,
-    title: str,
-    parent: LossRows | None = None,
-) -> None:
-    """Writes what `losses_png` draws to `path`, whole or not at all.
-
-    Raises:
-      OutputError: the file could not be written.
-    """
-    write_whole(path, losses_png(rows, ensemble, title, parent))
 
 
 def losses_png(
@@ -89,10 +72,7 @@ def losses_png(
         label_iterations(lower, drawn.iterations)
         if len(drawn.iterations) > _MARKED:
             lower.set_xlim(rows.iteration[0], rows.iteration[-1])
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()  # type: ignore[no-untyped-call]
-        pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
-    return encode(pixels)
+        return encode(figure)
 
 
 def _draw(
@@ -216,8 +196,11 @@ def label_iterations(axes: Axes, iterations: npt.NDArray[np.int64], most: int = 
     axes.xaxis.set_major_locator(locator)
 
 
-def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encodes uint8 [height, width, 3] as a PNG of 256 colours, 40% of the size of one of all."""
+def encode(figure: Figure) -> bytes:
+    """Draws a figure as a PNG of 256 colours, 40% of the size of one of all."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).quantize(256).save(buffer, "png", dpi=(_DPI, _DPI))
     return buffer.getvalue()

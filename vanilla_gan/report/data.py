@@ -30,6 +30,7 @@ _DIGITS = 5  # more than a screen can show
 def page_data(report: Report) -> dict[str, Any]:
     """Returns what the scripts of the page read, but for the pictures themselves."""
     d_loss, g_loss = losses_at(report)
+    config = report.facts.record.config
     return {
         "names": STATISTICS,
         "reload_s": report.reload_s,
@@ -39,9 +40,7 @@ def page_data(report: Report) -> dict[str, Any]:
             "statistics": [numbers(p.statistics) for p in report.pictures],
             "d_loss": d_loss,
             "g_loss": g_loss,
-            "layout": dataclasses.asdict(
-                picture_layout(*report.facts.rows_cols, report.facts.image_shape)
-            ),
+            "layout": dataclasses.asdict(picture_layout(*config.picture_tiles, config.image_shape)),
         },
         "published": report.ensemble and _ensemble(report.ensemble),
         "frame_iterations": [FRAME_ITERATIONS * k for k in range(len(report.frames))],

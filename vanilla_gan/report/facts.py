@@ -7,11 +7,9 @@ import os
 import re
 import shlex
 import unicodedata
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vanilla_gan.data.download.catalog import CATALOG
-from vanilla_gan.data.shape import ImageShape
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.runfolder.checkpoint import FOLDER
 from vanilla_gan.runfolder.record import RunRecord, classes_of
@@ -27,55 +25,38 @@ class RunFacts(NamedTuple):
     """What a run is, as its `run.json` has it.
 
     Attributes:
+      record: all that `run.json` says.
       system, dataset: their names; the data set is never `auto`.
       data_name: what people call the data: a folder's name for somebody's own.
-      checksum, train_examples: of the data set.
       iters: how many iterations the run shall have.
-      trained: how many it had when it last reached its end; 0 before.
       sample_every: iterations between two pictures.
-      rows_cols: how many tiles a picture has down and across.
-      image_shape: of the data.
       num_classes: how many classes have training images.
       class_labels: all classes, by label, as people call them.
       classes: these with their names, in words; empty where they have none.
       settings: every setting that applies to the system, by name.
-      from_preset: the names of those that came from the preset.
-      versions: of what the numbers may depend on.
-      device: where the graph was placed.
-      started: UTC time of the first start, ISO 8601.
       rewinds: how often it went back after a loss that was not finite.
       moved: whether it went on with other settings of the machine, such as device or threads.
       command: the line that trains it again, from the first word to the last.
       parent: where it was forked from, in words; empty where it was not.
-      begun_as: what the record says of the parent; empty where there is none.
       best: the best checkpoint that is kept, in words; empty where there is none.
       gains_no_more: whether it ended because evaluations found nothing better.
       diverged: at which iteration it failed and why, in words; empty where it did not.
     """
 
+    record: RunRecord
     system: str
     dataset: str
     data_name: str
-    checksum: str
-    train_examples: int
     iters: int
-    trained: int
     sample_every: int
-    rows_cols: tuple[int, int]
-    image_shape: ImageShape
     num_classes: int
     class_labels: tuple[str, ...]
     classes: str
     settings: dict[str, Any]
-    versions: dict[str, str]
-    device: str
-    started: str
     rewinds: int
     moved: bool
     command: str
     parent: str = ""
-    begun_as: Mapping[str, Any] = {}
-    from_preset: tuple[str, ...] = ()
     best: str = ""
     gains_no_more: bool = False
     diverged: str = ""
@@ -90,26 +71,18 @@ def facts_of(record: RunRecord) -> RunFacts:
         if value is not None
     }
     return RunFacts(
+        record=record,
         system=config.system,
         dataset=str(record.dataset["name"]),
         data_name=sendable(_data_name(record)),
-        checksum=str(record.dataset["checksum"]),
-        train_examples=int(record.dataset["train_examples"]),
         iters=config.resolved_int("iters"),
-        trained=record.trained,
         sample_every=config.resolved_int("sample_every"),
-        rows_cols=config.picture_tiles,
-        image_shape=config.image_shape,
         num_classes=len(classes.trained),
         class_labels=tuple(
             sendable(name) for name in classes.names or map(str, range(classes.total))
         ),
         classes=sendable(classes.listed()) if classes.names else "",
         settings=settings,
-        from_preset=tuple(record.from_preset),
-        versions=record.versions,
-        device=record.device,
-        started=record.started,
         rewinds=len(record.rewinds),
         moved=any(
             table_of(RunConfig)[change["setting"]].effect == "machine"
@@ -118,7 +91,6 @@ def facts_of(record: RunRecord) -> RunFacts:
         ),
         command=command_line(record),
         parent=_parent(record),
-        begun_as=record.parent,
         best=_best(record),
         gains_no_more=record.gains_no_more(config),
         diverged=str(record.diverged.get("why", "")),

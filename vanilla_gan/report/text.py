@@ -45,7 +45,7 @@ _NONE = "\N{EN DASH}"
 
 def page_text(report: Report) -> dict[str, str]:
     """Returns what fills the places of `report.html` that hold words and tables, by name."""
-    facts = report.facts
+    facts, record = report.facts, report.facts.record
     return {
         "title": html.escape(f"{facts.system} on {facts.data_name}: report"),
         "heading": html.escape(f"{facts.system} on {facts.data_name}"),
@@ -67,13 +67,13 @@ def page_text(report: Report) -> dict[str, str]:
         "data": definitions(
             (
                 ("Data set", _data_set(report)),
-                ("Images", f"{facts.train_examples:,} to train on"),
+                ("Images", f"{record.dataset['train_examples']:,} to train on"),
                 *([("Classes", facts.classes)] if facts.classes else []),
-                ("SHA-256", facts.checksum),
+                ("SHA-256", record.dataset["checksum"]),
             )
         ),
         "times": definitions(_times(report)),
-        "versions": definitions((*facts.versions.items(), ("device", facts.device))),
+        "versions": definitions((*record.versions.items(), ("device", record.device))),
         "settings": definitions(
             ((name, _setting(report, name)) for name in facts.settings), "facts settings"
         ),
@@ -88,7 +88,7 @@ def _data_set(report: Report) -> str:
 
 def _setting(report: Report, name: str) -> str:
     facts = report.facts
-    by = f", by preset {facts.settings['preset']}" if name in facts.from_preset else ""
+    by = f", by preset {facts.settings['preset']}" if name in facts.record.from_preset else ""
     return f"{facts.settings[name]}{by}"
 
 
@@ -352,7 +352,7 @@ def _repeat_note(report: Report) -> str:
     parts = ["The results go into a new folder, which must be free."]
     if facts.moved:
         parts.append("This run went on with other machine settings; the last digits may differ.")
-    elif facts.device.startswith("/CPU"):
+    elif facts.record.device.startswith("/CPU"):
         parts.append("On a CPU with the same versions it gives the same bits.")
     else:
         parts.append("On a GPU the last digits may differ.")
@@ -367,7 +367,7 @@ def _repeat_note(report: Report) -> str:
 
 def _times(report: Report) -> list[tuple[str, str]]:
     facts = report.facts
-    started = datetime.datetime.fromisoformat(facts.started)
+    started = datetime.datetime.fromisoformat(facts.record.started)
     found = [("Forked from", facts.parent)] if facts.parent else []
     found += [("First start", _time(started)), ("Last change", _time(report.state))]
     each_s = seconds_between_pictures(report)

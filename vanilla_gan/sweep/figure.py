@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,35 +14,31 @@ from vanilla_gan.sweep.table import title
 Groups = dict[str, list[Series]]
 
 
-@dataclasses.dataclass(frozen=True)
-class Drawing:
-    """Draws the finished runs of a sweep, of which there is one at least.
+def sweep_png(found: Sequence[Found], heading: str, num_classes: int, *, dark: bool) -> bytes:
+    """Draws the finished runs of a sweep, of which there is one at least; see `bands_png`.
 
-    Attributes:
+    Args:
       found: of each run.
       heading: a line above it all.
       num_classes: how many classes the data have; a figure is named by it.
+      dark: light lines on a dark page.
     """
+    wide = {f"{player.upper()} loss": _groups(found, _loss, f"{player}_loss") for player in "dg"}
+    names = figure_names([one for each in found for one in each.evaluations])
+    small = {label_of(name, num_classes): _groups(found, _figure, name) for name in names}
+    small = {label: groups for label, groups in small.items() if groups}
+    return bands_png(wide, small, heading, dark=dark)
 
-    found: Sequence[Found]
-    heading: str
-    num_classes: int
 
-    def png(self, *, dark: bool) -> bytes:
-        """Returns the figure, on a light page or a dark one; see `bands_png`."""
-        wide = {f"{player.upper()} loss": self._groups(_loss, f"{player}_loss") for player in "dg"}
-        names = figure_names([one for each in self.found for one in each.evaluations])
-        small = {label_of(name, self.num_classes): self._groups(_figure, name) for name in names}
-        small = {label: groups for label, groups in small.items() if groups}
-        return bands_png(wide, small, self.heading, dark=dark)
-
-    def _groups(self, series_of: Callable[[Found, str], Series | None], name: str) -> Groups:
-        groups: Groups = {}
-        for each in self.found:
-            series = series_of(each, name)
-            if series is not None:
-                groups.setdefault(title(each.run.values) or "all seeds", []).append(series)
-        return groups
+def _groups(
+    found: Sequence[Found], series_of: Callable[[Found, str], Series | None], name: str
+) -> Groups:
+    groups: Groups = {}
+    for each in found:
+        series = series_of(each, name)
+        if series is not None:
+            groups.setdefault(title(each.run.values) or "all seeds", []).append(series)
+    return groups
 
 
 def _loss(found: Found, name: str) -> Series | None:

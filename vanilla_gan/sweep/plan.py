@@ -90,7 +90,7 @@ def planned(config: SweepConfig, grid: Grid) -> list[Run]:
       UsageError: a setting does not apply, or is given in two ways; there are too many runs.
       RunConflictError: a run stands in the folder itself.
     """
-    shared, out = config.of_runs(), config.out_dir
+    shared, out = config.of_run().filled({"data_dir": config.data_dir}), config.out_dir
     for name in grid:
         if name in shared.given:
             raise UsageError(f"--{name} is in --grid, too; leave one of them out")

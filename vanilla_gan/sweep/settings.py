@@ -10,7 +10,6 @@ from vanilla_gan.settings import RunConfig
 
 MOST_RUNS = 10_000
 _SPAN = re.compile(r"(\d{1,10})(?::(\d{1,10}))?", re.ASCII)
-_OWN = frozenset({"seeds", "grid", "jobs", "part"})
 
 
 def seeds_of(text: str) -> list[int]:
@@ -94,9 +93,3 @@ class SweepConfig(RunConfig):
     part: str | None = setting(
         None, "I/N: train only every N-th run, from the I-th on, I = 0 to N-1", _PART
     )
-
-    def of_runs(self) -> RunConfig:
-        """Returns the settings that all runs share; each has a seed and a folder of its own."""
-        names = sorted(self.given - _OWN)
-        given = RunConfig(**{name: getattr(self, name) for name in names})
-        return given.filled({"data_dir": self.data_dir})

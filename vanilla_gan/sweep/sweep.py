@@ -15,7 +15,7 @@ from vanilla_gan.say import json_text
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import locked_folder, no_empty_folders
 from vanilla_gan.storage.whole import remove_leftovers, write_whole
-from vanilla_gan.sweep.figure import Drawing
+from vanilla_gan.sweep.figure import sweep_png
 from vanilla_gan.sweep.page import page
 from vanilla_gan.sweep.plan import Grid, planned, with_data
 from vanilla_gan.sweep.processes import Job, how_it_ended, run_jobs
@@ -109,8 +109,7 @@ def _write(config: SweepConfig, found: Sequence[Found], program: Program) -> dic
     if any(each.losses is not None for each in found):
         heading = _heading(config, records)
         classes = len(classes_of(records[0].dataset).trained)
-        drawing = Drawing(found, heading, classes)
-        light, dark = (drawing.png(dark=dark) for dark in (False, True))
+        light, dark = (sweep_png(found, heading, classes, dark=dark) for dark in (False, True))
         write_whole(out / SWEEP_PNG, light)
         command = sendable(program.sweep)
         write_whole(out / SWEEP_HTML, page(content, heading, command, light, dark, classes))

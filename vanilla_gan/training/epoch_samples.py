@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.shape import ImageShape
-from vanilla_gan.drawing.grid import save_grid
+from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.runfolder.names import FIRST_LAST, SAMPLES
 from vanilla_gan.storage.arrays import expecting, read_npz
 from vanilla_gan.storage.npz import write_npz
@@ -77,7 +77,7 @@ class EpochSamples:
         }
         write_npz(self._out_dir / SAMPLES, arrays)
         first_last = np.stack([self._samples[0], self._samples[-1]])
-        save_grid(self._out_dir / FIRST_LAST, first_last, 1, 2, self._shape)
+        GridRenderer(1, 2, self._shape).save(self._out_dir / FIRST_LAST, first_last)
 
 
 def _read(path: pathlib.Path, size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:

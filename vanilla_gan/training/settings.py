@@ -34,11 +34,6 @@ class TrainConfig(RunConfig):
         None, "number of this task among those of its role, from 0", at_least(0), effect="machine"
     )
 
-    def of_run(self) -> RunConfig:
-        """Returns the settings of the run that were given."""
-        names = sorted(self.given - {"cluster", "job", "task"})
-        return RunConfig(**{name: getattr(self, name) for name in names})
-
     def of_process(self, environment: Mapping[str, str]) -> Task | None:
         """Returns the task that this process is; None for one that trains alone.
 
@@ -89,8 +84,3 @@ class ForkConfig(RunConfig):
         flag="from",
         missing="expected the folder of a run, or OUT/checkpoints/N",
     )
-
-    def of_run(self) -> RunConfig:
-        """Returns the settings of the new run that were given."""
-        names = sorted(self.given - {"source"})
-        return RunConfig(**{name: getattr(self, name) for name in names})

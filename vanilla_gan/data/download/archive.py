@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from vanilla_gan.data.download.download import fetch as fetch_file
+from vanilla_gan.data.download.download import fetch
 from vanilla_gan.errors import DataError
 from vanilla_gan.storage.files import file_entry
 
@@ -32,9 +31,7 @@ class Archive(NamedTuple):
     mirrors: tuple[str, ...]
 
 
-def verified(
-    archive: Archive, data_dir: str | os.PathLike[str], fetch: Callable[..., Any] = fetch_file
-) -> pathlib.Path:
+def verified(archive: Archive, data_dir: str | os.PathLike[str]) -> pathlib.Path:
     """Returns where an archive stands, verified; downloads it first where it is missing.
 
     Raises:

@@ -50,23 +50,6 @@ Inform = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
 
-class Imported(NamedTuple):
-    """What an import has made.
-
-    Attributes:
-      out: the folder of the data set.
-      classes: the name of each class, in the order of the labels.
-      train, test: how many different pictures either split has.
-      skipped: a line for each file that was left out.
-    """
-
-    out: pathlib.Path
-    classes: list[str]
-    train: int
-    test: int
-    skipped: list[str]
-
-
 class _Pictures(NamedTuple):
     """What was read.
 
@@ -93,7 +76,7 @@ def import_images(
     progress: Progress = lambda done, total: None,
     *,
     next_step: bool = True,
-) -> Imported:
+) -> None:
     """Makes the four IDX files of a data set from a folder of pictures, or a file of them.
 
     The same pictures, names and settings give the same bytes. Memory: a byte for each value of an
@@ -169,7 +152,6 @@ def import_images(
         data_dir, name = shlex.quote(str(config.out_dir.parent)), config.out_dir.name
         unverified = " --allow_unverified_data" if name in catalog.CATALOG else ""
         inform(f"train with --dataset {name} --data_dir {data_dir}{unverified}{smaller}")
-    return Imported(config.out_dir, list(read.classes.values()), len(train), len(test), bad)
 
 
 def _of_table(config: ImportConfig) -> _Pictures:
