@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import queue
 import socket
 
 import pytest
 from one_line import failure
 
+from vanilla_gan.engines.peers import answers, wait_for_others
 from vanilla_gan.engines.slurm import task_of_step
-from vanilla_gan.engines.task import task_in_file, task_of
-from vanilla_gan.errors import UsageError
+from vanilla_gan.engines.task import Task, task_in_file, task_of
+from vanilla_gan.errors import LostPeerError, UsageError
+from vanilla_gan.graph import processor
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.training import cluster as cluster_module
 
 A, B, C = "a:1", "10.0.0.2:65535", "[::1]:2222"
 
@@ -69,6 +74,7 @@ def test_a_step_of_slurm(scontrol):
     task = task_of_step("slurm", STEP)
     workers = ("n9:2222", "n9:2223", "n10:2222", "n10:2223", "m1:2222")
     assert (task.jobs, task.role, task.index) == ({"worker": workers}, "worker", 3)
+    assert task_of_step("slurm", {**STEP, "SLURM_NODEID": "1", "SLURM_LOCALID": "1"}) == task
     job = {name.replace("STEP_", ""): value for name, value in STEP.items()}
     job["SLURM_JOB_NODELIST"] = job.pop("SLURM_NODELIST")
     assert task_of_step("slurm:70", job).address(("worker", 3)) == "n10:71"
@@ -82,6 +88,7 @@ def test_a_step_of_slurm(scontrol):
         ("slurm", {"SLURM_STEP_TASKS_PER_NODE": "2(x2)"}, "3 machines (n[9-10],m1), '2(x2)'"),
         ("slurm", {"SLURM_STEP_NODELIST": "n[9"}, "which machines n[9 are: Invalid hostlist"),
         ("slurm:65535", {}, "'n9:65536'; expected host:port"),
+        ("slurm", {"SLURM_NODEID": "0", "SLURM_LOCALID": "1"}, "srun --distribution block"),
         ("slurm", {"PATH": ""}, "scontrol"),
     ],
 )
@@ -196,7 +203,7 @@ def test_flags_of_a_cluster_that_are_wrong(capsys, elsewhere, monkeypatch, words
         (["train", "--tune"], "--tune is for one machine"),
         (["train", "--jit_compile"], "--jit_compile is for one machine"),
         (["train", "--device=gpu:1"], "--device=gpu:1: a cluster trains on processors"),
-        (["fork", "--from=out", "--out=other"], "fork does not train on a cluster"),
+        (["fork", "--from=out", "--out=other"], "--towers K, the number of tasks"),
         (["sweep", "--seeds=0:2"], "sweep does not train on a cluster"),
     ],
 )
@@ -219,3 +226,38 @@ def test_a_port_that_is_taken(capsys, elsewhere, monkeypatch):
         monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
         status, line = failure(capsys, "train")
     assert (status, f"worker 0 at {own} cannot listen on port" in line) == (1, True), line
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_name_that_is_none_is_a_task_that_does_not_come(host):
+    assert not answers(f"{host}:1")
+    task = Task({"chief": (A,), "worker": (f"{host}:1",)}, "chief", 0)
+    with pytest.raises(LostPeerError, match=host):
+        wait_for_others(task, 0.0, print)
+
+
+def test_a_worker_computes_in_no_precision_that_its_processor_lacks(
+    capsys, elsewhere, monkeypatch, tmp_path
+):
+    (tmp_path / "cpuinfo").write_text("flags : avx2\n")
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "cpuinfo")
+    cluster = {"cluster": {"chief": [A], "worker": [B]}, "task": {"type": "worker"}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    status, line = failure(capsys, "train", "--precision=bfloat16")
+    assert (status, "has neither AVX512-BF16" in line) == (1, True), line
+
+
+def test_a_chief_whose_machine_is_gone_is_noticed(monkeypatch):
+    """No packet says so: somebody has to ask."""
+    task = Task({"chief": (A,), "worker": (B,)}, "worker", 0)
+    looks = iter([False, True, True, False, False])
+    monkeypatch.setattr(cluster_module, "_LOOK_S", 1e-3)
+    monkeypatch.setattr(cluster_module, "answers", lambda address: next(looks))
+    config = RunConfig(cluster_timeout=1e-9)
+    status, line = cluster_module._heard(task, config, queue.SimpleQueue())
+    assert (status, line.endswith("is gone")) == (138, True)
+    # It was waited for before it came, and heard of at once after that.
+    assert next(looks) is False
+    heard = queue.SimpleQueue()
+    heard.put((7, "its word"))
+    assert cluster_module._heard(task, config, heard) == (7, "its word")

@@ -19,6 +19,7 @@ from runner import Mishap, run, start
 
 from vanilla_gan import __version__
 from vanilla_gan.engines import greeting
+from vanilla_gan.training import run as training
 
 LOST = 138
 slow = pytest.mark.slow
@@ -125,6 +126,12 @@ def in_one_process(folder, words, towers, **settings):
     return folder / "out"
 
 
+def signal_all(pids, number):
+    for pid in pids:
+        os.kill(pid, number)
+    kill(number)
+
+
 def at_a_picture(action):
     return [Mishap(action, operation="os.rename", path="001.png")]
 
@@ -159,7 +166,7 @@ def test_tasks_train_as_towers_do(tmp_path, cluster, words, roles, settings):
 
 @slow
 @pytest.mark.parametrize(
-    ("role", "number", "status"), [("worker", signal.SIGKILL, -9), ("ps", signal.SIGTERM, 143)]
+    ("role", "number", "status"), [("worker", signal.SIGKILL, -9), ("ps", signal.SIGKILL, -9)]
 )
 def test_a_task_that_ends_costs_nothing(tmp_path, cluster, words, role, number, status):
     roles = {"chief": 1, "worker": 1, "ps": 1}
@@ -206,15 +213,21 @@ def test_random_kills_cost_nothing(tmp_path, cluster, words, roles, kills, seed)
 
 
 @pytest.mark.parametrize(
-    ("number", "statuses"),
-    [(signal.SIGTERM, [143, 143]), pytest.param(signal.SIGKILL, [-9, LOST], marks=slow)],
+    ("number", "others", "statuses"),
+    [
+        # As schedulers do; the chief needs the others to save.
+        (signal.SIGTERM, True, [143, 143]),
+        pytest.param(signal.SIGTERM, False, [143, 143], marks=slow),
+        pytest.param(signal.SIGKILL, False, [-9, LOST], marks=slow),
+    ],
 )
-def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, statuses):
+def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, others, statuses):
     # How far a run goes before it stops is a matter of its pace, and a stop leaves a checkpoint.
     roles, given = {"chief": 1, "worker": 1}, {"keep_checkpoints": 1}
 
     def stopping(runs):
-        return at_a_picture(functools.partial(kill, number))
+        pids = [runs["worker", 0].pid] if others else []
+        return at_a_picture(functools.partial(signal_all, pids, number))
 
     assert ends(cluster(roles, mishaps=stopping, **given))[0] == statuses
     if number == signal.SIGKILL:
@@ -240,6 +253,31 @@ def test_a_batch_that_cannot_be_cut_is_the_end_of_all(tmp_path, cluster):
     assert (statuses, "--towers=2: expected at most --batch_size" in said) == ([2, 2], True), said
     assert "without authentication" in said
     assert not (tmp_path / "worker0" / "out").exists()
+
+
+@slow
+def test_a_task_on_its_way_hears_of_a_chief_that_failed_before(tmp_path, cluster):
+    roles, given = {"chief": 1, "worker": 1}, {"batch_size": 1}
+    chief = cluster(roles, absent=[("worker", 0)], **given)
+    said = tmp_path / "chief0" / "stderr.txt"
+    chief["chief", 0].wait_for(
+        lambda: said.exists() and "without authentication" in said.read_text()
+    )
+    assert ends(chief | cluster(roles, absent=[("chief", 0)], **given))[0] == [2, 2]
+
+
+def send_little():
+    training.MOST_SENT = 1000
+
+
+@slow
+@pytest.mark.parametrize(("engine", "statuses"), [("loop", [2, 2]), ("feed", [0, 0])])
+def test_images_that_are_too_many_for_a_message(tmp_path, cluster, engine, statuses):
+    given = {"engine": engine, "iters": 2}
+    mishap = Mishap(send_little, count=0)
+    found, said = ends(cluster({"chief": 1, "worker": 1}, mishaps=lambda _: [mishap], **given))
+    assert (found, "give --engine feed" in said) == (statuses, engine == "loop"), said
+    assert (tmp_path / "chief0" / "out").exists() == (engine == "feed")
 
 
 def be_version(version):

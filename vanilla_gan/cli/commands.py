@@ -84,7 +84,11 @@ def fork() -> Command:
     def run(config: ForkConfig) -> None:
         from vanilla_gan.training.fork import fork
 
-        _alone("fork", "begin the run on one machine, then continue it with train on all of them")
+        _alone(
+            "fork",
+            "begin the run on one machine with --towers K, the number of tasks that train, then "
+            "continue it with train on all of them",
+        )
         settings = config.of_run()
         if settings.data is not None and "data_dir" not in settings.given:
             settings = settings.filled({"data_dir": default_data_dir()})

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 from vanilla_gan.engines.task import PS, Task
 from vanilla_gan.graph.tf1 import tf
 
+# Bytes. TensorFlow puts what it sends to a task into one message, and these end below 2 GiB.
+MOST_SENT = 2**31 - 2**20
+
 
 class Machines(NamedTuple):
     """What the chief of a cluster trains on.

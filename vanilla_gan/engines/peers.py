@@ -18,7 +18,8 @@ def answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
-    except OSError:
+    # A name with a part that is empty or too long is a UnicodeError.
+    except (OSError, UnicodeError):
         return False
     return True
 

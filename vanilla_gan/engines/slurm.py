@@ -66,6 +66,13 @@ def task_of_step(cluster: str, environment: Mapping[str, str]) -> Task | None:
             f"them, and this is number {index!r}; expected a step as srun makes it"
         )
     pairs = list(zip(hosts, counts, strict=True))
+    places = [(str(node), str(k)) for node, count in enumerate(counts) for k in range(count)]
+    own = environment.get("SLURM_NODEID"), environment.get("SLURM_LOCALID")
+    if None not in own and int(index) < len(places) and own != places[int(index)]:
+        raise UsageError(
+            f"{source}: process {index} is number {own[1]} on machine {own[0]} of the step; "
+            "expected processes in blocks; give srun --distribution block"
+        )
     return task_of_hosts(pairs, int(match[1] or PORT), int(index), source)
 
 

@@ -21,7 +21,7 @@ from vanilla_gan.engines.greeting import greet, only
 from vanilla_gan.engines.machines import Machines, device
 from vanilla_gan.engines.peers import POLL_S, absent, answers
 from vanilla_gan.engines.quiet import without_chatter
-from vanilla_gan.engines.session import Device, config_proto
+from vanilla_gan.engines.session import Device, check_precision, config_proto
 from vanilla_gan.engines.task import Task
 from vanilla_gan.engines.threads import threads_within_operation, usable_cores
 from vanilla_gan.errors import (
@@ -41,6 +41,9 @@ from vanilla_gan.training.signals import stop_on_signals
 
 Inform = Callable[[str], None]
 _FAREWELL_S = 5.0
+# Below the 30 s that Slurm and Kubernetes leave between SIGTERM and SIGKILL.
+_GRACE_S = 20.0
+_LOOK_S = 10.0
 _PING_S = 2.0
 _DIRECT = "no_grpc_proxy"  # what gRPC reads before `no_proxy`
 
@@ -69,6 +72,8 @@ def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
     if config.device.startswith("gpu"):
         raise UsageError(f"--device={config.device}: a cluster trains on processors; leave it out")
     config = dataclasses.replace(config, towers=count, device="cpu")
+    if (task.role, task.index) in task.towers:
+        check_precision(config.precision, Device("/CPU:0", ""))
     _set_environment(task)
     if not task.is_chief:
         _serve(task, config, host.inform)
@@ -99,7 +104,7 @@ def _leading(task: Task, config: RunConfig, inform: Inform) -> Iterator[Machines
         raise LostPeerError(
             f"no answer from {lost} (dead, frozen for {config.cluster_timeout:g} s, or cut off); "
             f"the run is saved as of its last checkpoint; start all tasks again{once}, and it "
-            "goes on"
+            "goes on; if a task was only slow, give a longer --cluster_timeout"
         ) from error
     except VanillaGanError as error:
         status = error.exit_status
@@ -143,14 +148,19 @@ def _replies(machines: Machines, peer: tuple[str, int]) -> bool:
 def _dismiss(machines: Machines, status: int) -> None:
     """Tells all tasks to leave with a status, and waits a little until they have."""
     task = machines.task
+    deadline_s = time.monotonic() + _FAREWELL_S
     with tf.Graph().as_default() as graph, tf.device(device(task.chief)):
-        tell = _words().enqueue_many([[status] * len(task.others)])
+        words = _words()
+        tell, left = words.enqueue_many([[status] * len(task.others)]), words.size()
     with (
         contextlib.suppress(tf.errors.OpError),
         tf.Session(machines.target, graph=graph, config=only(task, task.chief)) as session,
     ):
         session.run(tell)
-    deadline_s = time.monotonic() + _FAREWELL_S
+        # One that is only on its way hears its word, too. One that is lost does not come.
+        is_lost = status == LostPeerError.exit_status
+        while not is_lost and time.monotonic() < deadline_s and session.run(left):
+            time.sleep(POLL_S)
     while time.monotonic() < deadline_s and len(absent(task)) < len(task.others):
         time.sleep(POLL_S)
 
@@ -159,6 +169,8 @@ def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
     """Serves as any other task, and ends the process when the chief does.
 
     TensorFlow cannot stop a server, nor what a thread waits for in it: the process ends at once.
+    Schedulers send a signal to every process of a job, and the chief needs this task to save: at
+    the first signal it serves on for a while.
     """
     with stop_on_signals() as stop:
         server = _start(task, config, inform)
@@ -168,14 +180,39 @@ def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
         ).start()
         try:
             with stop.at_once():
-                status, line = heard.get()
+                status, line = _heard(task, config, heard)
         except StoppedBySignal as error:
             status, line = error.exit_status, f"stopped by signal {error.signal_number}"
+            if answers(task.address(task.chief)):
+                inform(
+                    f"{task.role} {task.index}: {line}; serves the chief for up to {_GRACE_S:g} s "
+                    "more, so that it can save"
+                )
+                with contextlib.suppress(queue.Empty):
+                    status, line = heard.get(timeout=_GRACE_S)
     inform(f"{task.role} {task.index}: {line}")
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)
+
+
+def _heard(
+    task: Task, config: RunConfig, heard: queue.SimpleQueue[tuple[int, str]]
+) -> tuple[int, str]:
+    """Returns what `_listen` puts, or that the chief's machine answers no more.
+
+    The connection itself says nothing of a machine that is gone.
+    """
+    seen_s = None
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return heard.get(timeout=_LOOK_S)
+        if answers(task.address(task.chief)):
+            seen_s = time.monotonic()
+        # One that has not come yet is waited for by `_listen`.
+        elif seen_s is not None and time.monotonic() - seen_s > config.cluster_timeout:
+            return LostPeerError.exit_status, f"{task.named(task.chief)} is gone"
 
 
 def _listen(
@@ -213,8 +250,8 @@ def _start(task: Task, config: RunConfig, inform: Inform) -> Any:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            # To listen would let another task take this for the server.
             probe.bind(("", port))
-            probe.listen()
         except OSError as error:
             raise DeviceError(
                 f"{task.named(own)} cannot listen on port {port}: {error.strerror}; is this task "

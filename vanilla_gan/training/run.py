@@ -12,7 +12,7 @@ from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.streams import seeded, unread
 from vanilla_gan.declare import as_word
 from vanilla_gan.engines.greeting import check_greetings
-from vanilla_gan.engines.machines import Machines
+from vanilla_gan.engines.machines import MOST_SENT, Machines
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.peers import wait_for_others
 from vanilla_gan.engines.quiet import without_chatter
@@ -187,6 +187,12 @@ def _train_locked(
     if changes is not None:
         inform(changes)
     if machines is not None:
+        if config.engine == "loop" and train.images.nbytes > MOST_SENT:
+            raise UsageError(
+                f"--engine=loop: it sends all training images to each task, {train.images.nbytes} "
+                f"bytes; expected at most {MOST_SENT}, the most that TensorFlow sends; give "
+                "--engine feed"
+            )
         _gather(machines, stop, inform, config)
     images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
