@@ -18,7 +18,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from processes import ROOT
+
 TIME_LIMIT_S = 60
 # All that run.sh and the stand-in may call; the machine's own Pythons and GPU stay out of sight.
 TOOLS = (

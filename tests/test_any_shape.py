@@ -48,6 +48,7 @@ ITERS, BATCH = 3, 8
 # Odd numbers of classes and unequal sides: a transpose, or a published size, shows. 64 pixels give
 # conv a third strided layer.
 SHAPES = {"grey": (ImageShape(8, 64), 3), "colour": (ImageShape(16, 16, 3), 12)}
+FAST = [("grey", "conditional")]
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -59,11 +60,23 @@ def data(request, tmp_path_factory):
     return folder, shape, classes
 
 
-# Each by one shape, or for conv by both.
-FORMS = sorted({*zip(itertools.cycle(SHAPES), BY_D), *((shape, "conv") for shape in SHAPES)})
+# What is made of a run, by one system; the other shape is slow.
+CONDITIONAL = pytest.mark.parametrize(
+    ("data", "system"),
+    [*FAST, pytest.param("colour", "conditional", marks=pytest.mark.slow)],
+    indirect=True,
+    scope="module",
+)
+# Each by one shape, or for conv by both; all but one are slow.
+FORMS = [
+    pytest.param(*form, marks=[] if form in FAST else pytest.mark.slow)
+    for form in sorted(
+        {*zip(itertools.cycle(SHAPES), BY_D), *((shape, "conv") for shape in SHAPES)}
+    )
+]
 
 
-@pytest.fixture(scope="module", params=BY_D)
+@pytest.fixture(scope="module")
 def system(request):
     return request.param
 
@@ -88,6 +101,7 @@ def run(train, tmp_path_factory):
     return train(tmp_path_factory.mktemp("run") / "out", iters=ITERS)
 
 
+@pytest.mark.parametrize(("data", "system"), FORMS, indirect=True, scope="module")
 def test_it_trains_alike_on_both_engines_and_resumes(
     data, run, train, system, tmp_path, twenty_images
 ):
@@ -162,7 +176,7 @@ def test_its_networks_come_out_in_every_form(data, run, system, tmp_path, monkey
         )
 
 
-@pytest.mark.parametrize("system", ["conditional"], indirect=True, scope="module")
+@CONDITIONAL
 def test_it_is_reported_and_compared(data, run):
     _, shape, _ = data
     lines = []
@@ -185,7 +199,7 @@ def test_it_is_reported_and_compared(data, run):
     np.testing.assert_allclose(taken, seen, rtol=0.03)
 
 
-@pytest.mark.parametrize("system", ["conditional"], indirect=True, scope="module")
+@CONDITIONAL
 def test_it_is_evaluated(data, run, tmp_path):
     folder, shape, classes = data
     pairs = tmp_path / "pairs.png"
@@ -202,6 +216,7 @@ def test_it_is_evaluated(data, run, tmp_path):
         assert picture.size == (layout.width + gaps, layout.height)
 
 
+@pytest.mark.slow
 def test_a_class_that_the_data_lack(data, tmp_path):
     folder, shape, classes = data
     train = functools.partial(
@@ -249,6 +264,7 @@ def test_a_system_that_draws_its_own_classes_has_them_all(two_of_ten, tmp_path):
     assert "<dt>Classes</dt><dd>3 (cat), 8 (8)</dd>" in page
 
 
+@pytest.mark.slow
 def test_no_class_without_training_images_is_drawn(two_of_ten, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = two_of_ten(tmp_path / "run")
@@ -321,7 +337,7 @@ def test_a_shape_that_a_system_cannot_have(tmp_path, twenty_images):
         offline.train(tmp_path / "out", tmp_path, system="conv", iters=1)
 
 
-def test_a_run_of_an_earlier_version(trained_run, twenty_images, tmp_path):
+def test_a_run_of_an_earlier_version(twenty_images, tmp_path):
     """Such a run has the published shape and ten classes, and does not say so."""
     given = {"system": "conditional", "seed": 1, "batch_size": 11, "z_dim": 5, "h_dim": 7}
     run = offline.train(tmp_path / "out", twenty_images, iters=2, **given)

@@ -302,7 +302,10 @@ def test_a_plot_of_points():
             PointsRenderer(3).draw(wrong)
 
 
-@pytest.mark.parametrize(("name", "system"), [("ring8", "layers"), ("stacked_mnist", "vanilla")])
+@pytest.mark.parametrize(
+    ("name", "system"),
+    [("ring8", "layers"), pytest.param("stacked_mnist", "vanilla", marks=pytest.mark.slow)],
+)
 def test_a_run_from_the_first_iteration_to_its_modes(
     name, system, twenty_images, tmp_path, monkeypatch
 ):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 
 import numpy as np
 import pytest
 from mutants import flip
 from numpy_layers import convolved
-from offline import data_files
 
 from vanilla_gan.data.dataset import DataSet, Datasets
 from vanilla_gan.data.read import DataSource, read_data_sets
@@ -285,12 +283,9 @@ def test_the_accuracy_on_published_data(real_data_dir, tmp_path, name, least):
         assert look.test_accuracy >= least
 
 
-def test_offline_data_have_a_classifier_too(tmp_path):
-    (tmp_path / "mnist").mkdir()
-    for name, content in data_files().items():
-        (tmp_path / "mnist" / name).write_bytes(content)
-    source = read_data_sets("mnist", tmp_path, np.random.RandomState(0), allow_unverified=True)
+def test_offline_data_have_a_classifier_too(offline_data_dir):
+    stream = np.random.RandomState(0)
+    source = read_data_sets("mnist", offline_data_dir, stream, allow_unverified=True)
     with open_classifier(source, print) as look:
         # Ten black test images, one of each class: one is named right.
         assert look.test_accuracy == 0.1
-    shutil.rmtree(tmp_path / "mnist")

@@ -276,6 +276,7 @@ def test_every_flag_reaches_the_run(capsys, on_offline_data, offline_data_dir):
     assert re.fullmatch(r"G_loss: -\d\.\d{1,4}", lines[2])
 
 
+@pytest.mark.slow
 def test_placements_are_logged_when_asked_for(on_offline_data, elsewhere):
     # In a process of its own: TensorFlow reads its log level once.
     words = [*on_offline_data, "--log_device_placement", "--device=cpu"]
@@ -403,12 +404,10 @@ def test_images_that_are_not_the_published_ones(failing, elsewhere, data_dir):
 # --- Weights that are not what they should be. What else an npz can be: test_weights.py.
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_weights_that_are_wrong(failing, elsewhere, on_offline_data, engine):
+def test_weights_that_are_wrong(failing, elsewhere, on_offline_data):
     weights = {name: np.zeros(shape) for name, shape in listed_shapes(h_dim=5, z_dim=3).items()}
     np.savez(elsewhere / "w.npz", **{**weights, "G_W1": np.zeros((5, 3))})
-    words = [*on_offline_data, "--init_weights=w.npz", f"--engine={engine}"]
-    status, line = failing(*words)
+    status, line = failing(*on_offline_data, "--init_weights=w.npz")
     assert status == 1
     assert line.startswith("w.npz: ")
     assert "G_W1 has shape [5, 3], expected [3, 5]" in line
@@ -418,7 +417,9 @@ def test_weights_that_are_wrong(failing, elsewhere, on_offline_data, engine):
 # --- Numbers that diverge.
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine", [ENGINES[0], *(pytest.param(each, marks=pytest.mark.slow) for each in ENGINES[1:])]
+)
 def test_a_run_that_diverges(capsys, elsewhere, on_offline_data, offline_weights, engine):
     words = [
         *on_offline_data,
@@ -487,6 +488,7 @@ def test_standard_streams_that_are_closed_or_full(tmp_path, words, status):
     assert not (tmp_path / "said").exists() or (tmp_path / "said").read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_no_file_of_a_run_becomes_a_standard_stream(tmp_path, offline_data_dir):
     words = f"--iters=2 --h_dim=5 --z_dim=3 --dataset=mnist --data_dir={offline_data_dir} --seed=1"
     program = f"{shlex.quote(sys.executable)} -m vanilla_gan {words} --allow_unverified_data"

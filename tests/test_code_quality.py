@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import pathlib
-import subprocess
-import sys
-
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from processes import python
 
 
 @pytest.mark.parametrize(
@@ -17,11 +12,5 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
     ids=["lint", "format", "types"],
 )
 def test_tree_is_clean(command: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-m", *command)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,14 +15,9 @@ SIZES = {"batch_size": 8, "z_dim": 5, "h_dim": 11}
 CURED = {"D_steps": 2, "D_noise": 0.1, "D_dropout": 0.25, "dragan": 0.1, "ema": 0.75}
 
 
-# XLA takes its time to compile: the longer one is slow.
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        pytest.param({"system": "conditional", **CURED}, marks=pytest.mark.slow),
-    ],
-)
+# XLA takes its time to compile.
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{}, {"system": "conditional", **CURED}])
 def test_the_losses_are_those_of_the_loop(twenty_images, tmp_path, settings):
     given = {"seed": 11, "log_every": 1, "sample_every": 5, **SIZES, **settings}
     plain = train(tmp_path / "plain", twenty_images, iters=23, **given)

@@ -336,7 +336,7 @@ def run_conv(out, data_dir, engine, **settings):
     return train(out, data_dir, engine=engine, **settings)
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=["loop", pytest.param("feed", marks=pytest.mark.slow)])
 def two_epochs(request, twenty_images, pictures, tmp_path_factory):
     """Returns a run of two epochs, its engine and the samples of its pictures."""
     out = tmp_path_factory.mktemp("conv") / "out"
@@ -379,7 +379,11 @@ def test_initial_weights_leave_the_averages_at_their_beginning(twenty_images, tm
 
 
 @pytest.mark.parametrize(
-    "given", [["--r1=0.3"], [], pytest.param(["--engine=feed"], marks=pytest.mark.slow)]
+    "given",
+    [
+        ["--r1=0.3"],
+        *(pytest.param(more, marks=pytest.mark.slow) for more in ([], ["--engine=feed"])),
+    ],
 )
 def test_tensorflows_rewriter_does_not_stumble(twenty_images, tmp_path, given):
     """Over the gradient of its own leaky ReLU it would, and say so on stderr."""

@@ -121,7 +121,14 @@ def make_folder(path: pathlib.Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("damage", [os.unlink, garble, flip, other_line_ends, make_folder])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        os.unlink,
+        garble,
+        *(pytest.param(of, marks=pytest.mark.slow) for of in (flip, other_line_ends, make_folder)),
+    ],
+)
 def test_no_result_decides_whether_training_can_go_on(
     tmp_path: pathlib.Path,
     half: Run,
@@ -191,6 +198,7 @@ def test_no_checkpoint_goes_through_a_link(tmp_path, half, offline_data_dir, cas
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p != out} == before
 
 
+@pytest.mark.slow
 def test_the_whole_folder_may_be_a_link(tmp_path, half, whole, offline_data_dir):
     """As a user makes one who has another disk."""
     shutil.copytree(half.out, tmp_path / "disk")

@@ -23,6 +23,7 @@ import numpy as np
 import offline
 import PIL.Image
 import pytest
+from processes import ROOT
 
 from vanilla_gan.cli import main as cli
 from vanilla_gan.cli.flags import Flags
@@ -31,7 +32,6 @@ from vanilla_gan.sweep.plan import planned
 from vanilla_gan.sweep.settings import SweepConfig
 from vanilla_gan.training.settings import TrainConfig
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMALLER = {
     'dataset="mnist"': 'dataset="mnist", allow_unverified_data=True, h_dim=5, batch_size=11',
     "20_000": "2",
@@ -48,6 +48,7 @@ def fenced(name: str, language: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_python_examples_run(
     tmp_path: pathlib.Path,
     offline_data_dir: pathlib.Path,
@@ -96,6 +97,7 @@ def picture_folders(folder: pathlib.Path) -> None:
         PIL.Image.new("RGB", (31, 17), (number, 99, 7)).save(folder / "few" / f"{number}.png")
 
 
+@pytest.mark.slow
 def test_the_shell_examples_run(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,

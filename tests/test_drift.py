@@ -15,10 +15,10 @@ from vanilla_gan.agreement.drift import MULTIPLE, TWINS, drifts, within_rounding
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.data.read import read_data_sets
-from vanilla_gan.settings import ENGINES, RunConfig
+from vanilla_gan.settings import RunConfig
 
 WHAT = "difference of recorded losses"
-OTHER_RATES = ("learning rate x10", "learning rate /3", "learning rate /10")
+FAST = ("frozen generator", "learning rate /2", "sorted by label")
 # The recorded runs say nothing of initial weights and of data that a run brings itself.
 NOT_BY_LOSSES = {name for name in WRONG if name.startswith(("xavier", "fan_out"))}
 
@@ -26,7 +26,7 @@ NOT_BY_LOSSES = {name for name in WRONG if name.startswith(("xavier", "fan_out")
 # --- How far twins drift.
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=["loop", pytest.param("feed", marks=pytest.mark.slow)])
 def measured(request, offline_data_dir):
     """Returns what `drifts` yields for a small run of 300 iterations."""
     config = RunConfig(
@@ -128,6 +128,7 @@ def test_a_faithful_run_passes_by_rounding_alone(
     assert any("on this processor" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_data_that_are_gone(offline_data_dir, recorded_settings, tmp_path, monkeypatch):
     here = tmp_path / "data"
     here.mkdir()
@@ -148,8 +149,8 @@ def test_data_that_are_gone(offline_data_dir, recorded_settings, tmp_path, monke
 @pytest.mark.parametrize(
     "name",
     [
-        # One rate that is too high, and one that is too low; the others are slow.
-        pytest.param(name, marks=pytest.mark.slow) if name in OTHER_RATES else name
+        # A solver, a setting and the data; the others are slow.
+        pytest.param(name, marks=[] if name in FAST else pytest.mark.slow)
         for name in sorted(WRONG.keys() - NOT_BY_LOSSES)
     ],
 )

@@ -181,7 +181,12 @@ def test_conv2d_takes_the_factor(layer):
 
 
 @pytest.mark.parametrize(
-    "system", [name for name in SYSTEMS if "D_dropout" in SYSTEMS[name].defaults]
+    "system",
+    [
+        pytest.param(name, marks=[] if name in ("layers", "conditional") else pytest.mark.slow)
+        for name in SYSTEMS
+        if "D_dropout" in SYSTEMS[name].defaults
+    ],
 )
 def test_dropout_of_the_discriminator_is_for_training_alone(system):
     """Its logits by NumPy, with the masks of each hidden layer; inference drops nothing out."""

@@ -35,14 +35,14 @@ def assert_compared(done: subprocess.CompletedProcess[str]) -> None:
     "backend",
     [
         "module://matplotlib_inline.backend_inline",
-        "TkAgg",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("widget", "")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("TkAgg", "widget", "")),
     ],
 )
 def test_backends_of_other_programs(compare, backend):
     assert_compared(compare(MPLBACKEND=backend))
 
 
+@pytest.mark.slow
 def test_a_fork_has_no_line_of_tensorflows_own(trained_run, tmp_path):
     words = ("fork", f"--from={trained_run('vanilla')}", "--iters=4", f"--out={tmp_path}/child")
     done = python("-m", "vanilla_gan", *words, cwd=tmp_path)

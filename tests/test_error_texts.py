@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-import pathlib
 import re
 
 import pytest
+from processes import ROOT
 
 from vanilla_gan import errors
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 SNAPSHOT = ROOT / "tests" / "error_texts.txt"
 ERRORS = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
 
@@ -56,10 +55,8 @@ def test_a_change_of_words_is_seen(request: pytest.FixtureRequest) -> None:
     assert SNAPSHOT.read_text(encoding="utf-8") == found
 
 
-@pytest.mark.parametrize("text", error_texts())
-def test_an_error_is_one_line(text: str) -> None:
-    assert "\n" not in text
-    assert not text.endswith(".")
+def test_an_error_is_one_line() -> None:
+    assert [text for text in error_texts() if "\n" in text or text.endswith(".")] == []
 
 
 def test_whoever_lacks_data_is_told_of_data_dir() -> None:

@@ -81,6 +81,7 @@ def test_json_of_every_system(evaluate, exported, system):
     assert not (export / QUALITY).exists()
 
 
+@pytest.mark.slow
 def test_samples_of_the_class_asked_for(evaluate, exported, offline_data_dir, capsys):
     export = exported("conditional")
     out, _ = evaluate("--format=json", f"--n={N}", "--seed=8", source=export)
@@ -96,6 +97,7 @@ def test_samples_of_the_class_asked_for(evaluate, exported, offline_data_dir, ca
     assert f"that of {agreement:.2%} of the samples" in table
 
 
+@pytest.mark.slow
 def test_the_nearest_neighbours_of_the_shown_samples(evaluate, exported, offline_data_dir):
     export = exported("vanilla")
     out, _ = evaluate("--format=json", f"--n={N}", "--seed=8", source=export)
@@ -135,6 +137,7 @@ def test_the_table(evaluate, exported):
     assert "all 3" in quality_table({**found, "trained_classes": 3})
 
 
+@pytest.mark.slow
 def test_the_same_again_and_another_seed(evaluate, exported):
     export = exported("vanilla")
     words = ("--format=json", f"--n={N}")

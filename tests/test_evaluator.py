@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
-from offline import data_files, read_variables, train
+from offline import read_variables, train
 
 from vanilla_gan.cli.main import main
 from vanilla_gan.data.read import read_data_sets
@@ -45,15 +45,12 @@ def few_samples():
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    """Returns a data folder; its classifier is kept."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "mnist").mkdir()
-    for name, content in data_files().items():
-        (folder / "mnist" / name).write_bytes(content)
-    source = read_data_sets("mnist", folder, np.random.RandomState(0), allow_unverified=True)
+def data_dir(offline_data_dir):
+    """Returns the folder of the offline data; their classifier is kept."""
+    stream = np.random.RandomState(0)
+    source = read_data_sets("mnist", offline_data_dir, stream, allow_unverified=True)
     with open_classifier(source, print):
-        return folder
+        return offline_data_dir
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +85,8 @@ def without(line):
     ("system", "settings"),
     [
         ("vanilla", {}),
-        ("conditional", {}),
         # Slow for their number: a graph or two and three evaluations each.
+        pytest.param("conditional", {}, marks=pytest.mark.slow),
         pytest.param("vanilla", {"engine": "feed"}, marks=pytest.mark.slow),
         pytest.param("conv", {}, marks=pytest.mark.slow),
         pytest.param("layers", {}, marks=pytest.mark.slow),
@@ -163,6 +160,7 @@ def test_a_run_that_lacks_only_its_last_evaluation(evaluated, data_dir, tmp_path
     assert (run / QUALITY).read_bytes() == (evaluated / QUALITY).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_longer_run_keeps_what_was_found(evaluated, data_dir, tmp_path):
     run, log = tmp_path / "run", tmp_path / "log.jsonl"
     shutil.copytree(evaluated, run)
@@ -175,6 +173,7 @@ def test_a_longer_run_keeps_what_was_found(evaluated, data_dir, tmp_path):
     assert evaluations_in(log) == [[each.iteration, each.n, each.figures] for each in found[3:]]
 
 
+@pytest.mark.slow
 def test_a_new_run_drops_what_another_left(evaluated, data_dir, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
@@ -184,6 +183,7 @@ def test_a_new_run_drops_what_another_left(evaluated, data_dir, tmp_path):
     assert (run / QUALITY).read_bytes() == (evaluated / QUALITY).read_bytes()
 
 
+@pytest.mark.slow
 def test_at_most_half_of_the_training_images(data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluator, "SAMPLES", 10_000)
     train(tmp_path / "out", data_dir, **SMALL, iters=1, evaluate_every=2)
@@ -225,6 +225,7 @@ def test_a_file_that_is_none_of_evaluations(data_dir, tmp_path):
     assert [each.iteration for each in read_evaluations(tmp_path)] == [0, 2, 3]
 
 
+@pytest.mark.slow
 def test_classes_are_watched(data_dir, tmp_path, monkeypatch):
     """The row of each picture says of which classes samples are; no number changes."""
     monkeypatch.setattr(health, "WATCHED", SAMPLES)
@@ -297,6 +298,7 @@ def kept(few_samples, data_dir, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_best_one_is_kept_beside_the_newest(kept, data_dir, tmp_path, capsys):
     best, value = best_by_hand(kept, "frechet")
     assert 0 < best < 14
@@ -352,6 +354,7 @@ def test_a_damaged_best_one_gives_way_to_the_best_that_comes_again(kept, data_di
     assert kept_iterations(run) == kept_iterations(kept)
 
 
+@pytest.mark.slow
 def test_a_run_without_gain_ends(data_dir, tmp_path, capsys):
     settings = {**BEST, "iters": 40, "keep_best": "frechet", "report": True}
     ended = train(tmp_path / "ended", data_dir, **settings, stop_after_no_gain=2)
@@ -386,6 +389,7 @@ def test_a_run_without_gain_ends(data_dir, tmp_path, capsys):
     assert read_record(further.out).best == read_record(whole.out).best
 
 
+@pytest.mark.slow
 def test_an_end_that_could_not_be_saved_is_not_evaluated(data_dir, tmp_path, monkeypatch):
     save = Checkpoints.save
 

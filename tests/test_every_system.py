@@ -47,14 +47,34 @@ PAIRS = [
     for cures in CURES
     if cures == "published" or system in BY_D
 ]
-# Nor the losses of others.
+OWN_LOSS = {system: RunConfig(system=system).resolved().loss for system in SYSTEMS}
+# Nor the losses of others. Fast are each system by its own loss, and the first one by all.
 LOSS_PAIRS = [
-    (system, loss)
+    pytest.param(
+        system,
+        loss,
+        marks=[] if system == BY_D[0] or loss == OWN_LOSS[system] else pytest.mark.slow,
+    )
     for system in SYSTEMS
     for loss in LOSSES
-    if system in BY_D or loss == RunConfig(system=system).resolved().loss
+    if system in BY_D or loss == OWN_LOSS[system]
 ]
-TRAINED = pytest.mark.parametrize(("system", "cures"), PAIRS, indirect=True, scope="module")
+# Each is trained by two engines, continued and exported: a system of each form of update, and
+# a cure that changes what D sees.
+FAST = {
+    *((system, "published") for system in ("vanilla", "conv", "infogan")),
+    ("vanilla", "packed"),
+}
+
+
+def some_slow(pairs):
+    """Returns pairs for `parametrize`, slow but for `FAST`."""
+    return [pytest.param(*pair, marks=[] if pair in FAST else pytest.mark.slow) for pair in pairs]
+
+
+TRAINED = pytest.mark.parametrize(
+    ("system", "cures"), some_slow(PAIRS), indirect=True, scope="module"
+)
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
@@ -226,9 +246,14 @@ def test_a_continued_run_ends_with_the_same_bits(runs, interruption, twenty_imag
 @pytest.mark.parametrize(
     ("system", "loss", "engine"),
     # Each loss by both engines, each pair of networks by both; every pair of a system and a loss
-    # has taken its steps above.
+    # has taken its steps above. All but the first are slow.
     [
-        (BY_D[(place + 3 * number) % len(BY_D)], loss, engine)
+        pytest.param(
+            BY_D[(place + 3 * number) % len(BY_D)],
+            loss,
+            engine,
+            marks=pytest.mark.slow if place or number else [],
+        )
         for place, loss in enumerate(LOSSES)
         for number, engine in enumerate(ENGINES)
     ],
@@ -248,7 +273,7 @@ def test_every_loss_trains_a_step(system, loss, engine, twenty_images, tmp_path)
 
 @pytest.mark.parametrize(
     ("system", "cures"),
-    [pair for pair in PAIRS if pair[1] == "packed"],
+    some_slow(pair for pair in PAIRS if pair[1] == "packed"),
     indirect=True,
     scope="module",
 )

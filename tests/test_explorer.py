@@ -73,8 +73,11 @@ def explore(chrome, explored):
 @pytest.mark.parametrize(
     "system",
     [
-        *("vanilla", "conditional"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("layers", "wgan_gp", "infogan")),
+        "vanilla",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("conditional", "layers", "wgan_gp", "infogan")
+        ),
     ],
 )
 def test_the_page_computes_what_tensorflow_does(chrome, explore, system):
@@ -149,7 +152,9 @@ def test_dragging_and_sliders_move_through_the_latent_space(chrome, explore):
     assert (pixels_of(chrome, "#map") != map_before).any()
 
 
-@pytest.mark.parametrize("by", ["mouse", "finger", "keys"])
+@pytest.mark.parametrize(
+    "by", ["mouse", *(pytest.param(by, marks=pytest.mark.slow) for by in ("finger", "keys"))]
+)
 def test_a_digit_is_drawn_and_judged(chrome, explore, by):
     explore("vanilla", width=390 if by == "finger" else 1280)
     paper, before = find(chrome, "#drawing"), find(chrome, "#verdict").text
@@ -184,6 +189,7 @@ def test_a_digit_is_drawn_and_judged(chrome, explore, by):
     assert find(chrome, "#verdict").text == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_the_explorer_fits_its_window(chrome, explore, width):
     explore("conditional", width=width)

@@ -120,12 +120,14 @@ def report(offline_data_dir, tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_nothing_else(report):
     outside = [name for name in report["imported"] if not name.startswith("vanilla_gan")]
     # `from __future__ import annotations` may bring the module of that name.
     assert set(outside) <= {"__future__"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "when", ["all modules imported", "graphs built", "trained", "exported as ONNX"]
 )
@@ -135,6 +137,7 @@ def test_everything_is_as_it_was(report, when):
     assert changed == {}
 
 
+@pytest.mark.slow
 def test_this_is_tensorflow_2_all_along(report):
     trained = report["stocks"]["trained"]
     assert trained["eager"]
@@ -143,11 +146,12 @@ def test_this_is_tensorflow_2_all_along(report):
     assert trained["its operations"] == 0
 
 
+@pytest.mark.slow
 def test_eager_tensorflow_draws_what_it_would_have_drawn(report):
     assert report["again"] == report["eager"]
 
 
-@pytest.mark.parametrize("switch", ["enable", "disable"])
+@pytest.mark.parametrize("switch", ["enable", pytest.param("disable", marks=pytest.mark.slow)])
 def test_loading_tensorflow_leaves_pythons_collector_on_or_off(switch):
     code = f"""
         import gc

@@ -130,6 +130,7 @@ def test_two_steps_by_hand(done):
                 )
 
 
+@pytest.mark.slow
 def test_the_first_bias_gives_the_mean_image(twenty_images, tmp_path):
     given = {"system": "goodfellow2014", "h_dim": 7, "z_dim": 5, "batch_size": 8, "seed": 1}
     run = train(tmp_path / "out", twenty_images, iters=1, **given)

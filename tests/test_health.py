@@ -245,8 +245,8 @@ def short_spans(monkeypatch):
     ("name", "settings"),
     [
         ("frozen", {"G_learning_rate": 1e-30}),
-        ("collapse", {"init_weights": "still"}),
-        ("numbers", {"init_weights": "sure"}),
+        pytest.param("collapse", {"init_weights": "still"}, marks=pytest.mark.slow),
+        pytest.param("numbers", {"init_weights": "sure"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_sick_run_is_named(offline_data_dir, tmp_path, monkeypatch, name, settings):
@@ -268,6 +268,7 @@ def test_a_sick_run_is_named(offline_data_dir, tmp_path, monkeypatch, name, sett
     assert not run.stdout.count("health")
 
 
+@pytest.mark.slow
 def test_stop_on_saves_and_goes_on_when_told(offline_data_dir, tmp_path, monkeypatch, capsys):
     short_spans(monkeypatch)
     settings = {**TIMES, **SIZES, "G_learning_rate": 1e-30}
@@ -301,6 +302,7 @@ def test_stop_on_saves_and_goes_on_when_told(offline_data_dir, tmp_path, monkeyp
     assert doctor(capsys, out).splitlines()[:-1] == said
 
 
+@pytest.mark.slow
 def test_many_rows_are_judged_now_and_then(offline_data_dir, tmp_path, monkeypatch):
     """Also where a row has a picture alone; and a run that went on is stopped where another is."""
     short_spans(monkeypatch)

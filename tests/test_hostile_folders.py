@@ -102,8 +102,8 @@ def cases_of(things: tuple[str, ...], most: int) -> list[Any]:
 def test_a_folder_of_pipes_devices_and_bombs(
     tmp_path, trained_run, exported, offline_data_dir, every
 ):
-    """Each by one command that does not train; and anything by every command."""
-    cases = [each for each in cases_of(THINGS[:3], 1) if each[3][0] != "train"]
+    """A pipe by one command each that does not train; and anything by every command."""
+    cases = [each for each in cases_of(THINGS[:1], 1) if each[3][0] != "train"]
     if every:
         cases = cases_of(THINGS, 9)
     of = trained_run("vanilla"), exported("vanilla")

@@ -10,6 +10,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from networks import BY_BOTH
 from offline import listed_shapes, read_variables, train
 from one_line import failure, success
 
@@ -90,7 +91,7 @@ def test_a_file_of_the_checkpoint_names_it_too(capsys, ending):
     success(capsys, "import_weights", f"--from={PUBLISHED}{ending}", *SIZES)
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", BY_BOTH)
 def test_by_name(trained_run, capsys, system):
     prefix = trained_run(system) / "checkpoints" / "0000000003" / "model.ckpt"
     sizes = ["--z_dim=5"] if system == "conv" else ["--z_dim=5", "--h_dim=7"]

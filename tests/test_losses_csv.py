@@ -221,6 +221,7 @@ def test_a_missing_file_is_one_line(tmp_path):
         read_losses(tmp_path / "losses.csv")
 
 
+@pytest.mark.slow
 def test_lines_of_json_say_what_the_csv_files_say(tmp_path, offline_data_dir):
     """Each once, also behind a kill; and another file is left alone."""
     out, log = tmp_path / "out", tmp_path / "log.jsonl"

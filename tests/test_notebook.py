@@ -182,6 +182,7 @@ SMALLER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLER)
 def test_a_notebook_runs_from_its_first_cell_to_its_last(kernel, offline_data_dir, name):
     book = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))

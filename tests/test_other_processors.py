@@ -7,13 +7,12 @@ tests are held to one core, which makes every sum in one thread.
 from __future__ import annotations
 
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from processes import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 SETTINGS = {
     "oneDNN, AVX2": {**ONEDNN, "ONEDNN_MAX_CPU_ISA": "AVX2"},

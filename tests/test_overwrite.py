@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -14,10 +15,16 @@ from vanilla_gan.errors import UsageError, VanillaGanError
 SIZES = {"iters": 2, "batch_size": 11, "z_dim": 5, "h_dim": 7}
 
 
+@pytest.fixture(scope="module")
+def finished(offline_data_dir, tmp_path_factory) -> pathlib.Path:
+    """Returns the folder of a finished run; not to be changed."""
+    return train(tmp_path_factory.mktemp("finished") / "out", offline_data_dir, seed=1, **SIZES).out
+
+
 @pytest.fixture
-def run(offline_data_dir, tmp_path) -> pathlib.Path:
-    """Returns the folder of a finished run."""
-    return train(tmp_path / "out", offline_data_dir, seed=1, **SIZES).out
+def run(finished, tmp_path) -> pathlib.Path:
+    """Returns the folder of a copy of it."""
+    return pathlib.Path(shutil.copytree(finished, tmp_path / "out"))
 
 
 def contents(folder: pathlib.Path) -> dict[str, bytes]:

@@ -22,6 +22,7 @@ def train(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[st
     return status, capsys.readouterr().err.splitlines()
 
 
+@pytest.mark.slow
 def test_the_first_run_imports_and_the_others_use_it(elsewhere, capsys):
     made = make_pictures(elsewhere / "my birds", {"a": 9, "b": 8})
     (elsewhere / "my birds" / "a" / "notes.txt").write_text("no picture")
@@ -53,6 +54,7 @@ def test_the_first_run_imports_and_the_others_use_it(elsewhere, capsys):
     assert "--dataset</span> my_birds" in page
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_import_once(elsewhere):
     make_pictures(elsewhere / "p", {"a": 30})
     words = ["-m", "vanilla_gan", "--data=p", "--iters=1", "--h_dim=3", "--batch_size=5"]

@@ -71,7 +71,7 @@ def test_nothing_of_the_users_is_replaced_unasked(elsewhere, capsys, way):
 def test_nothing_of_a_run_and_no_folder_is_replaced_even_when_asked(elsewhere, capsys, way):
     before = contents(elsewhere)
     of_the_run = ["run.json", "losses.csv", "health.csv", "000.png", "007.png", "latest.png"]
-    of_the_run += ["checkpoints/new", "best"]
+    of_the_run += ["checkpoints", "checkpoints/new", "best"]
     os.symlink("out", "link")
     for name in ("thesis", "out", *(f"link/{name}" for name in of_the_run)):
         status, line = failure(capsys, *given(way, name), "--overwrite")

@@ -93,6 +93,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 def test_every_command_knows_a_run_by_what_its_user_gave_before(
     run_of_all, tmp_path, monkeypatch, capsys
 ) -> None:

@@ -5,17 +5,16 @@ When a flag changes, the failing test shows the table that docs/flags.md should 
 
 from __future__ import annotations
 
-import pathlib
 import re
 
 import PIL.Image
 import pytest
+from processes import ROOT
 
 from vanilla_gan.cli import main as cli
 from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.systems import SYSTEMS
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",

@@ -244,6 +244,7 @@ def test_a_share_has_an_axis_from_0_to_1(opened):
     assert scales["frechet"][1] > 12
 
 
+@pytest.mark.slow
 def test_a_page_that_is_written_again_follows_the_run(chrome, run, tmp_path):
     """It reloads itself, but not under the hands of whoever looks at an older picture."""
     look_like(chrome)
@@ -300,7 +301,9 @@ def test_curves_follow_the_scheme(opened):
     until(opened, lambda _: opened.execute_script(script) != light)
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
+@pytest.mark.parametrize(
+    "width", [320, *(pytest.param(width, marks=pytest.mark.slow) for width in (390, 768))]
+)
 def test_nothing_sticks_out_of_a_narrow_window(opened, width):
     look_like(opened, width=width)
     opened.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
@@ -334,6 +337,7 @@ def test_a_request_would_be_refused(opened):
     assert all("Content Security Policy" in message for message in messages)
 
 
+@pytest.mark.slow
 def test_a_thousand_pictures(chrome, tmp_path):
     look_like(chrome)
     path = tmp_path / "report.html"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 from list_files import first_lines
+from processes import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "vanilla_gan"
 
 

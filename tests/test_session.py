@@ -227,7 +227,13 @@ def test_a_graph_is_pinned_to_the_device_it_was_built_for():
 # The cures are those that draw in the graph.
 @pytest.mark.parametrize(
     ("system", "cures"),
-    [*((system, {}) for system in SYSTEMS), ("vanilla", {"D_noise": 0.1, "dragan": 0.1})],
+    [
+        *(
+            pytest.param(system, {}, marks=[] if system == "layers" else pytest.mark.slow)
+            for system in SYSTEMS
+        ),
+        ("vanilla", {"D_noise": 0.1, "dragan": 0.1}),
+    ],
 )
 def test_every_operation_has_a_kernel_for_a_gpu(system, cures):
     """Without soft placement one that has none ends the run.

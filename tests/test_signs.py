@@ -108,6 +108,7 @@ def test_signs_by_hand(offline_data_dir, tmp_path, engine):
     assert found == pytest.approx(expected, rel=2e-4, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_signs_of_infogan_are_of_the_classes_that_it_drew(offline_data_dir, tmp_path):
     """It sees no label, so another one changes nothing."""
     shutil.copytree(offline_data_dir / "mnist", tmp_path / "mnist")
@@ -137,7 +138,13 @@ def test_a_picture_s_row_has_its_four_statistics(offline_data_dir, tmp_path):
 
 @pytest.mark.parametrize(
     ("system", "engine"),
-    [("vanilla", "loop"), ("conditional", "feed"), ("layers", "loop"), ("conv", "loop")],
+    [
+        ("vanilla", "loop"),
+        *(
+            pytest.param(system, engine, marks=pytest.mark.slow)
+            for system, engine in (("conditional", "feed"), ("layers", "loop"), ("conv", "loop"))
+        ),
+    ],
 )
 def test_the_run_is_the_same_bit_for_bit(offline_data_dir, tmp_path, system, engine):
     sizes = {name: SMALL[name] for name in ("seed", "z_dim", "batch_size", "device")}

@@ -254,6 +254,7 @@ def stopped_at(folder: pathlib.Path, number: int) -> int:
     return min(marks)
 
 
+@pytest.mark.slow
 def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, offline_data_dir):
     settings = {"jobs": 2, "checkpoint_every": 10**6, "overwrite": "true"}
     command = words(offline_data_dir, iters=10**7, seeds="0:2", **settings)

@@ -115,7 +115,10 @@ class TestWhatIsWritten:
         names = {node.name for node in tf.compat.v1.GraphDef.FromString(definition).node}
         assert {"X", "Z", "D_W1", "G_sample"} <= names
 
-    @pytest.mark.parametrize("system", ["conditional", "layers", "conv"])
+    @pytest.mark.parametrize(
+        "system",
+        ["conditional", *(pytest.param(s, marks=pytest.mark.slow) for s in ("layers", "conv"))],
+    )
     @pytest.mark.parametrize("engine", ["feed"])
     def test_other_systems(self, tmp_path, offline_data_dir, system, engine) -> None:
         small = {**SMALL, "engine": engine, "iters": 3, "sample_every": 2, "log_every": 1}
@@ -128,7 +131,7 @@ class TestWhatIsWritten:
         assert kinds == {"losses", "health", "picture", "weights", "logits"}
 
 
-@pytest.mark.parametrize("engine", ["loop", "feed"])
+@pytest.mark.parametrize("engine", ["loop", pytest.param("feed", marks=pytest.mark.slow)])
 def test_the_run_has_the_same_bits_without_it(tmp_path, run, offline_data_dir, engine) -> None:
     settings = {**SMALL, **TIMES, "engine": engine}
     plain = offline.train(tmp_path / "plain", offline_data_dir, **settings)
@@ -153,6 +156,7 @@ class TestContinuing:
         assert len(event_files(out / "tensorboard")) == 2
         assert values_of(out) == found
 
+    @pytest.mark.slow
     def test_an_older_checkpoint(self, tmp_path, found, offline_data_dir) -> None:
         """The iterations behind it are trained again, and stand in the files once."""
         out = tmp_path / "out"

@@ -24,11 +24,12 @@ from vanilla_gan.systems import SYSTEMS
 ITERS = 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "engine", "cures"),
     [
-        pytest.param("vanilla", "loop", {}, marks=pytest.mark.slow),
-        pytest.param("layers", "feed", {}, marks=pytest.mark.slow),
+        ("vanilla", "loop", {}),
+        ("layers", "feed", {}),
         ("conditional", "loop", {"spectral_norm": True, "pack": 2}),
     ],
 )

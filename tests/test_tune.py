@@ -89,6 +89,7 @@ def test_a_run_is_tuned_in_processes_of_their_own_and_keeps_the_choice(
     assert not any("--tune" in line for line in again.lines)
 
 
+@pytest.mark.slow
 def test_a_system_of_ones_own_is_timed(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     load_plugin(ROOT / "docs" / "examples" / "leaky.py")

@@ -26,6 +26,15 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.settings import ENGINES
 
+# The fed engine takes an iteration step by step: halves are the loop's alone.
+PAIRS = [
+    (engine, update)
+    for engine in ENGINES
+    for update in UPDATES
+    if (engine, update) != ("feed", "alternating, in halves")
+]
+BOTH = pytest.mark.parametrize(("engine", "update"), PAIRS)
+
 
 @pytest.fixture
 def opened(closing):
@@ -52,8 +61,7 @@ def trained_as_numpy_does(toy, engine, by_hand, **others):
 
 
 @pytest.mark.parametrize("loss", BY_HAND)
-@pytest.mark.parametrize("update", UPDATES)
-@pytest.mark.parametrize("engine", ENGINES)
+@BOTH
 def test_updates_are_what_numpy_computes(opened, engine, update, loss):
     trained_as_numpy_does(opened(UPDATES[update], loss), engine, BY_HAND[loss])
 
@@ -140,9 +148,19 @@ CURES = {
 }
 
 
+# One of each way to see noise and images.
+FAST = [
+    ("loop", "simultaneous"),
+    ("loop", "alternating, in halves"),
+    ("feed", "alternating, two draws"),
+]
+
+
 @pytest.mark.parametrize("cure", CURES)
-@pytest.mark.parametrize("update", UPDATES)
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("engine", "update"),
+    [pytest.param(*pair, marks=[] if pair in FAST else pytest.mark.slow) for pair in PAIRS],
+)
 def test_cures_are_what_numpy_computes(opened, engine, update, cure):
     settings, by_hand = CURES[cure]
     toy = opened(UPDATES[update], "relativistic", **settings)
@@ -150,8 +168,7 @@ def test_cures_are_what_numpy_computes(opened, engine, update, cure):
     assert set(block.scalars) == {"D_loss", "G_loss"} | PENALTIES.keys() & settings.keys()
 
 
-@pytest.mark.parametrize("update", UPDATES)
-@pytest.mark.parametrize("engine", ENGINES)
+@BOTH
 def test_samples_are_made_of_the_moving_average(opened, engine, update):
     toy = opened(UPDATES[update], ema=0.75)
     averages = []
@@ -184,8 +201,7 @@ def test_a_second_look_at_the_images_is_only_for_a_loss_that_needs_it(opened, up
     assert products["relativistic"] == products["sigmoid_cross_entropy"] + more
 
 
-@pytest.mark.parametrize("update", UPDATES)
-@pytest.mark.parametrize("engine", ENGINES)
+@BOTH
 def test_scalars_come_out_of_the_step_that_they_belong_to(opened, engine, update):
     plain = opened(UPDATES[update])
     expected = plain.engines[engine].train(plain.draw(0)).scalars

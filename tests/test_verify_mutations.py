@@ -116,7 +116,17 @@ def verified(recording, engine, monkeypatch, programs=()):
     return verify.verify(VerifyConfig(engine=engine, device="cpu"))
 
 
-@pytest.mark.parametrize("name", MUTATIONS)
+# One of each part of an iteration; the others are slow.
+FAST = (
+    *("Adam's epsilon 1e-7", "label 0.99", "stale discriminator", "noise that is drawn twice"),
+    "leaky slope 0.201",
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in FAST else pytest.mark.slow) for name in MUTATIONS],
+)
 def test_a_mutation_is_caught(name, monkeypatch):
     recording, engine, patch = MUTATIONS[name]
     patch(monkeypatch)

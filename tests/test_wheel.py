@@ -13,9 +13,9 @@ import subprocess
 import sys
 import zipfile
 
-from vanilla_gan import __version__
+from processes import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from vanilla_gan import __version__
 
 
 def test_a_wheel_holds_every_file_of_the_package(tmp_path: pathlib.Path) -> None:

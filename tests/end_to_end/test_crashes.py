@@ -12,12 +12,9 @@ from runner import Mishap, run
 ITERS = 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "kills"),
-    [
-        (stable_run, 4),
-        *(pytest.param(of, 8, marks=pytest.mark.slow) for of in (small_run, run_with_long_blocks)),
-    ],
+    ("words", "kills"), [(stable_run, 4), (small_run, 8), (run_with_long_blocks, 8)]
 )
 def test_killed_run_equals_undisturbed_one(tmp_path, offline_data_dir, words, kills):
     crashes = Crashes([*words(offline_data_dir), f"--iters={ITERS}"], tmp_path)

@@ -33,10 +33,16 @@ def assert_stopped(finished: Finished, path: str, reason: str) -> None:
     ("after", "limit", "path", "newest"),
     [
         ("checkpoints/0000000120", 30_000, "out/003.png", 120),
-        ("003.png", 100_000, "out/checkpoints/0000000160", 120),
-        ("003.png", 3_000, "out/losses.csv", 120),
-        ("checkpoints/0000000300", 1_200, "out/losses.png", 300),
-        ("out/losses.png", 1_200, "out/run.json", 300),
+        # What is written otherwise stops a run in the same way.
+        *(
+            pytest.param(*row, marks=pytest.mark.slow)
+            for row in (
+                ("003.png", 100_000, "out/checkpoints/0000000160", 120),
+                ("003.png", 3_000, "out/losses.csv", 120),
+                ("checkpoints/0000000300", 1_200, "out/losses.png", 300),
+                ("out/losses.png", 1_200, "out/run.json", 300),
+            )
+        ),
     ],
 )
 def test_full(tmp_path, command, words, continues, after, limit, path, newest):
@@ -48,6 +54,7 @@ def test_full(tmp_path, command, words, continues, after, limit, path, newest):
     continues()
 
 
+@pytest.mark.slow
 def test_full_for_event_files(tmp_path, command, words, continues):
     """They have three pictures by then."""
     full = functools.partial(limit_file_size, 150_000)
@@ -58,13 +65,10 @@ def test_full_for_event_files(tmp_path, command, words, continues):
     continues(tensorboard="true")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "newest"),
-    [
-        ("out/training.gif", 300),
-        ("out/latest.png", 0),
-        pytest.param("out/losses.png", 300, marks=pytest.mark.slow),
-    ],
+    [("out/training.gif", 300), ("out/latest.png", 0), ("out/losses.png", 300)],
 )
 def test_what_is_shown_cannot_be_written(tmp_path, command, words, continues, path, newest):
     """A folder stands in its place from the first picture on."""
@@ -77,6 +81,7 @@ def test_what_is_shown_cannot_be_written(tmp_path, command, words, continues, pa
     continues()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "path"),
     [
@@ -103,6 +108,7 @@ def small_disk(folder: pathlib.Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_small_disk(tmp_path, command, words, undisturbed):
     """The pictures eat it up; wherever it ends, the checkpoint before is good."""
     with small_disk(tmp_path / "disk", size="1300k"):
@@ -168,6 +174,7 @@ def test_made_read_only(tmp_path, command, words, continues, folders, at, path):
     continues()
 
 
+@pytest.mark.slow
 def test_moved_away(tmp_path, command, words, continues):
     action = functools.partial(os.rename, "out", "elsewhere")
     stopped = command(words(), [Mishap(action, operation="os.rename", path="003.png")])
@@ -178,6 +185,7 @@ def test_moved_away(tmp_path, command, words, continues):
     continues()
 
 
+@pytest.mark.slow
 def test_removed(tmp_path, command, words, continues):
     action = functools.partial(shutil.rmtree, "out")
     stopped = command(
@@ -195,6 +203,7 @@ def test_losses_removed(command, words):
     assert_stopped(stopped, "out/losses.csv", "it was removed")
 
 
+@pytest.mark.slow
 def test_stopped_while_the_disk_is_full(tmp_path, command, words, continues):
     """A signal that comes while nothing can be saved leaves the last checkpoint."""
     full = functools.partial(limit_file_size, 100_000)

@@ -84,6 +84,7 @@ def test_the_same_images_of_every_system(tmp_path, trained_run, exported):
     loaded_elsewhere(tmp_path, *models)
 
 
+@pytest.mark.slow
 def test_the_same_samples_on_both_engines_and_after_a_resume(tmp_path, offline_data_dir):
     settings = {"system": "conditional", "seed": 3, "z_dim": 5, "h_dim": 7, "batch_size": 11}
     train(tmp_path / "loop", offline_data_dir, iters=9, engine="loop", **settings)

@@ -71,13 +71,9 @@ def test_without_a_change_it_is_the_parent_bit_for_bit(there, command):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("system", "given"),
-    [
-        ("layers", {}),
-        pytest.param("conv", {"h_dim": None}, marks=pytest.mark.slow),
-        pytest.param("conditional", {}, marks=pytest.mark.slow),
-    ],
+    ("system", "given"), [("layers", {}), ("conv", {"h_dim": None}), ("conditional", {})]
 )
 def test_other_systems(there, command, system, given):
     settings = {**given, "system": system, "iters": 12, "checkpoint_every": 3, "sample_every": 5}
@@ -119,6 +115,7 @@ def test_what_is_changed_holds_from_there_on(there, command):
     assert "--learning_rate 0.01" in text
 
 
+@pytest.mark.slow
 def test_signs_of_the_parent_end_where_the_fork_begins(there, command):
     words = small_run("data", iters=90, health_every=20, checkpoint_every=40, keep_checkpoints=9)
     assert command([*words, "--out=watched"]).status == 0
@@ -128,6 +125,7 @@ def test_signs_of_the_parent_end_where_the_fork_begins(there, command):
     assert found.iteration.tolist() == [0, 20]
 
 
+@pytest.mark.slow
 def test_another_seed_draws_other_numbers_from_there_on(there, command):
     for seed, out in ((8, "one"), (8, "two"), (9, "three")):
         finished = command(["fork", f"--from={AT_80}", f"--seed={seed}", f"--out={out}"])
@@ -145,6 +143,7 @@ def test_another_seed_draws_other_numbers_from_there_on(there, command):
         np.testing.assert_array_equal(read_losses(there / out), rows["one"])
 
 
+@pytest.mark.slow
 def test_other_data_of_as_many_images(there, command, offline_data_dir):
     other = there / "others" / "mnist"
     shutil.copytree(offline_data_dir / "mnist", other)
@@ -182,6 +181,7 @@ def test_other_data_beside_the_parents(there, offline_data_dir):
     assert record(there / "below" / "child")["dataset"]["name"] == "others"
 
 
+@pytest.mark.slow
 def test_the_same_command_continues_it(there, command):
     words = ["fork", "--from=out/checkpoints/0000000120", "--iters=240", "--out=child"]
     killed = Mishap(kill, operation="os.rename", path="checkpoints/0000000200")
@@ -197,7 +197,9 @@ def test_the_same_command_continues_it(there, command):
     assert set(differences(there / "child", there / "out")) == OF_ITS_OWN
 
 
-@pytest.mark.parametrize("count", [4, 10, 16])
+@pytest.mark.parametrize(
+    "count", [10, *(pytest.param(count, marks=pytest.mark.slow) for count in (4, 16))]
+)
 def test_killed_while_it_is_made(there, command, count):
     """There is all of it or nothing, whatever it was doing."""
     words = ["fork", f"--from={AT_80}", "--out=child", "--iters=81"]
@@ -273,6 +275,7 @@ def test_nor_do_its_other_results(there, command):
     assert len(read_losses(there / "new")) == 90
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_moved_aside(there, command, monkeypatch):
     assert command([*small_run("data", iters=3), "--out=child"]).status == 0
     first = fingerprint(there / "child")

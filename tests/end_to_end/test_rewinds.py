@@ -93,6 +93,7 @@ def test_each_rewind_is_on_record(rewound):
         assert state["rewinds"] == len(rewinds)
 
 
+@pytest.mark.slow
 def test_rewound_run_that_is_killed_equals_one_that_is_not(tmp_path, command, words, rewound):
     """Killed at each rewind, once right before and once soon after it is on record."""
     given = words(**rewound.settings)
@@ -113,6 +114,7 @@ def test_rewound_run_that_is_killed_equals_one_that_is_not(tmp_path, command, wo
     assert differences(tmp_path / "out", rewound.out) == []
 
 
+@pytest.mark.slow
 def test_rewound_run_that_is_killed_between(tmp_path, command, words, rewound):
     given = words(**rewound.settings)
     for path, count in ((".png", 2), ("checkpoints/0", 2), (".png", 1)):
@@ -134,6 +136,7 @@ def test_no_more_rewinds_than_allowed(tmp_path, command, words):
     ]
 
 
+@pytest.mark.slow
 def test_more_rewinds_go_on_where_fewer_stopped(tmp_path, command, words, rewound):
     stopped = command(words(**{**rewound.settings, "max_rewinds": 1}))
     assert stopped.status == 1
@@ -146,6 +149,7 @@ def test_more_rewinds_go_on_where_fewer_stopped(tmp_path, command, words, rewoun
     assert (change["setting"], change["was"], change["is"]) == ("max_rewinds", 1, 30)
 
 
+@pytest.mark.slow
 def test_signal_while_it_rewinds(tmp_path, command, words):
     """It is answered after the next block, if that is one of numbers."""
     stop = Mishap(functools.partial(kill, signal.SIGTERM), "os.rename", "run.json", count=2)

@@ -8,8 +8,6 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,12 +16,12 @@ from conftest import ITERS
 from mishaps import kill
 from offline import read_losses
 from one_line import failure
+from processes import python
 from results import checkpoints, differences, fingerprint, record
 from runner import Mishap, run, start
 
 from vanilla_gan.systems import SYSTEMS
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Between the third checkpoint and the fourth.
 KILL = Mishap(kill, operation="os.rename", path="checkpoints/0000000120")
 
@@ -49,9 +47,10 @@ def interrupted(killed, tmp_path):
     "given",
     [
         {"loss": "log", "init": "xavier_normal"},
-        {"system": "conditional", "engine": "feed"},
-        {"system": "layers", "engine": "loop"},
-        pytest.param({"system": "conv", "engine": "feed"}, marks=pytest.mark.slow),
+        *(
+            pytest.param({"system": system, "engine": engine}, marks=pytest.mark.slow)
+            for system, engine in (("conditional", "feed"), ("layers", "loop"), ("conv", "feed"))
+        ),
     ],
     ids=lambda given: "-".join(given.values()),
 )
@@ -79,6 +78,7 @@ def test_without_flags_everything_is_taken_from_the_run(continues):
     assert "continuing at iteration 80 of 300" in continues(["--out=out"]).stderr
 
 
+@pytest.mark.slow
 def test_event_files_have_each_iteration_once(tmp_path, command, words, undisturbed):
     """Killed with losses and a picture behind the checkpoint, which come again."""
     given = words(tensorboard="true")
@@ -108,14 +108,7 @@ def test_finished_run_does_nothing_and_says_so(tmp_path, command, words):
         "import sys; from vanilla_gan.cli.main import main; status = main(sys.argv[1:]); "
         "assert 'tensorflow' not in sys.modules; sys.exit(status)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", check, *words(iters=10)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-c", check, *words(iters=10), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr == (
@@ -124,6 +117,7 @@ def test_finished_run_does_nothing_and_says_so(tmp_path, command, words):
     assert fingerprint(tmp_path / "out") == before
 
 
+@pytest.mark.slow
 def test_what_lies_past_the_end_is_removed(tmp_path, command, words, continues):
     """A picture of iteration 150 is there already when the run shall end at 130 after all."""
     kill_at_150 = Mishap(kill, operation="os.rename", path="checkpoints/0000000160")
@@ -140,6 +134,7 @@ def test_fewer_iterations_than_there_are(interrupted, command):
     assert {**fingerprint(interrupted), "run.lock": before["run.lock"]}.items() <= before.items()
 
 
+@pytest.mark.slow
 def test_what_no_number_depends_on_may_change(tmp_path, command, words, undisturbed):
     """Engine and idle threads in the middle of a run: its numbers stay, but for their rounding."""
     sizes = {"batch_size": None, "z_dim": None, "h_dim": None, "iters": 150}
@@ -177,6 +172,7 @@ def test_a_relative_data_dir_from_another_folder(
     assert differences(tmp_path / "out", undisturbed()) == ["run.json"]
 
 
+@pytest.mark.slow
 def test_overwrite_moves_aside_and_never_deletes(
     tmp_path, interrupted, command, words, undisturbed
 ):
@@ -206,11 +202,12 @@ def test_overwrite_moves_aside_and_never_deletes(
     assert differences(tmp_path / "out.1", undisturbed()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [
         ("sample", "export", "fork", "report", "compare", "train"),
-        pytest.param(("sample", "export", "fork", "evaluate") * 3, marks=pytest.mark.slow),
+        ("sample", "export", "fork", "evaluate") * 3,
     ],
 )
 def test_every_command_while_it_trains(tmp_path, command, words, offline_data_dir, names):
@@ -354,6 +351,7 @@ def test_losses_cut_by_somebody(interrupted, command, words, undisturbed):
     ]
 
 
+@pytest.mark.slow
 def test_initial_weights_are_needed_only_once(tmp_path, command, words, undisturbed):
     rng = np.random.RandomState(1)
     weights = {name: rng.normal(0, 0.1, shape).astype("f4") for name, shape in SMALL_SHAPES.items()}
@@ -375,6 +373,7 @@ def test_initial_weights_are_needed_only_once(tmp_path, command, words, undistur
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_run_json_keeps_the_seed_that_was_drawn(tmp_path, command, words):
     given = [word for word in words() if not word.startswith("--seed")]
     assert command(given, [KILL]).status == -signal.SIGKILL

@@ -18,10 +18,9 @@ import threading
 import pytest
 from conftest import ITERS
 from mishaps import kill, set_environment, take_terminal, write_to
+from processes import ROOT
 from results import checkpoints
 from runner import Mishap, start
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def stop(number: int, **where) -> Mishap:
@@ -30,13 +29,8 @@ def stop(number: int, **where) -> Mishap:
 
 @pytest.mark.parametrize(
     ("number", "engine"),
-    [
-        (signal.SIGINT, "loop"),
-        (signal.SIGTERM, "feed"),
-        # The other tests stop the loop engine by these.
-        pytest.param(signal.SIGTERM, "loop", marks=pytest.mark.slow),
-        pytest.param(signal.SIGHUP, "loop", marks=pytest.mark.slow),
-    ],
+    # The other tests stop the loop engine by SIGTERM and SIGHUP.
+    [(signal.SIGINT, "loop"), pytest.param(signal.SIGTERM, "feed", marks=pytest.mark.slow)],
 )
 def test_state_is_saved(tmp_path, command, words, continues, number, engine):
     # No other checkpoint comes before the end, and none but the last is kept then.
@@ -58,6 +52,7 @@ def test_state_is_saved(tmp_path, command, words, continues, number, engine):
     continues(**settings)
 
 
+@pytest.mark.slow
 def test_any_moment(tmp_path, command, words, continues):
     """Stopped at every seventh file operation, over and over."""
     stopped = command(words(), [stop(signal.SIGTERM, count=7)])
@@ -118,6 +113,7 @@ def checkpoints_and_hidden(out: pathlib.Path) -> tuple[int, int]:
     return len(names), sum(name.startswith(".") for name in names)
 
 
+@pytest.mark.slow
 def test_terminal_that_is_closed(tmp_path, command, words, continues):
     master, slave = pty.openpty()
     terminal = os.ttyname(slave)
@@ -146,6 +142,7 @@ def test_terminal_that_is_closed(tmp_path, command, words, continues):
     continues(**settings)
 
 
+@pytest.mark.slow
 def test_stdout_that_nobody_reads(tmp_path, command, words, continues):
     program = shlex.join([sys.executable, "-m", "vanilla_gan", *words()])
     done = subprocess.run(
@@ -163,6 +160,7 @@ def test_stdout_that_nobody_reads(tmp_path, command, words, continues):
     continues()
 
 
+@pytest.mark.slow
 def test_stdout_on_a_full_disk(tmp_path, command, words, continues):
     stopped = command(words(), prepare=functools.partial(write_to, "/dev/full", 1))
     assert stopped.status == 1
@@ -173,7 +171,9 @@ def test_stdout_on_a_full_disk(tmp_path, command, words, continues):
     continues()
 
 
-@pytest.mark.parametrize("numbers", [(1,), (2,), (1, 2)])
+@pytest.mark.parametrize(
+    "numbers", [(1, 2), *(pytest.param((n,), marks=pytest.mark.slow) for n in (1, 2))]
+)
 def test_a_reader_that_stands_still(tmp_path, words, continues, numbers):
     """A program waits for whoever reads it; a signal still ends it, saved, and lets go of the lock.
 
