@@ -225,7 +225,6 @@ def test_a_file_that_is_none_of_evaluations(data_dir, tmp_path):
     assert [each.iteration for each in read_evaluations(tmp_path)] == [0, 2, 3]
 
 
-@pytest.mark.slow
 def test_classes_are_watched(data_dir, tmp_path, monkeypatch):
     """The row of each picture says of which classes samples are; no number changes."""
     monkeypatch.setattr(health, "WATCHED", SAMPLES)

@@ -268,7 +268,6 @@ def test_a_sick_run_is_named(offline_data_dir, tmp_path, monkeypatch, name, sett
     assert not run.stdout.count("health")
 
 
-@pytest.mark.slow
 def test_stop_on_saves_and_goes_on_when_told(offline_data_dir, tmp_path, monkeypatch, capsys):
     short_spans(monkeypatch)
     settings = {**TIMES, **SIZES, "G_learning_rate": 1e-30}

@@ -152,3 +152,12 @@ def test_only_the_first_request_counts():
 def test_a_signal_that_came_too_late_is_raised_behind_the_block():
     with pytest.raises(KeyboardInterrupt), stop_on_signals(False, raises_late=True):
         signal.raise_signal(signal.SIGINT)
+    # The error that ended the block would be caught, and the signal forgotten.
+    with contextlib.suppress(ValueError), pytest.raises(KeyboardInterrupt):
+        fail_when_asked_to_stop()
+
+
+def fail_when_asked_to_stop():
+    with stop_on_signals(False, raises_late=True):
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError

@@ -211,14 +211,13 @@ def test_random_kills_cost_nothing(tmp_path, cluster, words, roles, kills, seed)
     assert differences(tmp_path / "chief0" / "out", out) == []
 
 
-@slow
 @pytest.mark.parametrize(
     ("number", "others", "statuses"),
     [
         # As schedulers do; the chief needs the others to save.
         (signal.SIGTERM, True, [143, 143]),
-        (signal.SIGTERM, False, [143, 143]),
-        (signal.SIGKILL, False, [-9, LOST]),
+        pytest.param(signal.SIGTERM, False, [143, 143], marks=slow),
+        pytest.param(signal.SIGKILL, False, [-9, LOST], marks=slow),
     ],
 )
 def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, others, statuses):
@@ -237,6 +236,18 @@ def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, other
     assert ends(cluster(roles, **given))[0] == [0, 0]
     out = in_one_process(tmp_path / "one", words, 2, **given)
     assert differences(tmp_path / "chief0" / "out", out) == []
+
+
+@slow
+def test_a_task_serves_on_at_a_signal_and_leaves_at_a_second_one(tmp_path, cluster):
+    runs = cluster({"chief": 1, "worker": 1}, iters=10**6)
+    worker, said = runs["worker", 0], tmp_path / "worker0" / "stderr.txt"
+    runs["chief", 0].wait_for((tmp_path / "chief0" / "out" / "losses.csv").exists)
+    worker.signal(signal.SIGTERM)
+    worker.wait_for(lambda: "serves the chief" in said.read_text())
+    worker.signal(signal.SIGTERM)
+    statuses, line = ends(runs)
+    assert (statuses, "no answer from worker 0 at " in line) == ([LOST, 143], True), line
 
 
 def test_a_task_that_never_comes_is_named(cluster):

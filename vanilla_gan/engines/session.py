@@ -176,9 +176,9 @@ def memory_errors_told(device: Device) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise DeviceError(
-            f"{device.name} has not enough memory for this run; give --engine feed, which keeps "
-            "the images off it, lower --batch_size, --h_dim or --z_dim (with --overwrite, if the "
-            "run has begun), or choose another --device"
+            f"{device.name} has not enough memory for this run; --engine loop keeps all images "
+            "there, --engine feed does not; or lower --batch_size, --h_dim or --z_dim (with "
+            "--overwrite, if the run has begun), or choose another --device"
         ) from error
 
 

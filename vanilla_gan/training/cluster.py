@@ -72,10 +72,11 @@ def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
     if config.device.startswith("gpu"):
         raise UsageError(f"--device={config.device}: a cluster trains on processors; leave it out")
     config = dataclasses.replace(config, towers=count, device="cpu")
-    if (task.role, task.index) in task.towers:
-        check_precision(config.precision, Device("/CPU:0", ""))
     _set_environment(task)
     if not task.is_chief:
+        # The chief looks at its own processor when the others can hear what comes of it.
+        if (task.role, task.index) in task.towers:
+            check_precision(config.precision, Device("/CPU:0", ""))
         _serve(task, config, host.inform)
     with _leading(task, config, host.inform) as machines:
         train(config, host, machines)
@@ -207,7 +208,8 @@ def _heard(
     seen_s = None
     while True:
         with contextlib.suppress(queue.Empty):
-            return heard.get(timeout=_LOOK_S)
+            # Often until it has come: so one that goes soon after that has been seen.
+            return heard.get(timeout=POLL_S if seen_s is None else _LOOK_S)
         if answers(task.address(task.chief)):
             seen_s = time.monotonic()
         # One that has not come yet is waited for by `_listen`.

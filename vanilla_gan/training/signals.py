@@ -91,7 +91,8 @@ def stop_on_signals(second_exits: bool = True, raises_late: bool = False) -> Ite
     Args:
       second_exits: whether a second signal ends the process. Otherwise it changes nothing: the
         first one is being obeyed, and the process has other things in it than this run.
-      raises_late: whether a signal that came too late to stop the block is raised again behind it.
+      raises_late: whether a signal that did not stop the block is raised again behind it, also
+        where an error ended it.
 
     A signal that the process was told to ignore (`nohup` ignores SIGHUP) stays ignored. Outside the
     main thread, where Python allows no handlers, nothing is handled.
@@ -103,14 +104,18 @@ def stop_on_signals(second_exits: bool = True, raises_late: bool = False) -> Ite
     # None: a handler that was not installed from Python, and could not be put back.
     handled = [s for s in STOP_SIGNALS if signal.getsignal(s) not in (signal.SIG_IGN, None)]
     before = {s: signal.signal(s, request.handle) for s in handled}
+    is_obeyed = False
     try:
         with _watched(handled) if second_exits else contextlib.nullcontext():
             yield request
+    except StoppedBySignal:
+        is_obeyed = True
+        raise
     finally:
         for signal_number, handler in before.items():
             signal.signal(signal_number, handler)
-    if raises_late and request.signal_number in handled:
-        signal.raise_signal(request.signal_number)
+        if raises_late and not is_obeyed and request.signal_number in handled:
+            signal.raise_signal(request.signal_number)
 
 
 @contextlib.contextmanager
