@@ -82,6 +82,16 @@ def test_both_engines_train_the_examples(run_of_all) -> None:
     assert [pathlib.Path(each["path"]).stem for each in record["plugins"]] == list(NAMES)
 
 
+def test_the_example_of_a_system_has_the_dropout_that_it_takes(offline_data_dir, tmp_path) -> None:
+    loading.load_plugin(EXAMPLES / "leaky.py")
+    settings = {"system": "leaky", "iters": 1, "h_dim": 7, "z_dim": 5, "batch_size": 11, "seed": 1}
+    losses = [
+        offline.train(tmp_path / str(share), offline_data_dir, **settings, D_dropout=share).losses()
+        for share in (0.0, 0.5)
+    ]
+    assert losses[0].tolist() != losses[1].tolist()
+
+
 COMMANDS = [
     "--out=out --iters=4",
     "sample --from=out --out=s.png",

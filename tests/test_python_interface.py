@@ -369,6 +369,17 @@ class TestBuildGraph:
         assert np.array_equal(drawn[0], drawn[1])
         assert not np.array_equal(drawn[0], drawn[2])
 
+    def test_averages_begin_as_the_weights_are(self):
+        import tensorflow as tf
+
+        drawn = []
+        for ema in (None, 0.9):
+            gan = vanilla_gan.build_graph(vanilla_gan.RunConfig(seed=1, ema=ema))
+            with tf.compat.v1.Session(graph=gan.X.graph) as session:
+                session.run(gan.init)
+                drawn.append(session.run(gan.G_sample, {gan.Z: np.ones((2, 100))}))
+        np.testing.assert_array_equal(*drawn)
+
     def test_a_given_graph_is_taken_if_it_has_no_variables(self):
         import tensorflow as tf
 

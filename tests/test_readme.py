@@ -24,6 +24,7 @@ DOCUMENTS = [
 ]
 # Not among the settings that `--help` lists: its own name, and flags of other programs.
 FOREIGN_FLAGS = {"help", "helpfull", "durations", "logdir", "no", "snapshot", "tf1_python", "array"}
+FOREIGN_FLAGS |= {"distribution"}  # of srun
 
 Rows = list[tuple[str, ...]]
 

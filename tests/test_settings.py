@@ -192,6 +192,14 @@ def test_what_an_optimizer_lacks_is_not_ignored(given):
     assert plain.resolved() == RunConfig.from_json(plain.to_json()).resolved() == plain
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_programs_own_optimizer_may_be_named(system):
+    plain = RunConfig(system=system, seed=1).resolved()
+    assert RunConfig(system=system, seed=1, optimizer=plain.optimizer).resolved() == plain
+    other = "sgd" if plain.optimizer == "rmsprop" else "rmsprop"
+    assert RunConfig(system=system, seed=1, optimizer=other).resolved().beta1 is None
+
+
 def test_iterations_are_counted_in_one_way():
     with pytest.raises(UsageError, match=r"--iters and --epochs say the same in two ways"):
         RunConfig(iters=10, epochs=1).resolved()

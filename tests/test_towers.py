@@ -17,6 +17,7 @@ from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.loop import build_loop
 from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.towers import towers_of
+from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
@@ -71,12 +72,15 @@ def test_what_needs_the_whole_batch_gets_it(
     # Draws of pieces are others.
     monkeypatch.setattr(penalties, "uniform", lambda shape, seed: tf1.fill(shape, 0.7))
     settings = {"system": system, "engine": engine, "iters": 6, "seed": 3, "batch_size": 8}
-    settings |= {"z_dim": 5, "log_every": 1, "health_every": 0, **others}
+    settings |= {"z_dim": 5, "log_every": 1, "health_every": 6, **others}
     one, three = (
         train(tmp_path / f"{towers}", twenty_images, device="cpu", towers=towers, **settings)
         for towers in (1, 3)
     )
     np.testing.assert_allclose(three.losses(), one.losses(), rtol=1e-5)
+    for name in ("d_gradient", "g_gradient"):
+        gradients = [read_health(run.out / "health.csv").of(name)[0] for run in (three, one)]
+        np.testing.assert_allclose(*gradients, rtol=1e-4, err_msg=name)
     found, expected = (run.variables(6) for run in (three, one))
     # As a whole: Adam makes a step of the rounding of a gradient that is next to nothing.
     for name, value in expected.items():

@@ -160,7 +160,7 @@ class RunConfig(Settings):
         None, "learning rate of both optimizers", ABOVE_0, common=True
     )
     adam_epsilon: float | None = setting(
-        None, "both optimizers add it to the root of the second moment", ABOVE_0
+        None, "added to the root of the second moment, adam; below that root, rmsprop", ABOVE_0
     )
     label_smoothing: float | None = setting(
         None, "the target for real images is 1 minus this", _SHARE
@@ -525,8 +525,10 @@ class RunConfig(Settings):
     def from_program(self) -> dict[str, Any]:
         """What the published program says of settings that all systems have and nobody gave."""
         row = SYSTEMS[self.system].published if self.preset == "published" else {}
-        # Another optimizer means something else by them.
-        of_optimizer = ("beta1", "beta2") if "optimizer" in self.given else ()
+        # Another optimizer than the program's means something else by them.
+        own = row.get("optimizer", table_of(RunConfig)["optimizer"].default)
+        is_other = "optimizer" in self.given and self.optimizer != own
+        of_optimizer = ("beta1", "beta2") if is_other else ()
         return {
             name: value for name, value in row.items() if name not in (*self.given, *of_optimizer)
         }

@@ -6,6 +6,7 @@
 import dataclasses
 
 from vanilla_gan import register_system
+from vanilla_gan.graph.dropout import dropped
 from vanilla_gan.graph.layers import layer_vars
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import SYSTEMS
@@ -16,6 +17,7 @@ def discriminator(x, config, y, training):
     sizes = [config.image_shape.size, config.h_dim, 1]
     (D_W1, D_b1), (D_W2, D_b2) = layer_vars("D", sizes, config.init)
     D_h1 = tf.nn.leaky_relu(tf.matmul(x, D_W1) + D_b1)
+    D_h1 = dropped(D_h1, config.D_dropout, "h1", training)
     D_logit = tf.matmul(D_h1, D_W2) + D_b2
     return tf.nn.sigmoid(D_logit), D_logit
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vanilla_gan.errors import UnownedVariableError
-from vanilla_gan.graph.averages import Average, averaged, averages
+from vanilla_gan.graph.averages import Average, averaged, averages, begin
 from vanilla_gan.graph.discriminator import discriminate, has_two_modes
 from vanilla_gan.graph.network import network
 from vanilla_gan.graph.optimizers import optimizer
-from vanilla_gan.graph.passes import Batch, forward
+from vanilla_gan.graph.passes import Batch, Passes, forward
 from vanilla_gan.graph.penalties import takes_iteration
 from vanilla_gan.graph.system import Simultaneous, System
 from vanilla_gan.graph.tf1 import tf
@@ -38,7 +38,8 @@ class Gan(NamedTuple):
     `kept` are variables of D that no solver trains, none but with `spectral_norm`.
 
     `steps` are the runs of an iteration, in their order: the solvers and losses of a step have to
-    be run at once. `players` is what is trained, for an update of one's own.
+    be run at once. `players` is what is trained, for an update of one's own. `passes` are those of
+    the whole batch through both networks, also where towers train on pieces of it.
     """
 
     X: Any
@@ -68,6 +69,7 @@ class Gan(NamedTuple):
     finite: dict[str, Any]
     steps: tuple[Step, ...]
     players: Players
+    passes: Passes
 
 
 def build_gan(system: System, config: Any, seed: int) -> Gan:
@@ -132,6 +134,10 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     steps = (*further, *update(system, config, towers, players))
     solvers = {name: solver for step in steps for name, solver in step.solvers.items()}
     scalars = {name: scalar for step in steps for name, scalar in step.scalars.items()}
+    init = tf.global_variables_initializer()
+    if pairs:
+        with tf.control_dependencies([init]):
+            init = begin(pairs)
 
     return Gan(
         X=X,
@@ -157,13 +163,14 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         kept=kept,
         D_solver=solvers["D_solver"],
         G_solver=solvers["G_solver"],
-        init=tf.global_variables_initializer(),
+        init=init,
         finite={
             variable.op.name: tf.reduce_all(tf.is_finite(variable))
             for variable in tf.global_variables()
         },
         steps=steps,
         players=players,
+        passes=passes,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from vanilla_gan.graph.gan import Gan
 from vanilla_gan.graph.losses import LABELLED
+from vanilla_gan.graph.objective import objective, with_penalties
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 
@@ -48,14 +49,19 @@ def build_signs(system: System, config: Any, gan: Gan) -> dict[str, Any]:
         samples, images = _in_unit(system, gan.G_sample), _in_unit(system, gan.X)
         diversity, nearest = _distances(samples)
         diversity_real, nearest_real = _distances(images)
+        D_loss, G_loss = gan.D_loss, gan.G_loss
+        if config.towers > 1:
+            # What towers exchange on the way back is connected for their solvers alone.
+            goal = objective(system, config, gan.passes)
+            D_loss, G_loss = with_penalties(config, gan.passes, goal).D_loss, goal.G_loss
         return {
             "real_right": tf.reduce_mean(tf.cast(real > step, tf.float32)),
             "fake_right": tf.reduce_mean(tf.cast(fake < step, tf.float32)),
             "logit_gap": mean_real - mean_fake,
             "largest_logit": tf.reduce_max(tf.abs(tf.concat([real, fake], axis=0))),
             "seen": tf.reduce_mean(gan.D_logit),
-            "d_gradient": _gradient(gan.D_loss, gan.theta_D),
-            "g_gradient": _gradient(gan.G_loss, gan.theta_G),
+            "d_gradient": _gradient(D_loss, gan.theta_D),
+            "g_gradient": _gradient(G_loss, gan.theta_G),
             "d_weights": tf.global_norm([variable.read_value() for variable in gan.theta_D]),
             "g_weights": tf.global_norm([variable.read_value() for variable in gan.theta_G]),
             "diversity": diversity,
