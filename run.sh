@@ -184,12 +184,31 @@ stop_watching() {
   [[ ! -t 2 ]] || printf '\r\033[K' >&2
 }
 
+# Succeeds where .venv is complete for what the last setting up was asked for.
+was_complete() {
+  local extras=$set_up_extras
+  is_set_up
+}
+
+list_installed() { "$venv/bin/python" -I -m pip freeze 2>/dev/null; }
+
+# Behind a failed installation: what was complete, and has not changed, still is. Succeeds where only
+# the libraries for the GPU are missing, which a start can do without.
+keep_what_was() {
+  local wanted=$extras
+  [[ -n $installed && $installed == "$(list_installed)" ]] || return
+  extras=$set_up_extras
+  write_stamp && [[ $wanted == "${extras:+$extras,}gpu" ]]
+}
+
 # Installs the package as it stands here, and its dependencies, into .venv.
 install() {
+  local installed=''
   say "setting up .venv (a few minutes at the first start; progress in $log)"
   watch 9>&- &
   watcher=$!
   if is_usable; then
+    ! was_complete || installed=$(list_installed)
     rm -f -- "$stamp"
   else
     # Making it anew would empty the folder that a link leads to, which may hold anything.
@@ -205,7 +224,12 @@ install() {
     cd -- "$root" && PIP_USER=0 "$venv/bin/python" -I -m pip install --no-input \
       --disable-pip-version-check --progress-bar off \
       --constraint constraints.txt --editable ".${extras:+[$extras]}"
-  ) >>"$log" 2>&1 </dev/null || die_with_log "could not install the package and its dependencies"
+  ) >>"$log" 2>&1 </dev/null || {
+    keep_what_was || die_with_log "could not install the package and its dependencies"
+    stop_watching
+    say "could not install the libraries for the GPU, see $log; this start computes without them"
+    return
+  }
   stop_watching
   write_stamp || die "cannot write $stamp; free some space and give the same command again"
 }

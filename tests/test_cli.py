@@ -498,3 +498,14 @@ def test_no_file_of_a_run_becomes_a_standard_stream(tmp_path, offline_data_dir):
     for name in ("losses.csv", "000.png"):
         expected = (tmp_path / "open" / name).read_bytes()
         assert (tmp_path / "closed" / name).read_bytes() == expected
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_what_must_be_given_and_what_the_example_names(name, capsys):
+    command = COMMANDS[name]()
+    assert cli.main([name, "--help"]) == 0
+    shown = set(re.findall(r"^  --(\w+) ", capsys.readouterr().out, re.MULTILINE))
+    assert {
+        entry.flag for entry in table_of(command.flags.config).values() if entry.missing
+    } <= shown
+    assert set(re.findall(r"--(\w+)", command.example)) <= shown

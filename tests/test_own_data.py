@@ -81,6 +81,13 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
     assert capsys.readouterr().err.count("wrote data/cells") == 1
     record = json.loads(pathlib.Path("swept/seed_1/run.json").read_text())
     assert record["dataset"]["name"] == "cells"
+    # It is looked at once, not once for each run; and once imported, it may go.
+    os.utime("cells.npz", (0, 0))
+    words[1] = "--iters=3"
+    assert cli.main(["sweep", "--data=cells.npz", *words]) == 0
+    assert capsys.readouterr().err.count("have changed since") == 1
+    os.remove("cells.npz")
+    assert train(capsys, "--data=cells.npz", "--out=alone")[0] == 0
 
 
 @pytest.mark.parametrize(

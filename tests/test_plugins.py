@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import offline
@@ -25,6 +26,7 @@ from vanilla_gan.graph.losses import LOSSES
 from vanilla_gan.graph.penalties import PENALTIES, takes_iteration
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.plugins import loading, registry
+from vanilla_gan.plugins import trusted as remembering
 from vanilla_gan.plugins.trusted import trusted, trusted_file
 from vanilla_gan.systems import SYSTEMS
 
@@ -288,6 +290,8 @@ def test_what_is_registered_from_python_is_a_choice() -> None:
         assert takes_iteration(SYSTEMS["vanilla"], drawing) == bool(weight)
     vanilla_gan.register_system("mine", SYSTEMS["vanilla"])
     assert vanilla_gan.RunConfig(system="mine").resolved().batch_size == 128
+    with pytest.raises(UsageError, match="--preset stable does not apply to --system mine"):
+        vanilla_gan.RunConfig(system="mine", preset="stable").resolved()
     for field in ({"published": {"los": "log"}}, {"without": ("los",)}):
         vanilla_gan.register_system("mine", dataclasses.replace(SYSTEMS["vanilla"], **field))
         with pytest.raises(UsageError, match=r"setting los, .*did you mean 'loss'"):
@@ -326,6 +330,21 @@ def test_a_list_that_somebody_else_may_have_written_counts_as_none(tmp_path, spo
     assert trusted() == {}
     loading.load_plugin(EXAMPLES / "leaky.py")
     assert len(trusted()) == 1
+
+
+def test_two_programs_that_remember_at_once_forget_neither(tmp_path, monkeypatch) -> None:
+    """The second one waits for the first one, and adds to what is there by then."""
+    first, second = (registry.Plugin(f"/{name}.py", name * 64) for name in "ab")
+    lock = remembering.locked_folder
+
+    def wait_for_another(*args: Any) -> Any:
+        monkeypatch.setattr(remembering, "locked_folder", lock)
+        remembering.remember(second)
+        return lock(*args)
+
+    monkeypatch.setattr(remembering, "locked_folder", wait_for_another)
+    remembering.remember(first)
+    assert sorted(trusted().values()) == ["/a.py", "/b.py"]
 
 
 def test_without_a_home_a_plug_in_is_given_each_time(tmp_path, monkeypatch) -> None:

@@ -271,6 +271,16 @@ def test_what_came_from_a_preset_is_recorded(tmp_path):
     assert (new.config.r1, set(new.from_preset)) == (0.5, brought - {"r1"})
 
 
+def test_a_fork_ends_where_its_parent_would_also_where_epochs_become_longer(tmp_path):
+    parent = make_record(system="layers", iters=None, epochs=100, batch_size=8)
+    parent.config = parent.config.counted(1000)
+    for given in ({"batch_size": 16}, {"D_steps": 2}):
+        new = forked_record(parent, RunConfig(**given, out="new"), tmp_path, parent.dataset).config
+        assert (new.iters, new.epochs) == (parent.config.iters, None)
+    same = forked_record(parent, RunConfig(out="new"), tmp_path, parent.dataset).config
+    assert (same.iters, same.epochs) == (parent.config.iters, 100)
+
+
 def test_changes_are_told_and_recorded(tmp_path):
     record = make_record(device="gpu")
     assert note_changes(record, continued(record, iters=900, out="elsewhere"), 40) is None

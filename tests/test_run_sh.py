@@ -244,6 +244,21 @@ def test_ci_goes_on_where_no_browser_can_be_installed(clone: Clone) -> None:
     assert clone.calls() == ["pytest"]
 
 
+def test_an_extra_that_cannot_be_had_takes_nothing_away(ready: Clone) -> None:
+    """As without a network, which a finished .venv does not need."""
+    no_network = {"PIP_FAILS": "ERROR: no route to host"}
+    assert ready.start("test", **no_network).returncode == 1
+    assert ready.start(**no_network).returncode == 0
+    assert ready.calls() == ["pip .[test]", "vanilla_gan"]
+    gpu = make_executable(ready.bin / "nvidia-smi", "#!/bin/sh\necho 'GPU 0: x'\n")
+    done = ready.start(**no_network)
+    assert (done.returncode, "without them" in done.stderr) == (0, True), done.stderr
+    gpu.unlink()
+    assert ready.calls() == ["pip .[gpu]", "vanilla_gan"]
+    assert ready.start(**no_network).returncode == 0
+    assert ready.calls() == ["vanilla_gan"]
+
+
 def test_a_gpu_that_answers_brings_cuda(ready: Clone) -> None:
     nvidia_smi = make_executable(ready.bin / "nvidia-smi", "#!/bin/sh\necho no driver; exit 9\n")
     ready.start()

@@ -200,6 +200,11 @@ def test_the_programs_own_optimizer_may_be_named(system):
     assert RunConfig(system=system, seed=1, optimizer=other).resolved().beta1 is None
 
 
+def test_tune_chooses_the_threads():
+    with pytest.raises(UsageError, match="--tune chooses --intra_op_threads; leave one"):
+        RunConfig(tune=True, intra_op_threads=2).resolved()
+
+
 def test_iterations_are_counted_in_one_way():
     with pytest.raises(UsageError, match=r"--iters and --epochs say the same in two ways"):
         RunConfig(iters=10, epochs=1).resolved()

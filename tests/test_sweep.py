@@ -24,14 +24,18 @@ from processes import ROOT
 from small_run import make_run, without_gain
 
 from vanilla_gan.cli import main as cli
-from vanilla_gan.errors import OutputError
+from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.streams import unread
+from vanilla_gan.errors import OutputError, RunConflictError
 from vanilla_gan.report.bands import Series, band, bands_png
-from vanilla_gan.runfolder.checkpoint import newest_iteration
+from vanilla_gan.runfolder.checkpoint import checkpoint_folder, newest_iteration
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
-from vanilla_gan.sweep.plan import planned, with_data
+from vanilla_gan.runfolder.record import read_record
+from vanilla_gan.sweep.plan import check_alike, planned, with_data
 from vanilla_gan.sweep.processes import Job, run_jobs
 from vanilla_gan.sweep.settings import SweepConfig, part_of, seeds_of
 from vanilla_gan.sweep.summary import look_at
+from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.signals import StopRequest
 
 SIZES = {"batch_size": 11, "h_dim": 7, "z_dim": 5, "sample_every": 50, "log_every": 1}
@@ -82,6 +86,7 @@ def test_parts_are_counted_from_0():
         (("--seeds=0:2", "--grid=h_dim=7", "--grid=h_dim=8"), "twice"),
         (("--seeds=0:2", "--grid=h_dim=7", "--h_dim=8"), "--h_dim is in --grid, too"),
         (("--seeds=0:2", "--grid=out=a,b"), "--grid=out=a,b: expected a flag of train"),
+        (("--seeds=0:2", "--grid=tune=true"), "--grid=tune=true: expected a flag of train"),
         (("--seeds=0:9999", "--grid=h_dim=7,8"), "make 19998 runs; expected at most 10000"),
         (("--seeds=0:2", "--grid=dropout_rate=0.1"), "does not apply to --system vanilla"),
         (("--seeds=0:2", "--batch_size=99999"), "--batch_size=99999: expected at most"),
@@ -149,6 +154,7 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
     status, table, lines = swept(capsys, *command, "--part=3/4")
     assert status == 1
     assert lines[0] == "learning_rate_1e+30_seed_5: started, 1 of 1"
+    assert "--part" not in json.loads((sweep / "sweep.json").read_text())["command"]
     assert "1 of 1 runs failed" in lines[-1]
     assert (good[0] / "run.json").stat().st_mtime_ns == before
     assert table[0].split() == ["d_loss", "g_loss", "parzen_nats", "frechet"]
@@ -190,10 +196,51 @@ def test_a_longer_run_counts_up_to_the_iterations_of_the_sweep(tmp_path):
     assert [each.iteration for each in found.evaluations] == [1000]
 
 
+def test_a_run_that_was_stopped_beyond_the_iterations_of_the_sweep_counts(tmp_path):
+    run = make_run(tmp_path / "seed_7", trained=0)
+    checkpoint_folder(run, 3500).mkdir(parents=True)
+    for iters, is_finished in ((2001, True), (3501, False)):
+        (each,) = planned(SweepConfig(seeds="7", out=str(tmp_path), iters=iters), {})
+        assert each.is_finished == is_finished
+    (each,) = planned(SweepConfig(seeds="7", out=str(tmp_path), iters=2001), {})
+    assert look_at(each, print).losses.iteration[-1] == 2000
+
+
+def test_runs_of_other_settings_or_data_are_not_mixed(tmp_path, offline_data_dir):
+    make_run(tmp_path / "seed_7", learning_rate=1e-4)
+    settings = {"seeds": "7,8", "out": str(tmp_path), "iters": 4001}
+    with pytest.raises(
+        RunConflictError, match=r"--learning_rate 0\.0001, which this command leaves"
+    ):
+        check_alike(planned(SweepConfig(**settings), {}))
+    runs = planned(SweepConfig(**settings, learning_rate=1e-4), {})
+    check_alike(runs)
+    # Of this name there are other images by now.
+    there = {"data_dir": str(offline_data_dir), "allow_unverified_data": True}
+    others = planned(SweepConfig(**settings, **there, learning_rate=1e-4), {})
+    with pytest.raises(RunConflictError, match="--dataset=mnist: seed_7 was trained on other data"):
+        with_data(others[1:], others, print)
+    record = read_record(make_run(tmp_path / "seed_8", learning_rate=1e-4))
+    record.dataset = {**record.dataset, "checksum": "0" * 64}
+    record.save(tmp_path / "seed_8")
+    with pytest.raises(RunConflictError, match="different data, both called mnist"):
+        check_alike(runs)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("given", [{}, {"preset": "stable"}, {"D_steps": 2}])
+def test_runs_of_the_same_command_are_alike(tmp_path, system, given):
+    make_run(tmp_path / "seed_7", system=system, pictures=0, **given)
+    check_alike(planned(SweepConfig(seeds="7,8", out=str(tmp_path), system=system, **given), {}))
+
+
 @pytest.mark.parametrize(("overwrite", "data"), [(False, "digits"), (True, "mnist")])
 def test_auto_is_what_it_was_for_a_run_of_the_sweep(tmp_path, offline_data_dir, overwrite, data):
     """A finished one counts, and one that is moved aside does not."""
-    make_run(tmp_path / "seed_7", dataset="digits")
+    record = read_record(make_run(tmp_path / "seed_7", dataset="digits"))
+    checksum = read_data_sets("digits", offline_data_dir, unread()).checksum
+    record.dataset = {**record.dataset, "checksum": checksum}
+    record.save(tmp_path / "seed_7")
     settings = {"data_dir": str(offline_data_dir), "allow_unverified_data": True, "iters": 4001}
     config = SweepConfig(seeds="7,8", out=str(tmp_path), overwrite=overwrite, **settings)
     runs = planned(config, {})

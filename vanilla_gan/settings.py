@@ -498,6 +498,12 @@ class RunConfig(Settings):
                     f"--{name} does not apply to --system {self.system}, which takes {takes}; "
                     "leave it out"
                 )
+        rows = PRESETS[self.preset]
+        if rows and self.system not in rows:
+            raise UsageError(
+                f"--preset {self.preset} does not apply to --system {self.system}, for which it "
+                "has no settings; give those that you want one by one, or leave it out"
+            )
         known = table_of(RunConfig)
         for name in (*SYSTEMS[self.system].published, *SYSTEMS[self.system].without):
             if name not in known:
@@ -520,6 +526,9 @@ class RunConfig(Settings):
                 )
         if self.iters is not None and self.epochs is not None:
             raise UsageError("--iters and --epochs say the same in two ways; give one of them")
+        for name in ("intra_op_threads", "inter_op_threads"):
+            if self.tune and name in self.given:
+                raise UsageError(f"--tune chooses --{name}; leave one of the two out")
 
     @property
     def from_program(self) -> dict[str, Any]:

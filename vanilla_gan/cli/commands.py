@@ -111,6 +111,7 @@ def sweep() -> Command:
     from vanilla_gan.systems import SYSTEMS
 
     def run(config: SweepConfig) -> None:
+        import dataclasses
         import shlex
 
         from vanilla_gan.cli.grid import grid_of
@@ -124,9 +125,11 @@ def sweep() -> Command:
         if "data_dir" not in config.given:
             config = config.filled({"data_dir": default_data_dir()})
         plugins = [f"--plugin={path}" for path in given()]
+        # What makes all of it again, not the part that this is.
+        whole = dataclasses.replace(config, part=None)
         program = Program(
             train=lambda settings: [*this_program(), "train", *plugins, *words_of(settings)],
-            sweep=shlex.join(["./run.sh", "sweep", *plugins, *words_of(config)]),
+            sweep=shlex.join(["./run.sh", "sweep", *plugins, *words_of(whole)]),
         )
         found, failure = sweep(config, grid, program, say)
         show(sweep_table(found) + "\n")

@@ -41,4 +41,5 @@ def grid_of(text: str | None) -> dict[str, list[Any]]:
 def _may_differ(entry: Setting) -> bool:
     """Returns whether runs may differ in a setting, and be named by it: a short, plain word."""
     is_plain = entry.kind is not str or bool(entry.choices)
-    return is_plain and entry.name != "seed" and entry.effect not in ("keeping", "data", "rows")
+    is_of_all = entry.name in ("seed", "tune") or entry.effect in ("keeping", "data", "rows")
+    return is_plain and not is_of_all

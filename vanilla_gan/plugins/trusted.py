@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from vanilla_gan.errors import OutputError
 from vanilla_gan.plugins.registry import Plugin
 from vanilla_gan.storage.fields import PATH, SHA256, Kind, check_fields, fields, list_of, whole
+from vanilla_gan.storage.files import locked_folder
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
@@ -53,16 +54,17 @@ def remember(plugin: Plugin) -> None:
 
     It is given again then, each time.
     """
-    found = trusted()
-    if found.get(plugin.sha256) == plugin.path:
+    if trusted().get(plugin.sha256) == plugin.path:
         return
-    found.pop(plugin.sha256, None)
-    found[plugin.sha256] = plugin.path
-    entries = [{"path": path, "sha256": sha256} for sha256, path in found.items()]
     path = trusted_file()
     with contextlib.suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # A careless umask lets the user's group write there.
         path.parent.chmod(0o700)
-        write_sealed(path, {"format": FORMAT, "plugins": entries[-_MOST:]})
-        path.chmod(0o600)
+        with locked_folder(path.parent, path):
+            found = trusted()
+            found.pop(plugin.sha256, None)
+            found[plugin.sha256] = plugin.path
+            entries = [{"path": file, "sha256": sha256} for sha256, file in found.items()]
+            write_sealed(path, {"format": FORMAT, "plugins": entries[-_MOST:]})
+            path.chmod(0o600)

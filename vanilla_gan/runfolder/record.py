@@ -404,8 +404,14 @@ def forked_record(
         use for a setting.
     """
     now = {**given_settings(parent, config), "overwrite": False, "tune": False}
+    was = parent.config.to_json()
+    if not {"iters", "epochs"} & now.keys() and any(
+        now.get(name, was[name]) != was[name] for name in ("batch_size", "D_steps")
+    ):
+        # Epochs have another length from here on; the run ends where the parent would.
+        now["iters"] = was["iters"]
     new = _with(parent, now, config.out, folder, dataset)
-    was, becomes = parent.config.to_json(), new.to_json()
+    becomes = new.to_json()
     no_change = {*_NO_CHANGE[2:]}
     if dataset["checksum"] == parent.dataset["checksum"]:
         no_change.add("data_dir")

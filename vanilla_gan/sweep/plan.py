@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from vanilla_gan.data.read import DataSource, read_data_sets
 from vanilla_gan.data.streams import unread
-from vanilla_gan.declare import as_word
+from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import RunConflictError, UsageError, VanillaGanError
 from vanilla_gan.runfolder.checkpoint import newest_iteration
 from vanilla_gan.runfolder.names import RUN_JSON
@@ -75,7 +75,10 @@ class Run(NamedTuple):
             return False
         try:
             config = continued_config(record, self.config, begun=True)
-            return record.is_finished(config, newest_iteration(self.folder))
+            newest = newest_iteration(self.folder)
+            # One that was stopped may be further than the sweep goes.
+            is_beyond = newest is not None and newest > config.resolved_int("iters")
+            return is_beyond or record.is_finished(config, newest)
         except VanillaGanError:
             # What stands there is another run, which the run itself says in its own words.
             return False
@@ -120,6 +123,45 @@ def planned(config: SweepConfig, grid: Grid) -> list[Run]:
     return runs
 
 
+def check_alike(runs: Sequence[Run]) -> None:
+    """Checks that what stands in the folders of a sweep's runs is what it would train now.
+
+    Raises:
+      RunConflictError: a run has a setting that this sweep leaves out, or two have different data
+        of the same name.
+    """
+    sums: dict[str, tuple[str, Run]] = {}
+    for run in runs:
+        record = run.record()
+        if record is None:
+            continue
+        name, checksum = record.dataset["name"], record.dataset["checksum"]
+        of_first, first = sums.setdefault(name, (checksum, run))
+        if of_first != checksum:
+            raise RunConflictError(
+                f"{run.folder} and {first.folder} were trained on different data, both called "
+                f"{name}; move one of them away, or choose another --out"
+            )
+        try:
+            continued_config(record, run.config, begun=True)
+            new = run.config.resolved().of_data(record.config.image_shape, record.config.classes)
+            new = new.counted(record.dataset["train_examples"])
+        except VanillaGanError:
+            continue  # The run itself says it in its own words.
+        left_out = [
+            f"--{entry.flag} {as_word(getattr(record.config, name))}"
+            for name, entry in table_of(RunConfig).items()
+            if not entry.is_free
+            and name not in ("dataset", *run.config.given)
+            and getattr(record.config, name) != getattr(new, name)
+        ]
+        if left_out:
+            raise RunConflictError(
+                f"{run.folder} was begun with {', '.join(left_out)}, which this command leaves "
+                "out; give that, too, or choose another --out"
+            )
+
+
 def with_data(
     runs: Sequence[Run], begun: Sequence[Run], inform: Callable[[str], None]
 ) -> list[Run]:
@@ -131,14 +173,24 @@ def with_data(
 
     Raises:
       UsageError: a setting does not go with the data.
+      RunConflictError: a run that has begun was trained on other data of the same name.
       DataError, DownloadError: they are not to be had.
     """
     records = {run.name: record for run in begun if (record := run.record()) is not None}
     of_auto = [records[r.name] for r in begun if r.name in records and r.config.dataset == "auto"]
     found: dict[str, DataSource] = {}
+    own: dict[str, RunConfig] = {}
 
     def named(run: Run) -> Run:
-        config = with_own_pictures(run.config, inform)
+        config = run.config
+        if config.data is not None:
+            # They are looked through once, not once for each run.
+            if config.dataset not in own:
+                own[config.dataset] = with_own_pictures(config, inform)
+            there = own[config.dataset]
+            config = dataclasses.replace(
+                config, dataset=there.dataset, data=None, data_dir=there.data_dir
+            )
         if config.dataset == "auto" and of_auto:
             record = records.get(run.name, of_auto[0])
             config = dataclasses.replace(config, dataset=record.dataset["name"])
@@ -152,9 +204,20 @@ def with_data(
                     allow_unverified=config.allow_unverified_data,
                     inform=inform,
                 )
+                _check_same_data(source, records)
             config = dataclasses.replace(config, dataset=source.name)
             train, classes = source.splits.train, classes_of(dataset_entry(source))
             config.resolved().of_data(train.shape, classes).counted(train.num_examples)
         return run._replace(config=config)
 
     return [named(run) for run in runs]
+
+
+def _check_same_data(source: DataSource, records: Mapping[str, RunRecord]) -> None:
+    for name, record in records.items():
+        then = record.dataset
+        if then["name"] == source.name and then["checksum"] != source.checksum:
+            raise RunConflictError(
+                f"--dataset={source.name}: {name} was trained on other data of that name; give the "
+                "old --data_dir, or choose another --out"
+            )

@@ -73,6 +73,7 @@ class SweepConfig(RunConfig):
         PATH,
         effect="keeping",
         group="Results",
+        common=True,
     )
     seeds: str = setting(
         "",
@@ -80,16 +81,25 @@ class SweepConfig(RunConfig):
         _SEEDS,
         group="The sweep",
         missing="expected seeds such as 0:10",
+        common=True,
     )
     grid: str | None = setting(
         None,
         "NAME=VALUE,VALUE: all seeds with each of these values; may be given several times",
         _GRID,
         repeats=True,
+        common=True,
     )
     jobs: int = setting(
-        0, "how many runs at the same time; 0: one for each core", at_least(0), at_most(1024)
+        0,
+        "how many runs at the same time; 0: one for each core",
+        at_least(0),
+        at_most(1024),
+        common=True,
     )
     part: str | None = setting(
-        None, "I/N: train only every N-th run, from the I-th on, I = 0 to N-1", _PART
+        None,
+        "I/N: train only every N-th run, from the I-th on, I = 0 to N-1",
+        _PART,
+        common=True,
     )

@@ -17,7 +17,7 @@ from vanilla_gan.storage.files import locked_folder, no_empty_folders
 from vanilla_gan.storage.whole import remove_leftovers, write_whole
 from vanilla_gan.sweep.figure import sweep_png
 from vanilla_gan.sweep.page import page
-from vanilla_gan.sweep.plan import Grid, planned, with_data
+from vanilla_gan.sweep.plan import Grid, check_alike, planned, with_data
 from vanilla_gan.sweep.processes import Job, how_it_ended, run_jobs
 from vanilla_gan.sweep.settings import SweepConfig, seeds_of
 from vanilla_gan.sweep.summary import Found, look_at, summary
@@ -69,6 +69,8 @@ def sweep(
     with stop_on_signals() as stop, no_empty_folders(out):
         make_out_dir(out)
         remove_leftovers(out, of_a_run=False)
+        if not config.overwrite:
+            check_alike(runs)
         own = [run for run in runs if run.is_own]
         todo = [run for run in own if config.overwrite or not run.is_finished]
         if len(todo) < len(own):
@@ -96,7 +98,8 @@ def sweep(
         return content, None
     return content, FailedRunsError(
         f"{len(failed)} of {len(own)} runs failed: {'; '.join(failed)}; what each printed is in "
-        f"{out}/NAME.log; {again} tries them again"
+        f"{out}/NAME.log; {again} tries them again, and trains one anew whose folder you have "
+        "moved away"
     )
 
 

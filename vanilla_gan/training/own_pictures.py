@@ -16,7 +16,7 @@ from vanilla_gan.data.known import is_own_name
 from vanilla_gan.data.pictures.import_images import import_images, make_parents
 from vanilla_gan.data.pictures.origin import imported_from, origin_of
 from vanilla_gan.data.pictures.settings import ImportConfig
-from vanilla_gan.data.pictures.table import is_table
+from vanilla_gan.data.pictures.table import ENDINGS, is_table
 from vanilla_gan.errors import UsageError
 from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
@@ -89,7 +89,9 @@ def _name_of(config: RunConfig) -> str:
         name, said = config.dataset, "--dataset"
     else:
         path = pathlib.Path(os.path.abspath(config.data or ""))
-        stem = path.stem if path.is_file() else path.name
+        # Also one of a table that is gone by now, whose data set is there.
+        is_file = path.is_file() or (path.suffix.lower() in ENDINGS and not path.is_dir())
+        stem = path.stem if is_file else path.name
         name = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:64]
         said = f"--data={config.data}"
     if not is_own_name(name):

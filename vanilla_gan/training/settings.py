@@ -75,6 +75,7 @@ class ForkConfig(RunConfig):
         effect="keeping",
         group="Results",
         missing="expected a folder for the new run",
+        common=True,
     )
     source: str = setting(
         "",
@@ -83,4 +84,5 @@ class ForkConfig(RunConfig):
         group="Where it begins",
         flag="from",
         missing="expected the folder of a run, or OUT/checkpoints/N",
+        common=True,
     )
