@@ -7,6 +7,7 @@ import functools
 import os
 import pathlib
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -19,6 +20,7 @@ from one_layer import Layer
 from vanilla_gan.graph.tf1 import set_environment
 from vanilla_gan.settings import ENGINES
 from vanilla_gan.training.recorder import Recorder
+from vanilla_gan.training.signals import STOP_SIGNALS
 
 # As the program does before it loads TensorFlow; a test may load it first. Both decide how sums are
 # rounded.
@@ -104,6 +106,21 @@ def twenty_images(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     }.items():
         (folder / "mnist" / name).write_bytes(offline.idx(array))
     return folder
+
+
+@pytest.fixture
+def default_handlers() -> Iterator[None]:
+    """Handles SIGINT, SIGTERM and SIGHUP as a process in the foreground does.
+
+    Whoever started the tests may have had some ignored, as `nohup` does.
+    """
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module", params=ENGINES)

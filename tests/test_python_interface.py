@@ -252,7 +252,7 @@ class TestTrain:
         assert vanilla_gan.train(config).iterations == 3
 
     def test_an_interrupt_that_comes_when_all_is_trained_is_not_lost(
-        self, offline_data_dir, tmp_path
+        self, offline_data_dir, tmp_path, default_handlers
     ):
         class Late(vanilla_gan.Observer):
             def close(self):

@@ -14,17 +14,7 @@ from forked import exit_status, fork, forked
 from vanilla_gan.errors import StoppedBySignal
 from vanilla_gan.training.signals import STOP_SIGNALS, StopRequest, stop_on_signals
 
-
-@pytest.fixture(autouse=True)
-def default_handlers():
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    # Whoever started the tests may have had some ignored, as `nohup` does.
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("default_handlers")
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
