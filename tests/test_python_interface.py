@@ -397,6 +397,8 @@ class TestBuildGraph:
         vanilla_gan.train(config)
         recorded = json.loads((tmp_path / "run.json").read_text())["config"]
         assert recorded["iters"] > recorded["epochs"] == 1
+        # And the numbers of threads that `--tune` chose.
+        recorded |= {"tune": True, "intra_op_threads": 2}
         gan = vanilla_gan.build_graph(vanilla_gan.RunConfig.from_json(recorded))
         assert gan.Z.shape.as_list() == [None, 3]
 

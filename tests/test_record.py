@@ -275,8 +275,10 @@ def test_a_fork_ends_where_its_parent_would_also_where_epochs_become_longer(tmp_
     parent = make_record(system="layers", iters=None, epochs=100, batch_size=8)
     parent.config = parent.config.counted(1000)
     for given in ({"batch_size": 16}, {"D_steps": 2}):
-        new = forked_record(parent, RunConfig(**given, out="new"), tmp_path, parent.dataset).config
+        record = forked_record(parent, RunConfig(**given, out="new"), tmp_path, parent.dataset)
+        new = record.config
         assert (new.iters, new.epochs) == (parent.config.iters, None)
+        assert [change["setting"] for change in record.parent["changes"]] == [*given]
     same = forked_record(parent, RunConfig(out="new"), tmp_path, parent.dataset).config
     assert (same.iters, same.epochs) == (parent.config.iters, 100)
 

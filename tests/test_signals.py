@@ -143,7 +143,7 @@ def test_a_signal_that_came_too_late_is_raised_behind_the_block():
     with pytest.raises(KeyboardInterrupt), stop_on_signals(False, raises_late=True):
         signal.raise_signal(signal.SIGINT)
     # The error that ended the block would be caught, and the signal forgotten.
-    with contextlib.suppress(ValueError), pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), contextlib.suppress(ValueError):
         fail_when_asked_to_stop()
 
 

@@ -210,7 +210,7 @@ def test_runs_of_other_settings_or_data_are_not_mixed(tmp_path, offline_data_dir
     make_run(tmp_path / "seed_7", learning_rate=1e-4)
     settings = {"seeds": "7,8", "out": str(tmp_path), "iters": 4001}
     with pytest.raises(
-        RunConflictError, match=r"--learning_rate 0\.0001, which this command leaves"
+        RunConflictError, match=r"--learning_rate=0\.0001, which this command leaves"
     ):
         check_alike(planned(SweepConfig(**settings), {}))
     runs = planned(SweepConfig(**settings, learning_rate=1e-4), {})
@@ -225,6 +225,23 @@ def test_runs_of_other_settings_or_data_are_not_mixed(tmp_path, offline_data_dir
     record.save(tmp_path / "seed_8")
     with pytest.raises(RunConflictError, match="different data, both called mnist"):
         check_alike(runs)
+
+
+def test_what_brings_other_settings_is_named_alone(tmp_path):
+    make_run(tmp_path / "seed_7", system="conv", pictures=0)
+    (run,) = planned(SweepConfig(seeds="7", out=str(tmp_path)), {})
+    with pytest.raises(RunConflictError, match="begun with --system=conv, which"):
+        check_alike([run])
+
+
+def test_data_that_auto_or_data_named_otherwise_are_not_mixed(tmp_path):
+    make_run(tmp_path / "seed_7", pictures=0, dataset="digits")
+    make_run(tmp_path / "seed_8", pictures=0)
+    settings = {"seeds": "7,8", "out": str(tmp_path)}
+    with pytest.raises(RunConflictError, match="different data, mnist and digits"):
+        check_alike(planned(SweepConfig(**settings), {}))
+    with pytest.raises(RunConflictError, match=r"--data=cats: .*seed_7 was trained on digits"):
+        check_alike(planned(SweepConfig(**settings, data="cats"), {}))
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

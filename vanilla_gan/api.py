@@ -292,8 +292,8 @@ def build_graph(config: RunConfig, graph: Any = None) -> Gan:
 
     Side effects: sets the seed of `graph`. The default graph stays as it is.
     """
-    # How long to train is no part of the graph; the settings of a finished run say it twice.
-    config = dataclasses.replace(config, iters=None, epochs=None).resolved()
+    # No part of the graph; the settings of a finished run say each of these twice.
+    config = dataclasses.replace(config, iters=None, epochs=None, tune=False).resolved()
     with without_chatter():
         load_tensorflow()
     graph = tf.Graph() if graph is None else graph

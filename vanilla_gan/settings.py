@@ -456,6 +456,7 @@ class RunConfig(Settings):
           UsageError: for a setting that the system does not have.
         """
         self.check_applies()
+        self._check_beginning()
         defaults = SYSTEMS[self.system].defaults
         filled: dict[str, Any] = {
             name: value for name, value in defaults.items() if getattr(self, name) is None
@@ -498,12 +499,6 @@ class RunConfig(Settings):
                     f"--{name} does not apply to --system {self.system}, which takes {takes}; "
                     "leave it out"
                 )
-        rows = PRESETS[self.preset]
-        if rows and self.system not in rows:
-            raise UsageError(
-                f"--preset {self.preset} does not apply to --system {self.system}, for which it "
-                "has no settings; give those that you want one by one, or leave it out"
-            )
         known = table_of(RunConfig)
         for name in (*SYSTEMS[self.system].published, *SYSTEMS[self.system].without):
             if name not in known:
@@ -526,6 +521,19 @@ class RunConfig(Settings):
                 )
         if self.iters is not None and self.epochs is not None:
             raise UsageError("--iters and --epochs say the same in two ways; give one of them")
+
+    def _check_beginning(self) -> None:
+        """Checks what decides something in a run that begins, and nothing in one that goes on.
+
+        Raises:
+          UsageError: the preset has nothing for the system, or threads are given and to be chosen.
+        """
+        rows = PRESETS[self.preset]
+        if rows and self.system not in rows:
+            raise UsageError(
+                f"--preset {self.preset} does not apply to --system {self.system}, for which it "
+                "has no settings; give those that you want one by one, or leave it out"
+            )
         for name in ("intra_op_threads", "inter_op_threads"):
             if self.tune and name in self.given:
                 raise UsageError(f"--tune chooses --{name}; leave one of the two out")

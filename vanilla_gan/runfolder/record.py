@@ -418,7 +418,10 @@ def forked_record(
     changes = [
         {"setting": name, "was": was[name], "is": becomes[name]}
         for name in becomes
-        if becomes[name] != was[name] and name not in no_change
+        if becomes[name] != was[name]
+        and name not in no_change
+        # Without epochs, `iters` says how long.
+        and (name != "epochs" or becomes[name] is not None)
     ]
     new.check_used(change["setting"] for change in changes)
     path = os.path.abspath(folder)

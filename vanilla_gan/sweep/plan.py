@@ -24,7 +24,7 @@ from vanilla_gan.runfolder.record import (
 )
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.sweep.settings import MOST_RUNS, SweepConfig, part_of, seeds_of
-from vanilla_gan.training.own_pictures import with_own_pictures
+from vanilla_gan.training.own_pictures import name_of, with_own_pictures
 
 # Values by the name of a setting.
 Grid = Mapping[str, Sequence[Any]]
@@ -127,39 +127,60 @@ def check_alike(runs: Sequence[Run]) -> None:
     """Checks that what stands in the folders of a sweep's runs is what it would train now.
 
     Raises:
-      RunConflictError: a run has a setting that this sweep leaves out, or two have different data
-        of the same name.
+      RunConflictError: a run has a setting that this sweep leaves out, or other data than `data`;
+        or two have different data of the same name, or by `auto`.
     """
-    sums: dict[str, tuple[str, Run]] = {}
+    seen: dict[str, tuple[str, str, Run]] = {}
     for run in runs:
         record = run.record()
         if record is None:
             continue
         name, checksum = record.dataset["name"], record.dataset["checksum"]
-        of_first, first = sums.setdefault(name, (checksum, run))
-        if of_first != checksum:
+        if run.config.data is not None and name != name_of(run.config):
             raise RunConflictError(
-                f"{run.folder} and {first.folder} were trained on different data, both called "
-                f"{name}; move one of them away, or choose another --out"
+                f"--data={run.config.data}: {run.folder} was trained on {name}; give the --data "
+                "that it had, or choose another --out"
             )
-        try:
-            continued_config(record, run.config, begun=True)
-            new = run.config.resolved().of_data(record.config.image_shape, record.config.classes)
-            new = new.counted(record.dataset["train_examples"])
-        except VanillaGanError:
-            continue  # The run itself says it in its own words.
-        left_out = [
-            f"--{entry.flag} {as_word(getattr(record.config, name))}"
-            for name, entry in table_of(RunConfig).items()
-            if not entry.is_free
-            and name not in ("dataset", *run.config.given)
-            and getattr(record.config, name) != getattr(new, name)
-        ]
-        if left_out:
-            raise RunConflictError(
-                f"{run.folder} was begun with {', '.join(left_out)}, which this command leaves "
-                "out; give that, too, or choose another --out"
-            )
+        for asked in (name, *(["auto"] if run.config.dataset == "auto" else [])):
+            first_name, first_sum, first = seen.setdefault(asked, (name, checksum, run))
+            if (first_name, first_sum) != (name, checksum):
+                which = f"both called {name}" if first_name == name else f"{name} and {first_name}"
+                raise RunConflictError(
+                    f"{run.folder} and {first.folder} were trained on different data, {which}; "
+                    "move one of them away, or choose another --out"
+                )
+        _check_same_settings(run, record)
+
+
+def _check_same_settings(run: Run, record: RunRecord) -> None:
+    try:
+        continued_config(record, run.config, begun=True)
+        new = run.config.resolved().of_data(record.config.image_shape, record.config.classes)
+        new = new.counted(record.dataset["train_examples"])
+    except VanillaGanError:
+        return  # The run itself says it in its own words.
+    left_out = {
+        name: getattr(record.config, name)
+        for name, entry in table_of(RunConfig).items()
+        if not entry.is_free
+        and name not in ("dataset", *run.config.given)
+        and getattr(record.config, name) != getattr(new, name)
+    }
+    # The others come with these.
+    bring = {name: left_out[name] for name in ("system", "preset") if name in left_out}
+    named = bring or left_out
+    if not named:
+        return
+    listed = ", ".join(f"--{name}={as_word(value)}" for name, value in named.items())
+    if None in named.values():
+        # A version that left unset what is set now began it.
+        raise RunConflictError(
+            f"{run.folder} was begun with {listed}, which no flag can say; choose another --out"
+        )
+    raise RunConflictError(
+        f"{run.folder} was begun with {listed}, which this command leaves out; give that, too, or "
+        "choose another --out"
+    )
 
 
 def with_data(

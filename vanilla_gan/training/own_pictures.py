@@ -13,6 +13,7 @@ from collections.abc import Callable
 from vanilla_gan.data.download.catalog import FILE_NAMES
 from vanilla_gan.data.finding import find
 from vanilla_gan.data.known import is_own_name
+from vanilla_gan.data.pictures.any_idx import is_idx
 from vanilla_gan.data.pictures.import_images import import_images, make_parents
 from vanilla_gan.data.pictures.origin import imported_from, origin_of
 from vanilla_gan.data.pictures.settings import ImportConfig
@@ -50,7 +51,7 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
             f"--data={source}: it is a data set already, not a folder of pictures; give --dataset "
             f"{path.name} --data_dir {shlex.quote(str(path.parent))}"
         )
-    home = pathlib.Path(config.data_dir, _name_of(config))
+    home = pathlib.Path(config.data_dir, name_of(config))
     if not (os.path.isdir(source) or is_table(source)) and not os.path.isdir(home):
         none = "" if os.path.exists(source) else "no such folder or file; "
         raise UsageError(
@@ -84,13 +85,19 @@ def _import(source: str, home: pathlib.Path, inform: Inform) -> None:
             inform(line)
 
 
-def _name_of(config: RunConfig) -> str:
+def name_of(config: RunConfig) -> str:
+    """Returns what the data set of `data` is called: what `dataset` says, or as the pictures are.
+
+    Raises:
+      UsageError: no data set can be called so.
+    """
     if "dataset" in config.given:
         name, said = config.dataset, "--dataset"
     else:
         path = pathlib.Path(os.path.abspath(config.data or ""))
         # Also one of a table that is gone by now, whose data set is there.
-        is_file = path.is_file() or (path.suffix.lower() in ENDINGS and not path.is_dir())
+        is_named = path.suffix.lower() in ENDINGS or is_idx(path)
+        is_file = path.is_file() or (is_named and not path.is_dir())
         stem = path.stem if is_file else path.name
         name = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:64]
         said = f"--data={config.data}"
