@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import io
@@ -20,11 +21,11 @@ from test_data_files import entry as strokes
 
 from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.settings import CompareConfig
-from vanilla_gan.data import cifar10, emnist, points, stacked
+from vanilla_gan.data import cifar10, emnist, known, points, stacked
 from vanilla_gan.data.download import archive, catalog
 from vanilla_gan.data.folder import RawData, load_entry
 from vanilla_gan.data.known import KNOWN
-from vanilla_gan.data.read import read_data_sets
+from vanilla_gan.data.read import read_data_sets, read_digits_to_stack
 from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.points import SIDE_PX, PointsRenderer
 from vanilla_gan.errors import DataError, DownloadError
@@ -269,6 +270,28 @@ def test_stacked_digits_are_three_of_the_same_split():
     colours = np.zeros((40, 3, 5, 3), np.uint8)
     with pytest.raises(DataError, match="drawn from grey images"):
         stacked.stack(digits._replace(train_images=colours))
+
+
+def test_a_run_on_stacked_digits_keeps_those_that_it_began_with(tmp_path, monkeypatch):
+    """It began without a network, on the built-in ones; by now MNIST is there."""
+    labels = np.arange(20, dtype=np.uint8) % 10
+    published, built_in = (
+        RawData(images, labels, images, labels, "", {}, 4)
+        for images in (np.full((20, 3, 5), grey, np.uint8) for grey in (1, 2))
+    )
+
+    def unreachable(*request):
+        raise DownloadError("no network")
+
+    monkeypatch.setattr(known, "_published", unreachable)
+    monkeypatch.setattr(known, "digits_in", lambda *request: built_in)
+    read = functools.partial(read_data_sets, "stacked_mnist", tmp_path, unread(), train_examples=16)
+    begun = read().checksum
+    monkeypatch.setattr(known, "_published", lambda *request: published)
+    assert read(checksum=begun).checksum == begun
+    assert read_digits_to_stack(tmp_path, checksum=begun).name == "digits"
+    assert read().checksum != begun
+    assert read(checksum=read().checksum).checksum != begun
 
 
 def test_modes_by_hand():

@@ -211,6 +211,8 @@ def test_files_are_found_where_other_programs_put_them(tmp_path, folder, dotted)
     (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     for number, (name, content) in enumerate(contents().items()):
         if dotted:
+            # As an archive that unpacks each file into a folder of its own, too.
+            (tmp_path / folder / name).mkdir()
             (tmp_path / folder / name.replace("-idx", ".idx")).write_bytes(content)
         elif number % 2:
             (tmp_path / folder / f"{name}.gz").write_bytes(gzip.compress(content, 1))

@@ -274,6 +274,13 @@ def test_which_one_is_the_best(figure, values, kept, before, best):
         assert found["no_gain"] == expected["no_gain"]
 
 
+def test_a_fork_with_other_settings_need_not_be_better_than_its_parent_was():
+    record = new_record(RunConfig(keep_best="frechet", evaluate_every=2), {}, "")
+    record.parent = {"iteration": 4, "changes": [{"setting": "h_dim", "was": 1, "is": 2}]}
+    found = best_of(record, of(1.0, 5.0, 4.0, 3.0, 2.0), (4, 6, 8))
+    assert (found["iteration"], found["no_gain"]) == (8, 0)
+
+
 # A rate at which the samples of the offline run do not only get better.
 BEST = {**SMALL, "iters": 15, "evaluate_every": 2, "keep_checkpoints": 1, "learning_rate": 0.02}
 

@@ -12,6 +12,7 @@ import offline
 import PIL.Image
 import pytest
 
+from vanilla_gan.drawing import picture_file
 from vanilla_gan.drawing.animation import frame_paths, write_animation
 from vanilla_gan.drawing.grid import GridRenderer
 from vanilla_gan.engines.losses import LossBlock
@@ -165,6 +166,16 @@ class TestWhileItGoesOn:
         assert made(finished.out) == list(MADE)
         assert (finished.out / "000.png.1").stat().st_size == 100
         assert ["000.png.1" in line for line in warnings] == [True]
+
+    def test_a_picture_that_is_too_large_for_it_is_whole(
+        self, finished, watched, warnings, monkeypatch
+    ) -> None:
+        for module in (gallery, picture_file):
+            monkeypatch.setattr(module, "MAX_PIXELS", 1000)
+        watched(26).close()
+        assert made(finished.out) == ["latest.png", "losses.png"]
+        assert not (finished.out / "000.png.1").exists()
+        assert ["too large for training.gif" in line for line in warnings] == [True]
 
     def test_losses_that_are_gone(self, finished, watched) -> None:
         begun = watched(26)

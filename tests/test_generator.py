@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -18,6 +19,7 @@ from vanilla_gan.engines.session import Device
 from vanilla_gan.errors import CheckpointError, UsageError, VanillaGanError
 from vanilla_gan.generator import generator as generator_module
 from vanilla_gan.generator.generator import BLOCK, Generator
+from vanilla_gan.runfolder.best import run_of
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.systems import SYSTEMS
 
@@ -274,3 +276,10 @@ def test_a_run_that_trains_can_be_loaded(offline_data_dir, tmp_path, monkeypatch
     with Generator.load(out) as generator:
         assert generator.iteration == 4
         assert np.array_equal(generator(generator.sample_Z(3, seed=0)), expected)
+
+
+def test_a_run_may_stand_in_a_folder_called_checkpoints(trained_run, tmp_path) -> None:
+    for name in ("1", "mine"):
+        out = pathlib.Path(shutil.copytree(trained_run("vanilla"), tmp_path / "checkpoints" / name))
+        assert generator_module.find_checkpoint(out)[1].folder.parent.parent == out
+        assert run_of(out) == run_of(out / "checkpoints" / "0000000003") == out

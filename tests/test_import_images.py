@@ -15,9 +15,10 @@ import pytest
 from own_pictures import labelled, labelled_of, make_pictures, noise, run_import, saved
 
 from vanilla_gan.cli import main as cli
-from vanilla_gan.data import folder
+from vanilla_gan.data import folder, idx
 from vanilla_gan.data.classes import CLASSES_JSON, read_class_names
 from vanilla_gan.data.own_split import SPLIT_JSON
+from vanilla_gan.data.pictures.origin import imported_from, origin_of
 from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
 from vanilla_gan.errors import DataError, OutputError, UsageError
@@ -469,3 +470,23 @@ def test_progress_counts_pictures(imports, tmp_path):
     seen: list[tuple[int, int]] = []
     imports(progress=lambda *counts: seen.append(counts))
     assert seen == [(256, 300), (300, 300)]
+
+
+def test_what_comes_while_it_imports_is_told_at_the_next_start(imports, tmp_path):
+    source = tmp_path / "p"
+    (first, *_) = make_pictures(source, {"a": 9})["a"]
+    imports(progress=lambda *counts: PIL.Image.fromarray(first).save(source / "a" / "late.png"))
+    assert imported_from(tmp_path / "mnist")["sha256"] != origin_of(str(source))["sha256"]
+
+
+def test_what_gzip_packs_too_well_is_not_packed(imports, tmp_path, monkeypatch):
+    """`read_idx` would take it for a bomb."""
+    monkeypatch.setattr(idx, "_MAX_UNPACKED", 1000)
+    (tmp_path / "p").mkdir()
+    for number in range(40):
+        PIL.Image.new("L", (64, 64), 10 + number // 20).save(tmp_path / "p" / f"{number}.png")
+    imports(size=64)
+    images = folder.read_folder(tmp_path / "mnist").train_images
+    assert images.shape[1:] == (64, 64)
+    assert (tmp_path / "mnist" / "train-images-idx3-ubyte").is_file()
+    assert not (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").exists()

@@ -257,7 +257,8 @@ def test_lines_of_json_say_what_the_csv_files_say(tmp_path, offline_data_dir):
     assert [found["picture"][it]["path"] for it in (0, 4, 8)] == [
         str(out / f"00{n}.png") for n in range(3)
     ]
-    for other in (b"my notes\n", b"my notes", log.read_bytes()):
+    infinite = b'{"run_id": "a", "iteration": Infinity, "event": "x"}\n'
+    for other in (b"my notes\n", b"my notes", infinite, log.read_bytes()):
         notes = tmp_path / "notes"
         notes.write_bytes(other)
         with pytest.raises(UsageError, match="it holds other lines than those of this run"):

@@ -83,7 +83,7 @@ def test_read_only_folder(tmp_path, monkeypatch, unprivileged):
 def test_results_without_a_run(tmp_path, name):
     check_no_results(tmp_path, lacking="run.json")
     (tmp_path / name).touch()
-    with pytest.raises(RunConflictError, match=r"pictures or losses but no run\.json"):
+    with pytest.raises(RunConflictError, match=r"results of a run but no run\.json"):
         check_no_results(tmp_path, lacking="run.json")
 
 
@@ -94,6 +94,16 @@ def test_losses_without_a_run(tmp_path):
     (tmp_path / "losses.csv").write_bytes(header + b"0")
     with pytest.raises(RunConflictError, match="--overwrite"):
         check_no_results(tmp_path, lacking="run.json")
+
+
+def test_checkpoints_without_a_run(tmp_path):
+    """Among them a new run would drop its own first one, as the oldest."""
+    out = tmp_path / "out"
+    (out / "checkpoints" / "0000000040").mkdir(parents=True)
+    with pytest.raises(RunConflictError, match=r"results of a run but no run\.json"):
+        check_no_results(out, lacking="run.json")
+    assert move_aside(out) == tmp_path / "out.1"
+    assert (tmp_path / "out.1" / "checkpoints" / "0000000040").is_dir()
 
 
 def test_folders_are_moved_to_the_first_free_number(tmp_path):

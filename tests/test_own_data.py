@@ -94,6 +94,11 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
     ("words", "said"),
     [
         (["--data=empty", "--data_dir=new"], "expected at least"),
+        (
+            ["--data=p", "--out=p/out"],
+            "--out=p/out: it is in --data=p, where each",
+        ),
+        (["--data=p", "--data_dir=p/new"], "--data_dir=p/new: it is in --data=p"),
         (["--data=notes.zip"], "--data=notes.zip: expected a folder of pictures, or a .npy"),
         (["--data=gone"], "--data=gone: no such folder or file; expected a folder"),
         (["--data=mnist"], "cannot be called 'mnist'"),

@@ -295,7 +295,7 @@ CANNOT = {
         lambda out: shutil.rmtree(out / "checkpoints"),
         {},
         2,
-        "out holds pictures or losses but no checkpoint to continue from",
+        "out holds results of a run but no checkpoint to continue from",
     ),
     "changed record": (
         change_seed,

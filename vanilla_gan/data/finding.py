@@ -37,7 +37,8 @@ def find(folder: str | os.PathLike[str], name: str, *, packed: bool = False) -> 
     names = [name, f"{name}.gz", name.replace("-idx", ".idx"), four, f"{four}.gz"]
     for candidate in sorted(names, key=lambda n: packed and not n.endswith(".gz")):
         path = pathlib.Path(folder, candidate)
-        if os.path.exists(path):
+        # Some archives unpack each file into a folder of its own name, too.
+        if os.path.exists(path) and not os.path.isdir(path):
             return path
     return None
 

@@ -155,6 +155,22 @@ def write_idx(path: str | os.PathLike[str], array: npt.NDArray[np.uint8]) -> Non
     write_idx_blocks(path, array.shape, [array])
 
 
+def write_packed(folder: str | os.PathLike[str], name: str, array: npt.NDArray[np.uint8]) -> None:
+    """Writes `<name>.gz` into a folder, or `<name>` where `read_idx` would not unpack that much.
+
+    Raises:
+      OSError: the larger of the two could not be looked at or removed.
+      ValueError, OutputError: see `write_idx`.
+    """
+    plain = os.path.join(folder, name)
+    packed = f"{plain}.gz"
+    write_idx(packed, array)
+    most = max(_MAX_UNPACKED, _MAX_RATIO * os.stat(packed).st_size)
+    if len(_header(array.shape)) + array.size > most:
+        write_idx(plain, array)
+        os.unlink(packed)
+
+
 def write_idx_blocks(
     path: str | os.PathLike[str], shape: tuple[int, ...], blocks: Iterable[npt.NDArray[np.uint8]]
 ) -> None:

@@ -49,14 +49,25 @@ def digits_in(
 
 
 def digits_to_stack(
-    data_dir: str | os.PathLike[str], allow_unverified: bool, inform: Inform
-) -> tuple[str, folder.RawData]:
-    """Returns the name and the arrays of the digits that `stacked_mnist` is drawn from."""
+    data_dir: str | os.PathLike[str],
+    allow_unverified: bool,
+    inform: Inform,
+    checksum: str | None = None,
+) -> tuple[str, folder.RawData, folder.RawData]:
+    """Returns the digits that `stacked_mnist` is drawn from, their name first, and what is drawn.
+
+    They are MNIST, or the built-in digits where it is not to be had, or where a run that has begun
+    with those has data of this `checksum`.
+    """
     try:
-        return "mnist", _published("mnist", data_dir, allow_unverified, inform)
+        found = _published("mnist", data_dir, allow_unverified, inform)
+        drawn = stack(found)
+        if checksum in (None, drawn.checksum):
+            return "mnist", found, drawn
     except DownloadError as error:
         inform(f"warning: stacked_mnist is drawn from the built-in digits, not from MNIST: {error}")
-        return "digits", digits_in(data_dir, False, inform)
+    found = digits_in(data_dir, False, inform)
+    return "digits", found, stack(found)
 
 
 def _published(
@@ -75,7 +86,7 @@ KNOWN: dict[str, Known] = {
     "digits": Known(digits_in),
     "emnist_letters": Known(lambda place, other, _: emnist.load(place, other), emnist.NAMES),
     "cifar10": Known(lambda place, other, _: cifar10.load(place, other), cifar10.NAMES),
-    "stacked_mnist": Known(lambda *request: stack(digits_to_stack(*request)[1])),
+    "stacked_mnist": Known(lambda *request: digits_to_stack(*request)[2]),
     **{name: Known(lambda *request, name=name: points.draw(name)) for name in points.MIXTURES},
 }
 

@@ -45,6 +45,7 @@ def read_data_sets(
     allow_unverified: bool = False,
     num_classes: int | None = None,
     train_examples: int | None = None,
+    checksum: str | None = None,
     inform: Callable[[str], None] = lambda line: None,
 ) -> DataSource:
     """Reads a data set from `<data_dir>/<dataset>/`, and fetches or makes it first if need be.
@@ -59,6 +60,8 @@ def read_data_sets(
       num_classes: how many classes the data have, as a run has recorded it; None where the labels
         decide.
       train_examples: how many images a run trains on that was begun before; its split stays.
+      checksum: of the data of a run that was begun before, where `stacked_mnist` may be drawn from
+        either of two.
       inform: called with lines for the user: warnings, and what takes a while.
 
     Raises:
@@ -78,6 +81,8 @@ def read_data_sets(
             for line in _FALLBACK.format(error=error).splitlines():
                 inform(line)
             raw = digits_in(data_dir, False, inform)
+    elif name == "stacked_mnist":
+        _, _, raw = digits_to_stack(data_dir, allow_unverified, inform, checksum)
     elif name in KNOWN:
         raw = KNOWN[name].load(data_dir, allow_unverified, inform)
     else:
@@ -107,10 +112,11 @@ def read_digits_to_stack(
     data_dir: str | os.PathLike[str],
     *,
     allow_unverified: bool = False,
+    checksum: str | None = None,
     inform: Callable[[str], None] = lambda line: None,
 ) -> DataSource:
     """Reads the digits that `stacked_mnist` is drawn from; see `read_data_sets`."""
-    name, raw = digits_to_stack(data_dir, allow_unverified, inform)
+    name, raw, _ = digits_to_stack(data_dir, allow_unverified, inform, checksum)
     splits = split(*raw[:4], unread(), validation_size=raw.validation)
     return DataSource(splits, name, raw.checksum)
 

@@ -21,7 +21,7 @@ from vanilla_gan.generator.export_record import EXPORT_JSON, Origin
 from vanilla_gan.generator.trained import Trained, open_export, open_networks
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import load_tensorflow
-from vanilla_gan.runfolder.best import best_folder, names_best
+from vanilla_gan.runfolder.best import best_folder, names_best, names_checkpoint
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoint, Checkpoints, newest_iteration
 from vanilla_gan.runfolder.checkpoint import read_checkpoint as read_one
 from vanilla_gan.runfolder.names import RUN_JSON
@@ -288,7 +288,7 @@ def find_checkpoint(
     """
     if names_best(path):
         path = best_folder(_record(path.parent), path.parent)
-    if path.parent.name == FOLDER and path.name.isdecimal() and os.path.isdir(path):
+    if names_checkpoint(path) and path.name.isdecimal() and os.path.isdir(path):
         record = _record(path.parent.parent)
         try:
             return record, read_one(path, record.run_id)

@@ -15,6 +15,8 @@ from vanilla_gan.drawing.animation import (
     is_frame,
     write_animation,
 )
+from vanilla_gan.drawing.picture_file import MAX_PIXELS
+from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DamagedRunError, OutputError
 from vanilla_gan.observers.against import ensemble_or_none
@@ -58,6 +60,13 @@ class Gallery:
         self._sample_every = config.resolved_int("sample_every")
         self._colour = config.image_shape.channels == 3
         self._frames, self._stride = config.gif_frames, config.gif_stride
+        layout = picture_layout(*config.picture_tiles, config.image_shape)
+        self._are_too_large = layout.height * layout.width > MAX_PIXELS
+        if self._are_too_large:
+            warn(
+                f"warning: pictures of {layout.width}x{layout.height} px are too large for "
+                f"{TRAINING_GIF} and for a report, which read at most {MAX_PIXELS} px"
+            )
         self._ensemble = ensemble_or_none(record, warn)
         self._parent = parent_losses(record.parent)
         self._title = f"{config.system} on {record.dataset['name']}, seed {config.seed}"
@@ -104,6 +113,8 @@ class Gallery:
             set_latest(self._out_dir, before[-1])
 
     def _write_gif(self) -> None:
+        if self._are_too_large:
+            return  # They are whole, but it would take them for damaged ones.
         while pictures := frame_paths(self._out_dir, self._frames, self._stride):
             try:
                 write_animation(self._out_dir / TRAINING_GIF, pictures, colour=self._colour)

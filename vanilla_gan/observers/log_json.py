@@ -139,7 +139,7 @@ def _of_line(line: bytes) -> tuple[str | None, int, bool]:
         content = json.loads(line)
         run_id, iteration = content["run_id"], int(content["iteration"])
         return run_id, iteration, content["event"] == "evaluation"
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None, 0, False
 
 

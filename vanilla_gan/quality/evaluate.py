@@ -92,7 +92,10 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
     modes = {}
     if of_modes is not None:
         read_digits = functools.partial(
-            read_digits_to_stack, data_dir, allow_unverified=origin.config.allow_unverified_data
+            read_digits_to_stack,
+            data_dir,
+            allow_unverified=origin.config.allow_unverified_data,
+            checksum=source.checksum,
         )
         modes = _modes(source, of_modes, read_digits, inform)
     with phase("looking for memorised images"):

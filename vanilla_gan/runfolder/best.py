@@ -43,9 +43,10 @@ def best_of(
         return {}
     best = max(there, key=worth)
     # The run's own ones, not that of a run's end, behind which it may go on, or of a command.
-    own = [it for it in found if it % record.config.evaluate_every == 0]
-    first = max((it for it in own if it in values), key=worth, default=0)
-    no_gain = sum(it > max(first, record.judged_from) for it in own)
+    since, every = record.judged_from, record.config.evaluate_every
+    own = [it for it in found if it % every == 0 and it >= since]
+    first = max((it for it in own if it in values), key=worth, default=since)
+    no_gain = sum(it > first for it in own)
     return {"figure": figure, "iteration": best, "value": values[best], "no_gain": no_gain}
 
 
@@ -59,9 +60,14 @@ def is_run(path: pathlib.Path) -> bool:
     return os.path.isfile(path / RUN_JSON)
 
 
+def names_checkpoint(path: pathlib.Path) -> bool:
+    """Returns whether a path is `OUT/checkpoints/N`, and not a run in a folder of that name."""
+    return path.parent.name == FOLDER and not is_run(path)
+
+
 def run_of(path: pathlib.Path) -> pathlib.Path:
     """Returns the folder of the run that a `--from` names, by itself or by a checkpoint of it."""
-    if path.parent.name == FOLDER:
+    if names_checkpoint(path):
         return path.parent.parent
     return path.parent if names_best(path) else path
 

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 
 from vanilla_gan.errors import OutputError, RunConflictError, UsageError
-from vanilla_gan.runfolder.checkpoint import FOLDER, MANIFEST, STATE
+from vanilla_gan.runfolder.checkpoint import FOLDER, MANIFEST, STATE, newest_iteration
 from vanilla_gan.runfolder.losses_csv import HEADER
 from vanilla_gan.runfolder.names import (
     LATEST,
@@ -94,11 +94,11 @@ def check_no_results(out_dir: pathlib.Path, lacking: str) -> None:
       lacking: what it would have to hold besides for these results to be continued.
 
     Raises:
-      RunConflictError: the folder holds pictures, losses, or what was made of them.
+      RunConflictError: the folder holds pictures, losses, what was made of them, or checkpoints.
     """
     if _has_results(out_dir):
         raise RunConflictError(
-            f"{out_dir} holds pictures or losses but no {lacking} to continue from; put that back, "
+            f"{out_dir} holds results of a run but no {lacking} to continue from; put that back, "
             "choose another --out, or give --overwrite, which first moves them aside"
         )
 
@@ -107,7 +107,9 @@ def _has_results(out_dir: pathlib.Path) -> bool:
     losses = out_dir / LOSSES
     shown = any((out_dir / name).exists() for name in _SHOWN)
     rows = losses.exists() and losses.stat().st_size > len(HEADER)
-    return bool(numbered_pictures(out_dir)) or rows or shown
+    # Those of another run would count as the newest ones to keep. Of a link another check tells.
+    saved = not (out_dir / FOLDER).is_symlink() and newest_iteration(out_dir) is not None
+    return bool(numbered_pictures(out_dir)) or rows or shown or saved
 
 
 def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:

@@ -323,6 +323,7 @@ def data_of(
         allow_unverified=config.allow_unverified_data,
         num_classes=config.num_classes,
         train_examples=dataset["train_examples"],
+        checksum=dataset["checksum"],
         **more,
     )
 

@@ -15,8 +15,8 @@ from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import CheckpointError, RunConflictError, UsageError
 from vanilla_gan.generator.generator import with_newest
+from vanilla_gan.runfolder.best import names_checkpoint
 from vanilla_gan.runfolder.checkpoint import (
-    FOLDER,
     MANIFEST,
     STATE,
     Checkpoint,
@@ -80,7 +80,7 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     path, out = pathlib.Path(source), config.out_dir
 
     def begin(parent: RunRecord, checkpoint: Checkpoint) -> None:
-        if _goes_on(parent, checkpoint if path.parent.name == FOLDER else None, config):
+        if _goes_on(parent, checkpoint if names_checkpoint(path) else None, config):
             return
         folder = checkpoint.folder.parents[1]
         _check_changes(parent, config)
@@ -193,7 +193,8 @@ def _dataset(
         now.get("data_dir") or data_dir_of(parent, folder, name),
         allow_unverified=now.get("allow_unverified_data", parent.config.allow_unverified_data),
     )
-    source = read(unread(), train_examples=parent.dataset["train_examples"], inform=inform)
+    of_parent = {name: parent.dataset[name] for name in ("train_examples", "checksum")}
+    source = read(unread(), **of_parent, inform=inform)
     if source.checksum != parent.dataset["checksum"]:
         # The parent's split is that of its own data.
         source = read(unread())

@@ -59,6 +59,13 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
             "file"
         )
     if not os.path.lexists(home):
+        for name in ("out", "data_dir"):
+            place = pathlib.Path(os.path.realpath(getattr(config, name)))
+            if place.is_relative_to(os.path.realpath(source)):
+                raise UsageError(
+                    f"--{name}={getattr(config, name)}: it is in --data={source}, where each "
+                    "folder is a class of pictures; name a folder outside of it"
+                )
         with no_empty_folders(home):
             make_parents(home)
             waits = f"another process imports pictures into {home.parent}; waiting for it"

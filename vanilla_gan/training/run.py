@@ -353,6 +353,7 @@ def _read_data(
         allow_unverified=config.allow_unverified_data,
         num_classes=None if record is None else record.config.num_classes,
         train_examples=None if record is None else record.dataset["train_examples"],
+        checksum=None if record is None else record.dataset["checksum"],
         inform=inform,
     )
     if record is not None and source.checksum != record.dataset["checksum"]:

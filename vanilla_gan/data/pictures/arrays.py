@@ -12,7 +12,7 @@ import numpy as np
 
 from vanilla_gan.data.classes import CLASSES_JSON
 from vanilla_gan.data.download.catalog import FILE_NAMES
-from vanilla_gan.data.idx import write_idx
+from vanilla_gan.data.idx import write_packed
 from vanilla_gan.data.own_split import validation_of, write_split
 from vanilla_gan.data.pictures.import_images import check_free, make_parents, split_rows
 from vanilla_gan.data.pictures.settings import ImportConfig
@@ -69,7 +69,7 @@ def import_arrays(
         labels = labels.astype(np.uint8)
         arrays = (images[train], labels[train], images[test], labels[test])
         for name, array in zip(FILE_NAMES, arrays, strict=True):
-            write_idx(folder / f"{name}.gz", array)
+            write_packed(folder, name, array)
         write_split(folder, validation_of(len(train)))
         if classes:
             named = {str(label): {"name": str(name)} for label, name in enumerate(classes)}

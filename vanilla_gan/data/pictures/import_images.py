@@ -25,7 +25,7 @@ import numpy.typing as npt
 from vanilla_gan.data.classes import CLASSES_JSON
 from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
-from vanilla_gan.data.idx import write_idx
+from vanilla_gan.data.idx import write_packed
 from vanilla_gan.data.own_split import validation_of, write_split
 from vanilla_gan.data.pictures.origin import origin_of
 from vanilla_gan.data.pictures.picture import Fitted, read_picture
@@ -94,6 +94,8 @@ def import_images(
       OutputError: the data set cannot be written.
     """
     found = None
+    # Before they are looked through: what comes meanwhile is told at the next start.
+    origin = origin_of(config.source)
     if not is_table(config.source):
         found = find_pictures(config.source, skip_empty=config.skip_bad)
     check_free(config)
@@ -132,10 +134,10 @@ def import_images(
             (images[order], labels[order], images[test], labels[test]),
             strict=True,
         ):
-            write_idx(folder / f"{name}.gz", array)
+            write_packed(folder, name, array)
         validation = VALIDATION_SIZE if config.repeat else validation_of(len(train))
         write_split(folder, validation)
-        _write_classes(folder, config, read.classes, counts, (len(train), len(test)), bad)
+        _write_classes(folder, config, read.classes, counts, (len(train), len(test)), bad, origin)
         write_whole(folder / PREVIEW, contact_sheet(images, read.labels))
     for label, name in read.classes.items():
         inform(f"class {label}: {name}, {counts[label]} pictures")
@@ -284,6 +286,7 @@ def _write_classes(
     counts: dict[int, int],
     train_test: tuple[int, int],
     skipped: list[str],
+    origin: dict[str, str],
 ) -> None:
     content: dict[str, Any] = {
         "classes": {
@@ -293,7 +296,7 @@ def _write_classes(
         "test": train_test[1],
         "settings": config.to_json(),
         "skipped": skipped[:_MOST_SKIPPED],
-        "from": origin_of(config.source),
+        "from": origin,
     }
     write_whole(folder / CLASSES_JSON, (json.dumps(content, indent=2) + "\n").encode())
 
