@@ -88,6 +88,11 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
     assert capsys.readouterr().err.count("have changed since") == 1
     os.remove("cells.npz")
     assert train(capsys, "--data=cells.npz", "--out=alone")[0] == 0
+    # Others of that name are others, also where nothing is left to train.
+    os.mkdir("b")
+    np.savez("b/cells.npz", **arrays)
+    assert cli.main(["sweep", "--data=b/cells.npz", *words]) == 2
+    assert "was imported from" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -225,6 +226,15 @@ def test_runs_of_other_settings_or_data_are_not_mixed(tmp_path, offline_data_dir
     record.save(tmp_path / "seed_8")
     with pytest.raises(RunConflictError, match="different data, both called mnist"):
         check_alike(runs)
+
+
+def test_runs_that_began_with_other_weights_are_not_mixed(tmp_path):
+    make_run(tmp_path / "seed_7", pictures=0, init_weights="a.npz")
+    for given, is_refused in (("a.npz", False), ("b.npz", True)):
+        runs = planned(SweepConfig(seeds="7", out=str(tmp_path), init_weights=given), {})
+        refused = pytest.raises(RunConflictError, match=r"--init_weights=a\.npz, not with .*b\.npz")
+        with refused if is_refused else contextlib.nullcontext():
+            check_alike(runs)
 
 
 def test_what_brings_other_settings_is_named_alone(tmp_path):

@@ -82,7 +82,7 @@ def test_a_run_is_tuned_in_processes_of_their_own_and_keeps_the_choice(
     assert (recorded["intra_op_threads"], recorded["inter_op_threads"]) == (1, 1)
     # A second start goes on as the run began.
     again = train(tmp_path / "out", offline_data_dir, tune=True, **{**settings, "iters": 7})
-    said = "--tune is for a new run; this one keeps the numbers of threads it was begun with"
+    said = "--tune is for a new run; it chooses no numbers of threads for this one"
     assert [line for line in again.lines if "--tune" in line or "tune: " in line] == [said]
     # Nobody asked for it this time.
     again = train(tmp_path / "out", offline_data_dir, **{**settings, "iters": 9})

@@ -131,7 +131,8 @@ def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
     while os.path.lexists(aside := real.with_name(f"{real.name}.{number}")):
         number += 1
     try:
-        if not (_has_results(real) or (real / RUN_JSON).exists()):
+        # What is a run is moved, also where its checkpoints cannot be read.
+        if not ((real / RUN_JSON).exists() or _has_results(real)):
             return None
         real.rename(aside)
         (aside / LOCK).unlink(missing_ok=True)

@@ -129,7 +129,14 @@ def check_alike(runs: Sequence[Run]) -> None:
     Raises:
       RunConflictError: a run has a setting that this sweep leaves out, or other data than `data`;
         or two have different data of the same name, or by `auto`.
+      UsageError: the data set of that name was made of other pictures than `data`.
     """
+    for config in {run.config.dataset: run.config for run in runs}.values():
+        # Nothing is imported here. Where all runs are finished, nobody else looks.
+        if config.data is not None and os.path.isdir(
+            os.path.join(config.data_dir, name_of(config))
+        ):
+            with_own_pictures(config, lambda line: None)
     seen: dict[str, tuple[str, str, Run]] = {}
     for run in runs:
         record = run.record()
@@ -138,8 +145,8 @@ def check_alike(runs: Sequence[Run]) -> None:
         name, checksum = record.dataset["name"], record.dataset["checksum"]
         if run.config.data is not None and name != name_of(run.config):
             raise RunConflictError(
-                f"--data={run.config.data}: {run.folder} was trained on {name}; give the --data "
-                "that it had, or choose another --out"
+                f"--data={run.config.data}: {run.folder} was trained on {name}; give --data or "
+                "--dataset as that run had it, or choose another --out"
             )
         for asked in (name, *(["auto"] if run.config.dataset == "auto" else [])):
             first_name, first_sum, first = seen.setdefault(asked, (name, checksum, run))
@@ -159,6 +166,14 @@ def _check_same_settings(run: Run, record: RunRecord) -> None:
         new = new.counted(record.dataset["train_examples"])
     except VanillaGanError:
         return  # The run itself says it in its own words.
+    then = record.config.init_weights
+    # A run that goes on has no use for them, and so may be given any.
+    if "init_weights" in run.config.given and new.init_weights != then:
+        was = f"--init_weights={then}" if then else "weights of its own"
+        raise RunConflictError(
+            f"{run.folder} was begun with {was}, not with --init_weights={new.init_weights}; "
+            "choose another --out"
+        )
     left_out = {
         name: getattr(record.config, name)
         for name, entry in table_of(RunConfig).items()

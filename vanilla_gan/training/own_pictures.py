@@ -59,9 +59,13 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
             "file"
         )
     if not os.path.lexists(home):
+        pictures = pathlib.Path(os.path.realpath(source))
         for name in ("out", "data_dir"):
             place = pathlib.Path(os.path.realpath(getattr(config, name)))
-            if place.is_relative_to(os.path.realpath(source)):
+            # An import passes over hidden folders.
+            if place.is_relative_to(pictures) and not any(
+                part.startswith(".") for part in place.relative_to(pictures).parts
+            ):
                 raise UsageError(
                     f"--{name}={getattr(config, name)}: it is in --data={source}, where each "
                     "folder is a class of pictures; name a folder outside of it"

@@ -174,7 +174,7 @@ def _train_locked(
                 config = tuned(config, inform)
         record = new_record(config, dataset, device.name)
     elif config.tune:
-        inform("--tune is for a new run; this one keeps the numbers of threads it was begun with")
+        inform("--tune is for a new run; it chooses no numbers of threads for this one")
     for line in changed_surroundings(record, device.name):
         inform(line)
     if "CPU" in device.name and (warning := missed_onednn()):
