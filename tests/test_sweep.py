@@ -214,6 +214,8 @@ def test_runs_of_other_settings_or_data_are_not_mixed(tmp_path, offline_data_dir
         RunConflictError, match=r"--learning_rate=0\.0001, which this command leaves"
     ):
         check_alike(planned(SweepConfig(**settings), {}))
+    with pytest.raises(RunConflictError, match=r"--learning_rate was 0\.0001, is 0\.01"):
+        check_alike(planned(SweepConfig(**settings, learning_rate=0.01), {}))
     runs = planned(SweepConfig(**settings, learning_rate=1e-4), {})
     check_alike(runs)
     # Of this name there are other images by now.

@@ -127,8 +127,8 @@ def check_alike(runs: Sequence[Run]) -> None:
     """Checks that what stands in the folders of a sweep's runs is what it would train now.
 
     Raises:
-      RunConflictError: a run has a setting that this sweep leaves out, or other data than `data`;
-        or two have different data of the same name, or by `auto`.
+      RunConflictError: a run has another setting than this sweep, or one that this sweep leaves
+        out, or other data than `data`; or two have different data of the same name, or by `auto`.
       UsageError: the data set of that name was made of other pictures than `data`.
     """
     for config in {run.config.dataset: run.config for run in runs}.values():
@@ -164,6 +164,8 @@ def _check_same_settings(run: Run, record: RunRecord) -> None:
         continued_config(record, run.config, begun=True)
         new = run.config.resolved().of_data(record.config.image_shape, record.config.classes)
         new = new.counted(record.dataset["train_examples"])
+    except RunConflictError:
+        raise  # Each run would say it, and their results be gone from the table.
     except VanillaGanError:
         return  # The run itself says it in its own words.
     then = record.config.init_weights
