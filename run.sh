@@ -192,7 +192,7 @@ was_complete() {
 
 list_installed() { "$venv/bin/python" -I -m pip freeze 2>/dev/null; }
 
-# Behind a failed installation: what was complete, and has not changed, still is. Succeeds where only
+# After a failed installation: what was complete, and has not changed, still is. Succeeds where only
 # the libraries for the GPU are missing, which a start can do without.
 keep_what_was() {
   local wanted=$extras

@@ -160,7 +160,7 @@ class RunConfig(Settings):
         None, "learning rate of both optimizers", ABOVE_0, common=True
     )
     adam_epsilon: float | None = setting(
-        None, "added to the root of the second moment, adam; below that root, rmsprop", ABOVE_0
+        None, "adam: added to the root of the second moment; rmsprop: added under the root", ABOVE_0
     )
     label_smoothing: float | None = setting(
         None, "the target for real images is 1 minus this", _SHARE

@@ -25,7 +25,7 @@ def rmsprop(
     """Returns an RMSProp: `beta2` is the decay of its mean square, 0.9 by default.
 
     `beta1` is its momentum, none by default, as in Wasserstein GANs
-    (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875). `epsilon` is added below the root, and
+    (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875). `epsilon` is added under the root, and
     the mean square begins at 1.
     """
     decay = 0.9 if beta2 is None else beta2
