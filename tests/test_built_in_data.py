@@ -284,7 +284,7 @@ def test_a_run_on_stacked_digits_keeps_those_that_it_began_with(tmp_path, monkey
         raise DownloadError("no network")
 
     monkeypatch.setattr(known, "_published", unreachable)
-    monkeypatch.setattr(known, "digits_in", lambda *request: built_in)
+    monkeypatch.setattr(known, "_digits", lambda *request: built_in)
     read = functools.partial(read_data_sets, "stacked_mnist", tmp_path, unread(), train_examples=16)
     begun = read().checksum
     monkeypatch.setattr(known, "_published", lambda *request: published)

@@ -15,67 +15,88 @@ from vanilla_gan.data.stacked import stack
 from vanilla_gan.declare import Rule
 from vanilla_gan.errors import DownloadError
 
-Inform = Callable[[str], None]
-# From the folder of all data sets and whether other data than the published ones may be there.
-Load = Callable[[str | os.PathLike[str], bool, Inform], folder.RawData]
+
+class Request(NamedTuple):
+    """What a run asks for.
+
+    Attributes:
+      data_dir: the folder of all data sets.
+      allow_unverified: other files than the published ones may be there.
+      inform: called with lines for the user.
+      checksum: of the data, where a run has trained on them before.
+    """
+
+    data_dir: str | os.PathLike[str]
+    allow_unverified: bool
+    inform: Callable[[str], None]
+    checksum: str | None = None
 
 
 class Known(NamedTuple):
     """A data set; `names` are those of its classes, none where digits say it all."""
 
-    load: Load
+    load: Callable[[Request], folder.RawData]
     names: Sequence[str] = ()
 
 
-def digits_in(
-    data_dir: str | os.PathLike[str], allow_unverified: bool, inform: Inform
-) -> folder.RawData:
+def _digits(request: Request) -> folder.RawData:
     """Reads the built-in digits; draws them first where they are missing."""
     # matplotlib, whose fonts they are: the settings take nothing but the names from this table.
     from vanilla_gan.data.digits import digits
 
-    del allow_unverified
-    home = pathlib.Path(data_dir, "digits")
+    home = pathlib.Path(request.data_dir, "digits")
     begun = False
 
     def progress(done: int, total: int) -> None:
         nonlocal begun
         if not begun:
-            inform(f"drawing the built-in digits into {home}, once: {total} images, some seconds")
+            request.inform(
+                f"drawing the built-in digits into {home}, once: {total} images, some seconds"
+            )
         begun = True
 
     digits.ensure(home, progress=progress)
     return folder.read_folder(home)
 
 
-def digits_to_stack(
-    data_dir: str | os.PathLike[str],
-    allow_unverified: bool,
-    inform: Inform,
-    checksum: str | None = None,
-) -> tuple[str, folder.RawData, folder.RawData]:
+def digits_to_stack(request: Request) -> tuple[str, folder.RawData, folder.RawData]:
     """Returns the digits that `stacked_mnist` is drawn from, their name first, and what is drawn.
 
     They are MNIST, or the built-in digits where it is not to be had, or where a run that has begun
-    with those has data of this `checksum`.
+    with those has data of this checksum.
     """
     try:
-        found = _published("mnist", data_dir, allow_unverified, inform)
+        found = _published("mnist", request)
         drawn = stack(found)
-        if checksum in (None, drawn.checksum):
+        if request.checksum in (None, drawn.checksum):
             return "mnist", found, drawn
     except DownloadError as error:
-        inform(f"warning: stacked_mnist is drawn from the built-in digits, not from MNIST: {error}")
-    found = digits_in(data_dir, False, inform)
+        request.inform(
+            f"warning: stacked_mnist is drawn from the built-in digits, not from MNIST: {error}"
+        )
+    found = _digits(request)
     return "digits", found, stack(found)
 
 
-def _published(
-    name: str, data_dir: str | os.PathLike[str], allow_unverified: bool, inform: Inform
-) -> folder.RawData:
+def _published(name: str, request: Request) -> folder.RawData:
     return folder.load_entry(
-        CATALOG[name], data_dir, allow_unverified=allow_unverified, inform=inform
+        CATALOG[name],
+        request.data_dir,
+        allow_unverified=request.allow_unverified,
+        inform=request.inform,
     )
+
+
+def _letters(request: Request) -> folder.RawData:
+    return emnist.load(request.data_dir, request.allow_unverified)
+
+
+def _cifar10(request: Request) -> folder.RawData:
+    return cifar10.load(request.data_dir, request.allow_unverified)
+
+
+def _points(name: str, _: Request) -> folder.RawData:
+    return points.draw(name)
 
 
 _KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
@@ -83,11 +104,11 @@ _KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 KNOWN: dict[str, Known] = {
     **{name: Known(functools.partial(_published, name)) for name in CATALOG},
     "kmnist": Known(functools.partial(_published, "kmnist"), _KUZUSHIJI),
-    "digits": Known(digits_in),
-    "emnist_letters": Known(lambda place, other, _: emnist.load(place, other), emnist.NAMES),
-    "cifar10": Known(lambda place, other, _: cifar10.load(place, other), cifar10.NAMES),
-    "stacked_mnist": Known(lambda *request: digits_to_stack(*request)[2]),
-    **{name: Known(lambda *request, name=name: points.draw(name)) for name in points.MIXTURES},
+    "digits": Known(_digits),
+    "emnist_letters": Known(_letters, emnist.NAMES),
+    "cifar10": Known(_cifar10, cifar10.NAMES),
+    "stacked_mnist": Known(lambda request: digits_to_stack(request)[2]),
+    **{name: Known(functools.partial(_points, name)) for name in points.MIXTURES},
 }
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vanilla_gan.data import folder
 from vanilla_gan.data.classes import read_class_names
 from vanilla_gan.data.dataset import Datasets, split
-from vanilla_gan.data.known import KNOWN, digits_in, digits_to_stack
+from vanilla_gan.data.known import KNOWN, Request, digits_to_stack
 from vanilla_gan.data.own_split import validation_then
 from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import nearest
@@ -72,19 +72,18 @@ def read_data_sets(
     Source: `read_data_sets` of TensorFlow 1.15's `contrib.learn` (see `dataset`).
     """
     name = dataset
+    request = Request(data_dir, allow_unverified, inform, checksum)
     if dataset == "auto":
         name = "mnist"
         try:
-            raw = KNOWN[name].load(data_dir, allow_unverified, inform)
+            raw = KNOWN[name].load(request)
         except DownloadError as error:
             name = "digits"
             for line in _FALLBACK.format(error=error).splitlines():
                 inform(line)
-            raw = digits_in(data_dir, False, inform)
-    elif name == "stacked_mnist":
-        _, _, raw = digits_to_stack(data_dir, allow_unverified, inform, checksum)
+            raw = KNOWN[name].load(request)
     elif name in KNOWN:
-        raw = KNOWN[name].load(data_dir, allow_unverified, inform)
+        raw = KNOWN[name].load(request)
     else:
         home = pathlib.Path(data_dir, name)
         if not os.path.isdir(home) and train_examples is None:
@@ -116,7 +115,7 @@ def read_digits_to_stack(
     inform: Callable[[str], None] = lambda line: None,
 ) -> DataSource:
     """Reads the digits that `stacked_mnist` is drawn from; see `read_data_sets`."""
-    name, raw, _ = digits_to_stack(data_dir, allow_unverified, inform, checksum)
+    name, raw, _ = digits_to_stack(Request(data_dir, allow_unverified, inform, checksum))
     splits = split(*raw[:4], unread(), validation_size=raw.validation)
     return DataSource(splits, name, raw.checksum)
 
