@@ -269,7 +269,8 @@ def said_of(config: RunConfig) -> list[Episode]:
 def place_of(name: str, seed: int, args: argparse.Namespace) -> tuple[Run, pathlib.Path, RunConfig]:
     """Returns a run of the table, its folder and its settings."""
     run = next(run for run in RUNS if run.name == name)
-    home = pathlib.Path(args.out, f"{name}-{seed}".replace(" ", "_").replace("'", ""))
+    folder = f"{name}-{seed}-{args.iters}".replace(" ", "_").replace("'", "")
+    home = pathlib.Path(args.out, folder)
     return run, home, config_of(run, home, args.iters, seed, args.device)
 
 

@@ -32,7 +32,7 @@ from vanilla_gan.training.run import train
 
 PAPER = 225, 2  # nats, standard error
 VALIDATION = 1000  # images, as in the authors' `parzen_ll.py`
-UPDATES = 550  # of an epoch
+UPDATES = 550  # of an epoch of `goodfellow2014`, and of any other batches of 100
 
 
 def found_of(seed: int, marks: list[int], options: argparse.Namespace) -> dict[str, list[float]]:
@@ -41,7 +41,7 @@ def found_of(seed: int, marks: list[int], options: argparse.Namespace) -> dict[s
     The run keeps the checkpoint of each mark, the multiples of the first one.
     """
     out = pathlib.Path(options.out) / f"{options.system}_{seed}"
-    kept = out.with_suffix(".json")
+    kept = out.with_name(f"{out.name}_{options.samples}_{options.test}.json")
     found = json.loads(kept.read_text()) if kept.is_file() else {}
     missing = [mark for mark in marks if str(mark) not in found]
     if not missing:
@@ -94,8 +94,8 @@ def main() -> None:
     flags.add_argument("--system", default="goodfellow2014", help="one with images in [0, 1]")
     flags.add_argument("--seeds", type=int, default=5)
     flags.add_argument("--first_seed", type=int, default=0, help="of these seeds")
-    flags.add_argument("--epochs", type=int, default=250)
-    flags.add_argument("--every", type=int, default=25, help="epochs between two figures")
+    flags.add_argument("--epochs", type=int, default=250, help=f"of {UPDATES} iterations")
+    flags.add_argument("--every", type=int, default=25, help="such epochs between two figures")
     flags.add_argument("--iters", type=int, help="in place of --epochs")
     flags.add_argument("--every_iters", type=int, help="in place of --every")
     flags.add_argument("--samples", type=int, default=10_000)

@@ -65,8 +65,9 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
     """
     system, preset, seed = task
     noise = f"_z{options.z_dim}" if options.z_dim else ""
-    out = pathlib.Path(options.out, f"{system}_{preset}_{options.dataset}_{seed}{noise}")
-    kept = out.with_suffix(".json")
+    name = f"{system}_{preset}_{options.dataset}_{options.iters}_{seed}{noise}"
+    out = pathlib.Path(options.out, name)
+    kept = out.with_name(f"{name}_{options.samples}.json")
     if kept.is_file():
         return json.loads(kept.read_text()) | {"ms": ms_of(out)}
     config = RunConfig(

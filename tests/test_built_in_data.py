@@ -378,7 +378,8 @@ def test_an_archive_that_cannot_be_had_says_where_to_put_it(tmp_path):
     lost = archive.Archive("lost", "a", ".zip", 3, "0" * 64, ())
     with pytest.raises(DownloadError, match=r"put it at .*lost/a.zip \(SHA-256: 000"):
         archive.verified(lost, tmp_path)
-    (tmp_path / "lost").mkdir(exist_ok=True)
+    assert not any(tmp_path.iterdir())
+    (tmp_path / "lost").mkdir()
     (tmp_path / "lost" / "a.zip").write_bytes(b"four")
     with pytest.raises(DataError, match=r"a.zip is not the published file"):
         archive.verified(lost, tmp_path)

@@ -11,6 +11,7 @@ import numpy as np
 import offline
 import pytest
 from processes import peak_memory
+from small_run import make_run
 
 from vanilla_gan.cli.flags import Flags
 from vanilla_gan.cli.main import main
@@ -18,6 +19,7 @@ from vanilla_gan.declare import table_of
 from vanilla_gan.errors import SickRunError, UsageError
 from vanilla_gan.health.diagnosis import diagnosed
 from vanilla_gan.health.diseases import DISEASES, Patient
+from vanilla_gan.health.doctor import patient_of
 from vanilla_gan.health.words import begun
 from vanilla_gan.observers import health
 from vanilla_gan.runfolder.health_csv import HEADER, NUMBERS, SIGNS, HealthRows, read_health
@@ -165,6 +167,31 @@ def test_nothing_is_prescribed_that_the_system_does_without():
     for changes in SICK.values():
         for found in diagnosed(rows(sick=range(60), changes=changes), acgan):
             assert not any(f"--{name}" in begun(found) for name in acgan.without)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rates", "beta1"),
+    [
+        ({}, (0.0002, 0.0002), 0.5),
+        ({"system": "conv"}, (2e-5, 2e-5), 0.5),
+        ({"D_learning_rate": 0.01, "G_learning_rate": 0.0005}, (0.0002, 0.0001), 0.5),
+        ({"preset": "stable"}, (0.0001, 0.0001), 0.0),
+        ({"optimizer": "sgd"}, (0.0002, 0.0002), 0.0),
+    ],
+)
+def test_what_shall_slow_a_run_down_does(tmp_path, settings, rates, beta1):
+    patient = patient_of(read_record(make_run(tmp_path / "run", pictures=0, **settings)))
+    for name in ("oscillation", "numbers"):
+        tried = dict(next(each for each in DISEASES if each.name == name).of(patient).settings)
+        expected = {"D_learning_rate": rates[0], "G_learning_rate": rates[1]}
+        assert {name: tried[name] for name in expected} == pytest.approx(expected)
+        assert tried.get("beta1", beta1) == beta1
+
+
+def test_the_gap_of_a_wasserstein_critic_is_no_disease():
+    sick = rows(sick=range(60), changes=SICK["overpowering"])
+    assert [each.disease.name for each in diagnosed(sick, PATIENT)] == ["overpowering"]
+    assert diagnosed(sick, Patient("wgan", 10)) == []
 
 
 def test_weights_that_stay_as_they_are_tell_of_a_frozen_generator():

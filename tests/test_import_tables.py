@@ -123,6 +123,14 @@ def test_gzip_is_unpacked_twice_at_most(tmp_path):
         ("x.npy", lambda p: np.save(p, AS_MNIST[..., None] / np.float32(255)), [0] * 6),
         ("x.npz", lambda p: np.savez(p, x=AS_MNIST, y=KNOWN[:, None]), KNOWN),
         ("x.npz", lambda p: np.savez(p, images=AS_MNIST, labels=KNOWN), KNOWN),
+        # As pandas writes columns that have no names.
+        (
+            "x.csv",
+            lambda p: p.write_text(
+                ",".join(map(str, range(785))) + "\n" + csv(AS_MNIST, KNOWN, header=False)
+            ),
+            KNOWN,
+        ),
         (
             "x.npz",
             lambda p: np.savez(

@@ -44,6 +44,7 @@ def test_a_link_to_nothing_is_told_as_one(tmp_path):
         ("run/checkpoints/0000000200", True),
         ("run/checkpoints/new", True),
         ("run/tensorboard", True),
+        ("run/best", True),
         ("link/deep/below", True),
         ("saved/below", True),
         ("run", False),

@@ -103,6 +103,12 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
             ["--data=p", "--out=p/out"],
             "--out=p/out: it is in --data=p, where each",
         ),
+        # As one that was imported already.
+        (["--data=q", "--out=q/out"], "--out=q/out: it is in --data=q, where each"),
+        (
+            ["--data=q", "--out=.", "--overwrite", "--data_dir=../data"],
+            "--data=q: it is in --out=., which --over",
+        ),
         (["--data=p", "--data_dir=p/new"], "--data_dir=p/new: it is in --data=p"),
         (["--data=notes.zip"], "--data=notes.zip: expected a folder of pictures, or a .npy"),
         (["--data=gone"], "--data=gone: no such folder or file; expected a folder"),

@@ -305,7 +305,10 @@ class TestOtherCommands:
         images = np.random.RandomState(0).randint(0, 256, (60, 5, 7, 3), np.uint8)
         labels = np.arange(60) % 3
         out = tmp_path / "birds"
-        assert vanilla_gan.import_arrays(images, labels, out=out, classes=["a", "b", "c"]) == out
+        assert (
+            vanilla_gan.import_arrays(images, labels, out=out, classes=np.array(["a", "b", "c"]))
+            == out
+        )
         raw = read_folder(out)
         assert (len(raw.train_images), len(raw.test_images), raw.validation) == (51, 9, 5)
         kept = np.concatenate([raw.train_images, raw.test_images])

@@ -174,6 +174,15 @@ def test_the_command_names_what_is_not_the_default(tmp_path):
     )
 
 
+def test_the_command_of_a_fork_trains_as_far_as_the_fork_was_trained(tmp_path):
+    record = read_record(make_run(tmp_path / "run", iters=4001, pictures=0))
+    change = {"setting": "iters", "was": 2000, "is": 3000}
+    record.parent = {"path": "/p", "run_id": "1", "iteration": 7, "changes": [change]}
+    assert command_line(record) == (
+        "./run.sh fork --from /p/checkpoints/0000000007 --iters 4001 --out again"
+    )
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_command_gives_the_settings_of_the_run(tmp_path, system):
     settings = {"learning_rate": 0.25, "preset": "stable", "r1": 0.0, "report": True}

@@ -78,11 +78,14 @@ def by_hand(weights, X, Z, unseen):
     }
 
 
-@pytest.mark.parametrize("engine", ["loop", "feed"])
-def test_signs_by_hand(offline_data_dir, tmp_path, engine):
-    """Iteration 3 is trained on the fourth batch, and D's half of the fourth pair of noise."""
-    settings = {**SMALL, **TIMES, "checkpoint_every": 3, "keep_checkpoints": 9}
-    run = offline.train(tmp_path / "out", offline_data_dir, **settings, engine=engine)
+@pytest.mark.parametrize("given", [{}, {"engine": "feed"}, {"ema": 0.9}])
+def test_signs_by_hand(offline_data_dir, tmp_path, given):
+    """Iteration 3 is trained on the fourth batch, and D's half of the fourth pair of noise.
+
+    Its signs are of the weights that train, whether samples are of these or of their averages.
+    """
+    settings = {**SMALL, **TIMES, "checkpoint_every": 3, "keep_checkpoints": 9, **given}
+    run = offline.train(tmp_path / "out", offline_data_dir, **settings)
     rows = read_health(run.out / "health.csv")
     assert rows.iteration.tolist() == ROWS
     weights = {k: v for k, v in run.variables(3).items() if k[:3] in ("D_W", "D_b", "G_W", "G_b")}

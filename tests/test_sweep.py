@@ -179,11 +179,11 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
 
 def test_a_run_that_gained_no_more_is_finished(tmp_path):
     without_gain(make_run(tmp_path / "seed_7"))
-    (run,) = planned(SweepConfig(seeds="7", out=str(tmp_path)), {})
+    (run,) = planned(SweepConfig(seeds="7", out=str(tmp_path), iters=4001), {})
     assert run.is_finished
     assert look_at(run, print).losses is not None
     more_of_it = {"evaluate_every": 1000, "keep_best": "frechet", "stop_after_no_gain": 3}
-    (more,) = planned(SweepConfig(seeds="7", out=str(tmp_path), **more_of_it), {})
+    (more,) = planned(SweepConfig(seeds="7", out=str(tmp_path), iters=4001, **more_of_it), {})
     assert not more.is_finished
 
 
@@ -233,7 +233,8 @@ def test_runs_of_other_settings_or_data_are_not_mixed(tmp_path, offline_data_dir
 def test_runs_that_began_with_other_weights_are_not_mixed(tmp_path):
     make_run(tmp_path / "seed_7", pictures=0, init_weights="a.npz")
     for given, is_refused in (("a.npz", False), ("b.npz", True)):
-        runs = planned(SweepConfig(seeds="7", out=str(tmp_path), init_weights=given), {})
+        settings = {"iters": 4001, "init_weights": given}
+        runs = planned(SweepConfig(seeds="7", out=str(tmp_path), **settings), {})
         refused = pytest.raises(RunConflictError, match=r"--init_weights=a\.npz, not with .*b\.npz")
         with refused if is_refused else contextlib.nullcontext():
             check_alike(runs)
@@ -249,7 +250,7 @@ def test_what_brings_other_settings_is_named_alone(tmp_path):
 def test_data_that_auto_or_data_named_otherwise_are_not_mixed(tmp_path):
     make_run(tmp_path / "seed_7", pictures=0, dataset="digits")
     make_run(tmp_path / "seed_8", pictures=0)
-    settings = {"seeds": "7,8", "out": str(tmp_path)}
+    settings = {"seeds": "7,8", "out": str(tmp_path), "iters": 4001}
     with pytest.raises(RunConflictError, match="different data, mnist and digits"):
         check_alike(planned(SweepConfig(**settings), {}))
     with pytest.raises(RunConflictError, match=r"--data=cats: .*seed_7 was trained on digits"):
@@ -260,7 +261,31 @@ def test_data_that_auto_or_data_named_otherwise_are_not_mixed(tmp_path):
 @pytest.mark.parametrize("given", [{}, {"preset": "stable"}, {"D_steps": 2}])
 def test_runs_of_the_same_command_are_alike(tmp_path, system, given):
     make_run(tmp_path / "seed_7", system=system, pictures=0, **given)
-    check_alike(planned(SweepConfig(seeds="7,8", out=str(tmp_path), system=system, **given), {}))
+    settings = {"system": system, "iters": 4001, **given}
+    check_alike(planned(SweepConfig(seeds="7,8", out=str(tmp_path), **settings), {}))
+
+
+def test_runs_of_other_lengths_are_not_mixed(tmp_path):
+    """Without --iters a new run would go on for a million."""
+    make_run(tmp_path / "seed_7", pictures=0)
+    runs = planned(SweepConfig(seeds="7,8", out=str(tmp_path)), {})
+    with pytest.raises(RunConflictError, match="begun with --iters=4001, which this command"):
+        check_alike(runs)
+    for given in ({"iters": 5001}, {"epochs": 10}):
+        check_alike(planned(SweepConfig(seeds="7,8", out=str(tmp_path), **given), {}))
+
+
+def test_what_overwrite_has_not_trained_is_not_in_the_table(tmp_path, capsys, offline_data_dir):
+    """Of part 2 an earlier run of other settings is left; part 1 fails before it begins."""
+    for seed in (7, 8):
+        make_run(tmp_path / f"seed_{seed}", pictures=0, learning_rate=0.01)
+    for name in ("sweep.png", "sweep.html"):
+        (tmp_path / name).touch()
+    given = words(offline_data_dir, out=tmp_path, seeds="7,8", iters=4001, device="gpu:77")
+    status, table, _ = swept(capsys, *given, "--overwrite", "--part=0/2")
+    assert status == 1
+    assert all(line.split()[-2:] == ["-", "-"] for line in table[1:])
+    assert [path.name for path in tmp_path.glob("sweep.*")] == ["sweep.json"]
 
 
 @pytest.mark.parametrize(("overwrite", "data"), [(False, "digits"), (True, "mnist")])

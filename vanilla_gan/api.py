@@ -108,6 +108,8 @@ def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> Tra
 
     Side effects: those of `training.run.train`.
     """
+    if config.overwrite:
+        config = run.with_lasting_out(config)
     with _interruptible():
         run.train(config, _host(config, observers))
     return _trained(config)
@@ -132,6 +134,8 @@ def fork(
 
     Side effects: those of `train`.
     """
+    if config.overwrite:
+        config = run.with_lasting_out(config)
     with _interruptible():
         forks.fork(os.fspath(source), config, _host(config, observers))
     return _trained(config)
@@ -285,7 +289,8 @@ def build_graph(config: RunConfig, graph: Any = None) -> Gan:
 
     Returns:
       The graph's handles; `handles.X.graph` is the graph. The variables have no values before a
-      session has run `handles.init`.
+      session has run `handles.init`. First weights that follow from the images, as the last bias of
+      `goodfellow2014`'s G, are 0: see `System.first_weights`.
 
     Raises:
       UsageError: a setting does not apply to the system, or the graph has variables already.

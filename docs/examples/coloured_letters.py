@@ -1,4 +1,4 @@
-"""Writes 3,000 pictures of 64x64 pixels: letters in a colour of their own on another one.
+"""Writes 3,000 pictures of 64x64 pixels: letters in random colours on darker backgrounds.
 
     .venv/bin/python docs/examples/coloured_letters.py letters
     ./run.sh import_images letters --size 64 --color --out data/letters

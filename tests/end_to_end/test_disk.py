@@ -55,6 +55,16 @@ def test_full(tmp_path, command, words, continues, after, limit, path, newest):
 
 
 @pytest.mark.slow
+def test_full_after_overwrite(command, words, continues):
+    """The same command would begin anew."""
+    full = functools.partial(limit_file_size, 3_000)
+    given = words(overwrite="true")
+    stopped = command(given, [Mishap(full, operation="os.rename", path="003.png")])
+    assert stopped.last_line.endswith("then give the same command without --overwrite again")
+    continues()
+
+
+@pytest.mark.slow
 def test_full_for_event_files(tmp_path, command, words, continues):
     """They have three pictures by then."""
     full = functools.partial(limit_file_size, 150_000)

@@ -22,6 +22,7 @@ from runner import Mishap, run
 from vanilla_gan.cli import main as cli
 from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
+from vanilla_gan.runfolder.record import read_record
 
 ITERS = 160
 AT_80 = "out/checkpoints/0000000080"
@@ -113,6 +114,10 @@ def test_what_is_changed_holds_from_there_on(there, command):
     assert f"{there / 'out'}, run {record(there / 'out')['run_id']}, at iteration 80" in text
     assert "fork --from" in text
     assert "--learning_rate 0.01" in text
+    # A fork of it without a change is judged as it is.
+    assert command(["fork", "--from=child", "--out=grandchild"]).status == 0
+    judged = [read_record(there / name).judged_from for name in ("out", "child", "grandchild")]
+    assert judged == [0, 80, 80]
 
 
 @pytest.mark.slow
@@ -226,6 +231,8 @@ def test_killed_while_it_is_made(there, command, count):
         (["--from=out", "--out=new", "--init_weights=w.npz"], 2, "a fork goes on from where"),
         (["--from=out", "--out=new", "--batch_size=1001"], 2, "at most the number of training"),
         (["--from=out"], 2, "--out is missing: expected a folder for the new run"),
+        (["--from=model", "--out=new"], 2, "it is an export, which has no state to go on from"),
+        (["--from=out", "--out=new", "--dataset=minst"], 1, "did you mean 'mnist'"),
         (["--out=new"], 2, "--from is missing: expected the folder of a run"),
         (["--from=none", "--out=new"], 1, "none does not exist; expected"),
         (["--from=out/checkpoints/0000000040", "--out=new"], 1, "0000000040 does not exist"),
@@ -240,6 +247,8 @@ def test_what_cannot_be(there, monkeypatch, capsys, flags, status, said):
     monkeypatch.chdir(there)
     shutil.copytree("out", "other")
     shutil.copytree("data", "other/d")
+    os.mkdir("model")
+    pathlib.Path("model/vanilla_gan.json").write_text("{}")
     before = fingerprint(there)
     found, line = failure(capsys, "fork", *flags)
     assert (found, said in line) == (status, True), line

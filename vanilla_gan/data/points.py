@@ -3,7 +3,7 @@
 Source: section 4.1 of Lin et al. 2018, PacGAN (https://arxiv.org/abs/1712.04086), after Srivastava
 et al. 2017, VEEGAN (https://arxiv.org/abs/1705.07761): centres on the unit circle with a standard
 deviation of 0.01, and on the grid -4, -2, 0, 2, 4 with one of 0.05. Differences: coordinates are
-bytes, as grey values of images are, so that a point lies within 0.45% of the square's side; the
+bytes, as grey values of images are, so that each is off by up to 0.2% of the square's side; the
 points of a set are drawn once, 105,000 to train on and 10,000 to test with, with as many around
 each centre, where the papers draw with replacement.
 """

@@ -93,8 +93,8 @@ def read_data_sets(
             )
         if not os.path.isdir(home):
             raise DataError(
-                f"the data are gone: there is no folder {home}; name the folder "
-                "around it with --data_dir"
+                f"there is no folder {home} with the data; name the folder around it with "
+                f"--data_dir, or data that are there with --dataset{nearest(name, KNOWN)}"
             )
         raw = folder.read_folder(home)
     validation = raw.validation

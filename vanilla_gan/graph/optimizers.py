@@ -41,17 +41,23 @@ OWN = "own"  # the program's, of a system that brings one
 OPTIMIZERS = {"adam": adam, "rmsprop": rmsprop, "sgd": sgd}
 
 
+def rate_of(config: Any, player: str) -> float:
+    """Returns the learning rate of a player, "D" or "G": its own, or the common one."""
+    own = config.D_learning_rate if player == "D" else config.G_learning_rate
+    rate: float = config.learning_rate if own is None else own
+    return rate
+
+
 def optimizer(system: System, config: Any, player: str) -> Any:
     """Returns the optimizer of the settings for a player; its slots bear its name.
 
     The player is "D" or "G", or "Q" in a program that has a third one, which trains G, too, and
     has its rate.
     """
-    rate = config.D_learning_rate if player == "D" else config.G_learning_rate
     make = system.optimizer if config.optimizer == OWN else OPTIMIZERS[config.optimizer]
     assert make is not None, f"{config.system} brings no optimizer"
     return make(
-        config.learning_rate if rate is None else rate,
+        rate_of(config, player),
         config.beta1,
         config.beta2,
         config.adam_epsilon,

@@ -46,7 +46,9 @@ def build_signs(system: System, config: Any, gan: Gan) -> dict[str, Any]:
         real, fake = gan.D_logit_real, gan.D_logit_fake
         mean_real, mean_fake = tf.reduce_mean(real), tf.reduce_mean(fake)
         step = _STEP.get(config.loss, (mean_real + mean_fake) / 2)
-        samples, images = _in_unit(system, gan.G_sample), _in_unit(system, gan.X)
+        # Those of moving averages would tell of weights that trained long ago.
+        samples = _in_unit(system, gan.passes.G_sample if gan.averages else gan.G_sample)
+        images = _in_unit(system, gan.X)
         diversity, nearest = _distances(samples)
         diversity_real, nearest_real = _distances(images)
         D_loss, G_loss = gan.D_loss, gan.G_loss

@@ -31,11 +31,13 @@ class Patient(NamedTuple):
       loss: the name of what its networks minimise.
       classes: how many classes its data have.
       without: the settings that its system does without.
+      most: what would slow it down at the most, by the names of settings.
     """
 
     loss: str
     classes: int
     without: Collection[str] = ()
+    most: Mapping[str, float] = types.MappingProxyType({})
 
 
 class Disease(NamedTuple):
@@ -73,7 +75,10 @@ class Disease(NamedTuple):
         """Returns it with what a run's system takes of the settings to try."""
 
         def taken(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-            return {name: settings[name] for name in settings if name not in patient.without}
+            found = {name: settings[name] for name in settings if name not in patient.without}
+            if settings.keys() >= _SLOW.keys():
+                found |= {n: min(found[n], most) for n, most in patient.most.items() if n in found}
+            return found
 
         advice = [
             clause
@@ -90,8 +95,11 @@ class Disease(NamedTuple):
 def overpowering(rows: HealthRows, patient: Patient) -> Told:
     """Says where D tells nearly every image from every sample, by far.
 
-    By less, where G makes nothing of it yet: its samples hardly differ.
+    By less, where G makes nothing of it yet: its samples hardly differ. A Wasserstein critic
+    cannot: its gap is a distance of pixels, which it is meant to find.
     """
+    if patient.loss == "wgan":
+        return np.full(len(rows.iteration), False)
     right = np.minimum(rows.of("real_right"), rows.of("fake_right"))
     alike = rows.of("diversity") < 0.1 * rows.of("diversity_real")
     return (right > 0.97) & (rows.of("logit_gap") > np.where(alike, 17, 22))
@@ -253,10 +261,10 @@ DISEASES = (
     ),
     Disease(
         "one_class",
-        "the images are all of one class",
+        "the images are all of one class, or not sorted into classes",
         one_class,
         400,
         ("diversity_real",),
-        advice="samples can only be of that one; train on images of more classes",
+        advice="if they show one kind of thing, so will the samples; train on more kinds",
     ),
 )

@@ -7,6 +7,7 @@ import pathlib
 from typing import Any, NamedTuple
 
 from vanilla_gan.errors import RunConflictError
+from vanilla_gan.graph.optimizers import rate_of
 from vanilla_gan.health.diagnosis import Episode, diagnosed
 from vanilla_gan.health.diseases import Patient
 from vanilla_gan.health.words import lines_of
@@ -27,7 +28,13 @@ class Examined(NamedTuple):
 def patient_of(record: RunRecord) -> Patient:
     """Returns what the signs of a run have to be seen by."""
     config, classes = record.config, classes_of(record.dataset)
-    return Patient(config.loss, len(classes.trained), SYSTEMS[config.system].without)
+    usual_beta1 = 0.9 if config.optimizer == "adam" else 0.0
+    most = {
+        "D_learning_rate": rate_of(config, "D") / 5,
+        "G_learning_rate": rate_of(config, "G") / 5,
+        "beta1": usual_beta1 if config.beta1 is None else config.beta1,
+    }
+    return Patient(config.loss, len(classes.trained), SYSTEMS[config.system].without, most)
 
 
 def examined(source: str) -> Examined:

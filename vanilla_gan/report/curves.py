@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import numpy as np
 import numpy.typing as npt
@@ -199,7 +200,10 @@ def label_iterations(axes: Axes, iterations: npt.NDArray[np.int64], most: int = 
 def encode(figure: Figure) -> bytes:
     """Draws a figure as a PNG of 256 colours, 40% of the size of one of all."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        # The name of a data set may have letters that the font lacks.
+        warnings.filterwarnings("ignore", "Glyph ")
+        canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).quantize(256).save(buffer, "png", dpi=(_DPI, _DPI))

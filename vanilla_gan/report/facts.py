@@ -152,9 +152,11 @@ def _fork_line(record: RunRecord) -> str:
     parent = record.parent
     source = f"{parent['path']}/{FOLDER}/{parent['iteration']:010d}"
     words = ["./run.sh", "fork", "--from", sendable(source)]
+    # By now the parent, or this run, may have been trained for longer than then.
+    words += _flag("iters", record.config.iters)
     for change in parent["changes"]:
         # What is None now follows from the others, and `iters` says what `epochs` says.
-        if change["is"] is not None and change["setting"] != "epochs":
+        if change["is"] is not None and change["setting"] not in ("iters", "epochs"):
             words += _flag(change["setting"], change["is"])
     return shlex.join([*words, *_plugins(record), "--out", "again"])
 

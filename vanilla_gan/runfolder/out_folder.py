@@ -10,6 +10,7 @@ from vanilla_gan.errors import OutputError, RunConflictError, UsageError
 from vanilla_gan.runfolder.checkpoint import FOLDER, MANIFEST, STATE, newest_iteration
 from vanilla_gan.runfolder.losses_csv import HEADER
 from vanilla_gan.runfolder.names import (
+    BEST,
     LATEST,
     LOCK,
     LOSSES,
@@ -61,7 +62,10 @@ def check_no_part_of_a_run(out_dir: pathlib.Path) -> None:
     """
     for path in (real := out_dir.resolve(), *real.parents):
         is_checkpoint = all(os.path.exists(path / name) for name in (MANIFEST, STATE))
-        if is_checkpoint or (path.name in _OWN and os.path.exists(path.parent / RUN_JSON)):
+        # A folder of this name would hide the best checkpoint, which has none.
+        hides_best = path.name == BEST and not os.path.lexists(path)
+        is_own = path.name in _OWN or hides_best
+        if is_checkpoint or (is_own and os.path.exists(path.parent / RUN_JSON)):
             run = path.parents[1] if is_checkpoint else path.parent
             raise UsageError(
                 f"--out={out_dir}: {path} belongs to the run in {run}; expected a folder outside "

@@ -90,7 +90,9 @@ _PARENT = fields(
         "iteration": COUNT,
         "checkpoint": SHA256,
         "changes": list_of(fields(_CHANGE)),
-    }
+    },
+    # The parent's own, where that is not 0.
+    {"judged_from": COUNT},
 )
 _DIVERGED = fields({"iteration": COUNT, "why": TEXT})
 _BEST = fields({"figure": TEXT, "iteration": COUNT, "value": NUMBER, "no_gain": COUNT})
@@ -174,10 +176,10 @@ class RunRecord:
         """The first iteration that counts where a run is to be stopped for what has become of it.
 
         A fork with other settings is there to see what they do, so what its parent had does not
-        count.
+        count. One without a change is judged as its parent is.
         """
-        changes: list[dict[str, Any]] = self.parent.get("changes", [])
-        return int(self.parent["iteration"]) if changes else 0
+        name = "iteration" if self.parent.get("changes") else "judged_from"
+        return int(self.parent.get(name, 0))
 
     def begins_with_another_seed(self, iteration: int) -> bool:
         """Returns whether this is a fork that begins at `iteration`, with a seed of its own."""

@@ -74,6 +74,8 @@ class Run(NamedTuple):
         if record is None:
             return False
         try:
+            # With --overwrite nobody has asked yet.
+            _check_same_settings(self, record)
             config = continued_config(record, self.config, begun=True)
             newest = newest_iteration(self.folder)
             # One that was stopped may be further than the sweep goes.
@@ -179,7 +181,8 @@ def _check_same_settings(run: Run, record: RunRecord) -> None:
     left_out = {
         name: getattr(record.config, name)
         for name, entry in table_of(RunConfig).items()
-        if not entry.is_free
+        # A run that has begun ends where it was told to, a new one where the system says.
+        if (not entry.is_free or (name == "iters" and "epochs" not in run.config.given))
         and name not in ("dataset", *run.config.given)
         and getattr(record.config, name) != getattr(new, name)
     }

@@ -14,6 +14,7 @@ from vanilla_gan.runfolder.record import RunRecord, classes_of
 from vanilla_gan.say import json_text
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import locked_folder, no_empty_folders
+from vanilla_gan.storage.own import clear
 from vanilla_gan.storage.whole import remove_leftovers, write_whole
 from vanilla_gan.sweep.figure import sweep_png
 from vanilla_gan.sweep.page import page
@@ -90,7 +91,7 @@ def sweep(
     # The last part of several has all runs.
     with locked_folder(out, out):
         found = [look_at(run, inform) for run in runs]
-        content = _write(config, found, program)
+        content = _write(config, found, program, inform)
     failed = [
         f"{job.name} ({how_it_ended(ended[job.name])})" for job in jobs if ended[job.name] != 0
     ]
@@ -103,7 +104,9 @@ def sweep(
     )
 
 
-def _write(config: SweepConfig, found: Sequence[Found], program: Program) -> dict[str, Any]:
+def _write(
+    config: SweepConfig, found: Sequence[Found], program: Program, inform: Callable[[str], None]
+) -> dict[str, Any]:
     """Writes the results of a sweep; those that show losses only where there are some."""
     out, content = config.out_dir, summary(found)
     content = {**content, "command": program.sweep}
@@ -116,6 +119,10 @@ def _write(config: SweepConfig, found: Sequence[Found], program: Program) -> dic
         write_whole(out / SWEEP_PNG, light)
         command = sendable(program.sweep)
         write_whole(out / SWEEP_HTML, page(content, heading, command, light, dark, classes))
+    else:
+        # Those of an earlier command would pass for this one's.
+        for name in (SWEEP_PNG, SWEEP_HTML):
+            clear(out / name, inform)
     return content
 
 

@@ -14,6 +14,7 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import as_word, table_of
 from vanilla_gan.errors import CheckpointError, RunConflictError, UsageError
+from vanilla_gan.generator.export_record import EXPORT_JSON
 from vanilla_gan.generator.generator import with_newest
 from vanilla_gan.runfolder.best import names_checkpoint
 from vanilla_gan.runfolder.checkpoint import (
@@ -74,6 +75,14 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     """
     host = host or Host()
     inform = host.inform
+    if os.path.exists(os.path.join(source, EXPORT_JSON)):
+        raise UsageError(
+            f"--from={source}: it is an export, which has no state to go on from; expected a run "
+            "or one of its checkpoints; to begin with its weights, export --format npz, and give "
+            "train --init_weights"
+        )
+    if config.overwrite:
+        check_data_stay(config)
     config = with_own_pictures(config, inform)
     if config.overwrite:
         config = with_lasting_out(config)
@@ -92,6 +101,8 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
                 f"{checkpoint.folder}: {error.strerror or error}; name a checkpoint that is there"
             ) from error
         record.parent |= {"iteration": checkpoint.iteration, "checkpoint": manifest["sha256"]}
+        if parent.judged_from:
+            record.parent["judged_from"] = parent.judged_from
         begins_anew = [
             each.begins_with_another_seed(checkpoint.iteration) for each in (parent, record)
         ]

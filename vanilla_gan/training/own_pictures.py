@@ -19,6 +19,7 @@ from vanilla_gan.data.pictures.origin import imported_from, origin_of
 from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.data.pictures.table import ENDINGS, is_table
 from vanilla_gan.errors import UsageError
+from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.files import locked_folder, no_empty_folders
@@ -58,18 +59,21 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
             f"--data={source}: {none}expected a folder of pictures, or a .npy, .npz, .csv or IDX "
             "file"
         )
-    if not os.path.lexists(home):
-        pictures = pathlib.Path(os.path.realpath(source))
-        for name in ("out", "data_dir"):
-            place = pathlib.Path(os.path.realpath(getattr(config, name)))
-            # An import passes over hidden folders.
-            if place.is_relative_to(pictures) and not any(
-                part.startswith(".") for part in place.relative_to(pictures).parts
-            ):
-                raise UsageError(
-                    f"--{name}={getattr(config, name)}: it is in --data={source}, where each "
-                    "folder is a class of pictures; name a folder outside of it"
-                )
+    is_imported = os.path.lexists(home)
+    # The next import would take a run that begins there for a class; one that is there goes on.
+    goes_on = is_imported and os.path.lexists(config.out_dir / RUN_JSON)
+    pictures = pathlib.Path(os.path.realpath(source))
+    for name in (*(() if goes_on else ("out",)), *(() if is_imported else ("data_dir",))):
+        place = pathlib.Path(os.path.realpath(getattr(config, name)))
+        # An import passes over hidden folders.
+        if place.is_relative_to(pictures) and not any(
+            part.startswith(".") for part in place.relative_to(pictures).parts
+        ):
+            raise UsageError(
+                f"--{name}={getattr(config, name)}: it is in --data={source}, where each "
+                "folder is a class of pictures; name a folder outside of it"
+            )
+    if not is_imported:
         with no_empty_folders(home):
             make_parents(home)
             waits = f"another process imports pictures into {home.parent}; waiting for it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -24,7 +25,7 @@ from vanilla_gan.engines.session import (
     memory_errors_told,
 )
 from vanilla_gan.engines.worker import Worker
-from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
+from vanilla_gan.errors import DamagedRunError, OutputError, RunConflictError, UsageError
 from vanilla_gan.graph.processor import missed_onednn
 from vanilla_gan.graph.tf1 import load_tensorflow
 from vanilla_gan.graph.weights import read_weights
@@ -231,16 +232,28 @@ def _train_locked(
             stop=stop,
             host=host,
         )
-        if begins:
-            begin(chief, weights)
-        while (trained := attempt(chief)) is None:
-            pass
-        record.trained = trained
-        record.save(config.out_dir)
+        with _going_on_told(chief):
+            if begins:
+                begin(chief, weights)
+            while (trained := attempt(chief)) is None:
+                pass
+            record.trained = trained
+            record.save(config.out_dir)
     if trained < config.resolved_int("iters"):
         inform(f"done: {_no_gain(record)}")
     else:
         inform(f"done: {config.iters} iterations, pictures and losses.csv in {config.out_dir}")
+
+
+@contextlib.contextmanager
+def _going_on_told(chief: Chief) -> Iterator[None]:
+    """Raises what could not be written with the command that goes on; see `Chief.again`."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(
+            str(error).replace("the same command", chief.again())
+        ) from error.__cause__
 
 
 def _gather(
@@ -273,22 +286,27 @@ def check_data_stay(config: RunConfig) -> None:
     Raises:
       UsageError: they do.
     """
-    out, data = config.out_dir.resolve(), pathlib.Path(config.data_dir).resolve()
-    if data.is_relative_to(out):
-        raise UsageError(
-            f"--data_dir={config.data_dir}: it is in --out={config.out}, which --overwrite moves "
-            "aside; choose another --out, or move the data"
-        )
+    out = config.out_dir.resolve()
+    for name in ("data_dir", "data"):
+        place = getattr(config, name)
+        if place is not None and pathlib.Path(place).resolve().is_relative_to(out):
+            raise UsageError(
+                f"--{name}={place}: it is in --out={config.out}, which --overwrite moves aside; "
+                "choose another --out, or move the data"
+            )
 
 
 def with_lasting_out(config: RunConfig) -> RunConfig:
-    """Returns settings whose `out` is the same place after the folder there has been moved.
+    """Returns settings whose paths are the same places after the folder `out` has been moved.
 
-    A relative path to where the user stands, or above, would follow that folder.
+    A relative path would follow that folder, if the user stands in it.
     """
     out = config.out_dir.resolve()
-    inside = pathlib.Path.cwd().is_relative_to(out)
-    return config.filled({"out": str(out)}) if inside else config
+    if not pathlib.Path.cwd().is_relative_to(out):
+        return config
+    named = {name: getattr(config, name) for name in ("log_json", "against")}
+    lasting = {name: os.path.abspath(path) for name, path in named.items() if path is not None}
+    return config.filled({"out": str(out), **lasting})
 
 
 @contextlib.contextmanager
@@ -371,6 +389,7 @@ def _read_data(
         raise DamagedRunError(
             f"{config.out_dir / RUN_JSON} does not match these data: it says "
             f"{record.dataset['train_examples']} images of {record.config.image_shape}, there are "
-            f"{train.num_examples} of {train.shape}; put the original back"
+            f"{train.num_examples} of {train.shape}; put the original back, or the split.json of "
+            "the data, if that was changed"
         )
     return source

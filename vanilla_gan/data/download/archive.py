@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vanilla_gan.data.download.download import fetch
 from vanilla_gan.errors import DataError
-from vanilla_gan.storage.files import file_entry
+from vanilla_gan.storage.files import file_entry, no_empty_folders
 
 
 class Archive(NamedTuple):
@@ -41,15 +41,16 @@ def verified(archive: Archive, data_dir: str | os.PathLike[str]) -> pathlib.Path
     folder = pathlib.Path(data_dir, archive.dataset)
     path = folder / (archive.name + archive.suffix)
     if not os.path.lexists(path):
-        fetch(
-            archive.name,
-            folder,
-            mirrors=archive.mirrors,
-            sha256=archive.sha256,
-            size=archive.size,
-            suffix=archive.suffix,
-            packed=True,
-        )
+        with no_empty_folders(folder):
+            fetch(
+                archive.name,
+                folder,
+                mirrors=archive.mirrors,
+                sha256=archive.sha256,
+                size=archive.size,
+                suffix=archive.suffix,
+                packed=True,
+            )
     try:
         got = file_entry(path, archive.size + 1)["sha256"]
     except (OSError, ValueError) as error:

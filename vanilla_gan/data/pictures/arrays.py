@@ -71,7 +71,7 @@ def import_arrays(
         for name, array in zip(FILE_NAMES, arrays, strict=True):
             write_packed(folder, name, array)
         write_split(folder, validation_of(len(train)))
-        if classes:
+        if len(classes):
             named = {str(label): {"name": str(name)} for label, name in enumerate(classes)}
             write_whole(folder / CLASSES_JSON, (json.dumps({"classes": named}) + "\n").encode())
     return config.out_dir

@@ -188,8 +188,8 @@ def _doubts(images: npt.NDArray[np.uint8]) -> Iterator[str]:
     flat = (darkest == lightest).all(axis=1)
     dark = (lightest <= _ALMOST_BLACK).all(axis=1) & ~flat
     for count, what, remedy in (
-        (flat.sum(), "of one colour throughout", "look at them, and at --background"),
-        (dark.sum(), "almost black", "--white says which value is white, 4095 of 12 bits"),
+        (flat.sum(), "of one colour throughout", "look at them; import_images has --background"),
+        (dark.sum(), "almost black", "import_images --white says which value is white"),
     ):
         if count:
             yield f"warning: {count} of {len(images)} pictures are {what}; {remedy}"
@@ -235,8 +235,9 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
         notes = [
             *notes,
             f"warning: {turned} of {len(images)} pictures cannot be told from their background "
-            f"where they are transparent; they stand on grey {grey}, as --background {grey} lays "
-            "all of them" + ("" if config.invert else "; for light on dark give --invert"),
+            f"where they are transparent; they stand on grey {grey}, as import_images "
+            f"--background {grey} lays all of them"
+            + ("" if config.invert else "; its --invert makes them light on dark"),
         ]
     return _Pictures(
         images,

@@ -162,7 +162,7 @@ def narrowed(
     if white is None or not (numbers >= 0).all() or not np.isfinite(largest):
         raise ValueError(
             f"its values reach from {least:g} to {largest:g}, expected 0 to {whites[-1]:g}; where "
-            "none is negative, --white says which one is white"
+            "none is negative, import_images --white says which one is white"
         )
     grey: npt.NDArray[np.uint8] = np.rint(np.minimum(numbers / white, 1.0) * 255).astype(np.uint8)
     return grey

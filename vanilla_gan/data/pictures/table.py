@@ -111,8 +111,11 @@ def _read_csv(path: pathlib.Path) -> tuple[Array, Array | None]:
         text = stream.read().decode("utf-8-sig")
     first, _, rest = text.partition("\n")
     try:
-        [float(cell) for cell in first.split(",")]
+        cells = [float(cell) for cell in first.split(",")]
     except ValueError:
+        cells = []
+    # pandas for one numbers columns that have no names: 0, 1, 2, ...
+    if not cells or (len(cells) > 5 and cells == [*range(len(cells))]):
         text = rest
     if not text.strip():
         raise ValueError("it has no rows of numbers")
