@@ -90,17 +90,12 @@ def main() -> None:
     described = machine.describe()
     found: dict[str, list[list[float]]] = {}
     skipped: dict[str, str] = {}
+    sizes = (f"--steps={options.steps}", f"--chunks={options.chunks}", f"--data_dir={data_dir}")
     for number in range(1, options.rounds + 1):
         for name, (script, precision) in PROGRAMS.items():
             if name in skipped:
                 continue
-            ms = timed(
-                script,
-                precision,
-                f"--steps={options.steps}",
-                f"--chunks={options.chunks}",
-                f"--data_dir={data_dir}",
-            )
+            ms = timed(script, precision, *sizes)
             if isinstance(ms, str):
                 skipped[name] = ms
                 say(f"skipped {name}: {ms}")

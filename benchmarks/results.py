@@ -37,12 +37,12 @@ class Timing:
         self.work = work
         self._base = base
         self._ms: dict[str, dict[int, list[float]]] = {}
-        self._peak_mb: dict[str, float] = {}
+        self.peak_mb: dict[str, float] = {}
 
     def add(self, name: str, number: int, ms: Sequence[float], peak_mb: float) -> None:
         """Adds the chunks of one peer's run in round `number`."""
         self._ms.setdefault(name, {})[number] = list(ms)
-        self._peak_mb[name] = max(peak_mb, self._peak_mb.get(name, 0.0))
+        self.peak_mb[name] = max(peak_mb, self.peak_mb.get(name, 0.0))
 
     def names(self) -> list[str]:
         """Returns the peers in the order in which they ran."""
@@ -51,10 +51,6 @@ class Timing:
     def ms(self, name: str) -> list[float]:
         """Returns milliseconds per iteration of every chunk of a peer, sorted."""
         return sorted(ms for chunks in self._ms[name].values() for ms in chunks)
-
-    def peak_mb(self, name: str) -> float:
-        """Returns the most memory that a peer's process held."""
-        return self._peak_mb[name]
 
     def ratios(self, name: str) -> list[float]:
         """Returns for each round how many times as fast as the first program it was, sorted."""
@@ -187,7 +183,7 @@ def _main_table(found: Found, timing: Timing) -> Iterable[str]:
         differ = f"{found.agreement[name]:.0e}" if found.agreement.get(name) else ""
         yield (
             f"| {name} | {_spread(ms, 3)} | {_spread(timing.ratios(name), 2)} | {rate:.0f} "
-            f"| {timing.peak_mb(name):.0f} | {differ} |"
+            f"| {timing.peak_mb[name]:.0f} | {differ} |"
         )
 
 

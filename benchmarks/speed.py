@@ -109,17 +109,14 @@ class Bench:
         self.skipped: dict[str, str] = {}
         self.versions: dict[str, dict[str, str]] = {}
         self._data_dir = data_dir
-        self._pythons = {
+        # By environment, there or not.
+        self.pythons = {
             name: pythons.get(name, str(folder / "bin" / "python"))
             for name, folder in ENVIRONMENTS.items()
         }
         for peer in self.peers:
-            if not os.access(self.python(peer.environment), os.X_OK):
+            if not os.access(self.pythons[peer.environment], os.X_OK):
                 self._skip(peer, f"no environment {peer.environment}; benchmarks/setup.sh makes it")
-
-    def python(self, environment: str) -> str:
-        """Returns the interpreter of an environment, there or not."""
-        return self._pythons[environment]
 
     def run(self, peer: Peer, *flags: object) -> dict[str, Any] | None:
         """Runs a peer once; returns what it printed, None where it is left out."""
@@ -127,7 +124,7 @@ class Bench:
             return None
         done = subprocess.run(
             [
-                self.python(peer.environment),
+                self.pythons[peer.environment],
                 str(PEERS_DIR / peer.script),
                 *peer.flags,
                 f"--device={self._device}",
@@ -201,11 +198,11 @@ def whole(bench: Bench, rounds: int, iters: int, data_dir: str) -> results.Whole
     Returns:
       What was measured, or why nothing could be.
     """
-    if not os.access(bench.python("tf1"), os.X_OK):
+    if not os.access(bench.pythons["tf1"], os.X_OK):
         return "no environment tf1; benchmarks/setup.sh makes it"
     script = PEERS_DIR / "published_script.py"
     commands = {
-        results.PUBLISHED: [bench.python("tf1"), script, f"--iters={iters}"],
+        results.PUBLISHED: [bench.pythons["tf1"], script, f"--iters={iters}"],
         "./run.sh": [ROOT / "run.sh", f"--iters={iters}", "--dataset=mnist"],
     }
     measured = results.Whole(iters)

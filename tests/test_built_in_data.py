@@ -71,7 +71,7 @@ def published_as(monkeypatch, module, content, *mirrors):
         size=len(content), sha256=hashlib.sha256(content).hexdigest(), mirrors=mirrors
     )
     monkeypatch.setattr(module, "ARCHIVE", made)
-    return made.name + made.suffix
+    return made.name
 
 
 def test_cifar10_comes_out_of_its_archive_downloaded_and_verified(tmp_path, monkeypatch):
@@ -375,7 +375,7 @@ def test_a_run_from_the_first_iteration_to_its_modes(
 
 
 def test_an_archive_that_cannot_be_had_says_where_to_put_it(tmp_path):
-    lost = archive.Archive("lost", "a", ".zip", 3, "0" * 64, ())
+    lost = archive.Archive("lost", "a.zip", 3, "0" * 64, ())
     with pytest.raises(DownloadError, match=r"put it at .*lost/a.zip \(SHA-256: 000"):
         archive.verified(lost, tmp_path)
     assert not any(tmp_path.iterdir())

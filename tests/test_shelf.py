@@ -78,8 +78,7 @@ def test_it_computes_what_was_recorded(recorded, engine):
     system, arrays = recorded
     config = config_of(system, engine=engine, device="cpu")
     train = train_of(seeded(0))
-    images_shape = train.images.shape if engine == "loop" else None
-    with open_model(config, choose_device("cpu"), images_shape) as model:
+    with open_model(config, choose_device("cpu"), train.images.shape) as model:
         variables = model.session.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
         trainer = engine_of(model, train)
         model.initialise()

@@ -60,10 +60,9 @@ else:
         "VanillaGanError": "vanilla_gan.errors",
         "import_arrays": "vanilla_gan.data.pictures.arrays",
         "load_plugin": "vanilla_gan.plugins.loading",
-        **dict.fromkeys(
-            ("register_loss", "register_penalty", "register_system"),
-            "vanilla_gan.plugins.registry",
-        ),
+        "register_loss": "vanilla_gan.plugins.registry",
+        "register_penalty": "vanilla_gan.plugins.registry",
+        "register_system": "vanilla_gan.plugins.registry",
     }
 
     def __getattr__(name):

@@ -262,10 +262,8 @@ def choices_changed() -> None:
 
 def group_of(config: type[Settings], heading: str) -> list[Setting]:
     """Returns the settings of a class under a heading, in their order."""
-    entries = list(table_of(config).values())
-    first = next(number for number, entry in enumerate(entries) if entry.group == heading)
-    behind = itertools.takewhile(lambda entry: not entry.group, entries[first + 1 :])
-    return [entries[first], *behind]
+    found = itertools.dropwhile(lambda entry: entry.group != heading, table_of(config).values())
+    return [next(found), *itertools.takewhile(lambda entry: not entry.group, found)]
 
 
 def _kind_of(hints: Sequence[Any]) -> type:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -87,6 +88,14 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
                 opened.pop_all()
             else:
                 write("\r\x1b[K")
+
+
+def without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values by name, None for each NaN and infinity, which JSON does not have."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
 
 
 def json_text(content: Any) -> str:

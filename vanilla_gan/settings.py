@@ -41,7 +41,6 @@ INITS = ("xavier", "xavier_normal", OWN)
 LOSSES = tuple(losses.LOSSES)  # of this program; `plugins` adds others
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
-ON_NAN = ("stop", "rewind")
 DISEASES = (
     *("overpowering", "collapse", "partial_collapse", "frozen", "memorising", "oscillation"),
     *("numbers", "scale", "swapped", "one_class"),
@@ -376,7 +375,7 @@ class RunConfig(Settings):
     on_nan: Literal["stop", "rewind"] = setting(
         "stop",
         "when a loss is not finite: stop, or go back and draw new noise",
-        choices=ON_NAN,
+        choices=("stop", "rewind"),
         effect="rescue",
     )
     max_rewinds: int = setting(
@@ -491,30 +490,29 @@ class RunConfig(Settings):
         Raises:
           UsageError: it lacks one, or two of them say the same.
         """
-        defaults = SYSTEMS[self.system].defaults
+        system, known = SYSTEMS[self.system], table_of(RunConfig)
         for name in system_settings():
-            if getattr(self, name) is not None and name not in (*defaults, *_COMMON):
-                takes = ", ".join(f"--{known}" for known in defaults)
+            if getattr(self, name) is not None and name not in (*system.defaults, *_COMMON):
+                takes = ", ".join(f"--{other}" for other in system.defaults)
                 raise UsageError(
                     f"--{name} does not apply to --system {self.system}, which takes {takes}; "
                     "leave it out"
                 )
-        known = table_of(RunConfig)
-        for name in (*SYSTEMS[self.system].published, *SYSTEMS[self.system].without):
+        for name in (*system.published, *system.without):
             if name not in known:
                 raise UsageError(
                     f"--system={self.system}: it names a setting {name}, which does not exist"
                     f"{nearest(name, known)}"
                 )
-        for name in SYSTEMS[self.system].without:
-            if getattr(self, name) != table_of(RunConfig)[name].default:
+        for name in system.without:
+            if getattr(self, name) != known[name].default:
                 raise UsageError(
                     f"--{name} does not apply to --system {self.system}, whose networks it does "
                     "not fit; leave it out"
                 )
         for name in ("init", "optimizer"):
-            if getattr(self, name) == OWN != SYSTEMS[self.system].published.get(name):
-                others = [word for word in table_of(RunConfig)[name].choices if word != OWN]
+            if getattr(self, name) == OWN != system.published.get(name):
+                others = [word for word in known[name].choices if word != OWN]
                 raise UsageError(
                     f"--{name} {OWN} does not apply to --system {self.system}, which brings none; "
                     f"expected one of {', '.join(others)}"

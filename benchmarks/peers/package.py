@@ -12,7 +12,6 @@ import importlib.metadata
 import io
 import os
 import pathlib
-import struct
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ import numpy as np
 import task
 
 from vanilla_gan.cli import main as cli
+from vanilla_gan.data.idx import write_idx
 
 
 class Ticks(io.TextIOBase):
@@ -43,10 +43,8 @@ def write_idx_files(data_dir: pathlib.Path, images: np.ndarray) -> None:
     folder.mkdir(parents=True)
     file_images = np.concatenate([images[: task.VALIDATION_SIZE], images])
     for prefix, part in (("train", file_images), ("t10k", images[:100])):
-        header = struct.pack(">4i", 0x803, len(part), 28, 28)
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + part.tobytes())
-        header = struct.pack(">2i", 0x801, len(part))
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(header + bytes(len(part)))
+        write_idx(folder / f"{prefix}-images-idx3-ubyte", part.reshape(-1, 28, 28))
+        write_idx(folder / f"{prefix}-labels-idx1-ubyte", np.zeros(len(part), np.uint8))
 
 
 def versions() -> dict[str, str]:

@@ -15,6 +15,7 @@ import argparse
 import os
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -82,7 +83,7 @@ def seed_between(further: int | None, it: int) -> list[int]:
     return [(zlib.crc32(name.encode()) & 0x7FFFFFFF) << 32 | SEED, it]
 
 
-class Listing:
+class Listing(NamedTuple):
     """What one listing builds, and in which order it draws.
 
     `solvers` are its runs of an iteration with their losses, D's first; `feeds` its placeholders.
@@ -90,17 +91,12 @@ class Listing:
     that a batch and noise are drawn for nothing, `labels` whether classes are drawn or the batch's.
     """
 
-    def __init__(
-        self,
-        feeds: dict[str, tf.Tensor],
-        solvers: list[tuple[tf.Operation, dict[str, tf.Tensor]]],
-        D_steps: int = 1,
-        shared: bool = False,
-        unused: bool = False,
-        labels: str = "",
-    ) -> None:
-        self.feeds, self.solvers, self.D_steps = feeds, solvers, D_steps
-        self.shared, self.unused, self.labels = shared, unused, labels
+    feeds: dict[str, tf.Tensor]
+    solvers: list[tuple[tf.Operation, dict[str, tf.Tensor]]]
+    D_steps: int = 1
+    shared: bool = False
+    unused: bool = False
+    labels: str = ""
 
 
 def wasserstein(penalty: bool) -> Listing:

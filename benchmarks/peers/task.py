@@ -92,8 +92,7 @@ class PublishedDraws:
         self._images = np.multiply(images.astype(np.float32), np.float32(1.0 / 255.0))
         self._labels = np.zeros((len(images), 10))
         self._stream = np.random.RandomState(SEED)
-        self._next = 0
-        self._shuffled = False
+        self._next = len(images)  # the first batch begins an epoch
 
     def iterations(self, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yields for each iteration X_mb, float32, and the noise of both steps, float64."""
@@ -108,8 +107,6 @@ class PublishedDraws:
 
     def next_batch(self, batch: int) -> np.ndarray:
         """Returns the next images, float32 [batch, 784] in [0, 1], across the end of an epoch."""
-        if not self._shuffled:
-            self._shuffle()
         start, self._next = self._next, self._next + batch
         if self._next <= len(self._images):
             return self._images[start : self._next]
@@ -122,7 +119,6 @@ class PublishedDraws:
         order = np.arange(len(self._images))
         self._stream.shuffle(order)
         self._images, self._labels = self._images[order], self._labels[order]
-        self._shuffled = True
 
 
 def measure(

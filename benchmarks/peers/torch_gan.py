@@ -89,10 +89,8 @@ def main() -> None:
     D = network("D", task.X_DIM, options.hidden, 1)
     G = network("G", task.Z_DIM, options.hidden, task.X_DIM).append(nn.Sigmoid())
     adam = {"lr": task.LEARNING_RATE, "fused": True, "capturable": options.cuda_graph}
-    D_adam, G_adam = (
-        torch.optim.Adam(D.parameters(), **adam),
-        torch.optim.Adam(G.parameters(), **adam),
-    )
+    D_adam = torch.optim.Adam(D.parameters(), **adam)
+    G_adam = torch.optim.Adam(G.parameters(), **adam)
     real, fake = torch.ones(options.batch, 1), torch.zeros(options.batch, 1)
 
     def iteration(X_mb: torch.Tensor, Z_D: torch.Tensor, Z_G: torch.Tensor) -> torch.Tensor:

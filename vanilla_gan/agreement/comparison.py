@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from vanilla_gan.agreement.normal import PART_OF
 from vanilla_gan.agreement.settings import PARTS
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.runfolder.record import RunRecord
+from vanilla_gan.say import without_nan
 
 FORMAT = 1
 AGREES, DISAGREES, NOT_JUDGED = "AGREES", "DISAGREES", "NOT JUDGED"
@@ -140,17 +140,9 @@ def as_dict(found: Comparison) -> dict[str, Any]:
         "verdicts": [_as_json(verdict) for verdict in found.verdicts],
         "post": [{**_as_json(line.verdict), "ours": line.ours} for line in found.post],
         "notes": found.notes,
-        "parent": [_without_nan(line._asdict()) for line in found.parent],
+        "parent": [without_nan(line._asdict()) for line in found.parent],
     }
 
 
 def _as_json(verdict: Verdict) -> dict[str, Any]:
-    return {**_without_nan(verdict._asdict()), "passed": verdict.passed}
-
-
-def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    # JSON has neither NaN nor infinity.
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
-    }
+    return {**without_nan(verdict._asdict()), "passed": verdict.passed}

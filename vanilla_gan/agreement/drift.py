@@ -56,8 +56,7 @@ def drifts(config: RunConfig, train: DataSet, weights: Weights, iters: int) -> I
       far, up to each iteration.
     """
     config = dataclasses.replace(config, iters=iters, epochs=None)
-    images_shape = train.images.shape if config.engine == "loop" else None
-    with open_model(config, choose_device(config.device), images_shape) as model:
+    with open_model(config, choose_device(config.device), train.images.shape) as model:
         run = _losses(config, model, train, weights)
         largest = np.zeros(iters)
         for number in range(TWINS):

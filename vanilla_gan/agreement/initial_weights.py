@@ -31,8 +31,7 @@ PROGRAMS: tuple[tuple[SystemName, InitName], ...] = (
     ("layers", "xavier"),
 )
 LIMIT = 0.03
-_LEAST_ROWS = 100
-_LEAST_COLUMNS = 100
+_LEAST_SIDE = 100
 _KURTOSIS = {"xavier": 1.8, "xavier_normal": 3.0}
 
 
@@ -76,7 +75,7 @@ def initial_weights(system: SystemName, init: InitName, device: Device) -> Initi
             biases = max(biases, float(np.abs(value).max()))
             continue
         rows, columns = value.shape
-        if rows < _LEAST_ROWS or columns < _LEAST_COLUMNS:
+        if min(rows, columns) < _LEAST_SIDE:
             continue
         of = {"xavier": (rows + columns) / 2, "xavier_normal": rows / 2}[init]
         squares = value.astype(np.float64) ** 2

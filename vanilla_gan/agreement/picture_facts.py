@@ -12,12 +12,7 @@ _NEARLY_WHITE = 250
 
 
 def size_fault(pixels: npt.NDArray[np.uint8], layout: Layout) -> str | None:
-    """Returns what is wrong with the size of a picture, [height, width, ...]; None if nothing.
-
-    Args:
-      pixels: of the picture.
-      layout: what it should have.
-    """
+    """Returns what is wrong with a picture's size, uint8 [height, width, ...]; None if nothing."""
     height, width = pixels.shape[:2]
     if (height, width) == (layout.height, layout.width):
         return None

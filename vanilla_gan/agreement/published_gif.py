@@ -25,8 +25,6 @@ FRAME_ITERATIONS = 1000  # iterations between two frames
 MAX_BYTES = 20_000_000
 _MAX_FRAMES = 1000
 _ROWS_CUT = 1
-_TIMEOUT_S = 30.0  # for connecting to a server, and for each wait for it
-_SLOWEST_BYTES_PER_S = 10_000.0
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -45,7 +43,7 @@ def read_published_gif(source: str) -> list[Pixels]:
       DownloadError: the address did not deliver it.
     """
     try:
-        frames = _frames(_content(source))
+        return _frames(_content(source))
     except TransferError as error:
         raise DownloadError(
             f"cannot download {source}: {error}; get the file by hand and give its path instead"
@@ -56,7 +54,6 @@ def read_published_gif(source: str) -> list[Pixels]:
         ) from error
     except ValueError as error:
         raise DataError(f"{source} is not the post's figure: {error}") from error
-    return frames
 
 
 def frame_samples(frame: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -80,8 +77,6 @@ def _content(source: str) -> bytes:
         source,
         received,
         max_bytes=MAX_BYTES,
-        timeout_s=_TIMEOUT_S,
-        slowest_bytes_per_s=_SLOWEST_BYTES_PER_S,
         # The figure is small: nothing is shown of its transfer.
         progress=lambda url, total_bytes: contextlib.nullcontext(lambda received_bytes: None),
     )

@@ -85,8 +85,7 @@ def matching(
     if not candidates:
         return f"no recorded run began with the weights of {config.init_weights}"
     for each in candidates:
-        wanted: dict[str, Any] = {name: getattr(each, name) for name in ("system", "loss", "seed")}
-        wanted |= {name: getattr(each, name) for name in _DRAWS}
+        wanted = {name: getattr(each, name) for name in ("system", "loss", "seed", *_DRAWS)}
         wanted["precision"] = "float32"
         different = [
             f"--{name} {getattr(config, name)} (recorded: {value})"

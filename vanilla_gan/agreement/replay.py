@@ -147,8 +147,7 @@ def beta_power(beta: float, iteration: int) -> Floats:
 @contextlib.contextmanager
 def open_replayer(config: RunConfig, device: Device, train: DataSet) -> Iterator[Replayer]:
     """Opens what a run of these settings trains with; the session is closed behind the block."""
-    images_shape = train.images.shape if config.engine == "loop" else None
-    with open_model(config, device, images_shape) as model:
+    with open_model(config, device, train.images.shape) as model:
         yield Replayer(model, config, train)
 
 
@@ -165,9 +164,7 @@ def exact_products(device: Device) -> Iterator[None]:
         switches.enable_tensor_float_32_execution(before)
 
 
-def drawn(
-    config: RunConfig, images: int, iterations: list[int]
-) -> dict[int, tuple[Any, Floats, Floats]]:
+def drawn(config: RunConfig, images: int, iterations: list[int]) -> dict[int, list[Any]]:
     """Returns what a run of these settings draws for iterations T..T+4, for each of some T.
 
     Args:
@@ -193,10 +190,5 @@ def drawn(
                     if it <= steps.first + k < it + STEPS:
                         found[it].append((steps.rows[k], steps.Z_D[k], steps.Z_G[k]))
     return {
-        it: (
-            np.stack([rows for rows, _, _ in each]),
-            np.stack([Z_D for _, Z_D, _ in each]),
-            np.stack([Z_G for _, _, Z_G in each]),
-        )
-        for it, each in found.items()
+        it: [np.stack(parts) for parts in zip(*each, strict=True)] for it, each in found.items()
     }

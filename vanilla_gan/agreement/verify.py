@@ -29,6 +29,7 @@ from vanilla_gan.data.streams import unread
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, choose_device, memory_errors_told
 from vanilla_gan.errors import DataError, UsageError
+from vanilla_gan.say import without_nan
 from vanilla_gan.settings import ENGINES, RunConfig, default_data_dir
 from vanilla_gan.systems import SYSTEMS
 
@@ -98,8 +99,7 @@ def verify(config: VerifyConfig) -> Verification:
       DeviceError: the device is not there.
     """
     notes: list[str] = []
-    shipped = [recording for recording in RECORDINGS if recording.data == "offline"]
-    traces = {recording: shipped_traces(recording) for recording in shipped}
+    traces = {each: shipped_traces(each) for each in RECORDINGS if each.data == "offline"}
     data = {"offline": offline_data()}
     more = {} if config.traces is None else _in_folder(config.traces)
     if more:
@@ -141,7 +141,7 @@ def as_dict(found: Verification) -> dict[str, Any]:
                 "engine": verdict.engine,
                 "iteration": verdict.iteration,
                 "draws": verdict.draws,
-                "found": _finite(verdict.found),
+                "found": without_nan(verdict.found._asdict()),
                 "allowed": verdict.allowed._asdict(),
                 "passed": verdict.passed,
             }
@@ -150,11 +150,6 @@ def as_dict(found: Verification) -> dict[str, Any]:
         "initial_weights_limit": LIMIT,
         "initial_weights": [{**each._asdict(), "passed": each.passed} for each in found.initial],
     }
-
-
-def _finite(found: Differences) -> dict[str, float | None]:
-    """Returns differences by name; JSON has no infinity."""
-    return {name: value if np.isfinite(value) else None for name, value in found._asdict().items()}
 
 
 _NO_TRACES = (
@@ -171,16 +166,12 @@ def _in_folder(traces: str) -> dict[Recording, list[Trace]]:
       DataError: one is damaged.
     """
     folder = pathlib.Path(traces)
-    names = [recording for recording in RECORDINGS if recording.data == "mnist"]
-    found = {
-        recording: read_traces(recording, folder / f"{recording.name}.npz")
-        for recording in names
-        if (folder / f"{recording.name}.npz").is_file()
-    }
+    paths = {each: folder / f"{each.name}.npz" for each in RECORDINGS if each.data == "mnist"}
+    found = {each: read_traces(each, path) for each, path in paths.items() if path.is_file()}
     if not found:
         raise UsageError(
             f"--traces={traces}: no trace there; expected a folder with some of "
-            f"{', '.join(f'{recording.name}.npz' for recording in names)}"
+            f"{', '.join(path.name for path in paths.values())}"
         )
     return found
 

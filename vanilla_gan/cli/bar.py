@@ -30,9 +30,3 @@ class Bar:
         """Takes the bar off the terminal."""
         if self._bar is not None:
             self._bar.close()
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()

@@ -6,6 +6,7 @@ command pays for what another one needs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -335,7 +336,7 @@ def import_images() -> Command:
         from vanilla_gan.cli.bar import Bar
         from vanilla_gan.data.pictures.import_images import import_images
 
-        with Bar() as progress:
+        with contextlib.closing(Bar()) as progress:
             import_images(config, progress.inform, progress)
 
     return Command(

@@ -97,14 +97,11 @@ def _run(words: list[str]) -> None:
     if name == "help":
         name = words.pop(0) if words else _DEFAULT_COMMAND
         words.append("--help")
-    if name == "version":
-        name = _DEFAULT_COMMAND
-        words.append("--version")
-    if name not in COMMANDS:
+    if name not in (*COMMANDS, "version"):
         raise UsageError(
             f"unknown command {name!r}{nearest(name, COMMANDS)}; expected {', '.join(COMMANDS)}"
         )
-    if "--version" in words:
+    if name == "version" or "--version" in words:
         print(f"vanilla_gan {__version__}", flush=True)
         return
     # Before the flags are made, whose choices they add to.

@@ -18,13 +18,12 @@ import numpy.typing as npt
 from vanilla_gan.data.download.archive import Archive, verified
 from vanilla_gan.data.folder import RawData, raw_data
 from vanilla_gan.errors import DataError
-from vanilla_gan.storage.reading import open_file, read_file
+from vanilla_gan.storage.reading import open_file, read_file, reason_of
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ARCHIVE = Archive(
     dataset="cifar10",
-    name="cifar-10-binary.tar",
-    suffix=".gz",
+    name="cifar-10-binary.tar.gz",
     size=170_052_171,
     sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     mirrors=("https://www.cs.toronto.edu/~kriz/",),
@@ -64,11 +63,10 @@ def _content(path: pathlib.Path) -> bytes:
     try:
         return read_file(path, _MAX_BATCH)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise DataError(
-            f"cannot read {path}: {reason}; expected {', '.join((*_TRAIN, *_TEST))} of the binary "
-            "version there, unpacked; put them there, name another folder with --data_dir, or "
-            "leave out --allow_unverified_data"
+            f"cannot read {path}: {reason_of(error)}; expected {', '.join((*_TRAIN, *_TEST))} of "
+            "the binary version there, unpacked; put them there, name another folder with "
+            "--data_dir, or leave out --allow_unverified_data"
         ) from error
 
 

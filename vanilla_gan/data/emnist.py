@@ -27,8 +27,7 @@ from vanilla_gan.storage.reading import open_file
 NAMES = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 ARCHIVE = Archive(
     dataset="emnist_letters",
-    name="gzip",
-    suffix=".zip",
+    name="gzip.zip",
     size=561_753_746,
     sha256="fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
     mirrors=(

@@ -96,9 +96,8 @@ def _sum_of_file(path: pathlib.Path) -> str | None:
 def sha256_of(path: pathlib.Path) -> str | None:
     """Returns the sum of an IDX file's decompressed bytes; None where it cannot be read as one."""
     try:
-        return read_idx(
-            path, dimensions=1 if "labels" in path.name else 3, max_bytes=_LARGEST
-        ).sha256
+        dimensions = 1 if "labels" in path.name else 3
+        return read_idx(path, dimensions=dimensions, max_bytes=_LARGEST).sha256
     except DataError:
         return None
 

@@ -16,7 +16,7 @@ from vanilla_gan.data.dataset import VALIDATION_SIZE
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch as fetch_file
 from vanilla_gan.data.finding import find, find_elsewhere, owner_of, sum_of
-from vanilla_gan.data.idx import CONVERT, IdxFile, read_images, read_labels, sha256_of_idx
+from vanilla_gan.data.idx import CONVERT, read_images, read_labels, sha256_of_idx
 from vanilla_gan.data.own_split import read_split, usual_split
 from vanilla_gan.data.shape import ImageShape, shape_of
 from vanilla_gan.errors import DataError, DownloadError
@@ -92,10 +92,9 @@ def load_entry(
     folder = pathlib.Path(data_dir, entry.name)
     if allow_unverified:
         return read_folder(folder)
-    sums = {file.name: file.sha256 for file in entry.files}
     there = {file.name: find(folder, file.name, packed=file.packed) for file in entry.files}
     paths = {name: path for name, path in there.items() if path is not None}
-    if len(paths) < len(sums):
+    if len(paths) < len(entry.files):
         paths = {**find_elsewhere(entry, pathlib.Path(data_dir), inform), **paths}
     missing = [file for file in entry.files if file.name not in paths]
     if missing:
@@ -108,7 +107,7 @@ def load_entry(
                         mirrors=entry.mirrors,
                         sha256=file.sha256,
                         size=file.size,
-                        **({"packed": True} if file.packed else {}),
+                        packed=file.packed,
                     )
                 except DownloadError as error:
                     raise _with_the_others(error, missing[number + 1 :]) from error
@@ -148,48 +147,26 @@ def read_files(
         are left after the validation split.
     """
     _check_all_there(folder, paths)
-    readers: dict[str, Callable[..., IdxFile]] = {
-        catalog.TRAIN_IMAGES: read_images,
-        catalog.TRAIN_LABELS: read_labels,
-        catalog.TEST_IMAGES: read_images,
-        catalog.TEST_LABELS: read_labels,
-    }
     sizes = {file.name: file.size for file in published if not file.packed}
-    with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:
-        pending = {
-            name: pool.submit(read, paths[name], max_bytes=sizes.get(name))
-            for name, read in readers.items()
-        }
+    with concurrent.futures.ThreadPoolExecutor(len(catalog.FILE_NAMES)) as pool:
+        pending = {}
+        for name in catalog.FILE_NAMES:
+            read = read_images if "images" in name else read_labels
+            pending[name] = pool.submit(read, paths[name], max_bytes=sizes.get(name))
     files = {name: future.result() for name, future in pending.items()}
     for file in published:
         path = paths[file.name]
         got = sum_of(file, path) if file.packed else files[file.name].sha256
         if got != file.sha256:
             raise _not_published(path, file, got)
-    for images, labels in (
-        (catalog.TRAIN_IMAGES, catalog.TRAIN_LABELS),
-        (catalog.TEST_IMAGES, catalog.TEST_LABELS),
-    ):
-        _check_counts(paths[images], len(files[images].array), len(files[labels].array))
-    _check_shapes(
-        paths[catalog.TEST_IMAGES],
-        shape_of(files[catalog.TEST_IMAGES].array.shape),
-        shape_of(files[catalog.TRAIN_IMAGES].array.shape),
-    )
-    train_size = len(files[catalog.TRAIN_IMAGES].array)
-    if not train_size:
-        raise DataError(f"{paths[catalog.TRAIN_IMAGES]} holds no images; expected some; add images")
-    validation = VALIDATION_SIZE if published else read_split(folder, train_size)
+    train, train_labels, test, test_labels = (files[name].array for name in catalog.FILE_NAMES)
+    _check_counts(paths[catalog.TRAIN_IMAGES], len(train), len(train_labels))
+    _check_counts(paths[catalog.TEST_IMAGES], len(test), len(test_labels))
+    _check_shapes(paths[catalog.TEST_IMAGES], shape_of(test.shape), shape_of(train.shape))
+    validation = VALIDATION_SIZE if published else read_split(folder, len(train))
     sums = {name: file.sha256 for name, file in files.items()}
-    return RawData(
-        files[catalog.TRAIN_IMAGES].array,
-        files[catalog.TRAIN_LABELS].array,
-        files[catalog.TEST_IMAGES].array,
-        files[catalog.TEST_LABELS].array,
-        checksum=_checksum(sums),
-        files=sums,
-        validation=validation,
-    )
+    arrays = (train, train_labels, test, test_labels)
+    return RawData(*arrays, checksum=_checksum(sums), files=sums, validation=validation)
 
 
 def _check_all_there(folder: str | os.PathLike[str], paths: Mapping[str, pathlib.Path]) -> None:

@@ -82,6 +82,4 @@ def _made(tensor: Any) -> Any:
     """Returns the operation that made a variable's handle, outside the functions that take it."""
     captures = getattr(tensor.graph, "captures", ())
     outer = next((outer for outer, inner in captures if inner is tensor), None)
-    if outer is not None:
-        return _made(outer)
-    return tensor.op
+    return tensor.op if outer is None else _made(outer)

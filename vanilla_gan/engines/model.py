@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import errno
 import os
-import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,9 +48,9 @@ class Model:
         loop: LoopGraph | None,
         session: Any,
         saver: Any,
-        summaries: Summaries | None = None,
-        begin_averages: Any = None,
-        signs: Mapping[str, Any] = types.MappingProxyType({}),
+        summaries: Summaries | None,
+        begin_averages: Any,
+        signs: Mapping[str, Any],
     ) -> None:
         """Holds what `open_model` has made."""
         self.gan = gan
@@ -151,8 +150,8 @@ def open_model(
     Args:
       config: the resolved settings.
       device: from `choose_device`.
-      images_shape: (N, X_dim) of the images that the in-graph loop shall train on; None to build no
-        such loop.
+      images_shape: (N, X_dim) of the images to train on; None, or another engine than the loop, and
+        no loop is built.
       signs: whether there are to be any.
       machines: those that the towers are on; None for this one alone.
 
@@ -178,7 +177,9 @@ def open_model(
         with building, without_chatter(), eager_side, graph.as_default(), tf.device(place):
             system = SYSTEMS[config.system]
             gan = build_gan(system, config, config.seed)
-            loop = None if images_shape is None else build_loop(system, config, gan, images_shape)
+            loop = None
+            if images_shape is not None and config.engine == "loop":
+                loop = build_loop(system, config, gan, images_shape)
             # The CPU writes files, also where no soft placement would move there what does.
             with tf.device("/CPU:0"):
                 saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)

@@ -68,14 +68,10 @@ def read_dense(path: str, inform: Callable[[str], None]) -> tuple[Origin, DenseN
       CheckpointError: there is nothing to load.
     """
     with open_trained(path, inform=inform) as trained:
-        return trained.origin, _networks(trained)
-
-
-def _networks(trained: Trained) -> DenseNetworks:
-    tensors = trained.tensors
-    G, G_sees_class = _layers(trained, tensors.G_sample, tensors.Z)
-    D, D_sees_class = _layers(trained, tensors.D_logit, tensors.X)
-    return DenseNetworks(G, D, G_sees_class, D_sees_class)
+        tensors = trained.tensors
+        G, G_sees_class = _layers(trained, tensors.G_sample, tensors.Z)
+        D, D_sees_class = _layers(trained, tensors.D_logit, tensors.X)
+        return trained.origin, DenseNetworks(G, D, G_sees_class, D_sees_class)
 
 
 def _layers(trained: Trained, output: Any, first: Any) -> tuple[list[Layer], bool]:

@@ -225,9 +225,8 @@ def _named(
     layers = range(1, len(several(run.h_dim or 0)) + 2)
     created = [f"{player}_{kind}{layer}" for player in "DG" for layer in layers for kind in "Wb"]
     names_by_place = [f"Variable_{place}" if place else "Variable" for place in range(len(created))]
-    return dict(zip(created, names_by_place, strict=True)), (
-        "by the order in which the published program makes them"
-    )
+    by_order = dict(zip(created, names_by_place, strict=True))
+    return by_order, "by the order in which the published program makes them"
 
 
 def _read_map(path: str, expected: Shapes, statistics: Shapes) -> dict[str, str]:

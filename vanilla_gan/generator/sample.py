@@ -25,7 +25,7 @@ from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
 from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.runfolder.place import Place
-from vanilla_gan.settings import RunConfig, bad_class
+from vanilla_gan.settings import bad_class
 from vanilla_gan.storage.arrays import read_npy
 from vanilla_gan.storage.npz import ArrayBlocks, write_npz
 from vanilla_gan.storage.reading import reason_of
@@ -193,14 +193,9 @@ class Blocks(NamedTuple):
     classes: npt.NDArray[np.intp] | None
 
     @property
-    def config(self) -> RunConfig:
-        """The settings of the run."""
-        return self.generator.config
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of all of them, [n, H, W] or [n, H, W, C]."""
-        return (self.n, *self.config.image_shape.array)
+        return (self.n, *self.generator.config.image_shape.array)
 
     def images(self) -> Iterator[npt.NDArray[np.float32]]:
         """Yields the images, float32 [rows, ...], in the generator's range."""
@@ -240,7 +235,7 @@ def _write(
         with beside.whole() as path:
             write_idx(path, classes.astype(np.uint8))
         return [place.path, beside.path]
-    images, shape = np.concatenate(list(drawn.images())), drawn.config.image_shape
+    images, shape = np.concatenate(list(drawn.images())), drawn.generator.config.image_shape
     ends = drawn.generator.system.pixels()[[0, 255]].tolist()
     if beside is not None:
         with place.whole() as path:
@@ -272,7 +267,7 @@ def _layout(config: SampleConfig, n: int) -> tuple[int, int]:
 def _write_separate(folder: pathlib.Path, drawn: Blocks) -> None:
     folder.mkdir()
     digits = max(3, len(str(drawn.n - 1)))
-    pictures = (shown(grey, drawn.config.image_shape) for grey in drawn.grey())
+    pictures = (shown(grey, drawn.generator.config.image_shape) for grey in drawn.grey())
     for number, grey in enumerate(itertools.chain.from_iterable(pictures)):
         PIL.Image.fromarray(grey).save(folder / f"{number:0{digits}d}.png", "png")
 

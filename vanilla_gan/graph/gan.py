@@ -97,7 +97,6 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     y = None
     if system.conditional:
         y = tf.placeholder(tf.float32, shape=[None, config.num_classes], name="y")
-    two_modes = isinstance(system.update, Simultaneous)
     iteration = None
     if takes_iteration(system, config):
         iteration = tf.placeholder(tf.int64, shape=[], name="iteration")
@@ -106,7 +105,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
     batch = Batch(X, Z, Z, y, iteration)
     passes = forward(system, config, batch, reuse=False)
     G_sample, D_prob, D_logit = passes.G_sample, passes.D_real, passes.D_logit_real
-    if two_modes:
+    if isinstance(system.update, Simultaneous):
         with network("generator_inference", reuse=True):
             G_sample = system.generator(Z, config, y, None)
     if has_two_modes(system, config):

@@ -59,19 +59,14 @@ def dragan(passes: Passes) -> tuple[Any, Any]:
     mean = passes.over_batch(tf.reduce_mean(X), "dragan/mean")
     variance = passes.over_batch(tf.reduce_mean(tf.square(X - mean)), "dragan/variance")
     deviation = tf.sqrt(variance)
-    images = X + share * 0.5 * deviation * _uniform(passes, "around", tf.shape(X))
+    images = X + share * 0.5 * deviation * uniform(tf.shape(X), passes.seed_for("around"))
     return passes.look(images, "around"), images
 
 
 def _shares(passes: Passes, name: str) -> Any:
     """Returns a number for each image, [B, 1], the same for those that are judged together."""
-    shares = _uniform(passes, name, tf.shape(passes.X)[:1] // passes.pack)
+    shares = uniform(tf.shape(passes.X)[:1] // passes.pack, passes.seed_for(name))
     return (shares if passes.pack == 1 else tf.repeat(shares, passes.pack))[:, tf.newaxis]
-
-
-def _uniform(passes: Passes, name: str, shape: Any) -> Any:
-    """Returns numbers in [0, 1), float32, which follow from seed, iteration and name."""
-    return uniform(shape, passes.seed_for(name))
 
 
 def half_square(gradients: Any) -> Any:

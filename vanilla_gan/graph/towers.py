@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -34,11 +34,9 @@ class Tower(NamedTuple):
     share: Any = 1.0
     together: Together | None = None
 
-    @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self) -> AbstractContextManager[Any]:
         """Puts what the block adds to the graph on the tower's device."""
-        with contextlib.nullcontext() if self.device is None else tf.device(self.device):
-            yield
+        return contextlib.nullcontext() if self.device is None else tf.device(self.device)
 
     def read(self, variables: Sequence[Any]) -> Weights:
         """Returns the values of variables at this place of the graph, on the tower's device."""

@@ -169,8 +169,11 @@ def constant(numbers: Mapping[str, float]) -> bool:
     return numbers["diversity"] < 1e-3 * numbers["diversity_real"]
 
 
-# Of a collapse that a run is born with.
-_CONSTANT: dict[str, Any] = {
+# Of both kinds of collapse; the last two of one that a run is born with.
+_COLLAPSE: dict[str, Any] = {
+    "settings": {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
+    "advice": "or --pack 2 in a new run",
+    "stays": True,
     "born": "no setting helps: see that the generator's output depends on its noise",
     "born_told": constant,
 }
@@ -191,10 +194,7 @@ DISEASES = (
         collapse,
         1000,
         ("diversity", "diversity_real"),
-        {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
-        "or --pack 2 in a new run",
-        stays=True,
-        **_CONSTANT,
+        **_COLLAPSE,
     ),
     Disease(
         "partial_collapse",
@@ -202,10 +202,7 @@ DISEASES = (
         partial_collapse,
         1500,
         ("nearest", "nearest_real", "diversity", "diversity_real"),
-        {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
-        "or --pack 2 in a new run",
-        stays=True,
-        **_CONSTANT,
+        **_COLLAPSE,
     ),
     Disease(
         "frozen",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import pathlib
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from vanilla_gan.health.words import lines_of
 from vanilla_gan.runfolder.health_csv import HealthRows, read_health
 from vanilla_gan.runfolder.names import HEALTH
 from vanilla_gan.runfolder.record import RunRecord, classes_of, record_from
+from vanilla_gan.say import without_nan
 from vanilla_gan.systems import SYSTEMS
 
 
@@ -75,14 +75,13 @@ def as_dict(found: Examined) -> dict[str, Any]:
 
 def _of_episode(episode: Episode) -> dict[str, Any]:
     disease = episode.disease
-    numbers = episode.numbers.items()
     return {
         "name": disease.name,
         "what": disease.what,
         "since": episode.since,
         "named": episode.named,
         "ended": episode.ended,
-        "numbers": {name: value if math.isfinite(value) else None for name, value in numbers},
+        "numbers": without_nan(episode.numbers),
         "settings": dict(episode.settings),
         "advice": episode.advice,
     }

@@ -31,8 +31,6 @@ OFTEN = 1000
 class Health:
     """Writes a row where signs were taken or a picture was drawn; an `Observer`.
 
-    What the signs tell of is said.
-
     A disease is told of once, and once more when it is over, as `./run.sh doctor` does of all rows.
     """
 

@@ -90,10 +90,7 @@ class LogJson:
 
     def _write(self, it: int, event: str, values: Mapping[str, Any]) -> None:
         line = {"run_id": self._run_id, "iteration": it, "event": event}
-        line |= {
-            name: value if value is None or isinstance(value, str) else _number(value)
-            for name, value in values.items()
-        }
+        line |= {name: _as_json(value) for name, value in values.items()}
         with writing(self._path):
             self._file.write(json.dumps(line).encode() + b"\n")
 
@@ -150,7 +147,7 @@ def _others(path: str) -> UsageError:
     )
 
 
-def _number(value: Any) -> float | int | None:
-    if isinstance(value, int):
+def _as_json(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int)):
         return value
     return float(value) if math.isfinite(value) else None

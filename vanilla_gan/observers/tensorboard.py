@@ -79,8 +79,7 @@ class TensorBoard:
         A checkpoint that is written next comes behind everything that led to it.
         """
         self._add(block.first, block.signs, "health")
-        skipped = -block.first % self._log_every
-        for k in range(skipped, len(block.D_loss), self._log_every):
+        for k in range(-block.first % self._log_every, len(block.D_loss), self._log_every):
             losses = {"D_loss": block.D_loss[k], "G_loss": block.G_loss[k]}
             self._add(block.first + k, losses, "losses")
         self._events.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +31,6 @@ from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
 from vanilla_gan.runfolder.record import data_of
 from vanilla_gan.say import json_text, phase
-from vanilla_gan.storage.whole import write_whole
 from vanilla_gan.systems import SYSTEMS
 
 FORMAT = 1
@@ -91,13 +89,8 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
         accuracy, guessing = look.test_accuracy, look.guessing
     modes = {}
     if of_modes is not None:
-        read_digits = functools.partial(
-            read_digits_to_stack,
-            data_dir,
-            allow_unverified=origin.config.allow_unverified_data,
-            checksum=source.checksum,
-        )
-        modes = _modes(source, of_modes, read_digits, inform)
+        unverified = origin.config.allow_unverified_data
+        modes = _modes(source, of_modes, data_dir, unverified, inform)
     with phase("looking for memorised images"):
         memorised = find_memorised(shown, train.images, source.splits.test.images)
     found = {
@@ -133,7 +126,8 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
 def _modes(
     source: DataSource,
     samples: npt.NDArray[np.float32],
-    read_digits: Callable[..., DataSource],
+    data_dir: str,
+    allow_unverified: bool,
     inform: Inform,
 ) -> dict[str, Any]:
     """Returns the modes of samples, and of as many real images beside, as JSON has them."""
@@ -143,7 +137,10 @@ def _modes(
     with contextlib.ExitStack() as opened:
         read = None
         if source.name == STACKED:
-            look = opened.enter_context(open_classifier(read_digits(inform=inform), inform))
+            digits = read_digits_to_stack(
+                data_dir, allow_unverified=allow_unverified, checksum=source.checksum, inform=inform
+            )
+            look = opened.enter_context(open_classifier(digits, inform))
 
             def read(images: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
                 return look(images).classes
@@ -214,7 +211,7 @@ def _draw_neighbours(
     empty = np.zeros((rows * 2 * PAIRS_A_ROW - len(pairs), shape.size), np.float32)
     drawn = renderer(rows, 2 * PAIRS_A_ROW, shape)
     picture = drawn.draw(np.concatenate([pairs, empty]))
-    write_whole(path, encode_png(apart(picture, drawn.layout, 2)))
+    path.write_bytes(encode_png(apart(picture, drawn.layout, 2)))
 
 
 def _add_to_run(source: pathlib.Path, evaluation: Evaluation, seed: int, inform: Inform) -> None:

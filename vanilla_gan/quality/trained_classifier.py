@@ -106,9 +106,8 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
                 inform(f"{right}; kept in {store.write(KeptClassifier(weights, accuracy))}")
             except OutputError as error:
                 inform(f"{right}; it is not kept: {error}")
-        guessing = float(
-            np.bincount(source.splits.test.labels).max() / len(source.splits.test.labels)
-        )
+        labels = source.splits.test.labels
+        guessing = float(np.bincount(labels).max() / len(labels))
         if says_little(accuracy, guessing):
             inform(
                 f"warning: the classifier names {accuracy:.2%} of the test images right, one class "

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vanilla_gan.drawing.style import drawn_in
-from vanilla_gan.report.curves import axis_of, encode, fits, label_between, label_iterations
+from vanilla_gan.report.curves import axis_of, encode, label_between, label_iterations, on_axis
 from vanilla_gan.report.losses import moving_mean, smoothing_window
 
 _WIDTH_PX, _WIDE_PX, _SMALL_PX = 800, 300, 220
@@ -122,10 +122,7 @@ def _draw(
     shown: list[Floats] = []
     for number, (group, each) in enumerate(drawn.items()):
         colour = lines[group]
-        mean, low, high = (
-            np.where(fits(sign * line, logarithmic), sign * line, np.nan)
-            for line in (each.mean, each.low, each.high)
-        )
+        mean, low, high = (on_axis(sign * line, logarithmic) for line in each[1:])
         shown += [line[np.isfinite(line)] for line in (low, high)]
         axes.fill_between(each.iterations, low, high, color=colour, alpha=0.25, linewidth=0)
         marker = "." if len(each.iterations) <= _MARKED else None

@@ -91,7 +91,8 @@ def _draw(
       runs: the name of the ensemble behind it.
     """
     sign, logarithmic = axis_of(values)
-    shown = sign * values[fits(sign * values, logarithmic)]
+    shown = on_axis(sign * values, logarithmic)
+    shown = shown[np.isfinite(shown)]
     if logarithmic and len(shown):
         axes.set_yscale("log")
         label_between(axes, shown)
@@ -104,17 +105,14 @@ def _draw(
             continue
         low, high = (low, high) if sign > 0 else (-high, -low)
         # What a loss of the other sign spans has no place here.
-        high = np.where(fits(high, logarithmic), high, np.nan)
+        high = on_axis(high, logarithmic)
         if shade == _RECORDED_COLOUR:
-            edges += [low[fits(low, logarithmic)], high]
+            edges += [on_axis(low, logarithmic), high]
         if np.isfinite(high).any():
             axes.fill_between(drawn.iterations, low, high, color=shade, linewidth=0, label=label)
     smoothed = drawn.window > 1
     few = len(drawn.iterations) <= _MARKED
-    raw, smooth = (
-        np.where(fits(sign * line, logarithmic), sign * line, np.nan)
-        for line in (curve.raw, curve.smooth)
-    )
+    raw, smooth = (on_axis(sign * line, logarithmic) for line in (curve.raw, curve.smooth))
     axes.plot(
         drawn.iterations,
         raw,
@@ -128,7 +126,7 @@ def _draw(
         label = f"mean of {drawn.window} rows"
         axes.plot(drawn.iterations, smooth, color=colour, linewidth=1.8, label=label)
     if curve.parent is not None:
-        beside = np.where(fits(sign * curve.parent, logarithmic), sign * curve.parent, np.nan)
+        beside = on_axis(sign * curve.parent, logarithmic)
         axes.plot(drawn.iterations, beside, "--", color=_PARENT_COLOUR, label="parent, mean")
     _keep_near(axes, [raw, *edges], logarithmic)
     missing = len(values) - len(shown)
@@ -175,9 +173,9 @@ def axis_of(values: Floats) -> tuple[int, bool]:
     return (-1, True) if (finite <= 0).all() else (1, False)
 
 
-def fits(values: Floats, logarithmic: bool) -> npt.NDArray[np.bool_]:
-    """Says of each value whether its axis has a place for it."""
-    return np.isfinite(values) & (values > 0 if logarithmic else True)
+def on_axis(values: Floats, logarithmic: bool) -> Floats:
+    """Returns values, float64 [n]; NaN in place of those that the axis has no place for."""
+    return np.where(np.isfinite(values) & (values > 0 if logarithmic else True), values, np.nan)
 
 
 def label_between(axes: Axes, shown: Floats) -> None:
@@ -190,11 +188,10 @@ def label_between(axes: Axes, shown: Floats) -> None:
 
 def label_iterations(axes: Axes, iterations: npt.NDArray[np.int64], most: int = 10) -> None:
     """Labels whole iterations, `most` at the most; a single one is the only label."""
-    single = len(np.unique(iterations)) == 1
-    locator = (
-        FixedLocator(iterations[:1].tolist()) if single else MaxNLocator(nbins=most, integer=True)
-    )
-    axes.xaxis.set_major_locator(locator)
+    if len(np.unique(iterations)) == 1:
+        axes.xaxis.set_major_locator(FixedLocator(iterations[:1].tolist()))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=most, integer=True))
 
 
 def encode(figure: Figure) -> bytes:

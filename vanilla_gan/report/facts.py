@@ -34,13 +34,10 @@ class RunFacts(NamedTuple):
       class_labels: all classes, by label, as people call them.
       classes: these with their names, in words; empty where they have none.
       settings: every setting that applies to the system, by name.
-      rewinds: how often it went back after a loss that was not finite.
       moved: whether it went on with other settings of the machine, such as device or threads.
       command: the line that trains it again, from the first word to the last.
       parent: where it was forked from, in words; empty where it was not.
       best: the best checkpoint that is kept, in words; empty where there is none.
-      gains_no_more: whether it ended because evaluations found nothing better.
-      diverged: at which iteration it failed and why, in words; empty where it did not.
     """
 
     record: RunRecord
@@ -53,13 +50,10 @@ class RunFacts(NamedTuple):
     class_labels: tuple[str, ...]
     classes: str
     settings: dict[str, Any]
-    rewinds: int
     moved: bool
     command: str
     parent: str = ""
     best: str = ""
-    gains_no_more: bool = False
-    diverged: str = ""
 
 
 def facts_of(record: RunRecord) -> RunFacts:
@@ -83,7 +77,6 @@ def facts_of(record: RunRecord) -> RunFacts:
         ),
         classes=sendable(classes.listed()) if classes.names else "",
         settings=settings,
-        rewinds=len(record.rewinds),
         moved=any(
             table_of(RunConfig)[change["setting"]].effect == "machine"
             for change in record.changes
@@ -92,8 +85,6 @@ def facts_of(record: RunRecord) -> RunFacts:
         command=command_line(record),
         parent=_parent(record),
         best=_best(record),
-        gains_no_more=record.gains_no_more(config),
-        diverged=str(record.diverged.get("why", "")),
     )
 
 

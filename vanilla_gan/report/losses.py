@@ -147,9 +147,7 @@ def _extremes(values: Floats, per_bin: int) -> Floats:
     for first in range(0, len(values), per_bin):
         part = values[first : first + per_bin]
         known = np.where(np.isfinite(part), part, np.nan)
-        if len(part) == 1 or np.isnan(known).all():
-            found.extend([np.nan if np.isnan(known).all() else float(known[0])] * min(2, len(part)))
-            continue
-        places = sorted([int(np.nanargmin(known)), int(np.nanargmax(known))])
-        found.extend(float(known[place]) for place in places)
+        if len(part) > 1 and not np.isnan(known).all():
+            known = known[sorted([np.nanargmin(known), np.nanargmax(known)])]
+        found.extend(known[:2])
     return np.array(found)

@@ -2,8 +2,7 @@
 
 A picture of a run takes 50 to 110 kB, nearly all of it for pixels between the samples' own. Its
 tiles are read back to the samples' own pixels, 28x28 or what the data have, and kept as one PNG,
-4 to 13 kB, that the browser enlarges as
-matplotlib did.
+4 to 13 kB, that the browser enlarges as matplotlib did.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ class Row(NamedTuple):
     """One figure of an evaluation.
 
     Attributes:
-      name: as in `quality.json`.
       label: for people.
       better: which way is good; empty if that is not known.
       value: None where it could not be computed.
@@ -21,7 +20,6 @@ class Row(NamedTuple):
       real: the same figure of real images, if it has one.
     """
 
-    name: str
     label: str
     better: str
     value: Figure
@@ -51,7 +49,6 @@ def rows_of(evaluation: Evaluation, num_classes: int) -> list[Row]:
     figures = evaluation.figures
     return [
         Row(
-            name,
             *_label(name, num_classes),
             figures.get(name),
             figures.get(name + _ERROR),

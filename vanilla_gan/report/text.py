@@ -93,13 +93,13 @@ def _setting(report: Report, name: str) -> str:
 
 
 def _state(report: Report) -> str:
-    facts = report.facts
+    facts, record = report.facts, report.facts.record
     if report.reached >= facts.iters:
         how_far = f"Finished: {facts.iters:,} iterations"
-    elif facts.gains_no_more:
+    elif record.gains_no_more(record.config):
         how_far = f"Finished: {report.reached:,} of {facts.iters:,} iterations, as it got no better"
-    elif facts.diverged:
-        how_far = f"Failed at {facts.diverged}, of {facts.iters:,} iterations"
+    elif record.diverged:
+        how_far = f"Failed at {record.diverged['why']}, of {facts.iters:,} iterations"
     else:
         how_far = f"Iteration {report.reached:,} of {facts.iters:,}"
     said = f"{how_far}. Seed {facts.settings.get('seed')}. State of {_time(report.state)}."
@@ -222,19 +222,20 @@ def _health(report: Report) -> str:
         '<h2 id="health-title">Health</h2>',
         *(said or ["<p>No sign of disease.</p>"]),
         '<p class="hint">Dashed: the same of real images.</p><div class="small-charts">',
+        *(_chart("health", name, label, "health.csv") for name, label in _SIGNS.items()),
     ]
-    for name, label in _SIGNS.items():
-        parts.append(
-            f'<div><h3>{label}</h3><div class="chart" role="img" data-of="health" data-figure='
-            f'"{name}"{_as_share(name)} aria-label="{label} over iterations; its values are in '
-            'health.csv"></div></div>'
-        )
     return "\n".join([*parts, "</div>", "</section>"])
 
 
-def _as_share(name: str) -> str:
-    """Returns what tells the curves that a number is a share: its axis is then 0 to 1."""
-    return " data-share" if name in (*SHARES, *_SHARE_SIGNS) else ""
+def _chart(of: str, name: str, label: str, where: str) -> str:
+    """Returns the place of a small curve; `where` says what holds its numbers in words."""
+    share = " data-share" if name in (*SHARES, *_SHARE_SIGNS) else ""  # An axis from 0 to 1.
+    label = html.escape(label)
+    return (
+        f'<div><h3>{label}</h3><div class="chart" role="img" data-of="{of}" data-figure='
+        f'"{html.escape(name)}"{share} aria-label="{label} over iterations; its values are in '
+        f'{where}"></div></div>'
+    )
 
 
 def _quality(report: Report) -> str:
@@ -264,18 +265,15 @@ def _quality(report: Report) -> str:
     ]
     if len(report.quality) > 1:
         names = figure_names(report.quality)
-        parts.append('<div class="small-charts">')
-        for name in names:
-            label = html.escape(label_of(name, classes))
-            parts.append(
-                f'<div><h3>{label}</h3><div class="chart" role="img" data-figure='
-                f'"{html.escape(name)}"{_as_share(name)} aria-label="{label} over iterations; its '
-                "values are in "
-                'the table below"></div></div>'
-            )
-        parts.append("</div>")
+        labels = [label_of(name, classes) for name in names]
+        charts = zip(names, labels, strict=True)
+        parts += [
+            '<div class="small-charts">',
+            *(_chart("quality", name, label, "the table below") for name, label in charts),
+            "</div>",
+        ]
         table = table_html(
-            ("Iteration", *(label_of(name, classes) for name in names)),
+            ("Iteration", *labels),
             [
                 (f"{each.iteration:,}", *(_figure(each.figures.get(name)) for name in names))
                 for each in report.quality
@@ -348,17 +346,17 @@ def _numbers(report: Report) -> str:
 
 
 def _repeat_note(report: Report) -> str:
-    facts = report.facts
+    facts, record = report.facts, report.facts.record
     parts = ["The results go into a new folder, which must be free."]
     if facts.moved:
         parts.append("This run went on with other machine settings; the last digits may differ.")
-    elif facts.record.device.startswith("/CPU"):
+    elif record.device.startswith("/CPU"):
         parts.append("On a CPU with the same versions it gives the same bits.")
     else:
         parts.append("On a GPU the last digits may differ.")
-    if facts.rewinds:
+    if record.rewinds:
         parts.append(
-            f"This run went back {facts.rewinds} times after a loss that was not finite, to "
+            f"This run went back {len(record.rewinds)} times after a loss that was not finite, to "
             "checkpoints that are written by the clock; a repeated run may go another way from "
             "there."
         )

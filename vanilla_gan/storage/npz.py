@@ -1,7 +1,4 @@
-"""npz files: written with the same bytes for the same arrays, and what a damaged one raises.
-
-`numpy.savez` writes the time of day into them.
-"""
+"""Writes npz files, the same bytes for the same arrays; `numpy.savez` adds the time of day."""
 
 from __future__ import annotations
 

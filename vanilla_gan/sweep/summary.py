@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from vanilla_gan.report.quality import figure_names
 from vanilla_gan.runfolder.losses_csv import LossRows, read_losses
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
+from vanilla_gan.say import without_nan
 from vanilla_gan.sweep.plan import Run
 
 FORMAT = 1
@@ -95,10 +95,7 @@ def _run(found: Found, names: Sequence[str]) -> dict[str, Any]:
         "finished": losses is not None,
         "last_row": None if losses is None else int(losses.iteration[-1]),
         "evaluated_at": None if quality is None else quality.iteration,
-        "numbers": {
-            name: value if value is not None and math.isfinite(value) else None
-            for name, value in numbers.items()
-        },
+        "numbers": without_nan(numbers),
     }
 
 

@@ -8,15 +8,15 @@ behind it, with a row for each class in place of sixteen of one that is drawn.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.declare import several
 from vanilla_gan.graph.layers import layer_vars, more_layers
-from vanilla_gan.graph.system import Alternating, Names, System
+from vanilla_gan.graph.system import Names
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.variables import bias_var, weight_var
-from vanilla_gan.systems import conditional, noise, vanilla
+from vanilla_gan.systems import conditional, vanilla
 
 
 def hidden(x: Any, config: Any) -> Any:
@@ -69,9 +69,8 @@ def theta_of(layers: int) -> tuple[Names, Names]:
     return tuple(f"D_{kind}{name}" for kind in "Wb" for name in names), vanilla.theta_of(layers)[1]
 
 
-_THETA_D, _THETA_G = theta_of(1)
-
-SYSTEM = System(
+SYSTEM = dataclasses.replace(
+    conditional.SYSTEM,
     source="https://github.com/wiseodd/generative-models, "
     "GAN/auxiliary_classifier_gan/ac_gan_tensorflow.py",
     defaults={
@@ -83,16 +82,9 @@ SYSTEM = System(
     # Both heads would have to see the same.
     without=("D_noise", "spectral_norm", "pack"),
     published={"loss": "log_epsilon", "init": "xavier_normal"},
-    generator=conditional.generator,
     discriminator=discriminator,
     auxiliary=auxiliary,
     objective=objective,
-    theta_G=_THETA_G,
-    theta_D=_THETA_D,
-    sample_Z=noise.uniform,
-    scale=unit_scale,
-    update=Alternating(shared_noise=True),
-    conditional=True,
-    separate_images=True,
+    theta_D=theta_of(1)[0],
     theta_of=theta_of,
 )

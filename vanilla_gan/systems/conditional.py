@@ -6,15 +6,15 @@ Osindero 2014 (https://arxiv.org/abs/1411.1784). Differences: as for `vanilla`.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.declare import several
 from vanilla_gan.graph.dropout import dropped
 from vanilla_gan.graph.layers import layer_vars, more_layers
-from vanilla_gan.graph.system import Alternating, System
+from vanilla_gan.graph.system import Alternating
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.systems import noise, vanilla
+from vanilla_gan.systems import vanilla
 
 
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
@@ -62,28 +62,12 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     return G_prob
 
 
-SYSTEM = System(
+SYSTEM = dataclasses.replace(
+    vanilla.SYSTEM,
     source="https://github.com/wiseodd/generative-models, GAN/conditional_gan/cgan_tensorflow.py",
-    defaults={
-        "iters": 1_000_000,
-        "sample_every": 1000,
-        "batch_size": 64,
-        "z_dim": 100,
-        "h_dim": 128,
-        "learning_rate": 1e-3,
-        "adam_epsilon": 1e-8,
-        "label_smoothing": 0.0,
-        "D_dropout": 0.0,
-        "sample_class": "7",
-    },
+    defaults={**vanilla.SYSTEM.defaults, "batch_size": 64, "sample_class": "7"},
     generator=generator,
     discriminator=discriminator,
-    theta_G=("G_W1", "G_W2", "G_b1", "G_b2"),
-    theta_D=("D_W1", "D_W2", "D_b1", "D_b2"),
-    sample_Z=noise.uniform,
-    scale=unit_scale,
     update=Alternating(shared_noise=True),
     conditional=True,
-    separate_images=True,
-    theta_of=vanilla.theta_of,
 )

@@ -9,14 +9,14 @@ class, where the listing draws one class for all.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from vanilla_gan.data.dataset import unit_scale
 from vanilla_gan.declare import several
 from vanilla_gan.graph.layers import layer_vars, more_layers
-from vanilla_gan.graph.system import Alternating, Draws, System
+from vanilla_gan.graph.system import Alternating, Draws
 from vanilla_gan.graph.tf1 import tf
-from vanilla_gan.systems import noise, vanilla
+from vanilla_gan.systems import vanilla
 
 ABOVE = 1e-8  # in each logarithm
 
@@ -58,7 +58,8 @@ def objective(goal: Any, passes: Any) -> Any:
     return goal._replace(Q_loss=cross_ent + ent)
 
 
-SYSTEM = System(
+SYSTEM = dataclasses.replace(
+    vanilla.SYSTEM,
     source="https://github.com/wiseodd/generative-models, GAN/infogan/infogan_tensorflow.py",
     defaults={
         **vanilla.SYSTEM.defaults,
@@ -68,17 +69,10 @@ SYSTEM = System(
     },
     published={"loss": "log_epsilon", "init": "xavier_normal"},
     generator=generator,
-    discriminator=vanilla.discriminator,
     auxiliary=auxiliary,
     objective=objective,
-    theta_G=vanilla.SYSTEM.theta_G,
-    theta_D=vanilla.SYSTEM.theta_D,
     theta_Q=("Q_W1", "Q_W2", "Q_b1", "Q_b2"),
-    sample_Z=noise.uniform,
-    scale=unit_scale,
     update=Alternating(shared_noise=True),
     draws=Draws(classes=True),
     conditional=True,
-    separate_images=True,
-    theta_of=vanilla.theta_of,
 )

@@ -195,11 +195,10 @@ def _train_locked(
                 "--engine feed"
             )
         _gather(machines, stop, inform, config)
-    images_shape = train.images.shape if config.engine == "loop" else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(memory_errors_told(device))
         signs = config.health_every > 0
-        opened = open_model(config, device, images_shape, signs=signs, machines=machines)
+        opened = open_model(config, device, train.images.shape, signs=signs, machines=machines)
         model = stack.enter_context(opened)
         weights = None
         first_weights = SYSTEMS[config.system].first_weights

@@ -52,7 +52,7 @@ class StopRequest:
         self.ask(signal_number)
         discard_blocked()
         if self._at_once:
-            self._raise()
+            self._raise_if_asked()
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
@@ -71,12 +71,9 @@ class StopRequest:
         self._raise_if_asked()
 
     def _raise_if_asked(self) -> None:
-        if self.signal_number is not None:
-            self._raise()
-
-    def _raise(self) -> None:
         number = self.signal_number
-        assert number is not None
+        if number is None:
+            return
         raise StoppedBySignal(
             number,
             f"stopped by signal {number} before it began to train; what stood in the folder of "

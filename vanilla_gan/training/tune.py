@@ -112,8 +112,7 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
     config = dataclasses.replace(
         config, iters=_ENDLESS, epochs=None, sample_every=_ENDLESS, checkpoint_every=0
     )
-    images_shape = train.images.shape if config.engine == "loop" else None
-    with open_model(config, choose_device(config.device), images_shape) as model:
+    with open_model(config, choose_device(config.device), train.images.shape) as model:
         model.initialise()
         worker = Worker(config, model, train, random_stream)
         trained, best_ms, began_s = 0, float("inf"), time.perf_counter()

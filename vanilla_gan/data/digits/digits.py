@@ -120,9 +120,8 @@ def ensure(
     with writing(home):
         home.mkdir(parents=True, exist_ok=True)
     sums = {}
-    for name, array in zip(
-        FILE_NAMES, render(count_train, count_test, seed, progress), strict=True
-    ):
+    arrays = render(count_train, count_test, seed, progress)
+    for name, array in zip(FILE_NAMES, arrays, strict=True):
         write_idx(home / name, array)
         sums[name] = file_entry(home / name)["sha256"]
     versions = {"numpy": np.__version__, "matplotlib": matplotlib.__version__}

@@ -110,11 +110,8 @@ def load_glyphs() -> Glyphs:
         (np.array(of_digit)[:, None] * variants + np.arange(variants)).ravel()
         for of_digit in digits
     )
-    return Glyphs(
-        fields.reshape(-1, FRAME_PX, FRAME_PX),
-        np.repeat(support, variants, axis=0),
-        choices,
-    )
+    fields = fields.reshape(-1, FRAME_PX, FRAME_PX)
+    return Glyphs(fields, np.repeat(support, variants, axis=0), choices)
 
 
 def thin(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -16,8 +16,7 @@ class Archive(NamedTuple):
 
     Attributes:
       dataset: what `--dataset` calls its data, and the name of their folder.
-      name: of the file, without `suffix`.
-      suffix: the rest of the file's name.
+      name: of the file.
       size: in bytes, as it is published.
       sha256: of those bytes, as 64 hex digits.
       mirrors: addresses to which the file's name is appended, in the order of trying.
@@ -25,7 +24,6 @@ class Archive(NamedTuple):
 
     dataset: str
     name: str
-    suffix: str
     size: int
     sha256: str
     mirrors: tuple[str, ...]
@@ -39,7 +37,7 @@ def verified(archive: Archive, data_dir: str | os.PathLike[str]) -> pathlib.Path
       DownloadError: it is missing, and could not be downloaded or stored.
     """
     folder = pathlib.Path(data_dir, archive.dataset)
-    path = folder / (archive.name + archive.suffix)
+    path = folder / archive.name
     if not os.path.lexists(path):
         with no_empty_folders(folder):
             fetch(
@@ -48,7 +46,7 @@ def verified(archive: Archive, data_dir: str | os.PathLike[str]) -> pathlib.Path
                 mirrors=archive.mirrors,
                 sha256=archive.sha256,
                 size=archive.size,
-                suffix=archive.suffix,
+                suffix="",
                 packed=True,
             )
     try:

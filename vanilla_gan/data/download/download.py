@@ -12,7 +12,7 @@ import time
 import urllib.parse
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from vanilla_gan.data.download.transfer import Progress, TransferError, receive
 from vanilla_gan.errors import DownloadError, OutputError
@@ -76,7 +76,7 @@ def fetch(
     Creates the folder where it is missing; writes on stderr through `progress`.
 
     Args:
-      name: the file's name, without `.gz`.
+      name: the file's name, without `suffix`.
       folder: where it shall stand.
       mirrors: addresses to which the name is appended, in the order of trying.
       sha256: SHA-256 of the decompressed bytes, as hex digits.
@@ -114,10 +114,7 @@ def fetch(
                         slowest_bytes_per_s=slowest_bytes_per_s,
                         progress=progress,
                     )
-                    if packed:
-                        _verify_packed(stream, sha256, size)
-                    else:
-                        _verify(stream, sha256, size)
+                    _verify(stream, sha256, size, packed)
                 return final
             except TransferError as error:
                 failure = error
@@ -149,38 +146,21 @@ def _stored(final: pathlib.Path) -> Iterator[BinaryIO]:
         ) from error
 
 
-def _verify_packed(stream: BinaryIO, sha256: str, size: int) -> None:
-    """Checks what was received, as it came.
+def _verify(stream: BinaryIO, sha256: str, size: int, packed: bool) -> None:
+    """Checks what was received, `packed` as it came; reads no more than one byte past `size`.
 
     Raises:
-      TransferError: it has another size or checksum.
-    """
-    digest, got = hashlib.sha256(), 0
-    stream.seek(0)
-    while chunk := stream.read(_CHUNK_SIZE):
-        digest.update(chunk)
-        got += len(chunk)
-    if got != size:
-        raise TransferError(f"wrong size: expected {size} bytes, got {got}")
-    if digest.hexdigest() != sha256:
-        raise TransferError(f"wrong SHA-256: expected {sha256}, got {digest.hexdigest()}")
-
-
-def _verify(stream: BinaryIO, sha256: str, size: int) -> None:
-    """Checks what was received; decompresses no more than one byte past `size`.
-
-    Raises:
-      TransferError: it is not a whole gzip file of `size` bytes with this checksum.
+      TransferError: it is not a whole gzip file, unless `packed`; its size or checksum is another.
     """
     stream.seek(0)
-    if stream.read(2) != _GZIP_MAGIC:
+    if not packed and stream.read(2) != _GZIP_MAGIC:
         raise TransferError("not a gzip file (an error page, perhaps)")
     stream.seek(0)
-    digest = hashlib.sha256()
-    got = 0
+    digest, got = hashlib.sha256(), 0
+    opened: Any = contextlib.nullcontext(stream) if packed else gzip.GzipFile(fileobj=stream)
     try:
-        with gzip.GzipFile(fileobj=stream) as decompressed:
-            while chunk := decompressed.read(min(_CHUNK_SIZE, size + 1 - got)):
+        with opened as content:
+            while chunk := content.read(min(_CHUNK_SIZE, size + 1 - got)):
                 digest.update(chunk)
                 got += len(chunk)
     except EOFError as error:
@@ -188,7 +168,8 @@ def _verify(stream: BinaryIO, sha256: str, size: int) -> None:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise TransferError(f"a damaged gzip file: {error}") from error
     if got != size:
+        what = "bytes" if packed else "decompressed bytes"
         more = " or more" if got > size else ""
-        raise TransferError(f"wrong size: expected {size} decompressed bytes, got {got}{more}")
+        raise TransferError(f"wrong size: expected {size} {what}, got {got}{more}")
     if digest.hexdigest() != sha256:
         raise TransferError(f"wrong SHA-256: expected {sha256}, got {digest.hexdigest()}")

@@ -43,8 +43,8 @@ def receive(
     stream: BinaryIO,
     *,
     max_bytes: int,
-    timeout_s: float,
-    slowest_bytes_per_s: float,
+    timeout_s: float = 30.0,
+    slowest_bytes_per_s: float = 10_000.0,
     progress: Progress,
 ) -> None:
     """Writes what `url` answers to `stream`; follows redirects and honours `http(s)_proxy`.

@@ -129,11 +129,8 @@ def import_images(
         train, test = split_rows(config, len(images))
         # Over and over: wherever it begins, what is trained on has each row once.
         order = np.resize(train, VALIDATION_SIZE + len(train)) if config.repeat else train
-        for name, array in zip(
-            catalog.FILE_NAMES,
-            (images[order], labels[order], images[test], labels[test]),
-            strict=True,
-        ):
+        arrays = (images[order], labels[order], images[test], labels[test])
+        for name, array in zip(catalog.FILE_NAMES, arrays, strict=True):
             write_packed(folder, name, array)
         validation = VALIDATION_SIZE if config.repeat else validation_of(len(train))
         write_split(folder, validation)

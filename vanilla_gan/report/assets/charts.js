@@ -107,7 +107,7 @@
 
   function qualityChart(holder) {
     const name = holder.dataset.figure;
-    const { iterations, figures } = data[holder.dataset.of || "quality"];
+    const { iterations, figures } = data[holder.dataset.of];
     const real = figures[name + "_real"];
     return new uPlot({
       width: holder.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
@@ -129,17 +129,15 @@
     }
   }
 
-  const all = [];
   if (x.length) {
     lossChart("d-loss", data.losses.d_loss, "--d");
     lossChart("g-loss", data.losses.g_loss, "--g");
     byId("zoom-in").addEventListener("click", () => zoom(0.5));
     byId("zoom-out").addEventListener("click", () => zoom(2));
     byId("zoom-all").addEventListener("click", () => charts[0].setScale("x", { min: ends[0], max: ends[1] }));
-    all.push(...charts);
   }
   const small = [...document.querySelectorAll("[data-figure]")].map(qualityChart);
-  all.push(...small);
+  const all = [...charts, ...small];
   addEventListener("resize", () => all.forEach((u) =>
     u.setSize({ width: u.root.parentElement.clientWidth, height: u.height })));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all.forEach((u) => u.redraw(false)));
