@@ -18,13 +18,14 @@ import pytest
 from serving import served
 from test_data_files import contents
 from test_data_files import entry as strokes
+from test_data_files import never_fetch as never
 
 from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.data import cifar10, emnist, known, points, stacked
 from vanilla_gan.data.download import archive, catalog
 from vanilla_gan.data.folder import RawData, load_entry
-from vanilla_gan.data.known import KNOWN
+from vanilla_gan.data.known import KNOWN, Known
 from vanilla_gan.data.read import read_data_sets, read_digits_to_stack
 from vanilla_gan.data.streams import unread
 from vanilla_gan.drawing.points import SIDE_PX, PointsRenderer
@@ -40,10 +41,6 @@ from vanilla_gan.report.report import write_report
 from vanilla_gan.report.settings import ReportConfig
 
 SIX = [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"]
-
-
-def never(*_, **__):
-    raise AssertionError("downloaded, though nothing may be")
 
 
 def batches():
@@ -292,6 +289,31 @@ def test_a_run_on_stacked_digits_keeps_those_that_it_began_with(tmp_path, monkey
     assert read_digits_to_stack(tmp_path, checksum=begun).name == "digits"
     assert read().checksum != begun
     assert read(checksum=read().checksum).checksum != begun
+
+
+def test_auto_is_mnist_and_the_built_in_digits_where_there_is_no_network(tmp_path, monkeypatch):
+    labels = np.arange(20, dtype=np.uint8) % 10
+    images = np.zeros((20, 28, 28), np.uint8)
+    data = RawData(images, labels, images, labels, "", {}, 4)
+
+    def unreachable(request):
+        raise DownloadError("no network")
+
+    def read():
+        said = []
+        found = read_data_sets("auto", tmp_path, unread(), inform=said.append)
+        return found.name, said
+
+    monkeypatch.setitem(KNOWN, "digits", Known(lambda request: data))
+    monkeypatch.setitem(KNOWN, "mnist", Known(lambda request: data))
+    assert read() == ("mnist", [])
+    monkeypatch.setitem(KNOWN, "mnist", Known(unreachable))
+    name, said = read()
+    assert name == "digits"
+    assert said[1:3] == [
+        "WARNING: this run does NOT train on MNIST but on the built-in digits.",
+        "no network",
+    ]
 
 
 def test_modes_by_hand():

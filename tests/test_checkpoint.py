@@ -9,12 +9,12 @@ import os
 import pathlib
 import signal
 import sys
-import tracemalloc
 
 import mutants
 import numpy as np
 import pytest
 from forked import forked
+from processes import peak_memory
 
 from vanilla_gan.errors import CheckpointError, OutputError
 from vanilla_gan.runfolder.checkpoint import (
@@ -239,13 +239,9 @@ def test_a_copy_takes_blocks_of_memory(tmp_path, checkpoints):
     content = b"0123456789abcdef" * (1 << 21)
     checkpoints.save(7, variables(content), some_state(7))
     one = read_checkpoint(tmp_path / "checkpoints" / "0000000007")
-    tracemalloc.start()
-    try:
+    with peak_memory() as peak:
         copy_checkpoint(one, tmp_path / "copy", "other")
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 5_000_000 < len(content)
+        assert peak() < 5_000_000 < len(content)
     copied = read_checkpoint(tmp_path / "copy" / "checkpoints" / "0000000007", "other")
     assert (copied.folder / DATA).read_bytes() == content
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import pathlib
 import re
 import shlex
-import struct
 import subprocess
 import sys
 
@@ -26,7 +24,6 @@ from vanilla_gan.settings import ENGINES, RunConfig
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
-TEST_IMAGES = "t10k-images-idx3-ubyte"
 TEST_LABELS = "t10k-labels-idx1-ubyte"
 
 
@@ -353,24 +350,9 @@ def data_dir(elsewhere, good_files):
     return make
 
 
-def patched(content, offset, new):
-    return content[:offset] + new + content[offset + len(new) :]
-
-
 # What else a file can be: test_idx.py, test_data_files.py.
 BAD_FILES = {
-    "labels as images": (TRAIN_IMAGES, None, "expected the magic number 0x00000803"),
     "cut labels": (TRAIN_LABELS, lambda c: c[:-3], "was cut: .* 3 bytes are missing"),
-    "damaged gzip": (
-        TRAIN_LABELS,
-        lambda c: patched(gzip.compress(c), len(gzip.compress(c)) - 8, b"abcd"),
-        "is a damaged gzip file",
-    ),
-    "other sizes": (
-        TEST_IMAGES,
-        lambda c: patched(c, 8, struct.pack(">II", 14, 56)),
-        "images of 14x56 pixels; expected 28x28, as the training images have",
-    ),
     "missing": (TEST_LABELS, lambda c: None, f"lacks {TEST_LABELS}"),
 }
 
@@ -378,7 +360,7 @@ BAD_FILES = {
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_a_data_file_that_is_wrong(failing, elsewhere, good_files, data_dir, case):
     name, change, said = BAD_FILES[case]
-    content = good_files[TRAIN_LABELS] if change is None else change(good_files[name])
+    content = change(good_files[name])
     folder = data_dir({name: content})
     before = files_below(elsewhere)
     status, line = failing("--dataset=mnist", "--data_dir=data", "--allow_unverified_data", *SMALL)

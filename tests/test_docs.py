@@ -157,15 +157,6 @@ def test_the_examples_of_using_run(
     np.testing.assert_allclose(names["the_same"], scores, rtol=0, atol=1e-6)
 
 
-def test_every_flag_named_in_your_data_is_known(capsys: pytest.CaptureFixture[str]) -> None:
-    known = set()
-    for command in ("train", "sample", "import_images", "import_weights"):
-        assert cli.main([command, "--helpfull"]) == 0
-        known |= set(re.findall(r"^  --(\w+)", capsys.readouterr().out, re.MULTILINE))
-    text = (ROOT / "docs" / "your_data.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"(?<![\w-])--(\w+)", text)) <= known
-
-
 def test_the_listing_without_the_package_trains_to_the_same_losses(
     tmp_path: pathlib.Path,
     offline_data_dir: pathlib.Path,

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import http.server
-import os
-import pty
 import shutil
 import socket
 import ssl
 import struct
 import subprocess
 import sys
-import termios
 import threading
 import urllib.parse
 
 import numpy as np
 import pytest
 from processes import limited_files, peak_memory
+from test_progress import terminal
 
 from vanilla_gan.data.download.download import fetch
 from vanilla_gan.data.download.transfer import Deadline
@@ -482,15 +479,10 @@ def test_without_a_terminal_progress_is_one_plain_line(tmp_path, server, capsys)
     assert err == f"downloading {NAME}.gz from 127.0.0.1:{server.server_port} (0.0 MB)\n"
 
 
-def test_on_a_terminal_progress_is_a_bar(tmp_path, server, monkeypatch):
-    controller, terminal = pty.openpty()
-    # A new terminal is 0 columns wide.
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
-    with os.fdopen(terminal, "w") as stderr:
-        monkeypatch.setattr(sys, "stderr", stderr)
+def test_on_a_terminal_progress_is_a_bar(tmp_path, server):
+    with terminal() as read:
         fetch(NAME, tmp_path, mirrors=[server.mirror("good")], sha256=SHA256, size=len(CONTENT))
-        stderr.flush()
-        shown = os.read(controller, 4096).decode()
-    os.close(controller)
+        sys.stderr.flush()
+        shown = read()
     assert f"{NAME}.gz: 100%" in shown
     assert "\r" in shown

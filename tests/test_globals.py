@@ -13,12 +13,7 @@ import pytest
 from processes import python
 
 CODE = textwrap.dedent("""
-    import sys
-    before = set(sys.modules)
-    import vanilla_gan
-    imported = sorted(set(sys.modules) - before)
-
-    import importlib.util, io, json, logging, os, pkgutil, random, signal, threading, warnings
+    import importlib.util, io, json, logging, os, pkgutil, random, signal, sys, threading, warnings
     import matplotlib, numpy as np, tensorflow as tf
     from absl import flags
     from tensorflow.python import tf2
@@ -73,6 +68,7 @@ CODE = textwrap.dedent("""
     tf.random.set_seed(5)
     stocks = {"at first": stock()}
 
+    import vanilla_gan
     for module in pkgutil.walk_packages(vanilla_gan.__path__, "vanilla_gan."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -108,7 +104,7 @@ CODE = textwrap.dedent("""
 
     # Eager TensorFlow draws what it would have drawn without all this.
     again = [tf.random.uniform([3]).numpy().tolist() for _ in range(2)]
-    print(json.dumps({"imported": imported, "stocks": stocks, "eager": eager, "again": again}))
+    print(json.dumps({"stocks": stocks, "eager": eager, "again": again}))
 """)
 
 
@@ -121,13 +117,6 @@ def report(offline_data_dir, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_importing_the_package_imports_nothing_else(report):
-    outside = [name for name in report["imported"] if not name.startswith("vanilla_gan")]
-    # `from __future__ import annotations` may bring the module of that name.
-    assert set(outside) <= {"__future__"}
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "when", ["all modules imported", "graphs built", "trained", "exported as ONNX"]
 )
@@ -135,15 +124,6 @@ def test_everything_is_as_it_was(report, when):
     first, then = report["stocks"]["at first"], report["stocks"][when]
     changed = {name: (first[name], then[name]) for name in first if first[name] != then[name]}
     assert changed == {}
-
-
-@pytest.mark.slow
-def test_this_is_tensorflow_2_all_along(report):
-    trained = report["stocks"]["trained"]
-    assert trained["eager"]
-    assert trained["v2 behaviour"]
-    assert trained["default graph"]
-    assert trained["its operations"] == 0
 
 
 @pytest.mark.slow

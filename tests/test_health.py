@@ -115,7 +115,8 @@ def test_a_disease_is_named_with_its_beginning_and_its_end(name):
     assert found.since == 4000
     assert 4000 < found.named <= 4000 + disease.span
     assert found.named < found.ended <= 8000 + disease.span
-    assert all(f"{found.numbers[sign]:.3g}" for sign in disease.numbers)
+    line = begun(found)
+    assert all(f"{sign} {found.numbers[sign]:.3g}" in line for sign in disease.numbers)
 
 
 @pytest.mark.parametrize("name", SICK)
@@ -279,8 +280,7 @@ def short_spans(monkeypatch):
 def test_a_sick_run_is_named(offline_data_dir, tmp_path, monkeypatch, name, settings):
     short_spans(monkeypatch)
     if "init_weights" in settings:
-        shapes = {"D_W1": (784, 16), "D_b1": (16,), "D_W2": (16, 1), "D_b2": (1,)}
-        shapes |= {"G_W1": (5, 16), "G_b1": (16,), "G_W2": (16, 784), "G_b2": (784,)}
+        shapes = offline.listed_shapes(h_dim=16, z_dim=5)
         weights = offline.initial_weights(0, shapes)
         if settings["init_weights"] == "still":
             weights["G_W1"] *= 0

@@ -130,6 +130,14 @@ def test_repeat_fills_the_validation_split_with_copies(imports, tmp_path):
     assert lines[-1].endswith("--allow_unverified_data --batch_size 9")
 
 
+def test_how_pictures_are_fitted_and_how_many_test(imports, tmp_path):
+    made = make_pictures(tmp_path / "p", {"a": 40}, size=(28, 84))["a"]
+    imported, _ = imports(out="birds", repeat=False, fit="cover", invert=True, test_share=0.5)
+    assert (imported.train, imported.test) == (20, 20)
+    # The middle, unscaled.
+    assert labelled_of(tmp_path / "birds", copies=0) == labelled(255 - made[:, :, 28:56], [0] * 40)
+
+
 def test_the_same_again_gives_the_same_bytes_and_a_seed_another_split(imports, tmp_path):
     make_pictures(tmp_path / "p", {"one": 40}, size=(9, 13))
     imports(out="1/mnist")

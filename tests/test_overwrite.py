@@ -8,9 +8,10 @@ import shutil
 
 import numpy as np
 import pytest
-from offline import listed_shapes, train
+from offline import VALIDATION_SIZE, listed_shapes, train, write_data
 
-from vanilla_gan.errors import UsageError, VanillaGanError
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
+from vanilla_gan.errors import DataError, UsageError, VanillaGanError
 
 SIZES = {"iters": 2, "batch_size": 11, "z_dim": 5, "h_dim": 7}
 
@@ -54,6 +55,16 @@ def test_a_wrong_setting_leaves_the_run_where_it_is(run, offline_data_dir, wrong
     settings = {"data_dir": str(offline_data_dir), **SIZES, **wrong}
     with pytest.raises(VanillaGanError):
         train(run, settings.pop("data_dir"), overwrite=True, **settings)
+    assert contents(run) == before
+    assert not run.with_name("out.1").exists()
+
+
+def test_too_few_images_to_evaluate_by_leave_the_run_where_it_is(run, tmp_path):
+    before = contents(run)
+    labels = np.arange(VALIDATION_SIZE + 15) % 10
+    write_data(tmp_path, PUBLISHED_SHAPE, labels, labels[:5])
+    with pytest.raises(DataError, match="15 training images .* too few to judge samples by"):
+        train(run, tmp_path, overwrite=True, sample_every=1, evaluate_every=1, **SIZES)
     assert contents(run) == before
     assert not run.with_name("out.1").exists()
 

@@ -94,6 +94,14 @@ def test_the_example_of_a_system_has_the_dropout_that_it_takes(offline_data_dir,
     assert losses[0].tolist() != losses[1].tolist()
 
 
+def test_help_lists_what_a_plug_in_registers(capsys) -> None:
+    words = [f"--plugin={EXAMPLES / name}.py" for name in ("leaky", "relativistic_average")]
+    assert cli.main(["--helpfull", *words]) == 0
+    shown = capsys.readouterr().out
+    for flag, name in (("system", "leaky"), ("loss", "relativistic_average")):
+        assert name in shown.split(f"\n  --{flag} ")[1].split("\n  --")[0]
+
+
 COMMANDS = [
     "--out=out --iters=4",
     "sample --from=out --out=s.png",
@@ -177,6 +185,7 @@ def test_a_file_that_is_not_where_or_what_it_was(run_of_all, tmp_path, what, cap
 
 HEAD = "from vanilla_gan import register_loss, register_penalty, register_system\n"
 SYSTEM = "import dataclasses\nfrom vanilla_gan.systems import SYSTEMS\nv = SYSTEMS['vanilla']\n"
+LOG = "\nfrom vanilla_gan.graph.losses import log\nregister_loss('mine', log)"
 
 
 @pytest.mark.parametrize(
@@ -229,28 +238,25 @@ def test_a_plug_in_that_cannot_be_read(words, elsewhere, capsys) -> None:
             "line 2: the loss mine fails",
         ),
         (
-            "def part(passes):\n    return passes.nothing\nregister_penalty('mine', part)\n"
-            "from vanilla_gan.graph.losses import log\nregister_loss('mine', log)",
+            f"def part(passes):\n    return passes.nothing\nregister_penalty('mine', part){LOG}",
             "--penalty=mine:1",
             "line 3: the penalty mine fails: AttributeError",
         ),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, theta_G=v.theta_G[1:], "
-            "theta_of=None))\nfrom vanilla_gan.graph.losses import log\nregister_loss('mine', log)",
+            f"theta_of=None)){LOG}",
             "--system=mine",
             "in neither list ['G_W1']",
         ),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, generator=lambda *of: "
-            "v.generator(*of)[:, 1:]))\nfrom vanilla_gan.graph.losses import log\n"
-            "register_loss('mine', log)",
+            f"v.generator(*of)[:, 1:])){LOG}",
             "--system=mine",
             "the generator of the system mine returns [None, 783], expected images [None, 784]",
         ),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, discriminator=lambda *of: "
-            "v.discriminator(*of)[0]))\nfrom vanilla_gan.graph.losses import log\n"
-            "register_loss('mine', log)",
+            f"v.discriminator(*of)[0])){LOG}",
             "--system=mine",
             "the discriminator of the system mine does not return",
         ),

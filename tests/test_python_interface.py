@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 from offline import read_variables
+from own_pictures import labelled, labelled_of, make_pictures
 from processes import ROOT, python
 
 import vanilla_gan
 from vanilla_gan.cli import main as cli
 from vanilla_gan.data.folder import read_folder
 from vanilla_gan.errors import DivergedError
+from vanilla_gan.runfolder.health_csv import NUMBERS
 from vanilla_gan.runfolder.record import read_record
 
 
@@ -121,6 +123,7 @@ def test_a_run_that_diverged_at_length_can_be_read(offline_data_dir, tmp_path):
         vanilla_gan.train(config, observers=[Diverging()])
     assert read_record(tmp_path / "out").diverged["iteration"] == 0
     assert vanilla_gan.train(config).iterations == 3
+    assert read_record(tmp_path / "out").diverged == {}
 
 
 class TestImport:
@@ -177,6 +180,7 @@ class TestTrain:
         assert trained.iterations == 3
         assert trained.checkpoint == trained.out / "checkpoints" / "0000000003"
         assert trained.checkpoint.is_dir()
+        assert trained.health.dtype.names == ("iteration", *NUMBERS)
 
     def test_it_trains_as_the_command_does(self, trained, offline_data_dir, tmp_path):
         words = [
@@ -300,6 +304,18 @@ class TestOtherCommands:
             assert arrays["G_W1"].shape == (3, 7)
         with pytest.raises(vanilla_gan.VanillaGanError, match="--n=-1"):
             vanilla_gan.evaluate(trained.out, n=-1)
+
+    def test_evaluate_returns_what_the_command_prints(self, trained, capsys):
+        assert cli.main(["evaluate", f"--from={trained.out}", "--format=json", "--n=20"]) == 0
+        printed = json.loads(capsys.readouterr().out)
+        assert json.loads(json.dumps(vanilla_gan.evaluate(trained.out, n=20))) == printed
+        assert [each.iteration for each in trained.quality] == [3]
+
+    def test_pictures_in_a_folder_become_a_data_set(self, tmp_path):
+        made = make_pictures(tmp_path / "p", {"a": 4}, size=(9, 9))["a"]
+        found = vanilla_gan.import_images(tmp_path / "p", tmp_path / "birds", size=9)
+        assert found == tmp_path / "birds"
+        assert labelled_of(found, copies=0) == labelled(made, [0] * 4)
 
     def test_images_in_an_array_become_a_data_set(self, tmp_path):
         images = np.random.RandomState(0).randint(0, 256, (60, 5, 7, 3), np.uint8)

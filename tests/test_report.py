@@ -214,9 +214,11 @@ def test_what_a_repetition_can_promise(tmp_path):
 # The page
 
 
-def test_the_same_folder_gives_the_same_bytes(tmp_path):
-    folder = make_run(tmp_path / "run")
-    assert text_of(folder) == text_of(folder)
+def test_the_page_says_when_not_all_pictures_are_on_it(tmp_path):
+    report = report_of(make_run(tmp_path / "run"))
+    assert "pictures are here" not in page(report).decode()
+    of_more = page(report._replace(pictures_found=2005)).decode()
+    assert "5 of 2,005 pictures are here, to keep this page small." in of_more
 
 
 def test_what_comes_from_the_user_is_escaped(tmp_path):

@@ -234,7 +234,6 @@ def test_a_walk_between_given_points(sample):
         (["--inputs=z.npy", "--n=3"], "leave out --seed and --n"),
         (["--inputs=z.npy", "--seed=3"], "leave out --seed and --n"),
         (["--inputs=none.npy"], "--inputs=none.npy cannot be read as a npy file: "),
-        (["--interpolat=3"], "unknown flag --interpolat (did you mean 'interpolate'?)"),
     ],
 )
 def test_wrong_usage(fails, elsewhere, words, said):

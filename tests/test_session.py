@@ -55,14 +55,6 @@ def test_the_config_proto_of_each_combination(device, fraction, intra, inter):
         assert ("GPU" in got.device_count) == (device == "/CPU:0")
 
 
-def test_the_default_config_proto():
-    got = config_proto(RunConfig(), Device("/GPU:0", ""))
-    assert got.gpu_options.allow_growth
-    assert got.allow_soft_placement
-    assert not got.log_device_placement
-    assert got.gpu_options.per_process_gpu_memory_fraction == 0.0
-
-
 ONE, THREE = ["GPU:0"], ["GPU:0", "GPU:1", "GPU:2"]
 
 

@@ -175,6 +175,11 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
     )
     assert (status, lines) == (0, ["2 of 2 runs are finished already"])
     assert table[1].startswith("learning_rate 0.001, mean")
+    # With --overwrite it is trained anew, and the finished one stands beside it.
+    again = words(offline_data_dir, iters=3, seeds="5", overwrite="true")
+    assert swept(capsys, *again, "--grid=learning_rate=0.001")[0] == 0
+    aside = good[1].with_name(f"{good[1].name}.1")
+    assert [len(offline.read_losses(folder)) for folder in (good[1], aside)] == [3, 60]
 
 
 def test_a_run_that_gained_no_more_is_finished(tmp_path):

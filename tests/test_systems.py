@@ -279,12 +279,8 @@ def test_a_system_with_classes_runs_on_every_data_set(all_data_sets, tmp_path, d
     ("system", "setting", "value"),
     [
         ("vanilla", "sample_class", "7"),
-        ("layers", "sample_class", "all"),
-        ("conv", "sample_class", "0"),
         ("conv", "h_dim", 128),
-        ("vanilla", "dropout_rate", 0.3),
         ("layers", "dropout_rate", 0.0),
-        ("conditional", "dropout_rate", 0.5),
     ],
 )
 def test_a_setting_that_does_not_apply_is_one_clear_line(system, setting, value):

@@ -21,10 +21,9 @@ def found(tmp_path_factory):
     """Returns what the command prints as JSON, with its exit status; it runs once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VANILLA_GAN_DATA", str(tmp_path_factory.mktemp("empty")))
-        with pytest.MonkeyPatch.context() as inner:
-            printed = []
-            inner.setattr("builtins.print", lambda *words, **settings: printed.append(words[0]))
-            status = cli.main(["verify", "--format", "json", "--device", "cpu"])
+        printed = []
+        patch.setattr("builtins.print", lambda *words, **settings: printed.append(words[0]))
+        status = cli.main(["verify", "--format", "json", "--device", "cpu"])
     return status, json.loads(printed[0])
 
 

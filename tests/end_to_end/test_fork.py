@@ -208,7 +208,8 @@ def test_the_same_command_continues_it(there, command):
 def test_killed_while_it_is_made(there, command, count):
     """There is all of it or nothing, whatever it was doing."""
     words = ["fork", f"--from={AT_80}", "--out=child", "--iters=81"]
-    command(words, [Mishap(kill, path="child", count=count)])
+    killed = command(words, [Mishap(kill, path="child", count=count)])
+    assert killed.status == -signal.SIGKILL, killed.stderr
     child = there / "child"
     assert (child / "run.json").exists() or not any(child.glob("[!.]*"))
     finished = command(words)

@@ -118,7 +118,8 @@ def test_rewound_run_that_is_killed_equals_one_that_is_not(tmp_path, command, wo
 def test_rewound_run_that_is_killed_between(tmp_path, command, words, rewound):
     given = words(**rewound.settings)
     for path, count in ((".png", 2), ("checkpoints/0", 2), (".png", 1)):
-        command(given, [Mishap(kill, "os.rename", path, count)])
+        killed = command(given, [Mishap(kill, "os.rename", path, count)])
+        assert killed.status == -signal.SIGKILL, killed.stderr
     assert command(given).status == 0
     assert differences(tmp_path / "out", rewound.out) == []
 
