@@ -63,7 +63,7 @@ def test_too_few_images_to_evaluate_by_leave_the_run_where_it_is(run, tmp_path):
     before = contents(run)
     labels = np.arange(VALIDATION_SIZE + 15) % 10
     write_data(tmp_path, PUBLISHED_SHAPE, labels, labels[:5])
-    with pytest.raises(DataError, match="15 training images .* too few to judge samples by"):
+    with pytest.raises(DataError, match=r"15 training images .* too few to judge samples by"):
         train(run, tmp_path, overwrite=True, sample_every=1, evaluate_every=1, **SIZES)
     assert contents(run) == before
     assert not run.with_name("out.1").exists()
