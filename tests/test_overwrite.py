@@ -79,11 +79,13 @@ def test_weights_of_the_run_that_is_moved(run, offline_data_dir):
 def test_from_within_the_folder(run, offline_data_dir, monkeypatch):
     before = contents(run)
     monkeypatch.chdir(run)
-    train(pathlib.Path("."), offline_data_dir, overwrite=True, seed=2, **SIZES)
+    settings = {"seed": 2, "log_json": "lines.jsonl", **SIZES}
+    train(pathlib.Path("."), offline_data_dir, overwrite=True, **settings)
     assert contents(run.with_name("out.1")) == before
     # Not within what was moved, which is where `.` is now.
     assert os.path.samefile(".", run.with_name("out.1"))
     assert (run / "run.json").exists()
+    assert (run / "lines.jsonl").exists()
 
 
 def test_other_things_stay_where_they_are(offline_data_dir, tmp_path):

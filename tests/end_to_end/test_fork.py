@@ -233,7 +233,7 @@ def test_killed_while_it_is_made(there, command, count):
         (["--from=out", "--out=new", "--batch_size=1001"], 2, "at most the number of training"),
         (["--from=out"], 2, "--out is missing: expected a folder for the new run"),
         (["--from=model", "--out=new"], 2, "it is an export, which has no state to go on from"),
-        (["--from=out", "--out=new", "--dataset=minst"], 1, "did you mean 'mnist'"),
+        (["--from=out", "--out=new", "--dataset=minst"], 2, "did you mean 'mnist'"),
         (["--out=new"], 2, "--from is missing: expected the folder of a run"),
         (["--from=none", "--out=new"], 1, "none does not exist; expected"),
         (["--from=out/checkpoints/0000000040", "--out=new"], 1, "0000000040 does not exist"),

@@ -147,7 +147,7 @@ def _picture_facts(
 ) -> tuple[list[Fact], dict[int, Floats]]:
     """Returns what is right with the pictures, and the statistics, [4], of those of right size."""
     config, name = record.config, record.dataset["name"]
-    # Of other images nobody knows.
+    # Other images may have a white margin.
     has_dark_edges = name in KNOWN and name != "cifar10" and not config.allow_unverified_data
     tiles = (*config.picture_tiles, config.image_shape)
     layout = picture_layout(*tiles)

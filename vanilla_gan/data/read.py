@@ -94,7 +94,7 @@ def read_data_sets(
         if not os.path.isdir(home):
             raise DataError(
                 f"there is no folder {home} with the data; name the folder around it with "
-                f"--data_dir, or data that are there with --dataset{nearest(name, KNOWN)}"
+                "--data_dir"
             )
         raw = folder.read_folder(home)
     validation = raw.validation

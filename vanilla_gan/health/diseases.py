@@ -31,7 +31,7 @@ class Patient(NamedTuple):
       loss: the name of what its networks minimise.
       classes: how many classes its data have.
       without: the settings that its system does without.
-      most: what would slow it down at the most, by the names of settings.
+      most: the largest values that still slow it down, by the names of settings.
     """
 
     loss: str

@@ -30,8 +30,9 @@ def patient_of(record: RunRecord) -> Patient:
     config, classes = record.config, classes_of(record.dataset)
     usual_beta1 = 0.9 if config.optimizer == "adam" else 0.0
     most = {
-        "D_learning_rate": rate_of(config, "D") / 5,
-        "G_learning_rate": rate_of(config, "G") / 5,
+        # As people write it: 0.0003 / 5 is 5.9999999999999995e-05.
+        "D_learning_rate": float(f"{rate_of(config, 'D') / 5:.3g}"),
+        "G_learning_rate": float(f"{rate_of(config, 'G') / 5:.3g}"),
         "beta1": usual_beta1 if config.beta1 is None else config.beta1,
     }
     return Patient(config.loss, len(classes.trained), SYSTEMS[config.system].without, most)

@@ -81,7 +81,8 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             "or one of its checkpoints; to begin with its weights, export --format npz, and give "
             "train --init_weights"
         )
-    if config.overwrite:
+    # Other data are the parent's, which `begin` checks.
+    if config.overwrite and config.given & {"data", "data_dir"}:
         check_data_stay(config)
     config = with_own_pictures(config, inform)
     if config.overwrite:
@@ -205,10 +206,12 @@ def _dataset(
         allow_unverified=now.get("allow_unverified_data", parent.config.allow_unverified_data),
     )
     of_parent = {name: parent.dataset[name] for name in ("train_examples", "checksum")}
-    source = read(unread(), **of_parent, inform=inform)
-    if source.checksum != parent.dataset["checksum"]:
-        # The parent's split is that of its own data.
-        source = read(unread())
+    first = {} if "dataset" in now else of_parent
+    source = read(unread(), **first, inform=inform)
+    # The parent's split is that of its own data, under whatever name.
+    fitting = of_parent if source.checksum == parent.dataset["checksum"] else {}
+    if fitting != first:
+        source = read(unread(), **fitting)
     train, then = source.splits.train, parent.config
     classes_fit = train.num_classes <= then.num_classes or not SYSTEMS[then.system].conditional
     if train.shape != then.image_shape or not classes_fit:

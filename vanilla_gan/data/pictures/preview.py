@@ -17,7 +17,7 @@ _MOST_PX = 128  # of larger ones rows and columns are left out: many classes wou
 
 
 def contact_sheet(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.intp]) -> bytes:
-    """Returns a PNG of images as they are, uint8 [N, H, W] or [N, H, W, 3], by class.
+    """Returns a PNG of images, uint8 [N, H, W] or [N, H, W, 3], by class; large ones are smaller.
 
     Of each class the same number of rows is shown, its images evenly chosen: 10 rows in all, or one
     each of more classes.

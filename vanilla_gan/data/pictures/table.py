@@ -51,7 +51,7 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
 
     A .npy file holds images alone. Of a .npz file `x` and `y`, `images` and `labels`, or Keras'
     `x_train`, `y_train`, `x_test` and `y_test` are taken. A row of a .csv file holds the label and
-    then H * H values, or these alone; its first line may name the columns. The labels of an
+    then H * H values, or these alone; its first line may name or number the columns. Labels of an
     IDX file of `...images...` are in `...labels...` beside it; of several numbers an image the
     first counts, as QMNIST has it. Without labels all images have the label 0.
 
