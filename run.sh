@@ -63,7 +63,7 @@ die_with_log() {
   local reasons
   reasons=$(grep -oE '(ERROR: |WARNING: .*Errno).*' "$log" | tail -n 3)
   printf '%s\n' "${reasons:-$(tail -n 5 "$log")}" >&2
-  die "$1; all it printed is in $log; mend that and give the same command again"
+  die "$1; all it printed is in $log; fix that and give the same command again"
 }
 
 # Prints the folder of this file, through any links to it.
@@ -213,7 +213,7 @@ install() {
   else
     # Making it anew would empty the folder that a link leads to, which may hold anything.
     [[ -L $venv ]] && holds_something "$venv/" &&
-      die "$venv is a link to a folder that is no usable .venv of this one; remove the link, or" \
+      die "$venv is a link to a folder that is not a usable .venv here; remove the link, or" \
         "let it lead to an empty folder"
     rm -f -- "$stamp"
     "$python" -I -m venv --clear "$venv" >>"$log" 2>&1 </dev/null ||

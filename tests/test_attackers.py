@@ -298,7 +298,7 @@ def state_npz(tmp_path: pathlib.Path) -> Subject:
             stream.restore(state)
             random_stream.normal(size=100)
         except ValueError as error:
-            raise VanillaGanError(f"state.npz is not of this run: {error}") from error
+            raise VanillaGanError(f"state.npz does not belong to this run: {error}") from error
 
     return Subject(mutate, read, 150)
 

@@ -191,7 +191,7 @@ def test_checkpoint_under_another_iteration_is_passed_over(tmp_path, checkpoints
     iteration, warnings = newest(checkpoints)
 
     assert iteration == 20
-    assert "it is the one of iteration 40" in warnings[0]
+    assert "its manifest is that of iteration 40" in warnings[0]
 
 
 def test_sealed_file_that_is_no_manifest(tmp_path, checkpoints):

@@ -210,7 +210,7 @@ def test_it_is_trained_once(cache, stripes, monkeypatch):
         right = (first.classes == stripes[1]).mean()
         assert look.test_accuracy == right
     assert [line.split(";")[0] for line in lines] == [
-        "training the classifier of mnist that samples are judged by, once",
+        "training a classifier of mnist to judge samples; this happens once",
         f"the classifier names {right:.2%} of the test images right",
     ]
     monkeypatch.setattr(trained_classifier, "train_classifier", None)
@@ -253,7 +253,7 @@ def test_where_it_cannot_be_kept_it_is_used_all_the_same(tmp_path, stripes, monk
     lines = []
     with open_classifier(source_of(*stripes), lines.append) as look:
         assert look((stripes[0][:3] / 255).astype(np.float32)).classes.shape == (3,)
-    assert "it is not kept: cannot write" in lines[-1]
+    assert "it could not be kept: cannot write" in lines[-1]
 
 
 def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):

@@ -234,7 +234,7 @@ def test_the_posts_own_pictures(faithful, reference_dir, capsys):
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["--from", "nowhere"], 2, "--from=nowhere: no run there, it has no run.json"),
+        (["--from", "nowhere"], 2, "--from=nowhere: there is no run (run.json is missing)"),
         (["out"], 2, "expected flags only"),
     ],
 )
@@ -248,7 +248,7 @@ def test_wrong_usage(words, status, message, capsys, tmp_path, monkeypatch):
 def test_an_unreadable_figure(faithful, capsys):
     status, text, err = found_by("--from", faithful, "--published_gif", "no.gif", capsys=capsys)
     assert (status, text, err.count("\n")) == (1, "", 1)
-    assert "no.gif: No such file or directory; expected the post's GIF" in err
+    assert "no.gif: No such file or directory; expected the path or URL" in err
 
 
 @pytest.mark.parametrize(("d_loss", "g_loss"), [("nan", "1"), ("0.5", "inf"), ("-inf", "nan")])

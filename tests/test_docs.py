@@ -120,7 +120,7 @@ def test_the_shell_examples_run(
     assert (tmp_path / "own_classes" / "000.png").exists()
     assert sorted(os.listdir(tmp_path / "own_data")) == ["birds", "drawings", "few", "letters"]
     lines = capsys.readouterr().err
-    assert "trains on 4629 of 5143 images, 514 are for validation" in lines
+    assert "training on 4629 of 5143 images; 514 set apart for validation" in lines
     assert "5143 training images (the first 514 for validation), 857 test images" in lines
 
 

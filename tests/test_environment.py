@@ -82,7 +82,7 @@ def test_names_that_python_and_tensorflow_spell_differently(compare):
     assert_compared(compare(**ascii_only))
     done = compare("--from=\u00fcn\u00ef", **ascii_only)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "names of files in ascii, TensorFlow in UTF-8: set PYTHONUTF8=1" in done.stderr
+    assert "file names in ascii, but TensorFlow uses UTF-8; set PYTHONUTF8=1" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without an entry")

@@ -230,8 +230,8 @@ def test_the_picture_of_neighbours(evaluate, exported, n):
 def test_more_samples_than_there_are_to_compare_with(fails):
     assert fails("--n=501") == (
         2,
-        "--n=501: expected at most 500, half of the training images of mnist: samples are "
-        "compared with as many of them, and these with as many others",
+        "--n=501: expected at most 500, half of the training images of mnist, because the "
+        "comparison needs two sets of as many real images",
     )
 
 
@@ -252,7 +252,7 @@ def test_other_data(fails, offline_data_dir, tmp_path):
     status, line = fails(f"--data_dir={other.parent}", f"--n={N}")
     assert status == 1
     assert line.startswith(f"mnist in {other.parent} has the checksum ")
-    assert line.endswith("; give its --data_dir")
+    assert line.endswith("; give the --data_dir of those data")
 
 
 def test_the_runs_own_data_come_before_those_of_the_environment(

@@ -119,7 +119,9 @@ def test_a_damaged_export_is_not_loaded(exported, name, harm):
     else:
         path.unlink()
     what = "missing" if harm == "remove" else "not what was exported"
-    with pytest.raises(CheckpointError, match=rf"model is not a whole export .*{name} is {what}"):
+    with pytest.raises(
+        CheckpointError, match=rf"model is not a complete export .*{name} is {what}"
+    ):
         Generator.load("model")
 
 
@@ -419,7 +421,7 @@ def test_an_export_that_does_not_come_back_is_not_kept(
     monkeypatch.setattr(export_module, "write_npz", off_by_one_bit)
     monkeypatch.setattr(export_module, "write_saved_model", other_networks)
     status, line = fails(f"--format={format}", "--out=x", "--overwrite")
-    assert line.startswith("the export did not come back as it was written")
+    assert line.startswith("the export reads back differently from what was written")
     assert status == 1
     # What stood there stands there still, and nothing beside it.
     after = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}

@@ -225,7 +225,7 @@ def test_leftovers_of_no_folder(tmp_path):
 @pytest.mark.parametrize("path", [".", "/", "..", "a/.."])
 def test_a_path_without_a_name(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="it is a folder; expected a name in one"):
+    with pytest.raises(UsageError, match="it is a folder; expected a name inside a folder"):
         write_whole(path, b"")
 
 

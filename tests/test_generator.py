@@ -135,10 +135,10 @@ def test_it_takes_no_eager_execution_away(trained_run):
     [
         (np.zeros((3, 4)), r"the noise has shape \[3, 4\], expected \[n, 5\]: this vanilla"),
         (np.zeros(5), r"the noise has shape \[5\], expected \[n, 5\]"),
-        (np.full((1, 5), np.nan), "the noise is not finite everywhere in float32"),
-        (np.full((1, 5), np.inf), "the noise is not finite everywhere in float32"),
+        (np.full((1, 5), np.nan), "the noise has values that are not finite in float32"),
+        (np.full((1, 5), np.inf), "the noise has values that are not finite in float32"),
         (np.full((1, 5), "x"), "the noise is <U1, expected numbers"),
-        (np.full((1, 5), 1e39), "the noise is not finite everywhere in float32"),
+        (np.full((1, 5), 1e39), "the noise has values that are not finite in float32"),
     ],
 )
 def test_noise_that_does_not_fit(vanilla, Z, said):
@@ -154,7 +154,7 @@ def test_a_class_for_an_unconditional_system(vanilla):
 @pytest.mark.parametrize(
     ("classes", "said"),
     [
-        (None, "system conditional is conditional: say which class, 0 to 9"),
+        (None, "system conditional is conditional; give `classes`: 0 to 9"),
         (10, r"classes \[10\]: expected whole numbers 0 to 9"),
         ([0, -1], r"classes \[-1, 0\]"),
         ([0.5, 1.0], r"classes \[0.5, 1.0\]"),
@@ -202,7 +202,7 @@ def test_no_whole_checkpoint(copy):
     for checkpoint in (copy / "checkpoints").iterdir():
         flip(data_of(checkpoint))
     line = load_error(copy)
-    assert line.startswith(f"{copy}: none of its 2 checkpoints is whole: ")
+    assert line.startswith(f"{copy}: none of its 2 checkpoints can be used: ")
 
 
 def test_no_checkpoint(copy):

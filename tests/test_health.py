@@ -351,7 +351,7 @@ def test_the_doctor_says_so_of_a_healthy_run_and_of_none(trained_run, tmp_path, 
     assert json.loads(doctor(capsys, trained_run("layers"), "--format=json"))["diseases"] == []
     for folder in (tmp_path, tmp_path / "none"):
         assert main(["doctor", "--from", str(folder)]) == 2
-        assert "no run there" in capsys.readouterr().err
+        assert "there is no run" in capsys.readouterr().err
 
 
 def doctor(capsys, out, *flags):

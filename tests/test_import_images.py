@@ -97,7 +97,7 @@ def test_a_tenth_is_set_apart_and_a_run_of_before_keeps_its_split(enough, import
     record.unlink()
     assert (read(), read(train_examples=4501)) == ((1, 5000), (4501, 500))
     for damage, said in (
-        ('{"validation": 5001}', "5001 images apart for validation, of 5001"),
+        ('{"validation": 5001}', "5001 of 5001 images apart for validation"),
         ('{"validation": -1}', "cannot be used: validation is -1"),
         ("[", "cannot be used"),
     ):

@@ -30,7 +30,7 @@ def test_the_first_run_imports_and_the_others_use_it(elsewhere, capsys):
     assert status == 0
     assert any("notes.txt" in line for line in lines)
     # 17 pictures: 2 to test, 15 to train, of which a tenth is for validation.
-    assert "trains on 14 of 15 images, 1 are for validation" in lines
+    assert "training on 14 of 15 images; 1 set apart for validation" in lines
     assert not any("train with" in line for line in lines)
     expected = labelled([*made["a"], *made["b"]], [0] * 9 + [1] * 8)
     assert labelled_of("data/my_birds", copies=0) == expected

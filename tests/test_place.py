@@ -153,7 +153,7 @@ def test_samples_replace_samples_when_asked(elsewhere, trained_run, capsys):
 def test_devices_and_pipes_are_left_alone(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", pathlib.Path("/dev/null")):
-        with pytest.raises(UsageError, match="no regular file"):
+        with pytest.raises(UsageError, match="not a regular file"):
             Place(path, overwrite=True).check()
 
 

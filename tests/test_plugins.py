@@ -195,10 +195,10 @@ LOG = "\nfrom vanilla_gan.graph.losses import log\nregister_loss('mine', log)"
         ("\n1 / 0", "bad.py, line 3: ZeroDivisionError"),
         ("raise SystemExit(0)", "bad.py, line 2: SystemExit"),
         ("", "registers nothing"),
-        ("register_loss('log', print)", "bad.py, line 2: loss log: this program has one"),
+        ("register_loss('log', print)", "bad.py, line 2: loss log: this program already has"),
         ("register_loss('../x', print)", "expected a name"),
-        ("register_penalty('r1', print)", "penalty r1: this program has one"),
-        ("register_system('mine', 3)", "is no vanilla_gan"),
+        ("register_penalty('r1', print)", "penalty r1: this program already has"),
+        ("register_system('mine', 3)", "is not a vanilla_gan"),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, defaults={{**v.defaults, "
             "'learning_rat': 1}))",
@@ -319,7 +319,7 @@ def test_two_files_do_not_register_the_same_name(tmp_path) -> None:
     (tmp_path / "a.py").write_text(f"{HEAD}register_loss('mine', print)")
     loading.load_plugin(tmp_path / "a.py")
     assert {"mine", "other"} <= LOSSES.keys()
-    with pytest.raises(PluginError, match=r"a\.py was that, but has changed since"):
+    with pytest.raises(PluginError, match=r"a\.py had that content, but has changed"):
         loading.require(both, "run.json")
 
 

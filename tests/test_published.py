@@ -106,10 +106,10 @@ def test_a_gif_from_a_file_and_from_an_address(gif):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "No such file or directory; expected the post's GIF"),
-        (b"", "is not the post's figure: it is not a GIF"),
-        (b"hello", "is not the post's figure: it is not a GIF"),
-        ("half", "is not the post's figure: it "),
+        (None, "No such file or directory; expected the path or URL"),
+        (b"", "is not the blog post's GIF: it is not a GIF"),
+        (b"hello", "is not the blog post's GIF: it is not a GIF"),
+        ("half", "is not the blog post's GIF: it "),
         ("one frame", "it has one frame, expected an animation"),
         ("small", "its frames are 33x34 px, expected 330x337"),
     ],

@@ -289,8 +289,8 @@ def test_failures_end_in_one_line(tmp_path, capsys):
     empty = make_run(tmp_path / "empty", pictures=0)
     gif(tmp_path / "small.gif", size=(10, 12))
     cases = [
-        (("--from", tmp_path), 2, "no run there, it has no run.json"),
-        (("--from", tmp_path / "nothing"), 2, "no run there"),
+        (("--from", tmp_path), 2, "there is no run (run.json is missing)"),
+        (("--from", tmp_path / "nothing"), 2, "there is no run"),
         (("--from", folder / "best"), 2, f"expected the run itself, --from={folder}"),
         (("--from", folder / "checkpoints" / "0000000002"), 2, f"--from={folder}"),
         (("--from", empty), 2, "has no pictures yet"),

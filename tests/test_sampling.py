@@ -224,13 +224,13 @@ def test_a_walk_between_given_points(sample):
     [
         (["--class=3"], "--class=3: system vanilla is not conditional; leave it out"),
         (["--n=7", "--rows=2", "--cols=3"], "--n=7 images do not fit into 2 rows of 3"),
-        (["--out=s.jpg"], "--out=s.jpg: no such format is written; expected a name that ends in"),
-        (["--out=s.npy", "--format=png"], "--out=s.npy: the name says npy, and --format=png"),
+        (["--out=s.jpg"], "--out=s.jpg: this command does not write that format; expected"),
+        (["--out=s.npy", "--format=png"], "--out=s.npy: the name says npy, but --format says png"),
         (["--separate", "--format=npy"], "--separate writes PNG files; leave out --format"),
         (["--interpolate=3", "--rows=2"], "leave out --rows, --cols and --separate"),
         (["--interpolate=3", "--separate"], "leave out --rows, --cols and --separate"),
         (["--interpolate=3", "--n=1"], "--interpolate needs at least 2 points"),
-        (["--interpolate=3", "--out=a.gif"], "name the strip, such as walk.png"),
+        (["--interpolate=3", "--out=a.gif"], "give the name of the strip, such as walk.png"),
         (["--inputs=z.npy", "--n=3"], "leave out --seed and --n"),
         (["--inputs=z.npy", "--seed=3"], "leave out --seed and --n"),
         (["--inputs=none.npy"], "--inputs=none.npy cannot be read as a npy file: "),
@@ -249,7 +249,7 @@ def test_wrong_usage(fails, elsewhere, words, said):
         (np.zeros((3, 4)), "the noise has shape [3, 4], expected [n, 5]"),
         (np.zeros(5), "the noise has shape [5], expected [n, 5]"),
         (np.zeros((0, 5)), "--inputs=z.npy: it holds no noise vectors"),
-        (np.full((1, 5), np.nan), "the noise is not finite"),
+        (np.full((1, 5), np.nan), "the noise has values that are not finite"),
         (np.full((1, 5), "x"), "it is <U1 [1, 5], expected numbers"),
         (np.array([[None] * 5]), "--inputs=z.npy cannot be read as a npy file: "),
     ],
@@ -273,7 +273,7 @@ def test_labels_of_other_images_are_not_left_beside(sample, fails):
     sample("--n=4", "--out=s-images-idx3-ubyte", system="conditional")
     before = labels.read_bytes()
     status, line = fails("--n=4", "--out=s-images-idx3-ubyte", "--overwrite")
-    assert (status, f"{labels}: it holds labels" in line) == (2, True)
+    assert (status, f"{labels} holds labels" in line) == (2, True)
     assert labels.read_bytes() == before
 
 

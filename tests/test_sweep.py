@@ -85,7 +85,7 @@ def test_parts_are_counted_from_0():
         (("--seeds=0:2", "--grid=h_dim=0"), "--h_dim=0: expected"),
         (("--seeds=0:2", "--grid=h_dim=7,07"), "twice"),
         (("--seeds=0:2", "--grid=h_dim=7", "--grid=h_dim=8"), "twice"),
-        (("--seeds=0:2", "--grid=h_dim=7", "--h_dim=8"), "--h_dim is in --grid, too"),
+        (("--seeds=0:2", "--grid=h_dim=7", "--h_dim=8"), "--h_dim is also in --grid"),
         (("--seeds=0:2", "--grid=out=a,b"), "--grid=out=a,b: expected a flag of train"),
         (("--seeds=0:2", "--grid=tune=true"), "--grid=tune=true: expected a flag of train"),
         (("--seeds=0:9999", "--grid=h_dim=7,8"), "make 19998 runs; expected at most 10000"),
@@ -215,9 +215,7 @@ def test_a_run_that_was_stopped_beyond_the_iterations_of_the_sweep_counts(tmp_pa
 def test_runs_of_other_settings_or_data_are_not_mixed(tmp_path, offline_data_dir):
     make_run(tmp_path / "seed_7", learning_rate=1e-4)
     settings = {"seeds": "7,8", "out": str(tmp_path), "iters": 4001}
-    with pytest.raises(
-        RunConflictError, match=r"--learning_rate=0\.0001, which this command leaves"
-    ):
+    with pytest.raises(RunConflictError, match=r"--learning_rate=0\.0001, but this command leaves"):
         check_alike(planned(SweepConfig(**settings), {}))
     with pytest.raises(RunConflictError, match=r"--learning_rate was 0\.0001, is 0\.01"):
         check_alike(planned(SweepConfig(**settings, learning_rate=0.01), {}))
@@ -274,7 +272,7 @@ def test_runs_of_other_lengths_are_not_mixed(tmp_path):
     """Without --iters a new run would go on for a million."""
     make_run(tmp_path / "seed_7", pictures=0)
     runs = planned(SweepConfig(seeds="7,8", out=str(tmp_path)), {})
-    with pytest.raises(RunConflictError, match="begun with --iters=4001, which this command"):
+    with pytest.raises(RunConflictError, match="begun with --iters=4001, but this command"):
         check_alike(runs)
     for given in ({"iters": 5001}, {"epochs": 10}):
         check_alike(planned(SweepConfig(seeds="7,8", out=str(tmp_path), **given), {}))

@@ -117,7 +117,7 @@ def test_losses_of_both_signs(tmp_path, capsys):
         ({}, {"ema": 0.9}, 6, 3, "--ema left out (this run: 0.9)"),
         ({}, {"dataset": "digits"}, 6, 0, ""),
         ({}, {"log_every": 10, "intra_op_threads": 1, "preset": "published"}, 6, 0, ""),
-        ({}, {}, 4, 3, "4 finished runs of these settings with other seeds, and 5 are needed"),
+        ({}, {}, 4, 3, "4 finished runs of these settings with other seeds, but at least 5 are"),
         ({"trained": 500}, {}, 6, 3, "seed_0 is not finished"),
         ({"d_loss": float("nan")}, {}, 6, 3, "seed_0 has losses that are not finite"),
         ({}, {}, 0, 2, "no folder in it holds a run"),
@@ -169,5 +169,7 @@ def test_report_and_curves_draw_the_same_range(tmp_path):
     (sweep / "seed_1/run.json").unlink()
     Gallery(record, 1, said.append).close()
     assert (run / "losses.png").read_bytes() != with_sweep
-    assert [line.startswith("warning: no range behind the losses: ") for line in said] == [True]
+    assert [
+        line.startswith("warning: losses.png shows no range of other runs: ") for line in said
+    ] == [True]
     assert isinstance(ensemble_for(record, str(sweep)), str)

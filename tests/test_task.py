@@ -182,9 +182,9 @@ def test_what_is_no_description_of_a_task(said, text):
         (["--cluster=c.json", "--job=worker", "--task=-1"], "", "--task=-1: expected"),
         (["--cluster=c.json", "--task=0"], "", "--job and --task say together which task this is"),
         (["--job=worker"], "", "--job says which task of --cluster this is"),
-        (["--cluster=c.json"], "{}", "TF_CONFIG says which cluster there is, too"),
+        (["--cluster=c.json"], "{}", "TF_CONFIG describes a cluster already"),
         (["--cluster=slurm"], "", "SLURM_PROCID is not in the environment"),
-        (["--cluster=slurm", "--task=0"], "", "--task does not go with --cluster=slurm"),
+        (["--cluster=slurm", "--task=0"], "", "--task does not apply to --cluster=slurm"),
     ],
 )
 def test_flags_of_a_cluster_that_are_wrong(capsys, elsewhere, monkeypatch, words, tf_config, line):
@@ -202,7 +202,7 @@ def test_flags_of_a_cluster_that_are_wrong(capsys, elsewhere, monkeypatch, words
         (["train", "--towers=3"], "--towers=3: 2 tasks train"),
         (["train", "--tune"], "--tune is for one machine"),
         (["train", "--jit_compile"], "--jit_compile is for one machine"),
-        (["train", "--device=gpu:1"], "--device=gpu:1: a cluster trains on processors"),
+        (["train", "--device=gpu:1"], "--device=gpu:1: a cluster trains on CPUs"),
         (["fork", "--from=out", "--out=other"], "--towers K, the number of tasks"),
         (["sweep", "--seeds=0:2"], "sweep does not train on a cluster"),
     ],

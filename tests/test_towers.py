@@ -133,7 +133,7 @@ def test_towers_are_devices_of_the_cpu():
     assert config_proto(RunConfig(towers=3), Device("/CPU:0", "")).device_count["CPU"] == 3
     assert "CPU" not in config_proto(RunConfig(), Device("/CPU:0", "")).device_count
     check_towers(1, Device("/GPU:0", ""))
-    with pytest.raises(DeviceError, match="--towers=2 is for processors"):
+    with pytest.raises(DeviceError, match="--towers=2 is for CPUs only"):
         check_towers(2, Device("/GPU:0", ""))
 
 

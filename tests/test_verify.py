@@ -107,7 +107,7 @@ def large(tmp_path):
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["--traces=nowhere"], 2, "--traces=nowhere: no trace there"),
+        (["--traces=nowhere"], 2, "--traces=nowhere: it has no traces"),
         (["out"], 2, "expected flags only"),
     ],
 )

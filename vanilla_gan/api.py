@@ -41,13 +41,13 @@ from vanilla_gan.training.host import Host
 
 
 class TrainedRun(NamedTuple):
-    """Where a run stands. A notebook shows it as its newest picture beside its losses.
+    """The state of a run. A notebook shows it as its newest picture beside its losses.
 
     Attributes:
       out: the folder of its results.
       iterations: how many it was trained for.
-      checkpoint: the folder of its newest checkpoint. `Generator.load` takes either folder. Where
-        somebody has removed all checkpoints of a finished run, this is where the last one stood.
+      checkpoint: the folder of its newest checkpoint. `Generator.load` takes either folder. If
+        all checkpoints of a finished run were removed, this is where the last one was.
     """
 
     out: pathlib.Path
@@ -90,21 +90,23 @@ def _records(columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
 def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> TrainedRun:
     """Trains the run in `config.out`, as the command does: begins it, or continues it.
 
-    A run that is continued takes from itself every setting that `config` was not given. The
-    published lines go to `sys.stdout`, all others to `sys.stderr`: to the cell, in a notebook.
+    A run that is continued keeps its own value of every setting that `config` was not given. The
+    published lines go to `sys.stdout`, all others to `sys.stderr`; a notebook shows both in the
+    cell.
 
     Args:
       config: the settings.
-      observers: told of each picture and each block of iterations; see `Observer`. Unless given,
-        in a notebook: one that shows the newest picture and the losses in the cell.
+      observers: told of each picture and each block of iterations; see `Observer`. By default
+        there are none, except in a notebook, where one shows the newest picture and the losses in
+        the cell.
 
     Returns:
-      Where the run stands then.
+      The state of the run after training.
 
     Raises:
       VanillaGanError: every failure that a user can cause.
       KeyboardInterrupt: the kernel was interrupted. The state is saved, and the same call continues
-        the run. Other signals do what they would do without a run, behind saving it.
+        the run. Other signals do what they would do without a run, after it is saved.
 
     Side effects: those of `training.run.train`.
     """
@@ -122,11 +124,11 @@ def fork(
 
     Args:
       source: that run's folder, for its newest checkpoint; or a checkpoint in it.
-      config: what is not given is that run's.
+      config: the settings; each one that is not given is taken from that run.
       observers: see `train`.
 
     Returns:
-      Where the new run stands then.
+      The state of the new run after training.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `training.fork.fork`.
@@ -196,8 +198,8 @@ def compare(source: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:
       settings: as the flags of `./run.sh compare`.
 
     Returns:
-      What the command prints as JSON. A run that does not agree is no error here: `failed` counts
-      the verdicts.
+      What the command prints as JSON. A run that does not agree is not an error here: `failed`
+      counts the verdicts that fail.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `agreement.compare.compare`.
@@ -209,7 +211,7 @@ def compare(source: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:
 
 
 def doctor(source: str | os.PathLike[str]) -> dict[str, Any]:
-    """Says which diseases the signs of a run tell of, as the command does.
+    """Returns which diseases the signs of a run show, as the command does.
 
     Args:
       source: the folder of a run.
@@ -243,7 +245,7 @@ def make_report(source: str | os.PathLike[str], **settings: Any) -> pathlib.Path
 def export(
     source: str | os.PathLike[str], out: str | os.PathLike[str], **settings: Any
 ) -> pathlib.Path:
-    """Exports a trained system, as the command does, and returns where it stands.
+    """Exports a trained system, as the command does, and returns the path of the export.
 
     Args:
       source: a run, one of its checkpoints, or an export.
@@ -284,13 +286,13 @@ def build_graph(config: RunConfig, graph: Any = None) -> Gan:
     """Builds the graph of the settings' system, with its losses and solvers.
 
     Args:
-      config: the settings; a seed that is left out is drawn afresh.
-      graph: a `tf.Graph` without variables to build it in; a new one unless given.
+      config: the settings; without a seed, a new one is drawn.
+      graph: a `tf.Graph` without variables, in which it is built; a new one unless given.
 
     Returns:
       The graph's handles; `handles.X.graph` is the graph. The variables have no values before a
-      session has run `handles.init`. First weights that follow from the images, as the last bias of
-      `goodfellow2014`'s G, are 0: see `System.first_weights`.
+      session has run `handles.init`. First weights that depend on the images, such as the last bias
+      of `goodfellow2014`'s G, are 0: see `System.first_weights`.
 
     Raises:
       UsageError: a setting does not apply to the system, or the graph has variables already.
@@ -306,7 +308,7 @@ def build_graph(config: RunConfig, graph: Any = None) -> Gan:
         names = [variable.op.name for variable in tf.global_variables()]
         if names:
             raise UsageError(
-                f"the graph has variables already, {names[0]} the first of {len(names)}; expected "
-                "one without; leave it out to have a new one made"
+                f"the graph has variables already ({names[0]} is the first of {len(names)}); "
+                "expected a graph without variables; leave `graph` out, and a new one is made"
             )
         return build_gan(SYSTEMS[config.system], config, config.resolved_int("seed"))

@@ -106,12 +106,12 @@ DEVICE = Rule(
 class RunConfig(Settings):
     """The settings of one training run; the flags of `train` have the same names.
 
-    Settings that come with the system are None until `resolved()` has filled them in, and what
-    follows from the data until `of_data()` and `counted()` have.
+    Settings that come with the system are None until `resolved()` fills them in. Those that depend
+    on the data are None until `of_data()` and `counted()` fill them in.
 
     Attributes:
       image_shape, classes: those of the data, which `run.json` records beside their name; the
-        published ones until `of_data` says otherwise. No flag names them.
+        published ones until `of_data` sets others. No flag sets them.
     """
 
     image_shape: ImageShape = PUBLISHED_SHAPE
@@ -143,7 +143,7 @@ class RunConfig(Settings):
     )
     init: InitName = setting(
         "xavier",
-        "xavier initialisation: uniform, or normal as in the repository; or the system's own",
+        "first weights: uniform or normal Xavier initialisation, or the system's own",
         choices=INITS,
         effect="beginning",
     )
@@ -189,7 +189,7 @@ class RunConfig(Settings):
 
     preset: Literal["published", "stable"] = setting(
         "published",
-        "settings that go together; a setting that you give overrides the preset's",
+        "a named set of settings; a setting that you give overrides the preset's",
         choices=tuple(PRESETS),
         effect="variables",
         group=CURES,
@@ -296,7 +296,7 @@ class RunConfig(Settings):
         False, "move the run in --out aside, to OUT.1, and start a new one", effect="keeping"
     )
     sample_every: int | None = setting(
-        None, "iterations between two pictures; none: one epoch", at_least(1), common=True
+        None, "iterations between two pictures; if none, one epoch", at_least(1), common=True
     )
     sample_class: str | None = setting(
         None, "class that the pictures show, by number or name; all: a row for each", CLASS
@@ -340,7 +340,8 @@ class RunConfig(Settings):
     )
     log_json: str | None = setting(
         None,
-        "file for losses, signs, pictures, evaluations as lines of JSON; give it again to continue",
+        "file for losses, signs, pictures and evaluations as lines of JSON; to continue, give it "
+        "again",
         PATH,
         effect="keeping",
     )
@@ -435,7 +436,7 @@ class RunConfig(Settings):
     )
     intra_op_threads: int = setting(
         0,
-        "threads within one operation; 0: from the sizes of the networks and the cores",
+        "threads within one operation; 0: chosen from the networks' sizes and the cores",
         *THREADS,
         effect="machine",
     )
@@ -507,15 +508,15 @@ class RunConfig(Settings):
         for name in system.without:
             if getattr(self, name) != known[name].default:
                 raise UsageError(
-                    f"--{name} does not apply to --system {self.system}, whose networks it does "
-                    "not fit; leave it out"
+                    f"--{name} does not apply to --system {self.system}, because it does not fit "
+                    "that system's networks; leave it out"
                 )
         for name in ("init", "optimizer"):
             if getattr(self, name) == OWN != system.published.get(name):
                 others = [word for word in known[name].choices if word != OWN]
                 raise UsageError(
-                    f"--{name} {OWN} does not apply to --system {self.system}, which brings none; "
-                    f"expected one of {', '.join(others)}"
+                    f"--{name} {OWN} does not apply to --system {self.system}, which has none of "
+                    f"its own; expected one of {', '.join(others)}"
                 )
         if self.iters is not None and self.epochs is not None:
             raise UsageError("--iters and --epochs say the same in two ways; give one of them")
@@ -529,8 +530,8 @@ class RunConfig(Settings):
         rows = PRESETS[self.preset]
         if rows and self.system not in rows:
             raise UsageError(
-                f"--preset {self.preset} does not apply to --system {self.system}, for which it "
-                "has no settings; give those that you want one by one, or leave it out"
+                f"--preset {self.preset} has no settings for --system {self.system}; leave it out, "
+                "or give the settings that you want one by one"
             )
         for name in ("intra_op_threads", "inter_op_threads"):
             if self.tune and name in self.given:
@@ -593,13 +594,13 @@ class RunConfig(Settings):
             )
         if self.keep_best != "none" and not self.evaluate_every:
             raise UsageError(
-                f"--keep_best={self.keep_best}: no evaluation finds that figure; give "
+                f"--keep_best={self.keep_best} needs evaluations, and the run has none; give "
                 "--evaluate_every, or leave --keep_best out"
             )
         if self.stop_after_no_gain and self.keep_best == "none":
             raise UsageError(
-                f"--stop_after_no_gain={self.stop_after_no_gain}: which figure is to get better? "
-                "give --keep_best, or leave this out"
+                f"--stop_after_no_gain={self.stop_after_no_gain} needs the figure that should get "
+                "better; give --keep_best, or leave --stop_after_no_gain out"
             )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
@@ -639,8 +640,9 @@ class RunConfig(Settings):
         multiple = 1 << (layers or 0)
         if shape.height % multiple or shape.width % multiple:
             raise UsageError(
-                f"--system={self.system}: it makes images whose height and width are multiples of "
-                f"{multiple}, those of the data are {shape}; scale them, or choose another system"
+                f"--system={self.system} makes images with a height and a width that are multiples "
+                f"of {multiple}, but the images of the data are {shape}; scale them, or choose "
+                "another system"
             )
         if SYSTEMS[self.system].draws.classes:
             # They are no labels: it is trained on all of them, and names do not fit them.

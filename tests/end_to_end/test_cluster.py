@@ -298,8 +298,8 @@ def be_version(version):
 @pytest.mark.parametrize(
     ("version", "others", "said"),
     [
-        (__version__, {"h_dim": 9}, "has --h_dim=9, and the chief --h_dim=7;"),
-        ("9.1", {}, f"has vanilla_gan {__version__}, and the chief vanilla_gan 9.1;"),
+        (__version__, {"h_dim": 9}, "has --h_dim=9, but the chief has --h_dim=7;"),
+        ("9.1", {}, f"has vanilla_gan {__version__}, but the chief has vanilla_gan 9.1;"),
     ],
 )
 def test_a_task_that_is_not_like_the_chief(tmp_path, cluster, version, others, said):

@@ -169,7 +169,7 @@ def test_other_data_of_as_many_images(there, command, offline_data_dir):
             (other / f"train-{name}-ubyte").write_bytes(idx(np.zeros(shape)))
         finished = command(["fork", f"--from={AT_80}", "--data_dir=others", "--out=child2"])
         assert finished.status == 2
-        said = f"has {count} images to train on, the parent's data had 1000"
+        said = f"has {count} images to train on, but the parent's data had 1000"
         assert said in finished.last_line
         assert not (there / "child2").exists()
 
@@ -220,19 +220,19 @@ def test_killed_while_it_is_made(there, command, count):
 @pytest.mark.parametrize(
     ("flags", "status", "said"),
     [
-        (["--from=out", "--out=out"], 2, "another run is there, not a fork of this one"),
+        (["--from=out", "--out=out"], 2, "it holds another run, which is not a fork"),
         (["--from=out", "--out=out", "--overwrite"], 2, "the parent is there"),
         (["--from=out", "--out=.", "--overwrite"], 2, "the parent is there"),
         (["--from=out", "--out=out/checkpoints/new"], 2, "belongs to the run in"),
-        (["--from=out", "--out=data"], 2, "there are other things in it, mnist among them"),
-        (["--from=out", "--out=new", "--h_dim=14"], 2, "--h_dim was 13, is 14: a fork goes on"),
+        (["--from=out", "--out=data"], 2, "it already contains other things, such as mnist"),
+        (["--from=out", "--out=new", "--h_dim=14"], 2, "--h_dim was 13, is 14: a fork"),
         (["--from=out", "--out=new", "--system=conv"], 2, "--system was vanilla, is conv: a fork"),
         (["--from=out", "--out=new", "--dropout_rate=0.5"], 2, "does not apply to --system van"),
         (["--from=out", "--out=new", "--sample_class=3"], 2, "does not apply to --system vanilla"),
-        (["--from=out", "--out=new", "--init_weights=w.npz"], 2, "a fork goes on from where"),
+        (["--from=out", "--out=new", "--init_weights=w.npz"], 2, "this setting only matters when"),
         (["--from=out", "--out=new", "--batch_size=1001"], 2, "at most the number of training"),
         (["--from=out"], 2, "--out is missing: expected a folder for the new run"),
-        (["--from=model", "--out=new"], 2, "it is an export, which has no state to go on from"),
+        (["--from=model", "--out=new"], 2, "it is an export, which has no state to continue from"),
         (["--from=out", "--out=new", "--dataset=minst"], 2, "did you mean 'mnist'"),
         (["--out=new"], 2, "--from is missing: expected the folder of a run"),
         (["--from=none", "--out=new"], 1, "none does not exist; expected"),

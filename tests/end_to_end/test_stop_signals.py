@@ -68,7 +68,7 @@ def test_any_moment(tmp_path, command, words, continues):
 def test_before_it_trains(tmp_path, command, words, continues):
     stopped = command(words(), [stop(signal.SIGTERM, operation="open", path="run.lock")])
     assert stopped.status == 143
-    assert "before it began to train" in stopped.last_line
+    assert "before training began" in stopped.last_line
     assert not (tmp_path / "out").exists()
     continues()
 
@@ -88,7 +88,7 @@ def test_while_data_are_downloaded(tmp_path, words):
             started.signal(signal.SIGTERM)
             stopped = started.wait()
     assert stopped.status == 143
-    assert "before it began to train" in stopped.last_line
+    assert "before training began" in stopped.last_line
     assert "Traceback" not in stopped.stderr
     files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {"stdout.txt", "stderr.txt"}

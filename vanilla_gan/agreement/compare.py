@@ -68,8 +68,8 @@ def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: 
     """
     if config.against is not None and "traces" in config.required:
         raise UsageError(
-            "--require=traces: a sweep has none; leave it out, or leave --against out, and the "
-            "run is compared with what was published"
+            "--require=traces: a sweep has none; leave it out, or leave --against out to compare "
+            "the run with what was published"
         )
     out_dir = pathlib.Path(config.source)
     record = record_from(config.source)

@@ -126,9 +126,9 @@ def said_of_rounding(verdicts: Sequence[Verdict]) -> list[str]:
     """Returns a note on the last verdict that passes by what rounding does here, if one does."""
     excused = [verdict for verdict in verdicts if verdict.rounding is not None and verdict.passed]
     return [
-        "rounding takes runs that begin one unit in the last place apart this far on this "
-        f"processor: {verdict.rounding:.1e} at iteration {verdict.iteration}; a recorded run may "
-        f"be {MULTIPLE:.0f} times as far"
+        "on this processor, if first weights differ by one unit in the last place, the losses "
+        f"differ by {verdict.rounding:.1e} at iteration {verdict.iteration}; a recorded run may "
+        f"differ by {MULTIPLE:.0f} times as much"
         for verdict in excused[-1:]
     ]
 

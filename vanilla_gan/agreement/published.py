@@ -62,13 +62,13 @@ class PublishedRuns(NamedTuple):
         """
         drawn, note, own_weights = self.drawn_statistics, "", config.init_weights is not None
         if own_weights:
-            note = "at iteration 0 only --init_weights shows: not judged"
+            note = "iteration 0 shows nothing but --init_weights, so it is not judged"
         elif config.init != self.init:
             drawn = drawn.copy()
             drawn[:, 0] = self.uniform_initial_statistics
             note = (
-                f"--init {config.init} at iteration 0: pictures judged by ten draws of ours, the "
-                f"recorded runs began with {self.init}"
+                f"the recorded runs began with --init {self.init}, so pictures at iteration 0 are "
+                f"judged by ten draws that this program made with {config.init}"
             )
         return Ensemble(
             "ten recorded runs",

@@ -46,14 +46,16 @@ def read_published_gif(source: str) -> list[Pixels]:
         return _frames(_content(source))
     except TransferError as error:
         raise DownloadError(
-            f"cannot download {source}: {error}; get the file by hand and give its path instead"
+            f"cannot download {source}: {error}; download it by hand and give its path instead"
         ) from error
     except OSError as error:
         raise DataError(
-            f"{source}: {error.strerror or error}; expected the post's GIF, a path or an address"
+            f"{source}: {error.strerror or error}; expected the path or URL of the blog post's GIF"
         ) from error
     except ValueError as error:
-        raise DataError(f"{source} is not the post's figure: {error}") from error
+        raise DataError(
+            f"{source} is not the blog post's GIF: {error}; give the path or URL of that GIF"
+        ) from error
 
 
 def frame_samples(frame: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -92,12 +92,12 @@ class Replayer:
             )
             raise DataError(
                 f"the trace at iteration {trace.iteration} has other shapes than its program: "
-                f"{', '.join(wrong)}; copy its file anew"
+                f"{', '.join(wrong)}; copy the trace's file again"
             )
         if trace.rows.max() >= self._train.num_examples:
             raise DataError(
-                f"the trace at iteration {trace.iteration} names image {trace.rows.max()}, the "
-                f"data have {self._train.num_examples}; copy its file anew"
+                f"the trace at iteration {trace.iteration} names image {trace.rows.max()}, but the "
+                f"data have only {self._train.num_examples}; copy the trace's file again"
             )
         values: Weights = {}
         variables = []

@@ -18,7 +18,7 @@ class CompareConfig(Settings):
     source: str = setting("out", "folder of a run, finished or not", PATH, flag="from")
     published_gif: str | None = setting(
         None,
-        "the post's own figure, a path or an address: its frames beside the run's pictures",
+        "path or URL of the blog post's GIF, to show its frames beside the run's pictures",
         PATH,
     )
     against: str | None = setting(
@@ -30,8 +30,8 @@ class CompareConfig(Settings):
     data_dir: str | None = setting(None, "where the run's data are now, if they were moved", PATH)
     require: str = setting(
         "none",
-        "what must be judged, or the exit status is 3: statistics of the pictures, means of the "
-        "losses, or traces, the losses of a recorded run that began the same way",
+        "what must be judged; the exit status is 3 if it is not: statistics of the pictures, means "
+        "of the losses, or traces, the losses of a recorded run that began the same way",
         some_of(PARTS),
     )
     format: str = setting("text", "what to print", choices=("text", "json"))
@@ -48,7 +48,7 @@ class VerifyConfig(Settings):
 
     traces: str | None = setting(None, "folder with the large traces, on MNIST, to check too", PATH)
     data_dir: str | None = setting(None, "folder of the data sets, for traces on MNIST", PATH)
-    engine: str = setting(BOTH, "which of the two engines", choices=(*ENGINES, BOTH))
+    engine: str = setting(BOTH, "which engine to check", choices=(*ENGINES, BOTH))
     device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE)
     intra_op_threads: int = setting(
         0, "threads within one operation; 0: as train chooses", *THREADS

@@ -73,8 +73,8 @@ def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensembl
             left_out.append(f"{folder.name} cannot be read: {error}")
     if not holds_runs and not left_out:
         raise RunConflictError(
-            f"--against={sweep}: no sweep there, no folder in it holds a run; expected the folder "
-            "that --out of a sweep named"
+            f"--against={sweep}: it is not a sweep, because no folder in it holds a run; expected "
+            "the --out of a sweep"
         )
     if others and not runs and not left_out:
         nearest = min(others, key=len)
@@ -82,8 +82,8 @@ def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensembl
     if len(runs) < LEAST_SEEDS:
         why = "".join(f"; {line}" for line in left_out[:3])
         return (
-            f"{sweep} has {len(runs)} finished runs of these settings with other seeds, and "
-            f"{LEAST_SEEDS} are needed to judge by{why}: not judged"
+            f"{sweep} has {len(runs)} finished runs of these settings with other seeds, but at "
+            f"least {LEAST_SEEDS} are needed{why}: not judged"
         )
     return _ensemble(sweep, list(runs.values()), record, with_pictures)
 
@@ -99,7 +99,7 @@ def _folders(sweep: str) -> Iterator[pathlib.Path]:
             names = sorted(entry.name for entry in entries if entry.is_dir())
     except OSError as error:
         raise RunConflictError(
-            f"--against={sweep}: {error.strerror}; expected the folder that --out of a sweep named"
+            f"--against={sweep}: {error.strerror}; expected the --out of a sweep"
         ) from error
     yield from (pathlib.Path(sweep, name) for name in names)
 

@@ -20,9 +20,9 @@ def verify_table(found: dict[str, Any]) -> str:
             "",
             "Iterations T..T+4 from states of TensorFlow 1.15.5. Largest differences from what it "
             "computed:",
-            "  loss, to T+4: of both losses at T, at T..T+4, relative",
-            "  logits, samples: before T; of logits relative to the largest",
-            "  weights, share: after T; in learning rates; how many are off by over 0.001 of it",
+            "  loss, to T+4: relative difference of the losses at T, and over T..T+4",
+            "  logits, samples: before T; logits relative to the largest logit",
+            "  weights, share: after T, in learning rates; share of them off by over 0.001 of one",
             "  draws: whether a run from its beginning draws the same batches and noise",
             "",
             _ROW.format(

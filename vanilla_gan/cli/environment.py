@@ -51,7 +51,7 @@ def check_names(words: Sequence[str]) -> None:
     encoding = sys.getfilesystemencoding()
     if encoding != "utf-8" and not all(word.isascii() for word in words):
         raise UsageError(
-            f"this Python takes names of files in {encoding}, TensorFlow in UTF-8: set "
+            f"this Python encodes file names in {encoding}, but TensorFlow uses UTF-8; set "
             "PYTHONUTF8=1, which run.sh does by itself, or use names in ASCII"
         )
 
@@ -72,7 +72,7 @@ def check_temporary_folder() -> None:
             os.environ["MPLCONFIGDIR"] = folder
     except OSError as error:
         raise OutputError(
-            "no folder for temporary files can be written; set TMPDIR to one that can"
+            "no folder for temporary files is writable; set TMPDIR to one that is"
         ) from error
     if os.path.lexists("matplotlibrc"):
         _load_matplotlib_elsewhere()

@@ -25,13 +25,13 @@ def grid_of(text: str | None) -> dict[str, list[Any]]:
         flag, _, words = part.partition("=")
         if flag not in entries:
             raise UsageError(
-                f"--grid={part}: expected a flag of train that numbers depend on, with numbers or "
-                f"a choice of words{nearest(flag, entries)}; see run.sh train --help"
+                f"--grid={part}: expected a flag of train that changes the results, and that takes "
+                f"numbers or a choice of words{nearest(flag, entries)}; see run.sh train --help"
             )
         name = entries[flag].name
         values = [Flags(RunConfig).parse([f"--{flag}={word}"])[name] for word in words.split(",")]
         if name in grid or len({*values}) < len(values):
-            raise UsageError(f"--grid={part}: a flag or a value is there twice; name it once")
+            raise UsageError(f"--grid={part}: a flag or a value occurs twice; name each once")
         for value in values:
             entries[flag].check(value)
         grid[name] = values

@@ -31,9 +31,9 @@ from vanilla_gan.storage.streams import (
 _COLUMNS = 80
 _DEFAULT_COMMAND = "train"
 _PLUGIN_HELP = """\
-Of every command:
+For every command:
   --plugin string
-      Python file of yours that registers losses, penalties or systems; may be
+      your own Python file that registers losses, penalties or systems; may be
       given several times"""
 _HELP = {"--help", "-h", "-help", "--helpfull"}
 
@@ -87,7 +87,7 @@ def _status(words: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         discard_blocked()
-        say(f"{_program()}: interrupted; no file is half-written: each is as before, or finished")
+        say(f"{_program()}: interrupted; each file is either complete or as it was before")
         return 130
     return 0
 

@@ -91,8 +91,8 @@ def _read(
         size = len(contents[name])
         if not size or size % _RECORD:
             raise DataError(
-                f"{home / name} has {size} bytes, expected a multiple of {_RECORD}, a class and a "
-                "picture each; copy it again"
+                f"{home / name} has {size} bytes, expected a multiple of {_RECORD}, the size of a "
+                "class and its picture; copy it again"
             )
     content = b"".join(contents[name] for name in names)
     records = np.frombuffer(content, np.uint8).reshape(-1, _RECORD)

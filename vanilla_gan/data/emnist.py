@@ -77,9 +77,8 @@ def _in_folder(home: pathlib.Path) -> list[npt.NDArray[np.uint8]]:
     missing = [name for name, path in paths.items() if path is None]
     if missing:
         raise DataError(
-            f"{home} lacks {', '.join(missing)}; expected each of them there, plain or with .gz; "
-            "put them there, name another folder with --data_dir, or leave out "
-            "--allow_unverified_data"
+            f"{home} lacks {', '.join(missing)}; put each of them there, plain or with .gz, name "
+            "another folder with --data_dir, or leave out --allow_unverified_data"
         )
     return [
         (read_images(path) if "images" in name else read_labels(path)).array

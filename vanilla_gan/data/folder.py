@@ -119,7 +119,7 @@ def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -
     if not others:
         return error
     names = ", ".join(f"{file.name}.gz" for file in others)
-    return DownloadError(f"{error}; {names} are missing there too")
+    return DownloadError(f"{error}; {names} are missing from that folder too")
 
 
 def read_folder(folder: str | os.PathLike[str]) -> RawData:
@@ -173,21 +173,21 @@ def _check_all_there(folder: str | os.PathLike[str], paths: Mapping[str, pathlib
     missing = [name for name in catalog.FILE_NAMES if name not in paths]
     if missing:
         raise DataError(
-            f"{os.fspath(folder)} lacks {', '.join(missing)}; expected each of them there, plain "
-            f"or with .gz; put them there, or name another folder with --data_dir; {CONVERT}"
+            f"{os.fspath(folder)} lacks {', '.join(missing)}; put each of them there, plain or "
+            f"with .gz, or name another folder with --data_dir; {CONVERT}"
         )
 
 
 def _not_published(path: pathlib.Path, file: catalog.DataFile, got: str | None) -> DataError:
     if other := owner_of(path):
         return DataError(
-            f"{path} is not the published file but {other}; move it to a folder of that name, or "
-            "name another folder with --data_dir"
+            f"{path} is not the published file but {other}; move it to the folder of that data "
+            "set, or name another folder with --data_dir"
         )
     what = "gzipped file" if file.packed else "decompressed bytes"
     return DataError(
         f"{path} is not the published file: expected SHA-256 {file.sha256} of the {what}, got "
-        f"{got}; delete it, and it is downloaded anew, or give --allow_unverified_data if these "
+        f"{got}; delete it to have it downloaded again, or give --allow_unverified_data if these "
         "are images of your own"
     )
 
@@ -203,6 +203,6 @@ def _check_shapes(path: pathlib.Path, got: ImageShape, expected: ImageShape) -> 
 def _check_counts(images_path: pathlib.Path, images: int, labels: int) -> None:
     if images != labels:
         raise DataError(
-            f"{images_path} holds {images} images, but the labels beside it are {labels}; "
+            f"{images_path} holds {images} images, but the file of their labels holds {labels}; "
             "expected one label for each image; replace one of the two files"
         )

@@ -38,7 +38,7 @@ _MAX_RATIO, _MAX_UNPACKED = 64, 1 << 28
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _ADVICE = "replace or delete the file, then give the same command again"
 # Of images without labels, of values of any type, of labels that are rows of numbers.
-CONVERT = "or let ./run.sh import_images make all four files of the one of the images"
+CONVERT = "or make all four files from the file of the images with ./run.sh import_images"
 
 
 class IdxFile(NamedTuple):
@@ -118,7 +118,7 @@ def read_idx(
                 raise _wrong_size(path, shape, got, or_more=" or more")
     except EOFError as error:
         raise DataError(
-            f"{path} is a gzip file that was cut: it ends within its compressed stream, after "
+            f"{path} is a gzip file that was cut off: its compressed data end too early, after "
             f"{len(held)} decompressed bytes{_of_declared(held, dimensions)}; {_ADVICE}"
         ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -269,7 +269,7 @@ def _parse_header(path: str, header: bytes, dimensions: int) -> tuple[int, ...]:
     shape = _declared_shape(header, dimensions)
     if 0 in shape:
         raise DataError(
-            f"{path} holds nothing: its header declares {_product(shape)} values; expected no "
+            f"{path} holds no values: its header declares {_product(shape)} values; expected no "
             f"dimension of 0; {_ADVICE}"
         )
     return shape

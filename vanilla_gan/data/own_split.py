@@ -60,12 +60,13 @@ def read_split(folder: str | os.PathLike[str], train: int) -> int:
         return usual_split(train)
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
-            f"{path} cannot be used: {reason_of(error)}; put the original back, or remove it: then "
-            f"{VALIDATION_SIZE} images are set apart for validation, a tenth where there are fewer"
+            f"{path} cannot be used: {reason_of(error)}; put the original back, or remove it; "
+            f"without it, {VALIDATION_SIZE} images are set apart for validation, or a tenth if "
+            "there are no more than that"
         ) from error
     if validation >= train:
         raise DataError(
-            f"{path} sets {validation} images apart for validation, of {train}; expected fewer, so "
+            f"{path} sets {validation} of {train} images apart for validation; expected fewer, so "
             "that some are left to train on"
         )
     return validation

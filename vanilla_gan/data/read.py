@@ -89,11 +89,11 @@ def read_data_sets(
         if not os.path.isdir(home) and train_examples is None:
             raise UsageError(
                 f"--dataset={name}: there is no folder {home}; expected one that import_images or "
-                f"--data has made in --data_dir, or one of {', '.join(KNOWN)}{nearest(name, KNOWN)}"
+                f"--data made in --data_dir, or one of {', '.join(KNOWN)}{nearest(name, KNOWN)}"
             )
         if not os.path.isdir(home):
             raise DataError(
-                f"there is no folder {home} with the data; name the folder around it with "
+                f"there is no folder {home} with the data; name the folder that contains it with "
                 "--data_dir"
             )
         raw = folder.read_folder(home)

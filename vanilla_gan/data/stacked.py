@@ -30,8 +30,8 @@ def stack(digits: RawData) -> RawData:
     """
     if digits.train_images.ndim != 3:
         raise DataError(
-            "stacked_mnist is drawn from grey images, those of mnist here have channels; put "
-            "MNIST's files in their place, or name another folder with --data_dir"
+            "stacked_mnist is drawn from grey images, but the images of mnist here have several "
+            "channels; put MNIST's files in their place, or name another folder with --data_dir"
         )
     random_stream = seeded(DIGITS, STACKED)
     arrays: list[npt.NDArray[np.uint8]] = []

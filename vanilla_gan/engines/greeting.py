@@ -70,16 +70,16 @@ def check_greetings(machines: Machines, config: RunConfig) -> None:
                 peer = (said["role"], said["index"])
                 if peer not in task.others:
                     raise UsageError(
-                        f"a task says that it is {peer[0]} {peer[1]}, which this cluster does not "
-                        "have; give all tasks the same --cluster"
+                        f"a task calls itself {peer[0]} {peer[1]}, but this cluster has no such "
+                        "task; give all tasks the same --cluster"
                     )
                 _check(task.named(peer), said, config)
                 silent.discard(peer)
             elif time.monotonic() - began_s > machines.timeout_s:
                 names = ", ".join(map(task.named, sorted(silent)))
                 raise LostPeerError(
-                    f"{names}: did not say its version within {machines.timeout_s:g} s; start the "
-                    "same version of this program everywhere"
+                    f"waited {machines.timeout_s:g} s for the version of {names}; start the same "
+                    "version of this program on all machines"
                 )
             else:
                 time.sleep(POLL_S)
@@ -96,8 +96,8 @@ def _check(name: str, said: dict[str, Any], config: RunConfig) -> None:
     for what, there, here in pairs:
         if there != here:
             raise UsageError(
-                f"{name} has {what}{there}, and the chief {what}{here}; start the same command "
-                "with the same versions everywhere"
+                f"{name} has {what}{there}, but the chief has {what}{here}; start the same command "
+                "with the same versions on all machines"
             )
 
 

@@ -65,7 +65,7 @@ def check_precision(setting: str, device: Device) -> None:
         return
     if not device.name.startswith("/CPU"):
         raise DeviceError(
-            f"--precision={setting} is for processors, and this run is placed on {device.name}; "
+            f"--precision={setting} is for CPUs only, but this run is placed on {device.name}; "
             "leave it out, or give --device cpu"
         )
     if not any(has_instructions(name) for name in _BFLOAT16):
@@ -83,7 +83,7 @@ def check_towers(towers: int, device: Device) -> None:
     """
     if towers > 1 and not device.name.startswith("/CPU"):
         raise DeviceError(
-            f"--towers={towers} is for processors, and this run is placed on {device.name}; leave "
+            f"--towers={towers} is for CPUs only, but this run is placed on {device.name}; leave "
             "it out, or give --device cpu"
         )
 
@@ -157,8 +157,8 @@ def little_for_the_eager_side(config: RunConfig) -> Iterator[None]:
         if "out of memory" not in str(error):
             raise
         raise DeviceError(
-            "TensorFlow looks at every GPU that it sees, and one has no memory left; free some, "
-            "or hide the GPUs: set CUDA_VISIBLE_DEVICES=-1 before the start"
+            "TensorFlow opens every GPU that it sees, and one of them has no memory left; free "
+            "some memory, or hide the GPUs: set CUDA_VISIBLE_DEVICES=-1 before the start"
         ) from error
     finally:
         if before is None:
@@ -176,8 +176,8 @@ def memory_errors_told(device: Device) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise DeviceError(
-            f"{device.name} has not enough memory for this run; --engine loop keeps all images "
-            "there, --engine feed does not; or lower --batch_size, --h_dim or --z_dim (with "
+            f"{device.name} does not have enough memory for this run; give --engine feed, which "
+            "does not keep all images there, or lower --batch_size, --h_dim or --z_dim (with "
             "--overwrite, if the run has begun), or choose another --device"
         ) from error
 

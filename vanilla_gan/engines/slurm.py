@@ -46,8 +46,8 @@ def task_of_step(cluster: str, environment: Mapping[str, str]) -> Task | None:
             if environment.get(name):
                 return environment[name]
         raise UsageError(
-            f"{source}: {names[0]} is not in the environment; start the program by srun, in a job "
-            "of Slurm"
+            f"{source}: {names[0]} is not in the environment; start the program with srun, in a "
+            "Slurm job"
         )
 
     index = said("SLURM_PROCID")
@@ -62,8 +62,9 @@ def task_of_step(cluster: str, environment: Mapping[str, str]) -> Task | None:
     hosts = _hosts(listed, source)
     if len(hosts) != len(counts) or not index.isdecimal():
         raise UsageError(
-            f"{source}: the step has {len(hosts)} machines ({listed}), {counted!r} processes on "
-            f"them, and this is number {index!r}; expected a step as srun makes it"
+            f"{source}: the environment does not describe a step of srun: {len(hosts)} machines "
+            f"({listed}), {counted!r} processes on them, and this is number {index!r}; start the "
+            "program with srun"
         )
     pairs = list(zip(hosts, counts, strict=True))
     places = [(str(node), str(k)) for node, count in enumerate(counts) for k in range(count)]
@@ -92,4 +93,4 @@ def _hosts(listed: str, source: str) -> list[str]:
         why = str(error)
     else:
         return found.stdout.split()
-    raise UsageError(f"{source}: scontrol does not say which machines {listed} are: {why}")
+    raise UsageError(f"{source}: scontrol cannot list the machines of {listed}: {why}")

@@ -173,7 +173,9 @@ def _jobs(cluster: Any) -> dict[str, tuple[str, ...]]:
             known = ", ".join(ROLES)
             raise _Wrong(f"it has tasks of the role {name!r}; expected {known}")
         if isinstance(addresses, dict):
-            raise _Wrong(f"the addresses of {name} are a sparse cluster; expected a list of all")
+            raise _Wrong(
+                f"the addresses of {name} are an object (a sparse cluster); expected a list"
+            )
         if not isinstance(addresses, list):
             raise _Wrong(f"expected a list of addresses for {name}")
         for address in addresses:
@@ -201,7 +203,7 @@ def _own(task: Any, jobs: Mapping[str, tuple[str, ...]]) -> tuple[str, int]:
     if not isinstance(name, str) or not isinstance(index, int) or isinstance(index, bool):
         raise _Wrong(f"it does not say which task this is; expected 'task' as in {_EXAMPLE}")
     if name == "evaluator":
-        raise _Wrong("no evaluator is needed: --evaluate_every has the chief evaluate")
+        raise _Wrong("no evaluator is needed: with --evaluate_every the chief evaluates")
     role = ROLES.get(name, "")
     if not 0 <= index < len(jobs.get(role, ())):
         there = ", ".join(f"{len(addresses)} {role}" for role, addresses in jobs.items())

@@ -62,8 +62,8 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
     source, target = pathlib.Path(config.source).resolve(), config.path.resolve()
     if target in (source, *source.parents):
         raise UsageError(
-            f"--out={config.path}: it is what --from={config.source} names, or holds that; choose "
-            "another name"
+            f"--out={config.path}: this is --from={config.source} itself, or a folder that "
+            "contains it; choose another name"
         )
     if config.format == "onnx":
         check_onnx_installed()
@@ -96,9 +96,9 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
         )
         if config.format == "npz" and len(trained.variables) > len(trained.trained):
             inform(
-                "note: weights do not include the moving averages of batch normalisation, nor the "
-                "vectors of --spectral_norm, which are no weights: a run that starts from them "
-                "measures these anew; to draw images, export a SavedModel"
+                "note: the file holds weights only, so it lacks the moving averages of batch "
+                "normalisation and the vectors of --spectral_norm; a run that starts from it "
+                "measures them anew; to draw images, export a SavedModel"
             )
     return config.path
 
@@ -231,9 +231,9 @@ def _check_close(
             # Not `off > allowed`, which a NaN would pass.
             if not off <= allowed:
                 raise OutputError(
-                    f"{path.name}: {by} computes something else than this program ({name} is off "
-                    f"by {off:.1e}, allowed: {allowed:.1e}); nothing was kept; export as "
-                    "saved_model or npz"
+                    f"{path.name}: {by} computes other values than this program ({name} is off by "
+                    f"{off:.1e}, allowed: {allowed:.1e}); nothing was kept; export as saved_model "
+                    "or npz"
                 )
             worst = max(worst, off)
     return f"the same results within {worst:.1e} ({TRIALS} tried, by {by})"
@@ -272,6 +272,6 @@ def _check_same(
 
 def _differs(path: pathlib.Path, what: str) -> OutputError:
     return OutputError(
-        f"the export did not come back as it was written ({path.parent}: {what}); nothing was "
-        "kept; check the disk, then give the same command again"
+        f"the export reads back differently from what was written ({path.parent}: {what}); "
+        "nothing was kept; check the disk, then give the same command again"
     )

@@ -135,7 +135,7 @@ def read_origin(folder: pathlib.Path) -> Origin:
                 raise ValueError(f"{name} is not what was exported")
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"{folder} is not a whole export ({EXPORT_JSON}): {one_line(error)}; export it again"
+            f"{folder} is not a complete export ({EXPORT_JSON}): {one_line(error)}; export it again"
         ) from error
     return origin
 

@@ -94,7 +94,7 @@ class Generator:
         return self.config.resolved_int("z_dim")
 
     def sample_Z(self, n: int, seed: int | None = None) -> npt.NDArray[np.float32]:
-        """Draws noise from the system's prior, float32 [n, Z_dim]; afresh if `seed` is None."""
+        """Draws noise from the system's prior, float32 [n, Z_dim]; without `seed`, at random."""
         noise = np.empty((n, self.z_dim), np.float32)
         for start, rows in zip(range(0, n, BLOCK), self.noise_blocks(n, seed), strict=True):
             noise[start : start + BLOCK] = rows
@@ -103,7 +103,7 @@ class Generator:
     def noise_blocks(self, n: int, seed: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
         """Yields the noise of `sample_Z` as it is drawn: float32 [rows, Z_dim], `BLOCK` rows each.
 
-        There are fewer in the last block.
+        The last block may have fewer.
         """
         stream = seeded(seed)
         for start in range(0, n, BLOCK):
@@ -115,21 +115,23 @@ class Generator:
     ) -> npt.NDArray[np.float32]:
         """Returns images, float32 [n, H, W], or [n, H, W, C] where there are several channels.
 
-        They have the sizes and the range of the system's own training images: [n, 28, 28] of the
-        published ones. Computes them in blocks, so that memory beyond the result does not grow
+        They have the size and the range of the system's training images, [n, 28, 28] for the
+        published ones. They are computed in blocks, so memory beyond the result does not grow
         with `n`.
 
         Args:
           Z: noise, [n, Z_dim], finite.
-          classes: what each image shall show, ints [n], labels of training images, or one for all
-            of them; needed by a conditional system, and refused by any other.
+          classes: the class of each image, ints [n], or one for all; only labels that training
+            images have. A conditional system needs it, any other refuses it.
 
         Raises:
           UsageError: shapes, values or classes do not fit, or the generator is closed.
           CheckpointError: an image is not finite.
         """
         if not self._is_open:
-            raise UsageError("this generator is closed; use it within its block, or load it again")
+            raise UsageError(
+                "this generator is closed; use it in its `with` block, or load it again"
+            )
         noise = self.checked_noise(Z)
         labels = self._checked_classes(classes, len(noise))
         shape = self.config.image_shape.array
@@ -181,7 +183,7 @@ class Generator:
         with np.errstate(over="ignore", invalid="ignore"):
             converted = noise.astype(np.float32, copy=False)
         if not np.isfinite(converted).all():
-            raise UsageError("the noise is not finite everywhere in float32")
+            raise UsageError("the noise has values that are not finite in float32")
         return converted
 
     def _checked_classes(self, classes: Any, n: int) -> npt.NDArray[np.intp] | None:
@@ -195,7 +197,7 @@ class Generator:
         there = self.config.classes
         if classes is None:
             raise UsageError(
-                f"system {self.config.system} is conditional: say which class, {there.listed()}"
+                f"system {self.config.system} is conditional; give `classes`: {there.listed()}"
             )
         labels = np.asarray(classes)
         if labels.ndim and labels.shape != (n,):
@@ -305,7 +307,7 @@ def find_checkpoint(
         checkpoint = checkpoints.newest_whole(lambda checkpoint: None, passed_over.append)
     except CheckpointError as error:
         raise CheckpointError(
-            f"{path}: none of its {len(passed_over)} checkpoints is whole: {passed_over[0]}"
+            f"{path}: none of its {len(passed_over)} checkpoints can be used: {passed_over[0]}"
         ) from error
     for line in passed_over:
         inform(line)

@@ -217,9 +217,9 @@ def _named(
         return {name: name for name in names}, "by name"
     if run.system not in CREATED:
         raise UsageError(
-            f"{prefix}: its variables have no names of their own ({numbered[0]}, ...), and "
-            f"system {run.system} has no published order for them; give a --map from the "
-            "system's names to the checkpoint's"
+            f"{prefix}: its variables are only numbered ({numbered[0]}, ...), and system "
+            f"{run.system} has no published order for them; give a --map from the system's names "
+            "to the checkpoint's"
         )
     # Numbered by place and not by rank: a hole in the numbers is a missing variable.
     layers = range(1, len(several(run.h_dim or 0)) + 2)
@@ -291,8 +291,8 @@ def _check_written(path: pathlib.Path, weights: Weights, shapes: Shapes) -> None
     for name, array in read_weights(path, shapes).items():
         if array.tobytes() != weights[name].tobytes():
             raise OutputError(
-                f"{name} did not come back as it was written to {path.parent}; nothing was kept; "
-                "check the disk, then give the same command again"
+                f"{name} reads back differently from what was written to {path.parent}; nothing "
+                "was kept; check the disk, then give the same command again"
             )
 
 

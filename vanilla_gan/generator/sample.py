@@ -97,8 +97,8 @@ def _check_no_labels(path: pathlib.Path) -> None:
     """
     if os.path.lexists(path):
         raise UsageError(
-            f"{path}: it holds labels, and this generator draws images without; they would "
-            "be taken for those of the new images; choose another --out"
+            f"{path} holds labels, but this generator draws images without labels; the old labels "
+            "would seem to belong to the new images; choose another --out"
         )
 
 

@@ -58,13 +58,14 @@ def _format_by_name(
         if name.endswith(foreign):
             expected = ", ".join(ending for ends in endings.values() for ending in ends)
             raise UsageError(
-                f"--out={config.out}: no such format is written; expected a name that ends in one "
-                f"of {expected}, or --format"
+                f"--out={config.out}: this command does not write that format; expected a name "
+                f"that ends in one of {expected}, or --format"
             )
         return meant or str(config.format)
     if meant not in (None, config.format):
         raise UsageError(
-            f"--out={config.out}: the name says {meant}, and --format={config.format}: give one"
+            f"--out={config.out}: the name says {meant}, but --format says {config.format}; leave "
+            "--format out, or choose another name"
         )
     return str(config.format)
 
@@ -121,13 +122,13 @@ class SampleConfig(Settings):
             raise UsageError("--separate writes PNG files; leave out --format")
         if self.interpolate and (self.separate or self.rows or self.cols):
             raise UsageError(
-                "--interpolate lays out its strip by itself; leave out --rows, "
-                "--cols and --separate"
+                "--interpolate decides the layout of its strip; leave out --rows, --cols and "
+                "--separate"
             )
         if self.interpolate and self.format == "png" and self.gif_path == self.path:
             raise UsageError(
-                f"--out={self.out}: --interpolate writes the strip there, and the GIF beside it; "
-                "name the strip, such as walk.png"
+                f"--out={self.out}: it names the GIF, but --interpolate writes a PNG strip there "
+                "and the GIF beside it; give the name of the strip, such as walk.png"
             )
         if self.rows and self.cols and self.n and self.n > self.rows * self.cols:
             raise UsageError(
@@ -135,7 +136,7 @@ class SampleConfig(Settings):
                 "leave one of the three out"
             )
         if self.inputs is not None and (self.seed is not None or self.n is not None):
-            raise UsageError("--inputs says which noise and how much; leave out --seed and --n")
+            raise UsageError("--inputs already holds the noise; leave out --seed and --n")
 
     @property
     def path(self) -> pathlib.Path:

@@ -174,7 +174,7 @@ _COLLAPSE: dict[str, Any] = {
     "settings": {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
     "advice": "or --pack 2 in a new run",
     "stays": True,
-    "born": "no setting helps: see that the generator's output depends on its noise",
+    "born": "no setting helps; make sure that the generator's output depends on its noise",
     "born_told": constant,
 }
 
@@ -190,7 +190,7 @@ DISEASES = (
     ),
     Disease(
         "collapse",
-        "total collapse: all samples are nearly one",
+        "total collapse: all samples are nearly the same",
         collapse,
         1000,
         ("diversity", "diversity_real"),
@@ -214,7 +214,7 @@ DISEASES = (
     ),
     Disease(
         "memorising",
-        "the discriminator knows its images by heart",
+        "the discriminator has memorised its images",
         memorising,
         1000,
         ("unseen_gap", "logit_gap"),
@@ -223,7 +223,7 @@ DISEASES = (
     ),
     Disease(
         "oscillation",
-        "the two networks swing to and fro",
+        "the two networks swing back and forth",
         oscillation,
         1000,
         ("fake_right", "real_right"),
@@ -246,7 +246,7 @@ DISEASES = (
         scale,
         400,
         ("largest_pixel", "ink_real"),
-        advice="grey values have to become 0 to 1, or -1 to 1: see `scale` of the system",
+        advice="scale grey values to 0 to 1, or to -1 to 1: see `scale` of the system",
     ),
     Disease(
         "swapped",

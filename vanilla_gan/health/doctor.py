@@ -50,7 +50,7 @@ def examined(source: str) -> Examined:
     if not len(rows.iteration):
         raise RunConflictError(
             f"--from={source}: {HEALTH} has no rows; a run writes them unless --health_every is 0; "
-            "give it a moment, or name the folder of another run"
+            "wait until it has some, or name the folder of another run"
         )
     return Examined(source, rows, diagnosed(rows, patient_of(record)))
 

@@ -40,8 +40,8 @@ def ended(episode: Episode) -> str:
     """Returns that it is over."""
     disease = episode.disease
     return (
-        f"health: no longer at iteration {episode.ended}: {disease.what} ({disease.name}), since "
-        f"iteration {episode.since}"
+        f"health: ended at iteration {episode.ended}: {disease.what} ({disease.name}), which began "
+        f"at iteration {episode.since}"
     )
 
 

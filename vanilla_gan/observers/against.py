@@ -25,5 +25,5 @@ def ensemble_or_none(
     if not isinstance(found, str):
         return found
     if against is not None:
-        warn(f"warning: no range behind the losses: {found}")
+        warn(f"warning: losses.png shows no range of other runs: {found}")
     return None

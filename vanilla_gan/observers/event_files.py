@@ -56,7 +56,8 @@ class EventFile:
           OutputError: a file cannot be renamed, cut or made.
         """
         if os.path.lexists(folder) and (folder.is_symlink() or not os.path.isdir(folder)):
-            warn(f"warning: {folder} is not a folder of this run; it is {set_aside(folder)} now")
+            aside = set_aside(folder)
+            warn(f"warning: {folder} is not a folder of this run; it was renamed to {aside}")
         with writing(folder):
             folder.mkdir(exist_ok=True)
             found = event_files(folder)
@@ -69,7 +70,9 @@ class EventFile:
                 else:
                     # TensorBoard would read whatever has the name of an event file in its own.
                     aside = set_aside(path, called="damaged")
-                    warn(f"warning: {path} {flaw}; it is {aside} now, and is not shown any more")
+                    warn(
+                        f"warning: {path} {flaw}; it was renamed to {aside} and is no longer shown"
+                    )
         # TensorBoard reads the files in the order of their names, which have the time in them.
         stamp = max([int(time.time()), *(stamp + 1 for stamp in stamps)])
         self._path = folder / f"{_PREFIX}{stamp:010d}"

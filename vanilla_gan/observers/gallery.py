@@ -120,7 +120,7 @@ class Gallery:
                 write_animation(self._out_dir / TRAINING_GIF, pictures, colour=self._colour)
                 return
             except DamagedPictureError as error:
-                self._warn(f"warning: {error}; it is {set_aside(error.path)} now")
+                self._warn(f"warning: {error}; it was renamed to {set_aside(error.path)}")
 
     def _write_losses_png(self) -> None:
         path = self._out_dir / LOSSES_PNG

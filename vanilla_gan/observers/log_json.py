@@ -142,8 +142,8 @@ def _of_line(line: bytes) -> tuple[str | None, int, bool]:
 
 def _others(path: str) -> UsageError:
     return UsageError(
-        f"--log_json={path}: it holds other lines than those of this run; name another "
-        "file, or move this one away"
+        f"--log_json={path}: it holds lines that are not of this run; name another file, or move "
+        "this one away"
     )
 
 

@@ -11,15 +11,16 @@ from vanilla_gan.engines.losses import LossBlock
 
 
 class Observer(Protocol):
-    """Told what a run does, in its order, in its thread.
+    """Is called as a run goes on, in the order of events and in the run's thread.
 
-    What an observer writes it can write again: a run that is continued makes new observers, and
-    these are told once more whatever came after the checkpoint. They draw nothing from the run's
-    random stream. They may use its session, and must leave its variables alone.
+    An observer must be able to write its results again: a run that is continued makes new
+    observers, and calls them again for everything that came after the checkpoint. Observers draw
+    nothing from the run's random stream. They may use its session, but must not change its
+    variables.
     """
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
-        """The picture of iteration `it` stands in its file; its update has not begun.
+        """The picture of iteration `it` is in its file; the update has not begun.
 
         Args:
           it: the iteration.
@@ -30,10 +31,10 @@ class Observer(Protocol):
         """
 
     def losses(self, block: LossBlock) -> None:
-        """The iterations of `block` are trained, and its rows stand in `losses.csv`.
+        """The iterations of `block` are trained, and their rows are in `losses.csv`.
 
-        `block.scalars` has the losses, and what else the run's objective watches; `block.signs`
-        what is looked at now and then.
+        `block.scalars` has the losses and whatever else the run's objective watches. `block.signs`
+        has the signs of health if they were taken in this block, and is empty otherwise.
 
         Raises:
           OutputError: something could not be written; the run ends.
@@ -42,7 +43,7 @@ class Observer(Protocol):
     def close(self) -> None:
         """The run ended, was stopped or failed.
 
-        `losses.csv` holds all rows, flushed, and all pictures stand.
+        `losses.csv` is flushed and holds all rows, and all pictures are written.
 
         Raises:
           OutputError: something could not be written.

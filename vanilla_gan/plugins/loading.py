@@ -69,8 +69,8 @@ def check_unchanged() -> None:
             now = ""
         if now != sha256:
             raise PluginError(
-                f"{path}: it has changed since this command began; put it back as it was and give "
-                "the same command again, or train all runs anew with --overwrite"
+                f"{path} has changed since this command began; put the original back and give the "
+                "same command again, or train all runs anew with --overwrite"
             )
 
 
@@ -96,13 +96,13 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
                 content = read_file(path, _MAX_BYTES)
             except OSError as error:
                 raise PluginError(
-                    f"{said}, which was {path}: {reason_of(error)}; put that file back, or give "
-                    "--plugin with where it is now"
+                    f"{said}; it was {path}, which cannot be read: {reason_of(error)}; put that "
+                    "file back, or give --plugin with its new path"
                 ) from error
             if (found := _sum(content)) != plugin.sha256:
                 raise PluginError(
-                    f"{said}; {path} was that, but has changed since, its SHA-256 is {found}; put "
-                    "the original back, or give --plugin with a copy of it"
+                    f"{said}; {path} had that content, but has changed, and its SHA-256 is now "
+                    f"{found}; put the original back, or give --plugin with a copy of the original"
                 )
             _run(path, content)
             continue
@@ -115,8 +115,8 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
         if others:
             raise PluginError(f"{said}; {', '.join(others)}; give --plugin with the original file")
         raise PluginError(
-            f"{said}; you have not given it here before, and a plug-in is a program; read that "
-            "file, and if you trust it, give --plugin with its path"
+            f"{said}; you have not given this plug-in here before, and a plug-in is a program; "
+            "read the file, and if you trust it, give --plugin with its path"
         )
 
 

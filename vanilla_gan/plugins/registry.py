@@ -125,12 +125,12 @@ def register_system(name: str, system: System) -> Registered:
       UsageError: the name cannot be used, or the system's defaults are not what they can be.
     """
     if not isinstance(system, System):
-        raise UsageError(f"the system {shown(name)} is no vanilla_gan.graph.system.System")
+        raise UsageError(f"the system {shown(name)} is not a vanilla_gan.graph.system.System")
     unknown, missing = sorted(system.defaults.keys() - _KNOWN), _NEEDED - system.defaults.keys()
     if unknown:
         raise UsageError(
-            f"the system {shown(name)} brings a setting {shown(str(unknown[0]))}, which no system "
-            f"has{nearest(str(unknown[0]), _KNOWN)}"
+            f"the system {shown(name)} has a default of {shown(str(unknown[0]))}, which no "
+            f"system has{nearest(str(unknown[0]), _KNOWN)}"
         )
     if not {"iters", "epochs"} & system.defaults.keys():
         missing |= {"iters"}
@@ -186,10 +186,10 @@ def _register(kind: str, name: str, row: Any) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(
             f"{kind} {shown(repr(name))}: expected a name of at most 40 letters, digits and "
-            "underscores, with a letter first"
+            "underscores that begins with a letter"
         )
     if name in _PUBLISHED[kind]:
-        raise UsageError(f"{kind} {name}: this program has one of that name; choose another name")
+        raise UsageError(f"{kind} {name}: this program already has that name; choose another name")
     other = _owners.get((kind, name))
     # A cell that is run again, or a file that was changed, puts another one in its place.
     if other is not None and (_running is None or other.path != _running.path):

@@ -159,7 +159,8 @@ def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
     if source.checksum != origin.dataset["checksum"]:
         raise DataError(
             f"{source.name} in {data_dir} has the checksum {source.checksum}, but this generator "
-            f"was trained on one with {origin.dataset['checksum']}; give its --data_dir"
+            f"was trained on data with {origin.dataset['checksum']}; give the --data_dir of those "
+            "data"
         )
     return source
 
@@ -170,8 +171,8 @@ def _checked_n(n: int | None, source: DataSource) -> int:
         return min(SAMPLES, most)
     if n > most:
         raise UsageError(
-            f"--n={n}: expected at most {most}, half of the training images of {source.name}: "
-            "samples are compared with as many of them, and these with as many others"
+            f"--n={n}: expected at most {most}, half of the training images of {source.name}, "
+            "because the comparison needs two sets of as many real images"
         )
     return n
 
@@ -227,10 +228,10 @@ def _add_to_run(source: pathlib.Path, evaluation: Evaluation, seed: int, inform:
     try:
         kept = {each.iteration: each.n for each in read_evaluations(out_dir)}
         if seed != RUNS_SEED:
-            inform(f"not added to {path}: its figures are those of --seed {RUNS_SEED}")
+            inform(f"not added to {path}: it only takes figures of --seed {RUNS_SEED}")
         elif kept.get(iteration, 0) > evaluation.n:
             inform(
-                f"not added to {path}: its figures of iteration {iteration} are of more samples, "
+                f"not added to {path}: for iteration {iteration} it has figures of more samples, "
                 f"{kept[iteration]}"
             )
         else:

@@ -169,8 +169,8 @@ def largest_n(splits: Datasets) -> int:
         )
     if not splits.validation.num_examples:
         raise DataError(
-            "no image is set apart for validation, and the width of Parzen's window is chosen by "
-            "such images; expected some in split.json"
+            "no image is set apart for validation, but such images are needed to choose the width "
+            "of Parzen's window; expected at least one in split.json"
         )
     return count // 2
 

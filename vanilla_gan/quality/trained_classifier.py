@@ -93,7 +93,7 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
                 accuracy = None
         if accuracy is None:
             inform(
-                f"training the classifier of {source.name} that samples are judged by, once; it "
+                f"training a classifier of {source.name} to judge samples; this happens once and "
                 "takes about a minute"
             )
             with phase("training the classifier"):
@@ -105,13 +105,13 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
             try:
                 inform(f"{right}; kept in {store.write(KeptClassifier(weights, accuracy))}")
             except OutputError as error:
-                inform(f"{right}; it is not kept: {error}")
+                inform(f"{right}; it could not be kept: {error}")
         labels = source.splits.test.labels
         guessing = float(np.bincount(labels).max() / len(labels))
         if says_little(accuracy, guessing):
             inform(
-                f"warning: the classifier names {accuracy:.2%} of the test images right, one class "
-                f"for all would be {guessing:.2%} right: all figures but Parzen's mean little"
+                f"warning: the classifier names {accuracy:.2%} of the test images right, but one "
+                f"class for all would get {guessing:.2%}, so all figures but Parzen's mean little"
             )
         yield TrainedClassifier(classifier, session, accuracy, guessing)
 

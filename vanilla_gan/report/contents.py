@@ -115,8 +115,8 @@ def gather(
     found = numbered_pictures(out_dir)
     if not found:
         raise RunConflictError(
-            f"{out_dir} has no pictures yet; a run writes its first, 000.png, when it begins: give "
-            "it a moment, or name the folder of another run with --from"
+            f"{out_dir} has no pictures yet; a run writes its first, 000.png, when it begins; wait "
+            "until it is there, or name the folder of another run with --from"
         )
     pictures, warnings = shelf.pictures(out_dir)
     if not pictures:

@@ -16,7 +16,7 @@ class ReportConfig(Settings):
     source: str = setting("out", "folder of the run", PATH, flag="from")
     out: str | None = setting(None, "file to write (default report.html in the run's folder)", PATH)
     published_gif: str | None = setting(
-        None, "the post's training.gif, a path or an address, to show beside the pictures", PATH
+        None, "path or URL of the blog post's GIF, to show it beside the run's pictures", PATH
     )
     against: str | None = setting(
         None,

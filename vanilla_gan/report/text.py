@@ -97,7 +97,9 @@ def _state(report: Report) -> str:
     if report.reached >= facts.iters:
         how_far = f"Finished: {facts.iters:,} iterations"
     elif record.gains_no_more(record.config):
-        how_far = f"Finished: {report.reached:,} of {facts.iters:,} iterations, as it got no better"
+        how_far = (
+            f"Finished: {report.reached:,} of {facts.iters:,} iterations, because it got no better"
+        )
     elif record.diverged:
         how_far = f"Failed at {record.diverged['why']}, of {facts.iters:,} iterations"
     else:
@@ -153,7 +155,7 @@ def _statistics_note(report: Report) -> str:
     ensemble = report.ensemble
     if ensemble is None:
         where = sendable(report.against or "recorded runs of this system on this data set")
-        none = "There are no" if report.against is None else "Nothing to judge by is in"
+        none = "There are no" if report.against is None else "There are no runs to judge by in"
         return f"{how} {none} {where}."
     if not len(ensemble.iterations):
         return f"{how} There are no pictures of {_runs(report)} to compare with."
@@ -182,7 +184,9 @@ def _thinned_pictures(report: Report) -> str:
 
 def _losses_note(report: Report) -> str:
     drawn = curves(report.losses, report.ensemble, report.parent_losses)
-    parts = ["Faint: the values fetched." if drawn.window > 1 else "The values fetched."]
+    parts = [
+        "Faint: the losses in losses.csv." if drawn.window > 1 else "The losses in losses.csv."
+    ]
     if drawn.window > 1:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
     if report.ensemble is not None:
@@ -194,8 +198,8 @@ def _losses_note(report: Report) -> str:
         parts.append("Dashed: the mean of the run that this one is a fork of, from the fork on.")
     if drawn.rows_per_bin > 1:
         parts.append(
-            f"There are more than {MAX_POINTS:,} rows: of each {drawn.rows_per_bin} the smallest "
-            "and the largest are drawn."
+            f"There are more than {MAX_POINTS:,} rows, so only the smallest and the largest of "
+            f"each {drawn.rows_per_bin} are drawn."
         )
     return " ".join(parts)
 
@@ -221,7 +225,7 @@ def _health(report: Report) -> str:
         '<section aria-labelledby="health-title">',
         '<h2 id="health-title">Health</h2>',
         *(said or ["<p>No sign of disease.</p>"]),
-        '<p class="hint">Dashed: the same of real images.</p><div class="small-charts">',
+        '<p class="hint">Dashed: real images.</p><div class="small-charts">',
         *(_chart("health", name, label, "health.csv") for name, label in _SIGNS.items()),
     ]
     return "\n".join([*parts, "</div>", "</section>"])
@@ -310,8 +314,8 @@ def _class_shares(newest: Evaluation, labels: Sequence[str]) -> str:
         )
     head = "<th>Class</th><th>Samples</th><th></th><th>Real images</th>"
     return (
-        '<h3>Share of each class, by the classifier</h3><p class="hint">The bar is that of the '
-        'samples, the stroke that of real images.</p><div class="wide" tabindex="0" role="region" '
+        '<h3>Share of each class, by the classifier</h3><p class="hint">The bar shows the samples, '
+        'the stroke shows real images.</p><div class="wide" tabindex="0" role="region" '
         f'aria-label="Classes"><table class="shares"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -356,9 +360,9 @@ def _repeat_note(report: Report) -> str:
         parts.append("On a GPU the last digits may differ.")
     if record.rewinds:
         parts.append(
-            f"This run went back {len(record.rewinds)} times after a loss that was not finite, to "
-            "checkpoints that are written by the clock; a repeated run may go another way from "
-            "there."
+            f"This run went back to a checkpoint {len(record.rewinds)} times, because a loss was "
+            "not finite. When checkpoints are written depends on the clock, so a repeated run may "
+            "differ from there on."
         )
     return " ".join(parts)
 
@@ -376,6 +380,9 @@ def _times(report: Report) -> list[tuple[str, str]]:
                 f"every {each_s:.3g} s (the median), {facts.sample_every / each_s:,.0f} iterations "
                 "a second",
             ),
-            ("Measured", "by the times of the files, with all that a run does beside training"),
+            (
+                "Measured",
+                "by the times of the files, including all that a run does beside training",
+            ),
         ]
     return found

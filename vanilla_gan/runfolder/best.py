@@ -82,7 +82,7 @@ def best_folder(record: RunRecord, out_dir: pathlib.Path) -> pathlib.Path:
         asked = record.config.keep_best != "none"
         why = "has no evaluation yet" if asked else "was trained without --keep_best"
         raise UsageError(
-            f"{out_dir / BEST}: no checkpoint is the best one, as this run {why}; name another "
-            f"one, such as {out_dir}"
+            f"{out_dir / BEST}: there is no best checkpoint, because this run {why}; name the run "
+            f"itself, {out_dir}, or one of its checkpoints"
         )
     return checkpoint_folder(out_dir, record.best["iteration"])

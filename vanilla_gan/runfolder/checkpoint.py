@@ -166,16 +166,18 @@ class Checkpoints:
             try:
                 checkpoint = read_checkpoint(folder, self._run_id)
                 if checkpoint.iteration != int(folder.name):
-                    raise CheckpointError(f"it is the one of iteration {checkpoint.iteration}")
+                    raise CheckpointError(
+                        f"its manifest is that of iteration {checkpoint.iteration}"
+                    )
                 acceptable(checkpoint)
             except CheckpointError as error:
                 warn(f"checkpoint {folder} is passed over: {error}")
             else:
                 return checkpoint
         raise CheckpointError(
-            f"{self._folder}: {_none_of(len(numbered))} can be continued from; put a whole one "
-            "back, choose another --out, or start anew with --overwrite, which first moves that "
-            "run aside"
+            f"{self._folder}: {_none_of(len(numbered))} can be continued from; put an undamaged "
+            "one back, choose another --out, or start anew with --overwrite, which first moves "
+            "that run aside"
         )
 
     def go_back_to(self, iteration: int) -> None:
@@ -264,11 +266,11 @@ def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) 
         path = checkpoint.folder / name
         try:
             if file_entry(path, entry["bytes"]) != entry:
-                raise CheckpointError(f"{path} is not what was written")
+                raise CheckpointError(f"{path} has changed since it was written")
             source = open_file(path, entry["bytes"])
         except OSError as error:
             raise CheckpointError(
-                f"{path}: {error.strerror or error}; name a checkpoint that is there"
+                f"{path}: {error.strerror or error}; name a checkpoint that exists"
             ) from error
         with source:
             copy_open(source, folder / name)
@@ -344,7 +346,7 @@ def _readable(folder: pathlib.Path) -> list[pathlib.Path]:
         return _numbered(folder)
     except OSError as error:
         raise CheckpointError(
-            f"cannot read {folder}: {error.strerror or error}; mend that, or choose another --out"
+            f"cannot read {folder}: {error.strerror or error}; repair it, or choose another --out"
         ) from error
 
 

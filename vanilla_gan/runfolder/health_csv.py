@@ -95,7 +95,9 @@ class HealthCsv:
         try:
             size, found = _read(path, start)
         except DamagedRunError as error:
-            warn(f"warning: {error}; it is {set_aside(path)} now; a new one is begun")
+            warn(
+                f"warning: {error}; it was renamed to {set_aside(path)}, and a new file is started"
+            )
         if not os.path.lexists(path):
             write_whole(path, HEADER.encode())
         with writing(path):

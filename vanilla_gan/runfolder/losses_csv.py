@@ -58,8 +58,8 @@ class LossesCsv:
         if flaw is not None:
             kept = ""
             if os.path.lexists(self._path):
-                kept = f"; what stood there is {set_aside(self._path)} now"
-            warn(f"warning: {self._path} {flaw}{kept}; the rows from here on go into a new one")
+                kept = f"; it was renamed to {set_aside(self._path)}"
+            warn(f"warning: {self._path} {flaw}{kept}; the rows from here on go into a new file")
             mark = begin_losses(self._path)
         self._size, self._crc32 = mark
         with writing(self._path):

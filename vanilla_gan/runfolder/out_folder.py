@@ -84,9 +84,9 @@ def check_own_folders(out_dir: pathlib.Path) -> None:
     """
     if (folder := out_dir / FOLDER).is_symlink():
         raise RunConflictError(
-            f"{folder} is a link to {os.readlink(folder)}: a run writes through no link in its "
-            "folder; put the folder that it leads to in its place, and to have the run elsewhere "
-            f"let {out_dir} itself be the link, or choose another --out"
+            f"{folder} is a link to {os.readlink(folder)}, but a run does not write through links "
+            "inside its folder; replace the link by the folder that it leads to, or choose another "
+            f"--out; to keep the run elsewhere, make {out_dir} itself a link"
         )
 
 

@@ -52,7 +52,7 @@ class Place(NamedTuple):
         """
         path, shown = self.path, f"--{self.name}={self.path}"
         if path.name in ("", ".."):
-            raise UsageError(f"{shown}: it is a folder; expected a name in one")
+            raise UsageError(f"{shown}: it is a folder; expected a name inside a folder")
         try:
             above = next(folder for folder in path.parents if os.path.lexists(folder))
             os.stat(above)
@@ -77,11 +77,11 @@ class Place(NamedTuple):
             return
         if os.path.isdir(path) and (stat.S_ISLNK(kind) or not self.is_ours(path)):
             raise UsageError(
-                f"{shown}: it is a folder that holds other things than a result of this command; "
-                "it is not replaced: choose another name, or move it away"
+                f"{shown}: it is a folder that holds other things than a result of this command, "
+                "so it is not replaced; choose another name, or move it away"
             )
         if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind) or stat.S_ISDIR(kind)):
-            raise UsageError(f"{shown}: it is no regular file; choose another name")
+            raise UsageError(f"{shown}: it is not a regular file; choose another name")
         if not self.overwrite:
             raise UsageError(
                 f"{shown}: it exists already; choose another name, or give --overwrite"

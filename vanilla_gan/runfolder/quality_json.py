@@ -141,7 +141,7 @@ def go_back_to(out_dir: pathlib.Path, iteration: int, warn: Callable[[str], None
         read_evaluations(out_dir)
     except DamagedRunError as error:
         aside = set_aside(out_dir / QUALITY)
-        warn(f"warning: {error}; it is {aside} now, and the next evaluation begins a new one")
+        warn(f"warning: {error}; it was renamed to {aside}, and the next evaluation starts anew")
 
     def changed(found: list[Evaluation]) -> list[Evaluation]:
         return [each for each in found if iteration > 0 and each.iteration <= iteration]
@@ -155,7 +155,7 @@ def _change(
     inform: Callable[[str], None],
 ) -> None:
     path = out_dir / QUALITY
-    told = functools.partial(inform, f"{path}: another process changes it; waiting for it")
+    told = functools.partial(inform, f"{path}: another process is changing it; waiting for it")
     with locked_folder(out_dir, path, told):
         found = read_evaluations(out_dir)
         wanted = changed(found)

@@ -248,7 +248,7 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
     except (OSError, ValueError) as error:
         raise DamagedRunError(
             f"{path} cannot be used: {reason_of(error)}; put the original back, choose another "
-            "--out, or start anew with --overwrite, which keeps this folder aside"
+            "--out, or start anew with --overwrite, which first moves this folder aside"
         ) from error
 
 
@@ -344,11 +344,11 @@ def record_from(source: str) -> RunRecord:
     for run in path.parents[:2]:  # of OUT/best and of OUT/checkpoints/NUMBER
         if (run / RUN_JSON).is_file():
             raise RunConflictError(
-                f"--from={source}: this lies within a run; expected the run itself, --from={run}"
+                f"--from={source}: it is a part of a run; expected the run itself, --from={run}"
             )
     raise RunConflictError(
-        f"--from={source}: no run there, it has no {RUN_JSON}; expected the folder that --out "
-        "of a training run named"
+        f"--from={source}: there is no run ({RUN_JSON} is missing); expected the --out of a "
+        "training run"
     )
 
 
@@ -383,7 +383,7 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
         )
         fork = ""
         if all(table[name].effect == "numbers" for name in different):
-            fork = f"go on with them in a new folder by fork --from {config.out}, "
+            fork = f"use these settings in a new folder with fork --from {config.out}, "
         raise RunConflictError(
             f"{config.out} holds a run with other settings: {listed}; {fork}choose another --out, "
             "or start anew with --overwrite, which first moves that run aside"

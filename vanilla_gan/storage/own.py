@@ -112,7 +112,7 @@ def clear(path: pathlib.Path, warn: Callable[[str], None]) -> None:
       OutputError: it could not be removed or renamed.
     """
     if os.path.isdir(path) and not os.path.islink(path):
-        warn(f"warning: {path} is a folder; it is {set_aside(path)} now")
+        warn(f"warning: {path} is a folder; it was renamed to {set_aside(path)}")
         return
     with writing(path):
         path.unlink(missing_ok=True)

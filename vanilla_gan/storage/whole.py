@@ -54,7 +54,7 @@ def whole_path(
     """
     final = pathlib.Path(path)
     if final.name in ("", ".."):
-        raise UsageError(f"{os.fspath(path)}: it is a folder; expected a name in one")
+        raise UsageError(f"{os.fspath(path)}: it is a folder; expected a name inside a folder")
     try:
         with _workplace(final.parent) as place:
             new = place / final.name

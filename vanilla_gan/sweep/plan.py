@@ -98,7 +98,7 @@ def planned(config: SweepConfig, grid: Grid) -> list[Run]:
     shared, out = config.of_run().filled({"data_dir": config.data_dir}), config.out_dir
     for name in grid:
         if name in shared.given:
-            raise UsageError(f"--{name} is in --grid, too; leave one of them out")
+            raise UsageError(f"--{name} is also in --grid; leave one of them out")
     if os.path.lexists(out / RUN_JSON):
         raise RunConflictError(
             f"--out={config.out}: it holds a run, not a sweep; choose another folder"
@@ -147,8 +147,8 @@ def check_alike(runs: Sequence[Run]) -> None:
         name, checksum = record.dataset["name"], record.dataset["checksum"]
         if run.config.data is not None and name != name_of(run.config):
             raise RunConflictError(
-                f"--data={run.config.data}: {run.folder} was trained on {name}; give --data or "
-                "--dataset as that run had it, or choose another --out"
+                f"--data={run.config.data}: {run.folder} was trained on {name}; give the --data or "
+                "--dataset of that run, or choose another --out"
             )
         for asked in (name, *(["auto"] if run.config.dataset == "auto" else [])):
             first_name, first_sum, first = seen.setdefault(asked, (name, checksum, run))
@@ -195,10 +195,10 @@ def _check_same_settings(run: Run, record: RunRecord) -> None:
     if None in named.values():
         # A version that left unset what is set now began it.
         raise RunConflictError(
-            f"{run.folder} was begun with {listed}, which no flag can say; choose another --out"
+            f"{run.folder} was begun with {listed}, which no flag can set; choose another --out"
         )
     raise RunConflictError(
-        f"{run.folder} was begun with {listed}, which this command leaves out; give that, too, or "
+        f"{run.folder} was begun with {listed}, but this command leaves that out; give it too, or "
         "choose another --out"
     )
 

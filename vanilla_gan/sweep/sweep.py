@@ -98,9 +98,9 @@ def sweep(
     if not failed:
         return content, None
     return content, FailedRunsError(
-        f"{len(failed)} of {len(own)} runs failed: {'; '.join(failed)}; what each printed is in "
-        f"{out}/NAME.log; {again} tries them again, and trains one anew whose folder you have "
-        "moved away"
+        f"{len(failed)} of {len(own)} runs failed: {'; '.join(failed)}; the output of each is in "
+        f"{out}/NAME.log; {again} tries them again; to train one from its beginning, move its "
+        "folder away first"
     )
 
 

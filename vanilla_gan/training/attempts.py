@@ -73,7 +73,7 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
             check_state(checkpoint.state)
             worker.stream.restore(checkpoint.state)
         except ValueError as error:
-            raise CheckpointError(f"{STATE} is not of this run: {error}") from error
+            raise CheckpointError(f"{STATE} does not belong to this run: {error}") from error
 
     checkpoint = chief.checkpoints.newest_whole(check, chief.inform)
     start, state = checkpoint.iteration, checkpoint.state

@@ -68,8 +68,8 @@ class Chief:
         """Returns the error of a run that was stopped before iteration `it`, saved, and why."""
         return SickRunError(
             f"stopped by --stop_on at iteration {it} of {self.config.iters}, saved: {why}; "
-            f"{self.again('with --stop_on none')} goes on regardless, fork goes on with other "
-            "settings"
+            f"{self.again('with --stop_on none')} continues it anyway, and fork continues it with "
+            "other settings"
         )
 
     def stopped(self, it: int) -> StoppedBySignal:

@@ -64,13 +64,14 @@ def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
     count = len(task.towers)
     if "towers" in config.given and config.towers != count:
         raise UsageError(
-            f"--towers={config.towers}: {count} tasks train in this cluster; leave it out"
+            f"--towers={config.towers}: this cluster has {count} tasks that train, and each is one "
+            "tower; leave it out"
         )
     for name in ("tune", "jit_compile"):
         if getattr(config, name):
             raise UsageError(f"--{name} is for one machine; leave it out, or start one task alone")
     if config.device.startswith("gpu"):
-        raise UsageError(f"--device={config.device}: a cluster trains on processors; leave it out")
+        raise UsageError(f"--device={config.device}: a cluster trains on CPUs only; leave it out")
     config = dataclasses.replace(config, towers=count, device="cpu")
     _set_environment(task)
     if not task.is_chief:
@@ -261,7 +262,8 @@ def _start(task: Task, config: RunConfig, inform: Inform) -> Any:
             ) from error
     inform(
         f"{task.named(own)} of {len(task.others) + 1} tasks listens on port {port} of every "
-        "interface without authentication, and does what it is told: for a private network only"
+        "interface without authentication, and runs whatever it is sent; use it only in a private "
+        "network"
     )
     alone = dataclasses.replace(config, towers=1)
     # Settings that do not go together are the chief's to complain of.

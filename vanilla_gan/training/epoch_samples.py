@@ -54,11 +54,14 @@ class EpochSamples:
             iterations, samples = _read(path, shape.size)
         except FileNotFoundError:
             if start > every:
-                warn(f"warning: {path} is missing; a new one is begun")
+                warn(f"warning: {path} is missing; a new file is started")
             return
         except ValueError as error:
             aside = set_aside(path)
-            warn(f"warning: {path} is damaged: {error}; it is {aside} now; a new one is begun")
+            warn(
+                f"warning: {path} is damaged: {error}; it was renamed to {aside}, and a new file "
+                "is started"
+            )
             return
         before = iterations < start
         self._iterations, self._samples = iterations[before].tolist(), list(samples[before])

@@ -77,9 +77,9 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     inform = host.inform
     if os.path.exists(os.path.join(source, EXPORT_JSON)):
         raise UsageError(
-            f"--from={source}: it is an export, which has no state to go on from; expected a run "
-            "or one of its checkpoints; to begin with its weights, export --format npz, and give "
-            "train --init_weights"
+            f"--from={source}: it is an export, which has no state to continue from; expected a "
+            "run or one of its checkpoints; to begin with its weights, export them with --format "
+            "npz, and give that file to train --init_weights"
         )
     # Other data are the parent's, which `begin` checks.
     if config.overwrite and config.given & {"data", "data_dir"}:
@@ -99,7 +99,7 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             manifest = file_entry(checkpoint.folder / MANIFEST)
         except OSError as error:
             raise CheckpointError(
-                f"{checkpoint.folder}: {error.strerror or error}; name a checkpoint that is there"
+                f"{checkpoint.folder}: {error.strerror or error}; name a checkpoint that exists"
             ) from error
         record.parent |= {"iteration": checkpoint.iteration, "checkpoint": manifest["sha256"]}
         if parent.judged_from:
@@ -149,8 +149,8 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
     if is_of_parent and (named is None or named.iteration == begun["iteration"]):
         return True
     raise RunConflictError(
-        f"--out={config.out}: another run is there, not a fork of this one; choose another "
-        "--out, or give --overwrite, which first moves that run aside"
+        f"--out={config.out}: it holds another run, which is not a fork of this one; choose "
+        "another --out, or give --overwrite, which first moves that run aside"
     )
 
 
@@ -173,15 +173,18 @@ def _check_changes(parent: RunRecord, config: RunConfig) -> None:
     """
     now = given_settings(parent, config)
     then, table = parent.config.to_json(), table_of(RunConfig)
-    fixed = {"variables": "its state would not fit", "beginning": "this is only for a beginning"}
+    fixed = {
+        "variables": "that state would not fit",
+        "beginning": "this setting only matters when a run begins",
+    }
     for name in sorted(now):
         why = fixed.get(table[name].effect)
         if name == "sample_every" and SYSTEMS[parent.config.system].draws.epoch_samples:
             why = f"{SAMPLES} keeps a sample at each of these"
         if why is not None and now[name] != then[name]:
             raise UsageError(
-                f"--{name} was {as_word(then[name])}, is {as_word(now[name])}: a fork goes on from "
-                f"where its parent was, and {why}; leave it out, or train a new run"
+                f"--{name} was {as_word(then[name])}, is {as_word(now[name])}: a fork continues "
+                f"from its parent's state, and {why}; leave it out, or train a new run"
             )
 
 
@@ -216,15 +219,15 @@ def _dataset(
     classes_fit = train.num_classes <= then.num_classes or not SYSTEMS[then.system].conditional
     if train.shape != then.image_shape or not classes_fit:
         raise UsageError(
-            f"{source.name} has images of {train.shape} in {train.num_classes} classes, the "
-            f"parent's data were {then.image_shape} in {then.num_classes}: its state would not "
-            "fit; train a new run"
+            f"{source.name} has images of {train.shape} in {train.num_classes} classes, but the "
+            f"parent was trained on {then.image_shape} in {then.num_classes}, so its state does "
+            "not fit; train a new run"
         )
     n, before = train.num_examples, parent.dataset["train_examples"]
     if n != before:
         raise UsageError(
-            f"{source.name} has {n} images to train on, the parent's data had {before}: a fork "
-            "goes on in their order, and needs as many; train a new run"
+            f"{source.name} has {n} images to train on, but the parent's data had {before}; a fork "
+            "continues in their order, so it needs the same number; train a new run"
         )
     classes = max(train.num_classes, then.num_classes)
     return dataset_entry(source, classes)
@@ -267,7 +270,7 @@ def _check_empty(config: RunConfig) -> list[str]:
     found = sorted(os.listdir(config.out_dir))
     if set(found) - {_KEPT}:
         raise UsageError(
-            f"--out={config.out}: there are other things in it, {found[0]} among them; "
+            f"--out={config.out}: it already contains other things, such as {found[0]}; "
             "expected a name that is free, or an empty folder"
         )
     return found
@@ -282,7 +285,7 @@ def _copy(
     try:
         check_state(checkpoint.state)
     except ValueError as error:
-        raise CheckpointError(f"{STATE} is not of this run: {error}") from error
+        raise CheckpointError(f"{STATE} does not belong to this run: {error}") from error
     mark = mark_of(checkpoint.state)
     # Damaged or missing rows do not matter: the run begins a new file, and says so.
     with contextlib.suppress(OSError), open_file(folder / LOSSES, _MAX_LOSSES) as losses:

@@ -76,7 +76,7 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
     if not is_imported:
         with no_empty_folders(home):
             make_parents(home)
-            waits = f"another process imports pictures into {home.parent}; waiting for it"
+            waits = f"another process is importing pictures into {home.parent}; waiting for it"
             with locked_folder(home.parent, home, functools.partial(inform, waits)):
                 if not os.path.lexists(home):
                     _import(source, home, inform)

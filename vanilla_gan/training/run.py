@@ -120,8 +120,8 @@ def _continued(record: RunRecord, config: RunConfig, inform: Inform) -> RunConfi
     continued = continued_config(record, config, begun=begun)
     if "init_weights" in config.given and config.init_weights != continued.init_weights:
         inform(
-            f"--init_weights {config.init_weights} has no part in this run, which goes on from its "
-            f"checkpoint; it began with {continued.init_weights or 'weights of its own'}"
+            f"--init_weights {config.init_weights} has no effect, because this run continues from "
+            f"its checkpoint; it began with {continued.init_weights or 'weights of its own'}"
         )
     return continued
 
@@ -175,7 +175,7 @@ def _train_locked(
                 config = tuned(config, inform)
         record = new_record(config, dataset, device.name)
     elif config.tune:
-        inform("--tune is for a new run; it chooses no numbers of threads for this one")
+        inform("--tune has no effect on a run that has begun")
     for line in changed_surroundings(record, device.name):
         inform(line)
     if "CPU" in device.name and (warning := missed_onednn()):
@@ -190,8 +190,8 @@ def _train_locked(
     if machines is not None:
         if config.engine == "loop" and train.images.nbytes > MOST_SENT:
             raise UsageError(
-                f"--engine=loop: it sends all training images to each task, {train.images.nbytes} "
-                f"bytes; expected at most {MOST_SENT}, the most that TensorFlow sends; give "
+                "--engine=loop: it sends all training images to each task, which is "
+                f"{train.images.nbytes} bytes, but TensorFlow sends at most {MOST_SENT}; give "
                 "--engine feed"
             )
         _gather(machines, stop, inform, config)
@@ -216,8 +216,8 @@ def _train_locked(
         )
         apart = source.splits.validation.num_examples
         inform(
-            f"trains on {train.num_examples} of {train.num_examples + apart} images, "
-            f"{apart} are for validation"
+            f"training on {train.num_examples} of {train.num_examples + apart} images; "
+            f"{apart} set apart for validation"
         )
         if is_new and record.from_preset:
             brought = ", ".join(
@@ -376,9 +376,9 @@ def _read_data(
     if record is not None and source.checksum != record.dataset["checksum"]:
         raise RunConflictError(
             f"{config.out} holds a run on other data: {source.name} had the checksum "
-            f"{record.dataset['checksum']}, the one in {config.data_dir} has {source.checksum}; "
-            "give the old --data_dir, choose another --out, or start anew with --overwrite, which "
-            "first moves that run aside"
+            f"{record.dataset['checksum']}, but the one in {config.data_dir} has "
+            f"{source.checksum}; give the old --data_dir, choose another --out, or start anew with "
+            "--overwrite, which first moves that run aside"
         )
     train = source.splits.train
     if record is not None and (train.shape, train.num_examples) != (
@@ -387,8 +387,8 @@ def _read_data(
     ):
         raise DamagedRunError(
             f"{config.out_dir / RUN_JSON} does not match these data: it says "
-            f"{record.dataset['train_examples']} images of {record.config.image_shape}, there are "
-            f"{train.num_examples} of {train.shape}; put the original back, or the split.json of "
-            "the data, if that was changed"
+            f"{record.dataset['train_examples']} images of {record.config.image_shape}, but there "
+            f"are {train.num_examples} of {train.shape}; put the original back, or that of the "
+            "data's split.json if it was changed"
         )
     return source

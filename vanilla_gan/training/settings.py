@@ -18,8 +18,8 @@ class TrainConfig(RunConfig):
 
     cluster: str | None = setting(
         None,
-        "several machines: a JSON file with the addresses of their tasks, or slurm; in place of "
-        "TF_CONFIG",
+        "to train on several machines: a JSON file with the addresses of all tasks, or slurm; in "
+        "place of TF_CONFIG",
         PATH,
         effect="machine",
         group="On several machines",
@@ -50,16 +50,16 @@ class TrainConfig(RunConfig):
             return task_of(environment)
         if environment.get("TF_CONFIG", "").strip():
             raise UsageError(
-                f"--cluster={self.cluster}: TF_CONFIG says which cluster there is, too; unset it, "
-                "or leave --cluster out"
+                f"--cluster={self.cluster}: TF_CONFIG describes a cluster already; unset it, or "
+                "leave --cluster out"
             )
         if not is_slurm(self.cluster):
             return task_in_file(self.cluster, self.job, self.task)
         for name in ("job", "task"):
             if getattr(self, name) is not None:
                 raise UsageError(
-                    f"--{name} does not go with --cluster={self.cluster}, as Slurm says which task "
-                    "this is; leave it out"
+                    f"--{name} does not apply to --cluster={self.cluster}, because Slurm says "
+                    "which task this is; leave it out"
                 )
         return task_of_step(self.cluster, environment)
 

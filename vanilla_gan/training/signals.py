@@ -76,8 +76,8 @@ class StopRequest:
             return
         raise StoppedBySignal(
             number,
-            f"stopped by signal {number} before it began to train; what stood in the folder of "
-            "results still stands, and the same command takes it from there",
+            f"stopped by signal {number} before training began; the results so far are "
+            "unchanged, and the same command continues from there",
         )
 
 

@@ -55,7 +55,7 @@ def tuned(config: RunConfig, inform: Callable[[str], None]) -> RunConfig:
         took_ms[intra, inter] = ms
     if not took_ms:
         raise DeviceError(
-            "--tune: no number of threads could be timed; leave it out and see how the run fails"
+            "--tune: all runs that it timed failed; leave it out to see the error of the run itself"
         )
     intra, inter = min(took_ms, key=lambda threads: took_ms[threads])
     inform(f"tune: taking --intra_op_threads {intra} --inter_op_threads {inter}")

@@ -56,6 +56,6 @@ def verified(archive: Archive, data_dir: str | os.PathLike[str]) -> pathlib.Path
     if got != archive.sha256:
         raise DataError(
             f"{path} is not the published file: expected SHA-256 {archive.sha256}, got {got}; "
-            "delete it, and it is downloaded anew"
+            "delete it to have it downloaded again"
         )
     return path

@@ -124,9 +124,9 @@ def fetch(
         failures.append(f"{url}: {failure}{tries}")
     raise DownloadError(
         f"cannot download {final.name}: {'; '.join(failures) or 'no mirror is known'}; "
-        f"get the file by hand and put it at {final} "
-        f"(SHA-256{'' if packed else ' when decompressed'}: {sha256}), or name the folder of the "
-        "data sets that has it with --data_dir"
+        f"download the file by hand and put it at {final} "
+        f"(SHA-256{'' if packed else ' when decompressed'}: {sha256}), or give --data_dir with the "
+        "folder of data sets that has it"
     )
 
 

@@ -115,8 +115,8 @@ def import_images(
             inform(line)
         if bad and not config.skip_bad:
             raise DataError(
-                f"{config.source}: {len(bad)} of {read.files} files cannot "
-                "be imported, listed above; mend or remove them, or leave them out with --skip_bad"
+                f"{config.source}: {len(bad)} of {read.files} files cannot be imported; the lines "
+                "above say why; repair or remove them, or leave them out with --skip_bad"
             )
         labels = read.labels.astype(np.uint8)
         _check_enough(config, len(images))

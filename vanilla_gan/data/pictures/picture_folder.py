@@ -97,8 +97,8 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
             del of_classes[name]
     except OSError as error:
         raise DataError(
-            f"cannot read {error.filename or source}: {error.strerror or error}; mend that, or "
-            "remove it from the pictures"
+            f"cannot read {error.filename or source}: {error.strerror or error}; repair it, "
+            "or remove it from the pictures"
         ) from error
     if len(of_classes) > MAX_CLASSES:
         raise UsageError(

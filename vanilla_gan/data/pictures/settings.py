@@ -45,7 +45,8 @@ class ImportConfig(Settings):
     color: bool = setting(False, "keep red, green and blue; by default images are grey")
     fit: str = setting(
         "contain",
-        "whole picture with a margin, largest centred square, or both sides scaled",
+        "contain: the whole picture with a margin; cover: its largest centred square; stretch: "
+        "both sides scaled",
         choices=FITS,
     )
     invert: bool = setting(False, "turn black on white into white on black, as MNIST is")
