@@ -15,6 +15,7 @@ import numpy as np
 import offline
 import PIL.Image
 import pytest
+from reports import embedded
 from serving import served
 from test_data_files import contents
 from test_data_files import entry as strokes
@@ -376,6 +377,11 @@ def test_a_run_from_the_first_iteration_to_its_modes(
     assert [line for line in lines if "warning" in line] == []
     none = re.search("null, ?null, ?null, ?null", page.read_text())
     assert (none is not None) == (name == "ring8")
+    shown = embedded(page.read_text())
+    assert shown["pictures"]["samples"] == (1000 if name == "ring8" else 16)
+    # A plot has no statistics, and the page says what it shows in their place.
+    assert (shown["names"] == []) == (name == "ring8")
+    assert ("Each sample is a point" in page.read_text()) == (name == "ring8")
     sample(SampleConfig(source="out", out="samples.png", n=50, seed=1), lines.append)
     with PIL.Image.open("samples.png") as picture:
         assert (picture.size == (SIDE_PX, SIDE_PX)) == (name == "ring8")

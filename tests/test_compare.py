@@ -88,6 +88,9 @@ def test_json_says_the_same(faithful, capsys):
     for verdict in found["verdicts"]:
         assert verdict["passed"] == (verdict["low"] <= verdict["value"] <= verdict["high"])
     assert agreement_table(found).endswith("18 of 18 verdicts pass")
+    # A range of long numbers stays apart from its verdict.
+    found["verdicts"][0] |= {"low": -12345.6, "high": -12344.5}
+    assert " -1.234e+04 PASS\n" in agreement_table(found)
 
 
 def test_the_normal_form_agrees_too(real_data_dir, tmp_path):

@@ -179,11 +179,26 @@ def test_the_light_range_of_few_runs_does_not_flatten_the_curves(tmp_path, panel
         assert len(each.collections) == 2
 
 
+def test_a_name_with_dollar_signs_is_no_formula(tmp_path) -> None:
+    """`$a_$` cannot be one; the name of a sweep is that of its folder."""
+    few = RECORDED._replace(name="8 runs of $a_$")
+    pixels = draw(tmp_path / "losses.png", noisy(10), few)
+    assert near(panel(pixels, 0), BLUE).any()
+
+
 def test_both_signs_get_a_linear_axis(tmp_path, panels) -> None:
     draw(tmp_path / "losses.png", rows([1, 2, 3], [-1, 0, 1]))
     assert [axes.yscale for axes in panels] == ["log", "linear"]
     np.testing.assert_array_equal(lines(panels[1]), [[-1, 0, 1]])
     assert notes(panels[1]) == []
+
+
+def test_beside_a_parent_there_is_less_room_for_the_name_of_a_sweep(tmp_path, panels) -> None:
+    few = RECORDED._replace(name="8 runs of sweeps/of_layers")
+    for parent, name in ((None, few.name), (noisy(10), "...ps/of_layers")):
+        draw(tmp_path / "losses.png", noisy(10), few, parent)
+        labels = [each.get_label() for each in panels[-1].collections]
+        assert labels == ["expected mean", name]
 
 
 def test_smoothed_on_top_of_each_value(tmp_path, panels) -> None:

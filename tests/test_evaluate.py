@@ -135,6 +135,10 @@ def test_the_table(evaluate, exported):
     assert "mean little" not in better
     assert "all ten" in better
     assert "all 3" in quality_table({**found, "trained_classes": 3})
+    # As of large images: the numbers of samples and of real images stay apart.
+    for figures in (found["figures"], found["real"]["figures"]):
+        figures |= {"parzen_nats": -123456.7, "parzen_nats_error": 1234.5}
+    assert quality_table(found).count(" -123456.7 +- 1234.5") == 2
 
 
 @pytest.mark.slow

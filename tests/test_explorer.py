@@ -141,7 +141,9 @@ def test_dragging_and_sliders_move_through_the_latent_space(chrome, explore):
     find(chrome, "#down").send_keys(Keys.HOME)
     corner = pixels_of(chrome, "#sample")
     find(chrome, "#walk").click()
+    assert find(chrome, "#sample-verdict").get_attribute("aria-live") == "off"
     until(chrome, lambda _: find(chrome, "#walk").text == "Walk from A to B")
+    assert find(chrome, "#sample-verdict").get_attribute("aria-live") == "polite"
     np.testing.assert_array_equal(pixels_of(chrome, "#sample"), corner)
     # The keys are the explorer's own here: the newest picture is still the one that is shown.
     assert find(chrome, "#slider").get_attribute("value") == find(chrome, "#slider").get_attribute(

@@ -83,6 +83,15 @@ class TestARun:
         expected = losses_png(rows, None, "vanilla on mnist, seed 3")
         assert (out / "losses.png").read_bytes() == expected
 
+    def test_a_long_name_leaves_room_for_the_seed(self, finished) -> None:
+        record = read_record(finished.out)
+        record.dataset["name"] = 64 * "b"
+        record.config = dataclasses.replace(record.config, out=str(finished.out))
+        Gallery(record, 26, print).close()
+        rows = read_losses(finished.out / "losses.csv")
+        expected = losses_png(rows, None, f"vanilla on ...{33 * 'b'}, seed 3")
+        assert (finished.out / "losses.png").read_bytes() == expected
+
     def test_other_flags_show_other_frames_when_it_is_continued(
         self, finished, offline_data_dir
     ) -> None:

@@ -31,7 +31,7 @@ def test_only_pictures_are_shown(tmp_path):
         (out / "latest.png").symlink_to(tmp_path / "else")
         page = run_as_html(out)
         assert (base64.b64encode(content).decode() in page) == is_shown
-        assert page.count("<img") == 1 + is_shown
+        assert page.count("<img") == page.count("object-fit: contain") == 1 + is_shown
     # A plug-in that was edited since hides the losses, and nothing else.
     record = read_record(out)
     record.plugins = [{"path": "/mine.py", "sha256": "0" * 64}]

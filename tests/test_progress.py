@@ -117,6 +117,11 @@ def test_a_phase_is_named_while_it_lasts():
             while "3 of 9" not in line:
                 line = read().split("\r")[-1]
             assert len(line.removesuffix("\x1b[K")) == 79
+            rename("importing 4 of 9 files of " + 80 * "\u732b")
+            while "4 of 9" not in line:
+                line = read().split("\r")[-1]
+            # Each of these letters takes two of the 79 columns.
+            assert line.removesuffix("\x1b[K") == "importing 4 of 9 files of " + 26 * "\u732b"
         assert read().endswith("\r\x1b[K")
 
 

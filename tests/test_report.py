@@ -62,6 +62,19 @@ def test_how_far_a_run_is_comes_from_whatever_is_furthest(tmp_path):
     assert report_of(folder, reached=4567).reached == 4567
 
 
+@pytest.mark.parametrize(
+    ("every", "said"),
+    [
+        (1000, "200 iterations a second"),
+        (12, "2.4 iterations a second"),
+        (2, "2.5 s an iteration"),
+    ],
+)
+def test_a_slow_run_has_seconds_an_iteration(tmp_path, every, said):
+    folder = make_run(tmp_path / "run", sample_every=every)
+    assert f"every 5 s (the median), {said}<" in text_of(folder)
+
+
 def test_times_that_do_not_ascend_are_not_told(tmp_path):
     folder = make_run(tmp_path / "run")
     (folder / "001.png").write_bytes((folder / "001.png").read_bytes())
@@ -208,7 +221,7 @@ def test_what_a_repetition_can_promise(tmp_path):
     assert "gives the same bits" in text_of(make_run(tmp_path / "a"))
     other = text_of(make_run(tmp_path / "b", device="/GPU:0", rewinds=2))
     assert "On a GPU the last digits may differ" in other
-    assert "went back 2 times" in other
+    assert "went back to a checkpoint 2 times" in other
 
 
 # The page
@@ -358,6 +371,15 @@ def test_own_data_are_called_by_their_folder(tmp_path, is_own):
     record.save(folder)
     text = text_of(folder)
     assert f"<h1>vanilla on {'cats' if is_own else 'mnist'}</h1>" in text
+
+
+def test_names_from_right_to_left_keep_their_labels(tmp_path):
+    """Between marks of isolation: else a browser would show 1 behind the name of 2."""
+    record = read_record(make_run(tmp_path / "run"))
+    names = {"num_classes": 3, "class_names": ["\u05d0\u05d1", "cat", "\u062c"]}
+    record.dataset |= {"trained_classes": [0, 1, 2], **names}
+    first, last = (f"\u2066{k} ({names['class_names'][k]})\u2069" for k in (0, 2))
+    assert facts_of(record).classes == f"{first}, 1 (cat), {last}"
 
 
 def test_nobody_learns_where_the_home_folder_is(tmp_path, capsys, monkeypatch):

@@ -104,6 +104,19 @@ def test_it_opens_with_the_newest_picture(opened, run):
     assert find(opened, "#now").text.startswith("Iteration 4,000\nD loss 0.0002499, G loss 6")
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "drawn"),
+    [(330, 337, [660, 674]), (4269, 4373, [3952, 4048]), (795, 20497, [635, 16383])],
+)
+def test_a_large_picture_is_drawn_as_large_as_every_browser_can(opened, width, height, drawn):
+    """4x4 images of 512 px, and ten of each of 256 classes: at most 16.7 million pixels."""
+    script = (
+        "Object.assign(report.data.pictures.layout, {width: arguments[1], height: arguments[2]});"
+        "report.draw(arguments[0], 0); return [arguments[0].width, arguments[0].height]"
+    )
+    assert opened.execute_script(script, find(opened, "#tip canvas"), width, height) == drawn
+
+
 def test_the_slider_shows_every_picture(opened, run):
     slider = find(opened, "#slider")
     found = []
@@ -197,6 +210,21 @@ def test_a_curve_shows_the_picture_under_the_pointer(opened, run, selector):
     assert which_file(opened, run) == "001.png"
     ActionChains(opened).move_to_element(find(opened, "h2")).perform()
     assert not find(opened, "#tip").is_displayed()
+
+
+def test_what_has_no_place_on_an_axis_is_not_called_unrecorded(opened):
+    opened.execute_script("report.data.losses.d_loss.raw.fill(null)")
+    point_at(opened, CURVES[0], 2600)
+    assert find(opened, "#tip p").text.splitlines()[1:3] == ["D loss 0 or no number", "G loss 4.6"]
+
+
+def test_every_label_of_an_axis_is_another(opened):
+    """Zoomed into twenty iterations from 1,000 on: they are told apart by their last digits."""
+    opened.execute_script("report.charts[0].setScale('x', {min: 1000, max: 1020})")
+    script = "const u = report.charts[0]; return u.axes[0]._values.filter((text) => text)"
+    labels = opened.execute_script(script)
+    assert len(labels) > 2
+    assert len(set(labels)) == len(labels)
 
 
 def test_dragging_zooms_both_curves_and_a_double_click_ends_it(opened):

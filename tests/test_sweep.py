@@ -36,6 +36,7 @@ from vanilla_gan.sweep.plan import check_alike, planned, with_data
 from vanilla_gan.sweep.processes import Job, run_jobs
 from vanilla_gan.sweep.settings import SweepConfig, part_of, seeds_of
 from vanilla_gan.sweep.summary import look_at
+from vanilla_gan.sweep.sweep import _heading
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.signals import StopRequest
 
@@ -140,6 +141,7 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
     assert page.count("data:image/png;base64,iVBOR") == 2
     assert "<h1>vanilla on mnist, seeds 3, 5</h1>" in page
     assert "prefers-color-scheme: dark" in page
+    assert '<span class="flag">--seeds</span>=3,5 ' in page
     assert "http" not in page.replace("http-equiv", "")
 
     # What one command would have trained, to the bit.
@@ -246,7 +248,7 @@ def test_runs_that_began_with_other_weights_are_not_mixed(tmp_path):
 def test_what_brings_other_settings_is_named_alone(tmp_path):
     make_run(tmp_path / "seed_7", system="conv", pictures=0)
     (run,) = planned(SweepConfig(seeds="7", out=str(tmp_path)), {})
-    with pytest.raises(RunConflictError, match="begun with --system=conv, which"):
+    with pytest.raises(RunConflictError, match="begun with --system=conv, but"):
         check_alike([run])
 
 
@@ -381,6 +383,20 @@ def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, 
     assert stopped_at(tmp_path, 15) > 150
 
 
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ("3:6", "seeds 3 to 5"),
+        ("3,5,8", "seeds 3, 5, 8"),
+        (",".join(map(str, range(1, 80, 2))), "40 seeds from 1 to 79"),
+    ],
+)
+def test_a_heading_has_room_for_few_seeds(tmp_path, seeds, said):
+    record = read_record(make_run(tmp_path / "run"))
+    heading = _heading(SweepConfig(seeds=seeds), [record])
+    assert heading == f"vanilla on mnist, {said}"
+
+
 def test_bands_are_the_mean_and_the_range_of_what_all_runs_have():
     first = Series(np.arange(0, 50, 10), np.arange(1.0, 6.0))
     other = Series(np.arange(0, 40, 5), np.arange(8.0, 0.0, -1.0))
@@ -397,3 +413,17 @@ def test_bands_are_the_mean_and_the_range_of_what_all_runs_have():
         with PIL.Image.open(io.BytesIO(png)) as picture:
             assert picture.size == (800, 520)
             assert picture.convert("RGB").getpixel((0, 0))[0] == pytest.approx(page, abs=6)
+
+
+def test_long_names_of_groups_stay_in_the_figure():
+    """As those of the grid in docs/sweep.md: four of 30 letters are wider than a panel."""
+    first = Series(np.arange(0, 50, 10), np.arange(1.0, 6.0))
+    names = [f"learning_rate {rate}, h_dim {h}" for rate in (0.0001, 0.001) for h in (64, 128)]
+    png = bands_png({"loss": {name: [first] for name in names}}, {}, "x")
+    with PIL.Image.open(io.BytesIO(png)) as picture:
+        # A second row of names.
+        assert picture.size == (800, 318)
+        pixels = np.asarray(picture.convert("L"))
+    # They are above the panel, which begins at 80 px, and not to the left of it.
+    assert (pixels[28:60, :78] > 250).all()
+    assert (pixels[28:60, 78:776] < 128).any()

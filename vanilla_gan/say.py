@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -73,7 +74,7 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
                 text = f"{printable(said[0])}, {time.monotonic() - began_s:.0f} s"
                 # A longer line would break, and its first part would stay.
                 with contextlib.suppress(OSError):
-                    text = text[: max(os.get_terminal_size(terminal).columns - 1, 1)]
+                    text = cut(text, max(os.get_terminal_size(terminal).columns - 1, 1))
                 write(f"\r{text}\x1b[K")
 
         teller = threading.Thread(target=tell, daemon=True)
@@ -88,6 +89,15 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
                 opened.pop_all()
             else:
                 write("\r\x1b[K")
+
+
+def cut(text: str, columns: int) -> str:
+    """Returns as much of a text as fits into columns of a terminal; some letters take two."""
+    for at, letter in enumerate(text):
+        columns -= 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        if columns < 0:
+            return text[:at]
+    return text
 
 
 def without_nan(values: Mapping[str, Any]) -> dict[str, Any]:

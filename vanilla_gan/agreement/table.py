@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 _FACT = "{:<17}{:<6}{}"
-_ROW = "{:>9}  {:<30}{:>10}   {:<24}{}"
-_POST_ROW = "{:>9}  {:<30}{:>10}   {:<24}{:<9}{:>10}"
+_ROW = "{:>9}  {:<30}{:>10}   {:<23} {}"
+_POST_ROW = "{:>9}  {:<30}{:>10}   {:<23} {:<9}{:>10}"
 _WORDS = {True: "PASS", False: "FAIL", None: "-"}
 
 

@@ -56,15 +56,15 @@ class Classes(NamedTuple):
         """Returns a label for people, with its name if it has one: `0 (cat)`."""
         return f"{label} ({self.names[label]})" if self.names else str(label)
 
-    def listed(self) -> str:
+    def listed(self, shown: Callable[[str], str] = str) -> str:
         """Returns the labels that have training images, for people: `0 to 9`, `3 (cat), 8 (dog)`.
 
-        Of many the first are named.
+        Of many the first are named, each as `shown` returns it.
         """
         if len(self.trained) == self.total and not self.names:
             return f"0 to {self.total - 1}"
         more = len(self.trained) - _LISTED
-        words = ", ".join(self.named(label) for label in self.trained[:_LISTED])
+        words = ", ".join(shown(self.named(label)) for label in self.trained[:_LISTED])
         return f"{words} and {more} more" if more > 0 else words
 
 

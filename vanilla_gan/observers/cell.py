@@ -85,7 +85,8 @@ def run_as_html(out_dir: pathlib.Path) -> str:
             curves = losses_png(rows, ensemble_or_none(record), f"iteration {rows.iteration[-1]}")
             images.append((curves, "the losses"))
     shown = "".join(
-        f'<img alt="{alt}" style="height: 330px; max-width: 100%; margin: 4px"'
+        # `contain`: in a cell that is narrower an image becomes smaller, not thinner.
+        f'<img alt="{alt}" style="height: 330px; max-width: 100%; object-fit: contain; margin: 4px"'
         f' src="data:image/png;base64,{base64.b64encode(png).decode()}">'
         for png, alt in images
     )

@@ -21,7 +21,7 @@ from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DamagedRunError, OutputError
 from vanilla_gan.observers.against import ensemble_or_none
 from vanilla_gan.observers.refresh import Refresher
-from vanilla_gan.report.curves import losses_png
+from vanilla_gan.report.curves import losses_png, shortened
 from vanilla_gan.runfolder.losses_csv import read_losses
 from vanilla_gan.runfolder.names import LATEST, LOSSES, LOSSES_PNG, TRAINING_GIF
 from vanilla_gan.runfolder.parent import parent_losses
@@ -32,6 +32,8 @@ from vanilla_gan.storage.whole import write_whole
 
 # Of the time of a run, for each of the two files that take a while.
 SHARE = 0.005
+# Letters of the data set's name above the losses.
+_MAX_NAME = 36
 
 
 class Gallery:
@@ -69,7 +71,9 @@ class Gallery:
             )
         self._ensemble = ensemble_or_none(record, warn)
         self._parent = parent_losses(record.parent)
-        self._title = f"{config.system} on {record.dataset['name']}, seed {config.seed}"
+        # Else the seed of a run on data of a long name would be cut off.
+        name = shortened(str(record.dataset["name"]), _MAX_NAME)
+        self._title = f"{config.system} on {name}, seed {config.seed}"
         self._gif = Refresher(self._write_gif, SHARE)
         self._losses_png = Refresher(self._write_losses_png, SHARE)
         # They may show what lies beyond the checkpoint that the run goes back to.

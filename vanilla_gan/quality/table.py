@@ -8,7 +8,7 @@ from vanilla_gan.quality.classes import COVERED, says_little
 from vanilla_gan.quality.modes import modes_lines
 
 _A_LINE = 10  # shares of classes
-_COLUMNS = "{:<24}{:>16}{:>16}  {}"
+_COLUMNS = "{:<23} {:>15} {:>15}  {}"
 # Name, key in the figures, decimals, and which way is good.
 _ROWS = (
     ("Frechet distance", "frechet", 2, "lower"),

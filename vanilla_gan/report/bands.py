@@ -23,6 +23,9 @@ _MAX_POINTS = 2_000
 _MARKED = 20
 # More names than these do not fit above a panel.
 _MAX_NAMES = 8
+# Of the names above the first panel: a row is as wide as the panel and so high; each name has a
+# stroke and a space, and its letters are hardly wider than this.
+_NAMES_PX, _NAMES_ROW_PX, _STROKE_PX, _LETTER_PX = 690, 18, 55, 7
 # To be told apart on white and on black.
 _COLOURS = ("#2f7fd0", "#d2601a", "#2a9d5c", "#b04fb8", "#b58900", "#3aa6b0", "#d1495b", "#7a7f87")
 _LIGHT = {"page": "#ffffff", "text": "#1f2328", "grid": "#eeeeee"}
@@ -85,19 +88,24 @@ def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) ->
         **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), colours["text"]),
         **dict.fromkeys(("xtick.color", "ytick.color"), colours["text"]),
         **dict.fromkeys(("axes.facecolor", "figure.facecolor"), colours["page"]),
+        "text.parse_math": False,
     }
     rows = -(-len(small) // 2)
     names = dict.fromkeys(group for panel in (*wide.values(), *small.values()) for group in panel)
     lines = dict(zip(names, itertools.cycle(_COLOURS)))
     heights = [_WIDE_PX] * len(wide) + [_SMALL_PX] * rows
+    named = list(names)[:_MAX_NAMES]
+    columns = _columns(named)
+    # There is room for one row of names in any case.
+    more_names_px = _NAMES_ROW_PX * max(-(-len(named) // columns) - 1, 0)
     with drawn_in(["default", looks]):
-        height = sum(heights)
+        height = sum(heights) + more_names_px
         # Half a pixel more: what is left of one by rounding would be cut off.
         size = ((_WIDTH_PX + 0.5) / _DPI, (height + 0.5) / _DPI)
         figure = Figure(figsize=size, dpi=_DPI)
         figure.suptitle(title, x=0.1, y=1 - 9 / height, ha="left", va="top")
         grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, hspace=0.3, wspace=0.22)
-        edges = {"bottom": 48 / height, "top": 1 - 54 / height}
+        edges = {"bottom": 48 / height, "top": 1 - (54 + more_names_px) / height}
         figure.subplots_adjust(left=0.1, right=0.97, **edges)
         places = [grid[row, :] for row in range(len(wide))]
         places += [grid[len(wide) + k // 2, k % 2] for k in range(len(small))]
@@ -105,6 +113,8 @@ def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) ->
             axes = figure.add_subplot(place)
             drawn = {group: band(runs) for group, runs in groups.items()}
             _draw(axes, drawn, lines, name, name in wide)
+            if place is places[0] and len(drawn) > 1:
+                _name(axes, columns)
             axes.grid(True, color=colours["grid"])
             axes.set_axisbelow(True)
             iterations = np.concatenate([each.iterations for each in drawn.values()])
@@ -135,12 +145,21 @@ def _draw(
         axes.set_ylabel(name if sign > 0 else f"\N{MINUS SIGN} {name}")
     else:
         axes.set_title(name, fontsize="medium")
-    if is_wide and len(drawn) > 1:
-        axes.legend(
-            loc="lower right",
-            bbox_to_anchor=(1.0, 1.0),
-            ncols=4,
-            fontsize="small",
-            frameon=False,
-            borderaxespad=0.2,
-        )
+
+
+def _name(axes: Axes, columns: int) -> None:
+    """Names the groups above the first panel; their colours are those of all panels."""
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=columns,
+        fontsize="small",
+        frameon=False,
+        borderaxespad=0.2,
+    )
+
+
+def _columns(names: Sequence[str]) -> int:
+    """Returns how many names of groups fit beside each other, four at the most."""
+    longest = max(map(len, names), default=0)
+    return max(1, min(4, _NAMES_PX // (_STROKE_PX + _LETTER_PX * longest)))

@@ -34,7 +34,8 @@ _D_COLOUR, _G_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#404040"
 _RECORDED_COLOUR, _EXPECTED_COLOUR = "#cccccc", "#eeeeee"
 # A range smaller than this gets labels between the powers of ten, too.
 _MANY_LABELS = 2e3
-_MAX_NAME = 27
+# Letters of the other runs' name; beside a parent's there is less room.
+_MAX_NAME, _MAX_NAME_OF_FORK = 27, 15
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,7 +62,8 @@ def losses_png(
     Side effects: none on matplotlib's settings, which are those of its own default style here.
     """
     drawn = curves(rows, ensemble, parent, max_points=_MAX_POINTS)
-    with drawn_in("default"):
+    # A name is no formula, however many dollar signs it has.
+    with drawn_in(["default", {"text.parse_math": False}]):
         figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
         figure.subplots_adjust(left=0.1, right=0.97, bottom=0.08, top=0.91, hspace=0.16)
         figure.suptitle(title, x=0.1, y=0.985, ha="left")
@@ -97,9 +99,10 @@ def _draw(
         axes.set_yscale("log")
         label_between(axes, shown)
     edges: list[Floats] = []
+    most = _MAX_NAME if curve.parent is None else _MAX_NAME_OF_FORK
     for low, high, shade, label in (
         (curve.expected_low, curve.expected_high, _EXPECTED_COLOUR, "expected mean"),
-        (curve.low, curve.high, _RECORDED_COLOUR, shortened(runs)),
+        (curve.low, curve.high, _RECORDED_COLOUR, shortened(runs, most)),
     ):
         if low is None or high is None:
             continue
@@ -160,9 +163,9 @@ def _keep_near(axes: Axes, lines: list[Floats], logarithmic: bool) -> None:
             axes.set_ylim(max(low, ends[0]), min(high, ends[1]))
 
 
-def shortened(name: str) -> str:
-    """Returns a name that fits into a legend: the end of a long one."""
-    return name if len(name) <= _MAX_NAME else f"...{name[3 - _MAX_NAME :]}"
+def shortened(name: str, most: int = _MAX_NAME) -> str:
+    """Returns a name of at most so many letters: the end of a long one."""
+    return name if len(name) <= most else f"...{name[3 - most :]}"
 
 
 def axis_of(values: Floats) -> tuple[int, bool]:

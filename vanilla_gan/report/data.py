@@ -12,6 +12,7 @@ from vanilla_gan.agreement.ensemble import Ensemble
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS
 from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.agreement.verdicts import expected
+from vanilla_gan.data.shape import POINT
 from vanilla_gan.drawing.points import picture_layout
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.losses import Curve, curves
@@ -31,8 +32,9 @@ def page_data(report: Report) -> dict[str, Any]:
     """Returns what the scripts of the page read, but for the pictures themselves."""
     d_loss, g_loss = losses_at(report)
     config = report.facts.record.config
+    rows, columns = config.picture_tiles
     return {
-        "names": STATISTICS,
+        "names": () if config.image_shape == POINT else STATISTICS,
         "reload_s": report.reload_s,
         "pictures": {
             "iterations": report.iterations(),
@@ -40,7 +42,8 @@ def page_data(report: Report) -> dict[str, Any]:
             "statistics": [numbers(p.statistics) for p in report.pictures],
             "d_loss": d_loss,
             "g_loss": g_loss,
-            "layout": dataclasses.asdict(picture_layout(*config.picture_tiles, config.image_shape)),
+            "samples": rows * columns,
+            "layout": dataclasses.asdict(picture_layout(rows, columns, config.image_shape)),
         },
         "published": report.ensemble and _ensemble(report.ensemble),
         "frame_iterations": [FRAME_ITERATIONS * k for k in range(len(report.frames))],

@@ -75,7 +75,7 @@ def facts_of(record: RunRecord) -> RunFacts:
         class_labels=tuple(
             sendable(name) for name in classes.names or map(str, range(classes.total))
         ),
-        classes=sendable(classes.listed()) if classes.names else "",
+        classes=classes.listed(_in_its_place) if classes.names else "",
         settings=settings,
         moved=any(
             table_of(RunConfig)[change["setting"]].effect == "machine"
@@ -95,6 +95,12 @@ def _data_name(record: RunRecord) -> str:
     if not record.config.allow_unverified_data or record.dataset["checksum"] == published:
         return name
     return os.path.basename(record.data_at or os.path.abspath(record.config.data_dir)) or name
+
+
+def _in_its_place(name: str) -> str:
+    """Returns one of several names in a line; letters written to the left turn no others round."""
+    turns = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"\u2066{sendable(name)}\u2069" if turns else sendable(name)
 
 
 def _best(record: RunRecord) -> str:

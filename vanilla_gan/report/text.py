@@ -13,6 +13,7 @@ import numpy as np
 from vanilla_gan.agreement.normal import MEAN_LOSSES
 from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.data.known import KNOWN
+from vanilla_gan.data.shape import POINT
 from vanilla_gan.report.contents import Report, seconds_between_pictures
 from vanilla_gan.report.data import STATISTICS, losses_at
 from vanilla_gan.report.facts import sendable
@@ -62,7 +63,7 @@ def page_text(report: Report) -> dict[str, str]:
         "health": _health(report),
         "quality": _quality(report),
         "numbers": _numbers(report),
-        "command": _command(facts.command),
+        "command": command_html(facts.command),
         "repeat_note": html.escape(_repeat_note(report)),
         "data": definitions(
             (
@@ -136,12 +137,11 @@ def _verdict(report: Report) -> str:
     return f'<p class="{kind}">{html.escape(sendable(said))}</p>'
 
 
-def _command(line: str) -> str:
+def command_html(line: str) -> str:
     """Returns a line for a shell; a narrow window does not break its flags behind the dashes."""
-    whole = re.compile(r"^--\w{1,30}$")
+    flag = re.compile(r"^--\w{1,30}(?==|$)")
     words = (
-        f'<span class="flag">{word}</span>' if whole.match(word) else html.escape(word)
-        for word in line.split(" ")
+        flag.sub(r'<span class="flag">\g<0></span>', html.escape(word)) for word in line.split(" ")
     )
     return " ".join(words)
 
@@ -151,6 +151,8 @@ def _time(moment: datetime.datetime) -> str:
 
 
 def _statistics_note(report: Report) -> str:
+    if report.facts.record.config.image_shape == POINT:
+        return "Each sample is a point: the darker a place, the more of them are there."
     how = "Measured on the tiles as they are drawn, each scaled to its own range."
     ensemble = report.ensemble
     if ensemble is None:
@@ -367,6 +369,13 @@ def _repeat_note(report: Report) -> str:
     return " ".join(parts)
 
 
+def _speed(iterations: int, seconds: float) -> str:
+    """Returns a rate for people: seconds an iteration where it is slow."""
+    if iterations < seconds:
+        return f"{seconds / iterations:.3g} s an iteration"
+    return f"{iterations / seconds:,.{1 if iterations < 10 * seconds else 0}f} iterations a second"
+
+
 def _times(report: Report) -> list[tuple[str, str]]:
     facts = report.facts
     started = datetime.datetime.fromisoformat(facts.record.started)
@@ -374,12 +383,9 @@ def _times(report: Report) -> list[tuple[str, str]]:
     found += [("First start", _time(started)), ("Last change", _time(report.state))]
     each_s = seconds_between_pictures(report)
     if each_s is not None:
+        speed = _speed(facts.sample_every, each_s)
         found += [
-            (
-                "A picture",
-                f"every {each_s:.3g} s (the median), {facts.sample_every / each_s:,.0f} iterations "
-                "a second",
-            ),
+            ("A picture", f"every {each_s:.3g} s (the median), {speed}"),
             (
                 "Measured",
                 "by the times of the files, including all that a run does beside training",

@@ -10,6 +10,7 @@ from typing import Any
 from vanilla_gan import __version__
 from vanilla_gan.report.parts import asset, in_base64, policy, table_html
 from vanilla_gan.report.quality import label_of
+from vanilla_gan.report.text import command_html
 from vanilla_gan.sweep.table import rows_of
 
 _LOSSES = {"d_loss": "D loss", "g_loss": "G loss"}
@@ -40,13 +41,13 @@ def page(
         "heading": heading,
         "state": f"{finished} of {total} runs finished.",
         "curves_label": "Numbers over the iterations; the last ones are in the table",
-        "command": command,
         "version": __version__,
     }
     (first, *columns), rows = rows_of(found)
     labels = [_LOSSES.get(name) or label_of(name, num_classes) for name in columns]
     text = string.Template(asset("sweep.html")).substitute(
         {name: html.escape(value) for name, value in values.items()},
+        command=command_html(command),
         style=style,
         light=in_base64(light),
         dark=in_base64(dark),

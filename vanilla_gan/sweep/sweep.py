@@ -25,6 +25,8 @@ from vanilla_gan.sweep.summary import Found, look_at, summary
 from vanilla_gan.training.signals import stop_on_signals
 
 Inform = Callable[[str], None]
+# Letters of seeds that a heading has room for.
+_LISTED = 24
 SWEEP_JSON, SWEEP_PNG, SWEEP_HTML = "sweep.json", "sweep.png", "sweep.html"
 
 
@@ -136,6 +138,10 @@ def _heading(config: SweepConfig, records: Sequence[RunRecord]) -> str:
     )
     seeds = seeds_of(config.seeds)
     first, last = min(seeds), max(seeds)
-    is_a_row = len(seeds) == last - first + 1 > 2
-    listed = f"{first} to {last}" if is_a_row else config.seeds.replace(",", ", ")
-    return f"{systems} on {datasets}, seeds {listed}"
+    if len(seeds) == last - first + 1 > 2:
+        which = f"seeds {first} to {last}"
+    elif len(config.seeds) <= _LISTED:
+        which = f"seeds {config.seeds.replace(',', ', ')}"
+    else:
+        which = f"{len(seeds)} seeds from {first} to {last}"
+    return f"{systems} on {datasets}, {which}"

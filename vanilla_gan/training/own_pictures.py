@@ -91,7 +91,8 @@ def _import(source: str, home: pathlib.Path, inform: Inform) -> None:
             import_images(
                 ImportConfig(source=source, out=str(home), skip_bad=True),
                 lines.append,
-                lambda done, total: rename(f"importing {source}: {done} of {total} files"),
+                # The numbers first: of a long line a terminal shows the beginning.
+                lambda done, total: rename(f"importing {done} of {total} files of {source}"),
                 next_step=False,
             )
     finally:

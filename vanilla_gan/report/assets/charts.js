@@ -12,7 +12,8 @@
 
   const axis = (more) => ({ stroke: () => colour("--quiet"), grid: { stroke: () => colour("--grid"), width: 1 },
     ticks: { stroke: () => colour("--grid"), width: 1 }, font: "12px system-ui, sans-serif", ...more });
-  const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 2 });
+  // Ticks are round: four digits behind the point tell neighbours apart, and are seldom needed.
+  const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 4 });
   const alongX = axis({ values: (_, ticks) => ticks.map((it) => (it % 1 ? "" : compact.format(it))) });
   const line = (name, width, more) => ({ stroke: () => colour(name), width, points: { show: x.length < 30 }, ...more });
   const hidden = { stroke: () => "transparent", points: { show: false } };
@@ -43,6 +44,10 @@
     tip.style.transform = `translate(${left}px, ${top}px)`;
   }
 
+  // Each point has a row of losses.csv; what has no place on the axis is no number, or 0 on a logarithmic one.
+  const lossAt = (curve, index) => (curve.raw[index] !== null ? short(curve.raw[index])
+    : curve.logarithmic ? "0 or no number" : "no number");
+
   // What stands under the pointer: its iteration, both losses, the newest picture until then.
   function point(u, event) {
     const index = u.posToIdx(event.clientX - u.over.getBoundingClientRect().left);
@@ -51,7 +56,7 @@
     tip.dataset.picture = picture;
     draw(tip.querySelector("canvas"), picture);
     tip.querySelector("p").textContent = `iteration ${whole(x[index])}\n` +
-      `D loss ${short(data.losses.d_loss.raw[index])}\nG loss ${short(data.losses.g_loss.raw[index])}\n` +
+      `D loss ${lossAt(data.losses.d_loss, index)}\nG loss ${lossAt(data.losses.g_loss, index)}\n` +
       `picture of ${whole(data.pictures.iterations[picture])}`;
     place(event);
   }

@@ -30,11 +30,10 @@
 
   // Draws a sheet as the published figure has it: each tile enlarged, white between them.
   function draw(canvas, index) {
-    const scale = 2;
-    if (canvas.width !== layout.width * scale) {
-      canvas.width = layout.width * scale;
-      canvas.height = layout.height * scale;
-    }
+    // Phones show nothing of a canvas of over 16.7 million pixels, some browsers of one over 32,767 high.
+    const scale = Math.min(2, Math.sqrt(16e6 / (layout.width * layout.height)), 16384 / Math.max(layout.width, layout.height));
+    const [wide, high] = [layout.width, layout.height].map((side) => Math.max(1, Math.floor(side * scale)));
+    if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
     canvas.dataset.wanted = index;
     sheetOf(index, (sheet) => {
       if (canvas.dataset.wanted !== String(index)) return;
@@ -72,11 +71,6 @@
     const at = data.published ? data.published.iterations.indexOf(iterations[index]) : -1;
     return rows.map((row, k) => {
       const value = statistics[index][k];
-      // Points of the plane have none.
-      if (value === null) {
-        row.value.textContent = "\u2013";
-        return `${data.names[k]} unknown`;
-      }
       row.value.textContent = value.toFixed(3);
       row.place.style.left = (100 * value) / highest[k] + "%";
       row.range.hidden = row.wide.hidden = at < 0;
@@ -119,7 +113,7 @@
     draw(byId("picture"), index);
     const measured = showStatistics(index);
     byId("picture").setAttribute("aria-label",
-      `${layout.tops.length * layout.lefts.length} samples of this run at ${at}; ${measured.join("; ")}`);
+      [`${whole(data.pictures.samples)} samples of this run at ${at}`, ...measured].join("; "));
     byId("picture-caption").textContent = `, ${data.pictures.files[index]}`;
     showPublished(iteration);
     const losses = document.createElement("span");
