@@ -10,6 +10,9 @@
 
 # `sh run.sh` may be a shell that cannot read what follows.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
+# bash that is called sh does what POSIX says: before 5.1 it cannot read what follows, and it ends
+# without a word where a file cannot be opened.
+set +o posix
 set -u
 
 # What a Python must be, run by the candidate itself; prints its version and what is wrong with it.
@@ -144,7 +147,9 @@ is_set_up() {
 # Succeeds where .venv, complete or not, can be installed into: made for this very folder (its
 # scripts hold the path), its Python there and suitable, its pip there.
 is_usable() {
-  is_requested_python && grep -qsF -- "$venv" "$venv/bin/activate" &&
+  # Newer Pythons write an apostrophe in the path as the shell needs it.
+  local quoted=${venv//\'/\'\"\'\"\'}
+  is_requested_python && grep -qsF -e "$venv" -e "$quoted" -- "$venv/bin/activate" &&
     "$venv/bin/python" -I -c "$PROBE" && "$venv/bin/python" -I -c 'import pip'
 } &>/dev/null
 
@@ -201,6 +206,9 @@ keep_what_was() {
   write_stamp && [[ $wanted == "${extras:+$extras,}gpu" ]]
 }
 
+# Succeeds where .venv is complete but for the libraries for the GPU.
+lacks_gpu_alone() { was_complete && [[ $extras == "${set_up_extras:+$set_up_extras,}gpu" ]]; }
+
 # Installs the package as it stands here, and its dependencies, into .venv.
 install() {
   local installed=''
@@ -239,8 +247,14 @@ set_up() {
   read_stamp
   choose_extras "$1"
   is_set_up && return
+  { exec 9>>"$log"; } 2>/dev/null || {
+    # Somebody else's, as for all machines of a cluster.
+    lacks_gpu_alone || die "cannot write $log; make $root writable"
+    say "cannot write $log, so the libraries for the GPU are not installed; this start computes" \
+      "without them"
+    return 0
+  }
   find_python
-  { exec 9>>"$log"; } 2>/dev/null || die "cannot write $log; make $root writable"
   "$python" -I -c "$LOCK" || die "cannot lock $log"
   # Another start may have finished it meanwhile.
   read_stamp

@@ -19,10 +19,12 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.drawing.grid import grid_layout
 from vanilla_gan.generator.generator import Generator
 from vanilla_gan.quality.figures import Figures
+from vanilla_gan.quality.memorised import find_memorised
 from vanilla_gan.quality.table import quality_table
 from vanilla_gan.quality.trained_classifier import open_classifier
-from vanilla_gan.runfolder.names import QUALITY
+from vanilla_gan.runfolder.names import QUALITY, RUN_JSON
 from vanilla_gan.runfolder.quality_json import read_evaluations
+from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 N = 37
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -168,7 +170,9 @@ def test_the_classifier_is_trained_once(
     assert lines[1:] == [f"judging {N} samples and as many real images"]
 
 
-def test_a_run_and_its_checkpoints_take_the_figures(offline_data_dir, evaluate, tmp_path):
+def test_a_run_and_its_checkpoints_take_the_figures(
+    offline_data_dir, evaluate, tmp_path, monkeypatch
+):
     out = tmp_path / "run"
     weights = tmp_path / "weights.npz"
     np.savez(weights, **initial_weights())
@@ -204,6 +208,16 @@ def test_a_run_and_its_checkpoints_take_the_figures(offline_data_dir, evaluate, 
     assert printed.startswith("vanilla on mnist")
     assert lines[-1].startswith(f"warning: {out / QUALITY} is not a file of evaluations: ")
     assert (out / QUALITY).read_text() == "mine"
+
+    def begin_another_run(*images):
+        write_sealed(out / RUN_JSON, {**read_sealed(out / RUN_JSON), "run_id": "another"})
+        return find_memorised(*images)
+
+    (out / QUALITY).unlink()
+    monkeypatch.setattr("vanilla_gan.quality.evaluate.find_memorised", begin_another_run)
+    _, lines = evaluate(f"--n={N}", source=out)
+    assert lines[-1] == f"not added to {out / QUALITY}: another run has begun there"
+    assert not (out / QUALITY).exists()
 
 
 @pytest.mark.parametrize("n", [N, 10])

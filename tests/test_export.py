@@ -331,6 +331,22 @@ def test_an_operation_that_onnx_export_does_not_know(fails, monkeypatch, elsewhe
     assert caplog.record_tuples == []
 
 
+def test_onnx_of_weights_in_several_parts(export, monkeypatch):
+    """As a plug-in may split them: an operation with two results, which depend on no input."""
+    pytest.importorskip("tf2onnx")
+    written = export_module.write_onnx
+
+    def split(path, trained, signature):
+        with trained.session.graph.as_default():
+            _, half = tf.split(tf.constant([2.0, 0.5]), 2)
+            drawn = trained.tensors.G_sample * half
+        trained.tensors = trained.tensors._replace(G_sample=drawn)
+        written(path, trained, signature)
+
+    monkeypatch.setattr(export_module, "write_onnx", split)
+    assert "read back, the same results within" in export("--format=onnx")[-1]
+
+
 @pytest.mark.parametrize("system", ["conv", "conditional"])
 def test_the_same_network_is_the_same_onnx_file(export, exported, monkeypatch, system):
     pytest.importorskip("tf2onnx")

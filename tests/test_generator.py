@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked import forked
 from mutants import flip
 from networks import BY_BOTH
 from offline import read_variables, train
@@ -81,6 +82,19 @@ def test_blocks_leave_no_seam(vanilla):
     assert vanilla(Z[:0]).shape == (0, 28, 28)
 
 
+def test_few_large_images_are_computed_at_once(vanilla, monkeypatch):
+    expected, run, rows = vanilla(noise(7)), vanilla._trained.run, []
+
+    def counted(signature, **inputs):
+        rows.append(len(inputs["z"]))
+        return run(signature, **inputs)
+
+    monkeypatch.setattr(generator_module, "BLOCK_VALUES", 4 * 784 - 1)
+    monkeypatch.setattr(vanilla._trained, "run", counted)
+    np.testing.assert_allclose(vanilla(noise(7)), expected, rtol=0, atol=1e-6)
+    assert rows == [3, 3, 1]
+
+
 def test_a_class_for_each_image_or_one_for_all(trained_run):
     with Generator.load(trained_run("conditional")) as generator:
         Z = np.repeat(noise(1), 10, axis=0)
@@ -116,6 +130,14 @@ def test_noise_is_the_systems_prior(trained_run):
         expected = np.random.RandomState(3).normal(size=[7, 5]).astype(np.float32)
         np.testing.assert_array_equal(normal.sample_Z(7, seed=3), expected)
         assert not np.array_equal(uniform.sample_Z(7), uniform.sample_Z(7))
+
+
+def test_a_fork_is_told_at_once(vanilla):
+    def use():
+        with pytest.raises(UsageError, match="was loaded in another process"):
+            vanilla(noise(1))
+
+    assert forked(use) == 0
 
 
 def test_it_takes_no_eager_execution_away(trained_run):

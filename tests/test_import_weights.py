@@ -157,6 +157,13 @@ def test_what_other_programs_keep_beside_weights(checkpoint, capsys, kind):
     assert sum(map(int, re.findall(r"\((\d+)\)", lines[-2]))) == len(others)
 
 
+def test_vectors_of_spectral_norm_are_no_weights(checkpoint, capsys):
+    vectors = {"D_W1/singular": np.ones((1, 2)), "D_W2/singular": np.ones((1, 1))}
+    prefix = checkpoint({**weights(), **vectors})
+    lines = success(capsys, "import_weights", f"--from={prefix}", *SIZES)
+    assert lines[-2] == "left out, not weights: singular (2)"
+
+
 def test_a_complete_map_gets_past_anything_else(checkpoint, capsys):
     arrays = {**weights(), "their_lr": np.float32(1), "other/net": np.zeros((3, 3), np.float32)}
     pathlib.Path("map.json").write_text(json.dumps({name: f"{name}:0" for name in SHAPES}))

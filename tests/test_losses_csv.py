@@ -6,13 +6,16 @@ import json
 import os
 import shutil
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import offline
 import pytest
 
 from vanilla_gan.errors import OutputError, RunConflictError, UsageError
+from vanilla_gan.observers.log_json import LogJson
 from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark, begin_losses, read_losses
+from vanilla_gan.settings import RunConfig
 
 HEADER = b"iteration,d_loss,g_loss\n"
 
@@ -219,6 +222,19 @@ def test_other_files_are_refused_in_one_line(tmp_path, content):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(RunConflictError, match=r"losses\.csv: No such file"):
         read_losses(tmp_path / "losses.csv")
+
+
+def test_two_runs_at_once_do_not_share_a_log(tmp_path):
+    log = tmp_path / "log.jsonl"
+    config = RunConfig(out=str(tmp_path), log_json=str(log), sample_every=1)
+    first, second = (SimpleNamespace(config=config, run_id=name) for name in "ab")
+    held = LogJson(first, 0)
+    with pytest.raises(UsageError, match="another run writes to it"):
+        LogJson(second, 0)
+    held.picture(0, np.empty(0))
+    held.close()
+    LogJson(first, 1).close()
+    assert json.loads(log.read_text())["run_id"] == "a"
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.plugins import loading, registry
 from vanilla_gan.plugins import trusted as remembering
 from vanilla_gan.plugins.trusted import trusted, trusted_file
+from vanilla_gan.storage import whole
 from vanilla_gan.systems import SYSTEMS
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "docs" / "examples"
@@ -304,6 +305,21 @@ def test_what_is_registered_from_python_is_a_choice() -> None:
             vanilla_gan.RunConfig(system="mine").resolved()
 
 
+def test_reading_a_run_replaces_nothing_of_the_notebook(tmp_path) -> None:
+    (tmp_path / "a.py").write_text(f"{HEAD}register_loss('mine', print)")
+    loading.load_plugin(tmp_path / "a.py")
+    of_a_run = registry.plugins_of(vanilla_gan.RunConfig(loss="mine"))
+    anew()
+    vanilla_gan.register_loss("mine", LOSSES["log"])
+    before = LOSSES["mine"]
+    with pytest.raises(PluginError, match=r"a\.py, line 2: loss mine: .* one of its own"):
+        loading.require(of_a_run, "run.json")
+    assert LOSSES["mine"] is before
+    # A cell that has become a file.
+    loading.load_plugin(tmp_path / "a.py")
+    assert registry.plugins_of(vanilla_gan.RunConfig(loss="mine")) == of_a_run
+
+
 def test_two_files_do_not_register_the_same_name(tmp_path) -> None:
     for name in ("a.py", "b.py"):
         code = f"{HEAD}register_loss('mine', lambda *of: {name!r})"
@@ -321,6 +337,22 @@ def test_two_files_do_not_register_the_same_name(tmp_path) -> None:
     assert {"mine", "other"} <= LOSSES.keys()
     with pytest.raises(PluginError, match=r"a\.py had that content, but has changed"):
         loading.require(both, "run.json")
+
+
+def test_an_open_generator_stays_what_it_was(offline_data_dir, tmp_path) -> None:
+    """As in a notebook, whose cell is run again, or in a server, whose plug-in fails at last."""
+    vanilla_gan.register_system("mine", SYSTEMS["vanilla"])
+    sizes = {"iters": 1, "h_dim": 7, "z_dim": 5, "batch_size": 11, "seed": 1}
+    offline.train(tmp_path / "out", offline_data_dir, system="mine", **sizes)
+    with vanilla_gan.Generator.load(tmp_path / "out") as generator:
+        Z = generator.sample_Z(3, seed=2)
+        grey = generator.to_grey(generator(Z))
+        conv = SYSTEMS["conv"]
+        other = dataclasses.replace(SYSTEMS["vanilla"], sample_Z=conv.sample_Z, scale=conv.scale)
+        vanilla_gan.register_system("mine", other)
+        assert generator.sample_Z(3, seed=2).tobytes() == Z.tobytes()
+        registry.forget("system", "mine")
+        assert generator.to_grey(generator(Z)).tobytes() == grey.tobytes()
 
 
 @pytest.mark.parametrize("spoilt", ["damaged", "writable by others"])
@@ -351,6 +383,25 @@ def test_two_programs_that_remember_at_once_forget_neither(tmp_path, monkeypatch
     monkeypatch.setattr(remembering, "locked_folder", wait_for_another)
     remembering.remember(first)
     assert sorted(trusted().values()) == ["/a.py", "/b.py"]
+
+
+def test_the_list_counts_at_every_moment(tmp_path, monkeypatch) -> None:
+    """Also before the folder is flushed, whatever mode the user gives to new files."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    counted, sync = [], whole.sync_folder
+
+    def look_and_sync(folder: pathlib.Path) -> None:
+        counted.append(sorted(trusted().values()))
+        sync(folder)
+
+    monkeypatch.setattr(whole, "sync_folder", look_and_sync)
+    before = os.umask(0o002)
+    try:
+        for name in "ab":
+            remembering.remember(registry.Plugin(f"/{name}.py", name * 64))
+    finally:
+        os.umask(before)
+    assert counted == [["/a.py"], ["/a.py", "/b.py"]]
 
 
 def test_without_a_home_a_plug_in_is_given_each_time(tmp_path, monkeypatch) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import pickle
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from processes import ROOT, python
 import vanilla_gan
 from vanilla_gan.cli import main as cli
 from vanilla_gan.data.folder import read_folder
-from vanilla_gan.errors import DivergedError
+from vanilla_gan.errors import DivergedError, StoppedBySignal
 from vanilla_gan.runfolder.health_csv import NUMBERS
 from vanilla_gan.runfolder.record import read_record
 
@@ -124,6 +125,13 @@ def test_a_run_that_diverged_at_length_can_be_read(offline_data_dir, tmp_path):
     assert read_record(tmp_path / "out").diverged["iteration"] == 0
     assert vanilla_gan.train(config).iterations == 3
     assert read_record(tmp_path / "out").diverged == {}
+
+
+@pytest.mark.parametrize("error", [DivergedError(7, "not finite"), StoppedBySignal(15, "stopped")])
+def test_an_error_comes_out_of_the_process_that_trained(error):
+    """A pool of processes waits for ever for one that cannot be unpickled."""
+    found = pickle.loads(pickle.dumps(error))
+    assert (type(found), str(found), vars(found)) == (type(error), str(error), vars(error))
 
 
 class TestImport:
@@ -266,6 +274,23 @@ class TestTrain:
         with pytest.raises(KeyboardInterrupt):
             vanilla_gan.train(config, observers=[Late()])
         assert vanilla_gan.train(config).iterations == 3
+
+    def test_an_interrupt_waits_until_tensorflow_is_loaded(
+        self, offline_data_dir, tmp_path, monkeypatch, default_handlers
+    ):
+        """Its modules register operations, which they may do once in a process."""
+        loaded = []
+
+        def load():
+            signal.raise_signal(signal.SIGINT)
+            loaded.append("whole")
+
+        monkeypatch.setattr("vanilla_gan.training.run.load_tensorflow", load)
+        config = vanilla_gan.RunConfig(**settings(offline_data_dir, tmp_path / "out"))
+        with pytest.raises(KeyboardInterrupt):
+            vanilla_gan.train(config)
+        assert loaded == ["whole"]
+        assert not (tmp_path / "out").exists()
 
     @pytest.mark.slow
     def test_a_signal_ends_the_program_as_without_a_run_but_saves_it(

@@ -128,6 +128,20 @@ def test_other_shells_hand_over_to_bash(clone: Clone) -> None:
     assert "<a  b>" in done.stdout
 
 
+def test_a_bash_that_is_called_sh_is_as_any_other(clone: Clone) -> None:
+    """`sh run.sh`, where sh is bash; an error of `exec` would end it without a word."""
+    clone.log.mkdir()
+    done = subprocess.run(
+        ["bash", "--posix", str(clone.root / "run.sh")],
+        env=clone.environment({}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"run.sh: cannot write {clone.log}; make {clone.root} writable\n"
+
+
 def test_a_relative_start_ignores_cdpath(clone: Clone) -> None:
     (clone.cwd / clone.root.name).mkdir()
     subprocess.run(
@@ -155,6 +169,17 @@ def test_a_moved_clone_gets_a_new_venv(ready: Clone) -> None:
     ready.root = ready.root.rename(ready.folder / "moved")
     ready.start()
     assert ready.calls() == ["venv", "pip .", "vanilla_gan"]
+
+
+def test_an_apostrophe_in_the_path_makes_no_venv_anew(clone: Clone) -> None:
+    """`activate` has it as `shlex.quote` writes it, since Python 3.12.8."""
+    clone.root = clone.root.rename(clone.folder / "Bob's clone")
+    clone.start()
+    venv = clone.root / ".venv"
+    (venv / "bin" / "activate").write_text(f"VIRTUAL_ENV={shlex.quote(str(venv))}\n")
+    (clone.root / "constraints.txt").write_text("", encoding="utf-8")
+    clone.start()
+    assert clone.calls() == ["venv", "pip .", "vanilla_gan", "pip .", "vanilla_gan"]
 
 
 def test_a_venv_whose_python_is_gone_is_made_anew(ready: Clone) -> None:
@@ -269,6 +294,17 @@ def test_a_gpu_that_answers_brings_cuda(ready: Clone) -> None:
     # Installed, it is not asked again, and its libraries stay.
     make_executable(nvidia_smi, f"#!/bin/sh\necho asked >>{shlex.quote(str(ready.calls_path))}\n")
     ready.start()
+    assert ready.calls() == ["vanilla_gan"]
+
+
+def test_a_clone_that_takes_no_files_starts_beside_a_gpu(ready: Clone) -> None:
+    """As somebody set it up where there was none, for others and their machines."""
+    ready.log.unlink()
+    ready.log.mkdir()
+    make_executable(ready.bin / "nvidia-smi", "#!/bin/sh\necho 'GPU 0: x'\n")
+    done = ready.start()
+    assert (done.returncode, "without them" in done.stderr) == (0, True), done.stderr
+    assert ready.start("test").returncode == 1
     assert ready.calls() == ["vanilla_gan"]
 
 

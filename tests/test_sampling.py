@@ -16,6 +16,7 @@ from processes import peak_memory
 from vanilla_gan.data.folder import read_folder
 from vanilla_gan.data.idx import read_images, read_labels
 from vanilla_gan.drawing.grid import GridRenderer, grid_layout
+from vanilla_gan.generator import sample as sample_module
 from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
 
@@ -206,6 +207,13 @@ def test_a_walk(sample, trained_run, tmp_path, system):
         np.testing.assert_array_equal(frame[5::10, 5::10], image)
 
 
+def test_more_than_fits_into_memory_is_one_line(fails, elsewhere, monkeypatch):
+    monkeypatch.setattr(sample_module, "walk", lambda *of, **how: np.empty(1 << 50))
+    status, line = fails("--interpolate=4")
+    assert (status, list(elsewhere.iterdir())) == (1, [])
+    assert line.startswith("there is not enough memory: Unable to allocate 8.00 PiB")
+
+
 def test_a_walk_of_a_conditional_system_shows_a_class_a_leg(sample, trained_run):
     sample("--interpolate=3", "--n=4", "--seed=3", "--format=npz", system="conditional")
     with np.load("samples.npz") as got:
@@ -230,6 +238,7 @@ def test_a_walk_between_given_points(sample):
         (["--interpolate=3", "--rows=2"], "leave out --rows, --cols and --separate"),
         (["--interpolate=3", "--separate"], "leave out --rows, --cols and --separate"),
         (["--interpolate=3", "--n=1"], "--interpolate needs at least 2 points"),
+        (["--interpolate=10001"], "--interpolate=10001: expected at most 10000"),
         (["--interpolate=3", "--out=a.gif"], "give the name of the strip, such as walk.png"),
         (["--inputs=z.npy", "--n=3"], "leave out --seed and --n"),
         (["--inputs=z.npy", "--seed=3"], "leave out --seed and --n"),

@@ -139,6 +139,28 @@ def test_only_the_first_request_counts():
     assert stop.signal_number == signal.SIGPIPE
 
 
+@pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
+def test_a_second_hangup_ends_nothing(first):
+    """As they come where a terminal is closed, and from systemd at the end of a session."""
+
+    def get_signals() -> None:
+        with stop_on_signals() as stop:
+            signal.raise_signal(first)
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.signal_number == first
+
+    assert forked(get_signals) == 0
+
+
+def test_a_reader_that_has_gone_counts_as_no_signal():
+    def get_a_signal() -> None:
+        with stop_on_signals() as stop:
+            stop.ask(signal.SIGPIPE)
+            signal.raise_signal(signal.SIGINT)
+
+    assert forked(get_a_signal) == 0
+
+
 def test_a_signal_that_came_too_late_is_raised_behind_the_block():
     with pytest.raises(KeyboardInterrupt), stop_on_signals(False, raises_late=True):
         signal.raise_signal(signal.SIGINT)

@@ -89,6 +89,10 @@ class DivergedError(VanillaGanError):
         super().__init__(message)
         self.iteration = iteration
 
+    def __reduce__(self) -> tuple[type, tuple[int, str]]:
+        # It comes whole out of another process, which Python's own pickling does not see to.
+        return type(self), (self.iteration, str(self))
+
 
 class FailedRunsError(VanillaGanError):
     """Some runs of a sweep failed; the others went on."""
@@ -117,3 +121,6 @@ class StoppedBySignal(VanillaGanError):
         super().__init__(message)
         self.signal_number = signal_number
         self.exit_status = 128 + signal_number
+
+    def __reduce__(self) -> tuple[type, tuple[int, str]]:
+        return type(self), (self.signal_number, str(self))  # as above

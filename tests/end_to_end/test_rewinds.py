@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import pathlib
 import signal
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,10 @@ from mishaps import kill
 from offline import read_variables
 from results import checkpoints, differences, record
 from runner import Mishap, run
+
+from vanilla_gan.runfolder.checkpoint import Checkpoint
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.training import attempts
 
 # The published log losses, with a learning rate at which they hardly live.
 FRAIL = {"loss": "log", "learning_rate": 0.03, "iters": 200, "on_nan": "rewind", "max_rewinds": 30}
@@ -135,6 +140,36 @@ def test_no_more_rewinds_than_allowed(tmp_path, command, words):
         f"(rewind {number} of 3)"
         for number in (1, 2, 3)
     ]
+
+
+def test_rewinds_of_a_checkpoint_that_is_lost_are_no_longer_on_record():
+    """At once: the next start would count them behind the next checkpoint, and draw new noise."""
+    saved, reseeded = [], []
+    state = dict.fromkeys(("rewinds", "losses_size", "losses_crc32"), np.array(0))
+    of_run = SimpleNamespace(
+        rewinds=[{"iteration": 90, "to": 50}, {"iteration": 80, "to": 70}],
+        changes=[],
+        save=lambda out_dir: saved.append([*of_run.rewinds]),
+    )
+    chief = SimpleNamespace(
+        config=RunConfig(iters=100, seed=3),
+        record=of_run,
+        inform=lambda line: None,
+        checkpoints=SimpleNamespace(
+            newest_whole=lambda check, warn: Checkpoint(50, pathlib.Path("50"), state),
+            go_back_to=lambda iteration: None,
+        ),
+        worker=SimpleNamespace(
+            model=SimpleNamespace(restore=lambda prefix: None),
+            stream=SimpleNamespace(
+                restore=lambda state: None, reseed=lambda *words: reseeded.append(words)
+            ),
+        ),
+    )
+    for _ in range(2):
+        attempts._go_back(chief)
+    assert saved == [[{"iteration": 90, "to": 50}]]
+    assert reseeded == [(3, 1), (3, 1)]
 
 
 @pytest.mark.slow

@@ -85,6 +85,11 @@ def _status(words: list[str]) -> int:
         discard(sys.stdout)
         say(f"{_program()}: {unwritable('standard output', error)}")
         return 1
+    except MemoryError as error:
+        # What it says is NumPy's: how much was asked for.
+        said = f": {error}" if str(error) else ""
+        say(f"{_program()}: there is not enough memory{said}; ask for less at once, or free some")
+        return 1
     except KeyboardInterrupt:
         discard_blocked()
         say(f"{_program()}: interrupted; each file is either complete or as it was before")

@@ -108,9 +108,10 @@ def _dependent(trained: Trained, inputs: Iterable[Any], outputs: Iterable[Any]) 
     """
     operations = trained.session.graph.get_operations()
     dependent = {tensor.op for tensor in inputs}
-    # An operation stands behind those that it takes its inputs from.
+    # An operation stands behind those that it takes its inputs from. One with several results stays
+    # what it is: a constant has one.
     for op in operations:
-        if any(tensor.op in dependent for tensor in op.inputs):
+        if len(op.outputs) > 1 or any(tensor.op in dependent for tensor in op.inputs):
             dependent.add(op)
     needed = {tensor.op for tensor in outputs}
     for op in reversed(operations):

@@ -29,6 +29,9 @@ from vanilla_gan.runfolder.record import RunRecord, read_record
 from vanilla_gan.say import phase
 
 BLOCK = 1000
+# Values of the images that are computed at once: 1000 images of 64x64x3, 21 of 512x512x3. A
+# network's own tensors take many times that.
+BLOCK_VALUES = 1 << 24
 
 # Of checkpoints that a run drops while they are opened.
 _TRIES = 20
@@ -47,15 +50,18 @@ class Generator:
     Attributes:
       config: the settings of the run that trained it.
       iteration: how many iterations it was trained for.
+      system: the program that it belongs to, as it was then: a plug-in may be loaded anew.
     """
 
     def __init__(self, trained: Trained, resources: contextlib.ExitStack) -> None:
         """Holds what `load` has opened; `resources` are closed with it."""
         self.config = trained.origin.config
+        self.system: System = trained.origin.system
         self.iteration = trained.origin.iteration
         self._trained = trained
         self._resources = resources
         self._is_open = True
+        self._process = os.getpid()
 
     @classmethod
     def load(
@@ -82,11 +88,6 @@ class Generator:
     def origin(self) -> Origin:
         """The run that it comes from, and its data set."""
         return self._trained.origin
-
-    @property
-    def system(self) -> System:
-        """The published program that it belongs to."""
-        return self._trained.origin.system
 
     @property
     def z_dim(self) -> int:
@@ -125,19 +126,27 @@ class Generator:
             images have. A conditional system needs it, any other refuses it.
 
         Raises:
-          UsageError: shapes, values or classes do not fit, or the generator is closed.
+          UsageError: shapes, values or classes do not fit, the generator is closed, or it was
+            loaded before this process was forked.
           CheckpointError: an image is not finite.
         """
         if not self._is_open:
             raise UsageError(
                 "this generator is closed; use it in its `with` block, or load it again"
             )
+        if os.getpid() != self._process:
+            # A fork has none of the threads that TensorFlow would wait for.
+            raise UsageError(
+                "this generator was loaded in another process; load it in each process, and start "
+                "these by multiprocessing's spawn, not by fork"
+            )
         noise = self.checked_noise(Z)
         labels = self._checked_classes(classes, len(noise))
         shape = self.config.image_shape.array
         images = np.empty((len(noise), *shape), np.float32)
-        for start in range(0, len(noise), BLOCK):
-            block = slice(start, start + BLOCK)
+        rows = max(1, min(BLOCK, BLOCK_VALUES // self.config.image_shape.size))
+        for start in range(0, len(noise), rows):
+            block = slice(start, start + rows)
             inputs = {"z": noise[block]}
             if labels is not None:
                 inputs["y"] = np.eye(self.config.num_classes, dtype=np.float32)[labels[block]]

@@ -26,6 +26,7 @@ from vanilla_gan.errors import OutputError, UsageError, WeightsError
 from vanilla_gan.generator.export_record import one_line
 from vanilla_gan.generator.settings import ImportConfig
 from vanilla_gan.graph.inference import inference_shapes
+from vanilla_gan.graph.spectral import vector_name
 from vanilla_gan.graph.tf1 import load_tensorflow, tf
 from vanilla_gan.graph.weights import Weights, read_weights
 from vanilla_gan.runfolder.place import Place
@@ -268,6 +269,8 @@ def _is_no_weight(name: str, weights: set[str], found: Shapes) -> bool:
         of |= {weight for weight in weights if slot[1].endswith(f"/{weight}")}
         if any(weight in found and found[weight] == found[name] for weight in of):
             return True
+    if name in map(vector_name, weights):
+        return True
     return _BOOKKEEPING.fullmatch(name) is not None and found[name] == ()
 
 

@@ -99,7 +99,10 @@ class SampleConfig(Settings):
         flag="class",
     )
     interpolate: int = setting(
-        0, "points of a walk between one image and the next: a strip and a GIF", _POINTS
+        0,
+        "points of a walk between one image and the next: a strip and a GIF",
+        _POINTS,
+        at_most(10_000),
     )
     inputs: str | None = setting(
         None, "npy file with noise, [n, z_dim], to use instead of drawing it"

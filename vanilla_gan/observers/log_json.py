@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import math
 import os
@@ -36,7 +38,7 @@ class LogJson:
         """Opens the file behind the lines before iteration `start`, which comes next.
 
         Raises:
-          UsageError: it holds something else than lines of this run.
+          UsageError: it holds something else than lines of this run, or another run has it open.
           OutputError: it cannot be opened or cut.
         """
         config = record.config
@@ -51,6 +53,7 @@ class LogJson:
         with writing(self._path):
             self._file = open(open_own(self._path, os.O_RDWR | os.O_CREAT), "r+b")  # noqa: SIM115
             try:
+                self._hold()
                 self._file.truncate(self._end_before(start))
                 self._file.seek(0, os.SEEK_END)
             except BaseException:
@@ -93,6 +96,21 @@ class LogJson:
         line |= {name: _as_json(value) for name, value in values.items()}
         with writing(self._path):
             self._file.write(json.dumps(line).encode() + b"\n")
+
+    def _hold(self) -> None:
+        """Locks the file for as long as it is open; two runs would write over each other's lines.
+
+        Raises:
+          UsageError: another run has it.
+        """
+        # A file system without locks is no reason not to write.
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(
+                    f"--log_json={self._path}: another run writes to it; name another file"
+                ) from error
 
     def _end_before(self, start: int) -> int:
         """Returns where the lines of iterations before `start` end; a torn last one is none."""

@@ -104,7 +104,7 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
                     f"{said}; {path} had that content, but has changed, and its SHA-256 is now "
                     f"{found}; put the original back, or give --plugin with a copy of the original"
                 )
-            _run(path, content)
+            _run(path, content, is_given=False)
             continue
         name = os.path.basename(plugin.path)
         others = [
@@ -124,7 +124,7 @@ def _sum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _run(path: str, content: bytes) -> Plugin:
+def _run(path: str, content: bytes, *, is_given: bool = True) -> Plugin:
     plugin = Plugin(path, _sum(content))
     if (same := _in_force(plugin.sha256)) is not None:
         return same._replace(path=path)
@@ -132,7 +132,7 @@ def _run(path: str, content: bytes) -> Plugin:
     module.__file__ = path
     sys.modules[module.__name__] = module
     try:
-        with running(plugin):
+        with running(plugin, is_given):
             # The bytes that were summed up, not what stands there by now.
             exec(compile(content, path, "exec", dont_inherit=True), module.__dict__)
     except VanillaGanError as error:

@@ -46,6 +46,7 @@ class Plugin(NamedTuple):
 # By kind and name: the file that registered it, None for what was registered from Python.
 _owners: dict[tuple[str, str], Plugin | None] = {}
 _running: Plugin | None = None
+_is_given = True
 
 
 def register_loss(
@@ -194,6 +195,11 @@ def _register(kind: str, name: str, row: Any) -> None:
     # A cell that is run again, or a file that was changed, puts another one in its place.
     if other is not None and (_running is None or other.path != _running.path):
         raise UsageError(f"{kind} {name}: {other.path} registers it already; choose another name")
+    if other is None and (kind, name) in _owners and not _is_given:
+        raise UsageError(
+            f"{kind} {name}: this process has registered one of its own; load the plug-in with "
+            "load_plugin to put it in its place"
+        )
     forget(kind, name)
     _owners[kind, name] = _running
     _TABLES[kind][name] = row
@@ -226,10 +232,14 @@ def plugins_of(config: Any) -> list[Plugin]:
 
 
 @contextlib.contextmanager
-def running(plugin: Plugin) -> Iterator[None]:
-    """Notes what is registered in the block as that file's; of a block that fails nothing stays."""
-    global _running
+def running(plugin: Plugin, is_given: bool = True) -> Iterator[None]:
+    """Notes what is registered in the block as that file's; of a block that fails nothing stays.
+
+    Only a file that is given now takes the place of what was registered without a file.
+    """
+    global _running, _is_given
     outer, _running = _running, plugin
+    was_given, _is_given = _is_given, is_given
     try:
         yield
     except BaseException:
@@ -237,7 +247,7 @@ def running(plugin: Plugin) -> Iterator[None]:
             forget(kind, name)
         raise
     finally:
-        _running = outer
+        _running, _is_given = outer, was_given
 
 
 def line_in(plugin: Plugin, error: BaseException) -> str:

@@ -15,7 +15,8 @@ from vanilla_gan.errors import OutputError
 from vanilla_gan.plugins.registry import Plugin
 from vanilla_gan.storage.fields import PATH, SHA256, Kind, check_fields, fields, list_of, whole
 from vanilla_gan.storage.files import locked_folder
-from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
+from vanilla_gan.storage.sealed_json import read_sealed, seal
+from vanilla_gan.storage.whole import whole_file
 
 FORMAT = 1
 _MOST = 1000
@@ -66,5 +67,7 @@ def remember(plugin: Plugin) -> None:
             found.pop(plugin.sha256, None)
             found[plugin.sha256] = plugin.path
             entries = [{"path": file, "sha256": sha256} for sha256, file in found.items()]
-            write_sealed(path, {"format": FORMAT, "plugins": entries[-_MOST:]})
-            path.chmod(0o600)
+            with whole_file(path) as stream:
+                # Before it has its name: one that others may write to counts as none.
+                os.fchmod(stream.fileno(), 0o600)
+                stream.write(seal({"format": FORMAT, "plugins": entries[-_MOST:]}))

@@ -29,7 +29,7 @@ from vanilla_gan.runfolder.best import is_run, run_of
 from vanilla_gan.runfolder.names import QUALITY
 from vanilla_gan.runfolder.place import Place
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
-from vanilla_gan.runfolder.record import data_of
+from vanilla_gan.runfolder.record import data_of, read_record
 from vanilla_gan.say import json_text, phase
 from vanilla_gan.systems import SYSTEMS
 
@@ -119,7 +119,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
                 _draw_neighbours(path, shown, train.images[memorised.row], train.shape)
         inform(f"wrote {place.path}")
     evaluation = evaluation_of(origin.iteration, n, quality, real)
-    _add_to_run(pathlib.Path(config.source), evaluation, config.seed, inform)
+    _add_to_run(pathlib.Path(config.source), origin.run_id, evaluation, config.seed, inform)
     return found
 
 
@@ -215,17 +215,24 @@ def _draw_neighbours(
     path.write_bytes(encode_png(apart(picture, drawn.layout, 2)))
 
 
-def _add_to_run(source: pathlib.Path, evaluation: Evaluation, seed: int, inform: Inform) -> None:
+def _add_to_run(
+    source: pathlib.Path, run_id: str, evaluation: Evaluation, seed: int, inform: Inform
+) -> None:
     """Adds the figures to the `quality.json` of the run that `source` is, or is a checkpoint of.
 
     Figures of other noise, or of fewer samples than those that stand there, are not added: the
-    run's best checkpoint is chosen by that file.
+    run's best checkpoint is chosen by that file. Nor are they if another run has begun in the
+    folder since: it would take them for its own.
     """
     out_dir = run_of(source)
     if not is_run(out_dir):
         return
     path, iteration = out_dir / QUALITY, evaluation.iteration
     try:
+        record = read_record(out_dir)
+        if record is None or record.run_id != run_id:
+            inform(f"not added to {path}: another run has begun there")
+            return
         kept = {each.iteration: each.n for each in read_evaluations(out_dir)}
         if seed != RUNS_SEED:
             inform(f"not added to {path}: it only takes figures of --seed {RUNS_SEED}")

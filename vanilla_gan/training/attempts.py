@@ -86,7 +86,11 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
     for change in record.changes:
         change["iteration"] = min(change["iteration"], start)
     # Rewinds to later iterations than this one are still to come, and will come again.
-    record.rewinds = [rewind for rewind in record.rewinds if rewind["to"] <= start]
+    kept = [rewind for rewind in record.rewinds if rewind["to"] <= start]
+    if kept != record.rewinds:
+        record.rewinds = kept
+        # Before another checkpoint, behind which a start would count them as those that led to it.
+        record.save(config.out_dir)
     if len(record.rewinds) > int(state["rewinds"]):
         worker.stream.reseed(config.resolved_int("seed"), len(record.rewinds))
     elif record.begins_with_another_seed(start):

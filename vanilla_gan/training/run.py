@@ -165,7 +165,12 @@ def _train_locked(
     inform = host.inform
     random_stream = seeded(config.seed)
     with stop.at_once():
-        source, device = _needs(config, record, random_stream, inform)
+        source = _read_data(config, record, random_stream, inform)
+    # A signal waits for that: half of TensorFlow could not be loaded again in this process.
+    with phase("loading TensorFlow"), without_chatter():
+        load_tensorflow()
+    with stop.at_once():
+        device = _device(config)
     train = source.splits.train
     if record is None:
         dataset = dataset_entry(source)
@@ -335,24 +340,18 @@ def check_needs(record: RunRecord) -> None:
     Raises:
       VanillaGanError: it is not.
     """
-    source, _ = _needs(record.config, record, unread(), lambda line: None)
+    source = _read_data(record.config, record, unread(), lambda line: None)
+    _device(record.config)
     check_observers(record, source.splits, out_moves=True)
 
 
-def _needs(
-    config: RunConfig,
-    record: RunRecord | None,
-    random_stream: np.random.RandomState,
-    inform: Inform,
-) -> tuple[DataSource, Device]:
-    """Returns the data, see `_read_data`, and the device."""
-    source = _read_data(config, record, random_stream, inform)
+def _device(config: RunConfig) -> Device:
     with phase("loading TensorFlow"), without_chatter():
         load_tensorflow()
         device = choose_device(config.device)
         check_precision(config.precision, device)
         check_towers(config.towers, device)
-    return source, device
+    return device
 
 
 def _read_data(

@@ -31,6 +31,7 @@ class StopRequest:
         self.signal_number: int | None = None
         self._second_exits = second_exits
         self._at_once = False
+        self._is_signalled = False
 
     def ask(self, signal_number: int) -> None:
         """Asks the run to stop as that signal would; does nothing if it was asked before."""
@@ -41,14 +42,20 @@ class StopRequest:
         """Notes the first signal; at a second one may exit without saving anything further.
 
         Standard streams that nobody reads on from are given up at the first. That a second one ends
-        it does no harm: files land whole or not at all, and the last checkpoint stands.
+        it does no harm: files land whole or not at all, and the last checkpoint stands. A second
+        SIGHUP changes nothing: where a terminal is closed, its shell sends one, and the kernel
+        another one when that shell ends.
 
         Raises:
           StoppedBySignal: for a signal within `at_once`.
         """
         del frame
-        if self._second_exits and self.signal_number is not None:
-            os._exit(128 + signal_number)
+        if self._is_signalled:
+            if signal_number == signal.SIGHUP:
+                return
+            if self._second_exits:
+                os._exit(128 + signal_number)
+        self._is_signalled = True
         self.ask(signal_number)
         discard_blocked()
         if self._at_once:
@@ -119,6 +126,8 @@ def stop_on_signals(second_exits: bool = True, raises_late: bool = False) -> Ite
 def _watched(handled: list[signal.Signals]) -> Iterator[None]:
     """Ends the process at a second signal during the block, whatever the main thread does.
 
+    It counts them as `StopRequest.handle` does.
+
     Python runs handlers in the main thread, and that may be within TensorFlow for minutes. The
     numbers of signals are also written to a pipe, at once, which another thread reads.
     """
@@ -126,11 +135,13 @@ def _watched(handled: list[signal.Signals]) -> Iterator[None]:
     os.set_blocking(writing, False)
 
     def watch() -> None:
-        seen = 0
+        is_signalled = False
         while (number := os.read(reading, 1)[0]) != _NO_MORE:
-            seen += number in handled
-            if seen > 1:
+            if number not in handled:
+                continue
+            if is_signalled and number != signal.SIGHUP:
                 os._exit(128 + number)
+            is_signalled = True
 
     watcher = threading.Thread(target=watch, daemon=True)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
