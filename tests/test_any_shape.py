@@ -123,7 +123,7 @@ def test_it_trains_alike_on_both_engines_and_resumes(
     assert resumed == (system == "conditional")
     np.testing.assert_allclose(again.losses(), run.losses(), rtol=1e-5)
     others = RunConfig(out=str(tmp_path / "fork"), data_dir=str(twenty_images))
-    with pytest.raises(UsageError, match=f"has images of 28x28 .* were {shape} in {classes}: "):
+    with pytest.raises(UsageError, match=f"has images of 28x28 .* on {shape} in {classes}, so "):
         fork(str(run.out), others)
 
 
@@ -333,7 +333,7 @@ def test_a_shape_that_a_system_cannot_have(tmp_path, twenty_images):
             images = np.frombuffer(content[16:], np.uint8).reshape(-1, 28, 28)
             content = offline.idx(images[:, :, 1:])
         (tmp_path / "mnist" / path.name).write_bytes(content)
-    with pytest.raises(UsageError, match=r"--system=conv: .* multiples of 4, .* 28x27; "):
+    with pytest.raises(UsageError, match=r"--system=conv makes .* multiples of 4, .* 28x27; "):
         offline.train(tmp_path / "out", tmp_path, system="conv", iters=1)
 
 

@@ -420,7 +420,7 @@ def test_fewer_unseen_images_than_d_takes_together(tmp_path):
 def test_each_doubling_above_32_pixels_adds_a_layer_that_divides_both_sides(sides, layers):
     shape, config = ImageShape(*sides, 3), RunConfig(system="conv").resolved()
     if not layers:
-        with pytest.raises(UsageError, match=r"--system=conv: .* multiples of 4, .* 127x4x3; "):
+        with pytest.raises(UsageError, match=r"--system=conv makes .* multiples of 4, .*127x4x3; "):
             config.of_data(shape, PUBLISHED)
         return
     config = config.of_data(shape, PUBLISHED)

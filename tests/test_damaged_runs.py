@@ -173,7 +173,7 @@ def test_a_record_of_other_data(tmp_path, half, offline_data_dir, said):
     del content["sha256"]
     content["dataset"] |= said
     (out / "run.json").write_bytes(sealed(content))
-    with pytest.raises(DamagedRunError, match=r"run\.json does not match these data: .*, there"):
+    with pytest.raises(DamagedRunError, match=r"run\.json does not match these data: .* but there"):
         train(out, offline_data_dir, iters=11)
 
 
@@ -188,7 +188,7 @@ def test_no_checkpoint_goes_through_a_link(tmp_path, half, offline_data_dir, cas
         out.mkdir()
     (out / "checkpoints").symlink_to(theirs)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path != out}
-    with pytest.raises(RunConflictError, match=r"checkpoints is a link to .*theirs: a run writes"):
+    with pytest.raises(RunConflictError, match=r"checkpoints is a link to .*theirs, but a run "):
         train(
             out,
             offline_data_dir,

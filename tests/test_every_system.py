@@ -152,7 +152,7 @@ def test_its_defaults_are_its_settings(system):
 def test_an_epoch_has_whole_groups_of_images(system):
     given = {"pack": 3, "batch_size": 100, "epochs": 2, "D_steps": 1}
     if "pack" in SYSTEMS[system].without:
-        with pytest.raises(UsageError, match=f"--pack does not apply to --system {system}, whose"):
+        with pytest.raises(UsageError, match=f"--pack does not apply to --system {system}, bec"):
             RunConfig(system=system, **given).resolved()
         return
     config = RunConfig(system=system, **given).resolved()

@@ -70,7 +70,7 @@ def test_what_the_trainer_cannot_read_is_told_where_to_go(tmp_path, labels):
         (home / f"{name}-images-idx3-ubyte").write_bytes(any_idx(of_images))
         if of_labels is not None:
             (home / f"{name}-labels-idx1-ubyte").write_bytes(of_labels)
-    with pytest.raises(DataError, match=r"; or let \./run\.sh import_images make ") as raised:
+    with pytest.raises(DataError, match=r"; or make all .* with \./run\.sh import_im") as raised:
         read_data_sets("mnist", tmp_path, unread(), allow_unverified=True)
     assert "\n" not in str(raised.value)
     run_import(home / "train-images-idx3-ubyte", tmp_path / "new" / "mnist", repeat=True)

@@ -86,7 +86,7 @@ def test_a_step_of_slurm(scontrol):
         ("slurm", {"SLURM_PROCID": ""}, "SLURM_PROCID is not in the environment"),
         ("slurm", {"SLURM_PROCID": "5"}, "this task is 'worker' 5, and the cluster has 5 worker"),
         ("slurm", {"SLURM_STEP_TASKS_PER_NODE": "2(x2)"}, "3 machines (n[9-10],m1), '2(x2)'"),
-        ("slurm", {"SLURM_STEP_NODELIST": "n[9"}, "which machines n[9 are: Invalid hostlist"),
+        ("slurm", {"SLURM_STEP_NODELIST": "n[9"}, "list the machines of n[9: Invalid hostlist"),
         ("slurm:65535", {}, "'n9:65536'; expected host:port"),
         ("slurm", {"SLURM_NODEID": "0", "SLURM_LOCALID": "1"}, "srun --distribution block"),
         ("slurm", {"PATH": ""}, "scontrol"),
@@ -199,7 +199,7 @@ def test_flags_of_a_cluster_that_are_wrong(capsys, elsewhere, monkeypatch, words
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["train", "--towers=3"], "--towers=3: 2 tasks train"),
+        (["train", "--towers=3"], "--towers=3: this cluster has 2 tasks that train"),
         (["train", "--tune"], "--tune is for one machine"),
         (["train", "--jit_compile"], "--jit_compile is for one machine"),
         (["train", "--device=gpu:1"], "--device=gpu:1: a cluster trains on CPUs"),

@@ -250,5 +250,5 @@ def test_a_state_that_is_none_of_the_graph(tmp_path):
     with open_replayer(config, choose_device("cpu"), train) as replayer:
         with pytest.raises(DataError, match="other shapes than its program: D_W1, "):
             replayer.replay(trace._replace(weights=wide))
-        with pytest.raises(DataError, match="the data have 500"):
+        with pytest.raises(DataError, match="the data have only 500"):
             replayer.replay(trace)

@@ -119,7 +119,7 @@ def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -
     if not others:
         return error
     names = ", ".join(f"{file.name}.gz" for file in others)
-    return DownloadError(f"{error}; {names} are missing from that folder too")
+    return DownloadError(f"{error}; {names} are missing, too")
 
 
 def read_folder(folder: str | os.PathLike[str]) -> RawData:

@@ -190,7 +190,9 @@ def _register(kind: str, name: str, row: Any) -> None:
             "underscores that begins with a letter"
         )
     if name in _PUBLISHED[kind]:
-        raise UsageError(f"{kind} {name}: this program already has that name; choose another name")
+        raise UsageError(
+            f"{kind} {name}: this program already has one of that name; choose another name"
+        )
     other = _owners.get((kind, name))
     # A cell that is run again, or a file that was changed, puts another one in its place.
     if other is not None and (_running is None or other.path != _running.path):
