@@ -210,7 +210,7 @@ def test_it_is_trained_once(cache, stripes, monkeypatch):
         right = (first.classes == stripes[1]).mean()
         assert look.test_accuracy == right
     assert [line.split(";")[0] for line in lines] == [
-        "training a classifier of mnist to judge samples; this happens once",
+        "training a classifier of mnist to judge samples",
         f"the classifier names {right:.2%} of the test images right",
     ]
     monkeypatch.setattr(trained_classifier, "train_classifier", None)

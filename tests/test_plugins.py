@@ -176,7 +176,7 @@ def test_a_file_that_is_not_where_or_what_it_was(run_of_all, tmp_path, what, cap
     line = capsys.readouterr().err
     assert line.count("\n") == 1
     assert str(files[0]) in line
-    assert {"missing": "put that file back", "changed": "has changed since"}.get(
+    assert {"missing": "put that file back", "changed": "but has changed"}.get(
         what, "original file"
     ) in line
     files[0].write_text(original)
