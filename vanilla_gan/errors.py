@@ -90,7 +90,7 @@ class DivergedError(VanillaGanError):
         self.iteration = iteration
 
     def __reduce__(self) -> tuple[type, tuple[int, str]]:
-        # It comes whole out of another process, which Python's own pickling does not see to.
+        # By default one of the arguments would be lost, and a pool of processes wait for ever.
         return type(self), (self.iteration, str(self))
 
 

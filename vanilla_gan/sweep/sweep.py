@@ -107,7 +107,7 @@ def sweep(
 
 
 def _write(
-    config: SweepConfig, found: Sequence[Found], program: Program, inform: Callable[[str], None]
+    config: SweepConfig, found: Sequence[Found], program: Program, inform: Inform
 ) -> dict[str, Any]:
     """Writes the results of a sweep; those that show losses only where there are some."""
     out, content = config.out_dir, summary(found)
