@@ -51,6 +51,7 @@ class Disease(NamedTuple):
       numbers: the signs that tell.
       settings: what to try, by name: a fork of the run takes it.
       advice: what else to try, in words, or a flag that is for a new run.
+      slower: whether the settings are to slow a run down, so never above `Patient.most`.
       stays: whether no setting helps any more once it is there, so that these are to be tried from
         a state before it: a generator whose pixels are all at their limits has no gradient.
       born: what to do in place of `advice` where a run has it before its first update and its
@@ -66,6 +67,7 @@ class Disease(NamedTuple):
     numbers: tuple[str, ...]
     settings: Mapping[str, Any] = types.MappingProxyType({})
     advice: str = ""
+    slower: bool = False
     stays: bool = False
     born: str = ""
     born_settings: Mapping[str, Any] = types.MappingProxyType({})
@@ -76,7 +78,7 @@ class Disease(NamedTuple):
 
         def taken(settings: Mapping[str, Any]) -> Mapping[str, Any]:
             found = {name: settings[name] for name in settings if name not in patient.without}
-            if settings.keys() >= _SLOW.keys():
+            if self.slower:
                 found |= {n: min(found[n], most) for n, most in patient.most.items() if n in found}
             return found
 
@@ -228,6 +230,7 @@ DISEASES = (
         1000,
         ("fake_right", "real_right"),
         {**_SLOW, "beta1": 0.5},
+        slower=True,
     ),
     Disease(
         "numbers",
@@ -236,6 +239,7 @@ DISEASES = (
         400,
         ("largest_logit", "d_gradient", "g_gradient"),
         {"loss": "relativistic", **_SLOW},
+        slower=True,
         stays=True,
         born="or make the first weights smaller",
         born_settings={"spectral_norm": True},
