@@ -116,6 +116,13 @@ def test_another_sum_is_refused_with_both_ways_on(data_dir):
     assert "--allow_unverified_data" in line
 
 
+def test_own_images_that_are_more_are_not_just_to_be_deleted(data_dir):
+    put(data_dir, catalog.TRAIN_IMAGES, np.zeros((TRAIN_SIZE + 1, 28, 28), np.uint8))
+    line = failure(data_dir)
+    assert "is too large" in line
+    assert "--allow_unverified_data" in line
+
+
 def test_own_images_are_accepted_when_asked_for(data_dir):
     images = np.zeros((5001, 28, 28), np.uint8)
     put(data_dir, catalog.TRAIN_IMAGES, images)

@@ -363,6 +363,16 @@ def test_a_class_of_bad_ones_only_is_left_out(broken, imports, tmp_path):
     assert set(folder.read_folder(tmp_path / "mnist").train_labels) <= {*range(len(names))}
 
 
+def test_a_folder_without_any_picture_is_no_subfolder(imports, tmp_path):
+    (tmp_path / "p").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "p" / name).write_text("no picture")
+    lines: list[str] = []
+    with pytest.raises(DataError, match="0 pictures; expected at least 2"):
+        imports(skip_bad=True, lines=lines)
+    assert [pathlib.Path(line.partition(": ")[0]).name for line in lines] == ["a.txt", "b.txt"]
+
+
 # Failures
 
 

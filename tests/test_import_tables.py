@@ -11,6 +11,7 @@ from offline import any_idx
 from own_pictures import labelled, labelled_of, noise, run_import, saved
 
 from vanilla_gan.data.pictures.any_idx import read_any_idx
+from vanilla_gan.data.pictures.origin import imported_from, origin_of
 from vanilla_gan.data.pictures.picture import Fitting, read_picture
 from vanilla_gan.data.pictures.table import read_table
 from vanilla_gan.data.read import read_data_sets
@@ -105,6 +106,15 @@ def test_idx_files_of_other_data_sets(tmp_path, images, labels, packed, names):
     assert labelled_of(tmp_path / "mnist") == labelled(AS_MNIST.swapaxes(1, 2), first)
 
 
+def test_labels_that_come_later_are_a_change(tmp_path):
+    (tmp_path / "t-images.idx").write_bytes(any_idx(AS_MNIST))
+    run_import(tmp_path / "t-images.idx", tmp_path / "birds")
+    known = imported_from(tmp_path / "birds")
+    assert known == origin_of(tmp_path / "t-images.idx")
+    (tmp_path / "t-labels.idx").write_bytes(any_idx(KNOWN.astype(np.uint8)))
+    assert known["sha256"] != origin_of(tmp_path / "t-images.idx")["sha256"]
+
+
 def test_gzip_is_unpacked_twice_at_most(tmp_path):
     """There are files that unpack to themselves."""
     content = any_idx(AS_MNIST)
@@ -115,6 +125,14 @@ def test_gzip_is_unpacked_twice_at_most(tmp_path):
         read_any_idx(tmp_path / "x")
 
 
+def test_labels_are_found_beside_a_folder_of_their_name(tmp_path):
+    (tmp_path / "train-labels-idx1-ubyte").mkdir()
+    (tmp_path / "train-images.idx3-ubyte").write_bytes(any_idx(AS_MNIST))
+    (tmp_path / "train-labels.idx1-ubyte").write_bytes(any_idx(KNOWN.astype(np.uint8)))
+    table = read_table(tmp_path / "train-images.idx3-ubyte", Fitting("contain", 0, False))
+    np.testing.assert_array_equal(table.labels, KNOWN)
+
+
 @pytest.mark.parametrize(
     ("name", "write", "labels"),
     [
@@ -123,6 +141,7 @@ def test_gzip_is_unpacked_twice_at_most(tmp_path):
         ("x.npy", lambda p: np.save(p, AS_MNIST[..., None] / np.float32(255)), [0] * 6),
         ("x.npz", lambda p: np.savez(p, x=AS_MNIST, y=KNOWN[:, None]), KNOWN),
         ("x.npz", lambda p: np.savez(p, images=AS_MNIST, labels=KNOWN), KNOWN),
+        ("x.npz", lambda p: np.savez(p, X=AS_MNIST, Y=KNOWN), KNOWN),
         # As pandas writes columns that have no names.
         (
             "x.csv",

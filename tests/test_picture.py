@@ -145,10 +145,25 @@ def test_all_modes_show_white_on_black(tmp_path, mode):
     assert values[:, 16:].min() >= 254
 
 
+def test_lab_becomes_grey(tmp_path):
+    halves_of_it = PIL.Image.new("LAB", (28, 28), (0, 128, 128))
+    halves_of_it.paste((255, 128, 128), (14, 0, 28, 28))
+    values = read(saved(tmp_path / "x.tiff", halves_of_it))
+    assert values[:, :14].max() <= 2
+    assert values[:, 14:].min() >= 253
+
+
 def test_16_bits_keep_their_range(tmp_path):
     wide = np.random.RandomState(0).randint(0, 65536, (28, 28)).astype(np.uint16)
     values = read(saved(tmp_path / "x.png", wide))
     np.testing.assert_array_equal(values, np.rint(wide / 257.0))
+
+
+def test_a_dark_greymap_of_16_bits_stays_dark(tmp_path):
+    """Pillow gives its values as 32 bits, of which 255 might be white."""
+    wide = np.random.RandomState(0).randint(0, 256, (28, 28)).astype(">u2")
+    (tmp_path / "x.pgm").write_bytes(b"P5 28 28 65535\n" + wide.tobytes())
+    np.testing.assert_array_equal(read(tmp_path / "x.pgm"), np.rint(wide / 257.0))
 
 
 @pytest.mark.parametrize(

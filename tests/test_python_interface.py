@@ -366,11 +366,14 @@ class TestOtherCommands:
         for wrong in (
             (images / 255.0,),
             (images[0, 0],),
+            ([images[0], images[1, :3]],),
             (images, labels[:5]),
             (images, labels - 1),
         ):
             with pytest.raises(vanilla_gan.VanillaGanError, match="expected"):
                 vanilla_gan.import_arrays(*wrong, out=tmp_path / "other")
+        with pytest.raises(vanilla_gan.VanillaGanError, match="expected names that differ"):
+            vanilla_gan.import_arrays(images, labels, out=tmp_path / "o", classes=["a", "b", "a"])
         with pytest.raises(vanilla_gan.VanillaGanError, match="it exists already"):
             vanilla_gan.import_arrays(images, out=out)
 

@@ -37,6 +37,8 @@ _MAX_RATIO, _MAX_UNPACKED = 64, 1 << 28
 # The format's types of values.
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _ADVICE = "replace or delete the file, then give the same command again"
+# Of a file that is to be a published one.
+_OWN = "or give --allow_unverified_data if these are images of your own"
 # Of images without labels, of values of any type, of labels that are rows of numbers.
 CONVERT = "or make all four files from the file of the images with ./run.sh import_images"
 
@@ -106,9 +108,10 @@ def read_idx(
                 raise _wrong_size(path, shape, file_size - header_size)
             most = max(_MAX_UNPACKED, _MAX_RATIO * file_size) if max_bytes is None else max_bytes
             if declared > most and (gzipped or max_bytes is not None):
+                advice = _ADVICE if max_bytes is None else f"{_ADVICE}; {_OWN}"
                 raise DataError(
                     f"{path} is too large: its header declares {_product(shape)} = {declared} "
-                    f"bytes, expected at most {most}; {_ADVICE}"
+                    f"bytes, expected at most {most}; {advice}"
                 )
             _read_up_to(declared, stream, held, digest)
             # Reads to the end of a gzip stream, too, where its checksum is.

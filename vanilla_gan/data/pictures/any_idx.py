@@ -66,5 +66,6 @@ def labels_beside(path: pathlib.Path) -> pathlib.Path | None:
     before, found, _ = path.name.rpartition("images")
     if not found:
         return None
-    there = sorted(path.parent.iterdir())
+    # Some archives unpack each file into a folder of its own name, too.
+    there = (each for each in sorted(path.parent.iterdir()) if not each.is_dir())
     return next((each for each in there if each.name.startswith(f"{before}labels")), None)

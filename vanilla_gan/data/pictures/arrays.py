@@ -48,7 +48,13 @@ def import_arrays(
       OutputError: the data set cannot be written.
     """
     config = ImportConfig(source="arrays", out=os.fspath(out), test_share=test_share, seed=seed)
-    images = np.asarray(images)
+    try:
+        images = np.asarray(images)
+    except ValueError as error:
+        raise UsageError(
+            "images are of several shapes; expected uint8 [N, H, W] or [N, H, W, C] in 0..255; "
+            "scale them to one size"
+        ) from error
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) < 2 or not images.size:
         raise UsageError(
             f"images are {images.dtype} {list(images.shape)}; expected uint8 [N, H, W] or "
@@ -61,6 +67,11 @@ def import_arrays(
             f"labels are {labels.dtype} {list(labels.shape)}; expected whole numbers 0 to "
             f"{MAX_CLASSES - 1}, one for each of {len(images)} images"
         )
+    names = [str(name) for name in classes]
+    if len({*names} - {""}) < len(names):
+        raise UsageError(
+            f"classes are {', '.join(names[:12])}; expected names that differ, none of them empty"
+        )
     check_free(config)
     make_parents(config.out_dir)
     with whole_path(config.out_dir, lambda: check_free(config)) as folder:
@@ -71,7 +82,7 @@ def import_arrays(
         for name, array in zip(FILE_NAMES, arrays, strict=True):
             write_packed(folder, name, array)
         write_split(folder, validation_of(len(train)))
-        if len(classes):
-            named = {str(label): {"name": str(name)} for label, name in enumerate(classes)}
+        if names:
+            named = {str(label): {"name": name} for label, name in enumerate(names)}
             write_whole(folder / CLASSES_JSON, (json.dumps({"classes": named}) + "\n").encode())
     return config.out_dir

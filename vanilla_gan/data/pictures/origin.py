@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Iterator
 
 from vanilla_gan.data.classes import CLASSES_JSON
+from vanilla_gan.data.pictures.any_idx import is_idx, labels_beside
 from vanilla_gan.data.pictures.picture_folder import find_pictures
 from vanilla_gan.data.pictures.table import is_table
 from vanilla_gan.storage.reading import MAX_JSON, read_file
@@ -39,6 +40,9 @@ def _files(source: str | os.PathLike[str]) -> Iterator[tuple[str, int, int]]:
     """Yields name, size and time of each file that an import reads; nothing where there is none."""
     if is_table(source) or not os.path.isdir(source):
         paths = [pathlib.Path(source)] if os.path.exists(source) else []
+        with contextlib.suppress(OSError):
+            if paths and is_idx(paths[0]) and (beside := labels_beside(paths[0])) is not None:
+                paths.append(beside)
     else:
         paths = find_pictures(source, skip_empty=True).paths
     for path in paths:

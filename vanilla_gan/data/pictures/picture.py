@@ -29,6 +29,8 @@ _DRAFT = 8  # times the side of the result
 _UNTRUSTED_FORMATS = ("EPS",)
 # How far apart grey values are at least that can be told from each other.
 _CONTRAST = 16
+# Pillow gives their 16 bits as 32; values of more than 16 they do not have.
+_WIDE_FORMATS = ("PPM", "PNG")
 # What the orientation of EXIF asks for; 1 is upright.
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -197,7 +199,9 @@ def _opaque(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, 
     background = fitting.background
     if image.mode == "F" or image.mode.startswith("I"):
         # Pillow's own conversion cuts off at 255 instead of scaling.
-        wide = image.mode.startswith("I;16")
+        wide = image.mode.startswith("I;16") or (
+            image.mode == "I" and image.format in _WIDE_FORMATS
+        )
         values = narrowed(np.asarray(image), fitting.white, wide=wide)
         return PIL.Image.fromarray(values).convert(fitting.mode), background
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
@@ -213,6 +217,8 @@ def _opaque(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, 
             if _shows(opposite):
                 return opposite, 255 - background
         return laid, background
+    if image.mode == "LAB":
+        image = image.convert("RGB")  # From there to grey Pillow knows no way.
     return image.convert(fitting.mode), background
 
 

@@ -25,6 +25,7 @@ _PAIRS = (
     (("x_train", "x_test"), ("y_train", "y_test")),
     (("x",), ("y",)),
     (("X",), ("y",)),
+    (("X",), ("Y",)),
     (("images",), ("labels",)),
     (("data",), ("labels",)),
     (("arr_0",), ("arr_1",)),
@@ -82,7 +83,8 @@ def _read_arrays(path: pathlib.Path) -> tuple[Array, Array | None]:
         if isinstance(archive, np.ndarray):
             return archive, None
         opened.enter_context(archive)
-        for images, labels in _PAIRS:
+        # Those with labels come first.
+        for images, labels in sorted(_PAIRS, key=lambda pair: pair[1][0] not in archive):
             if images[0] in archive:
                 return _joined(archive, images), (
                     _joined(archive, labels) if labels[0] in archive else None
