@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Callable, Collection
 
 import numpy as np
-import numpy.typing as npt
 
 from vanilla_gan.agreement.comparison import Comparison, Fact, ParentLine, PostLine
 from vanilla_gan.agreement.drift import drifts_of_run, said_of_rounding, within_rounding
@@ -23,7 +22,7 @@ from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.published_gif import FRAME_ITERATIONS, frame_samples, read_published_gif
 from vanilla_gan.agreement.recorded_losses import matching
 from vanilla_gan.agreement.settings import CompareConfig
-from vanilla_gan.agreement.statistics import NAMES, picture_statistics
+from vanilla_gan.agreement.statistics import NAMES, Floats, picture_statistics
 from vanilla_gan.agreement.verdicts import Verdict, expected, judge_recorded
 from vanilla_gan.data.known import KNOWN
 from vanilla_gan.data.shape import POINT
@@ -46,8 +45,6 @@ from vanilla_gan.settings import RunConfig
 
 # As many pictures as the published figure has; a run may have thousands.
 _PICTURES = 11
-
-Floats = npt.NDArray[np.float64]
 
 
 def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: None) -> Comparison:

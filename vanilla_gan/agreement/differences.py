@@ -71,13 +71,7 @@ LIMITS = {
 
 
 def differences(trace: Trace, found: Replayed, learning_rate: float) -> Differences:
-    """Returns how far a replay is from its trace; infinite where it has values that are not finite.
-
-    Args:
-      trace: what was recorded.
-      found: what came out.
-      learning_rate: of both Adams.
-    """
+    """Returns how far a replay is from its trace; infinite where a value of it is not finite."""
     relative = np.stack(
         [
             np.abs(ours / recorded.astype(np.float64) - 1)

@@ -18,8 +18,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from vanilla_gan.agreement.ensemble import Floats
 from vanilla_gan.agreement.recorded_losses import MAX_WEIGHTS
 from vanilla_gan.agreement.verdicts import Verdict
 from vanilla_gan.data.dataset import DataSet
@@ -39,17 +39,9 @@ from vanilla_gan.systems import SYSTEMS
 MULTIPLE = 10.0
 TWINS = 16
 
-Floats = npt.NDArray[np.float64]
-
 
 def drifts(config: RunConfig, train: DataSet, weights: Weights, iters: int) -> Iterator[Floats]:
-    """Trains a run and its twins, one after the other.
-
-    Args:
-      config: the settings of the run, complete.
-      train: its training split, in any state.
-      weights: its initial weights, by name.
-      iters: how many iterations to train.
+    """Trains a run, from its initial weights, and its twins, one after the other.
 
     Yields:
       After each twin float64 [iters]: the largest relative difference of both losses of any twin so
@@ -99,10 +91,7 @@ def within_rounding(
 def drifts_of_run(record: RunRecord, data_dir: str | None, iters: int) -> Iterator[Floats]:
     """Yields how far twins of a run with initial weights are apart, see `drifts`.
 
-    Args:
-      record: of the run; the files of its weights and data are read.
-      data_dir: where its data are now; None for where it found them.
-      iters: how many iterations to train.
+    Reads the files of its weights and data; `data_dir` is None for where it found them.
 
     Raises:
       DataError: the run's data are not where they were.

@@ -17,7 +17,6 @@ class Ensemble(NamedTuple):
     Attributes:
       name: the runs in words: `ten recorded runs`, `8 runs of sweep`.
       program: what they are runs of, in words: `the published program`, `these settings`.
-      seeds: int64 [seeds].
       iterations: int64 [n], of the pictures; there may be none.
       statistics: float64 [seeds, n, 4], of the samples of each picture after they were drawn and
         read back (`tiles.read_tiles`), in the order of `statistics.NAMES`.
@@ -29,7 +28,6 @@ class Ensemble(NamedTuple):
 
     name: str
     program: str
-    seeds: Ints
     iterations: Ints
     statistics: Floats
     loss_iterations: Ints

@@ -13,12 +13,7 @@ _ISA = "ONEDNN_MAX_CPU_ISA"
 
 
 def describe_machine(device: Device, intra_op_threads: int, inter_op_threads: int) -> str:
-    """Returns one line that says what decides how numbers are rounded here.
-
-    Args:
-      device: where the graph is placed.
-      intra_op_threads, inter_op_threads: as asked for; 0 for the program's own choice.
-    """
+    """Returns one line that says what decides how numbers are rounded here."""
     fields = cpuinfo()
     name = fields.get("model name") or platform.processor() or platform.machine()
     flags = fields.get("flags", "").split()

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.agreement.ensemble import Ensemble, Floats
 from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.agreement.swept import swept_like
@@ -40,8 +39,6 @@ _LOSS = "sigmoid_cross_entropy"
 _INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
 # What a setting that differs by default does, for those who meet it in the first table they see.
 _CLAUSES = {"init": "; another form of the first weights, which only the first pictures show"}
-
-Floats = npt.NDArray[np.float64]
 
 
 def different_settings(config: RunConfig) -> list[str]:

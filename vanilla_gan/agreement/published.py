@@ -15,11 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.agreement.ensemble import Ensemble, Floats, Ints
 from vanilla_gan.settings import RunConfig
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 _RECORDED = {("vanilla", "mnist"): "published_vanilla_mnist.json"}
 _INTS = ("seeds", "iterations", "loss_iterations")
@@ -73,7 +70,6 @@ class PublishedRuns(NamedTuple):
         return Ensemble(
             "ten recorded runs",
             "the published program",
-            self.seeds,
             self.iterations,
             drawn,
             self.loss_iterations,
@@ -85,12 +81,7 @@ class PublishedRuns(NamedTuple):
 
 
 def published_runs(system: str, dataset: str) -> PublishedRuns | None:
-    """Returns the recorded runs of a system on a data set, or None where there are none.
-
-    Args:
-      system: a key of `SYSTEMS`.
-      dataset: the name of the data set that a run was trained on, as `run.json` has it.
-    """
+    """Returns the recorded runs of a system on a data set, or None where there are none."""
     name = _RECORDED.get((system, dataset))
     return None if name is None else _read(name)
 

@@ -56,7 +56,6 @@ class Replayer:
     """A graph with an open session in which the traces of one recording are replayed."""
 
     def __init__(self, model: Model, config: RunConfig, train: DataSet) -> None:
-        """Holds what `open_replayer` has made."""
         self.learning_rate = float(config.learning_rate or 0)
         self._model = model
         self._train = train
@@ -166,11 +165,6 @@ def exact_products(device: Device) -> Iterator[None]:
 
 def drawn(config: RunConfig, images: int, iterations: list[int]) -> dict[int, list[Any]]:
     """Returns what a run of these settings draws for iterations T..T+4, for each of some T.
-
-    Args:
-      config: the settings.
-      images: how many there are to train on.
-      iterations: the T.
 
     Returns:
       By T: rows, intp [5, B]; noise of both steps, float32 [5, B, z_dim] each.

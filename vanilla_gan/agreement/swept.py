@@ -159,7 +159,6 @@ def _ensemble(
     return Ensemble(
         f"{len(runs)} runs of {sweep}",
         "these settings",
-        np.array([run.record.config.seed for run in runs], np.int64),
         iterations,
         statistics,
         shared,

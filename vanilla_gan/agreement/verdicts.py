@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.agreement.ensemble import Floats, Ints
 from vanilla_gan.agreement.statistics import Spread, spread
 
 # By the number of seeds; between two of these as for the smaller one. More than 20 seeds are not
@@ -35,9 +36,6 @@ LEAST_SEEDS = min(WIDENINGS)
 # rounding does on this machine.
 ALLOWANCE = 10.0
 _LEAST = 1e-12  # for the logarithm of what is not positive
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class Verdict(NamedTuple):

@@ -68,17 +68,13 @@ def find_elsewhere(
     return found
 
 
-def owner(sha256: str | None) -> str | None:
-    """Returns the title of the data set that has a file of this sum, and its name for flags."""
+def owner_of(path: pathlib.Path) -> str | None:
+    """Returns the title of the data set that a file is of, by its sums, and its name for flags."""
+    sums = {sha256_of(path), _sum_of_file(path)}
     for entry in CATALOG.values():
-        if any(file.sha256 == sha256 for file in entry.files):
+        if any(file.sha256 in sums for file in entry.files):
             return f"{entry.title}'s (--dataset {entry.name})"
     return None
-
-
-def owner_of(path: pathlib.Path) -> str | None:
-    """Returns what `owner` says of a file, by the sum of what it holds or by its own."""
-    return owner(sha256_of(path)) or owner(_sum_of_file(path))
 
 
 def sum_of(file: DataFile, path: pathlib.Path) -> str | None:

@@ -87,14 +87,6 @@ def _published(name: str, request: Request) -> folder.RawData:
     )
 
 
-def _letters(request: Request) -> folder.RawData:
-    return emnist.load(request.data_dir, request.allow_unverified)
-
-
-def _cifar10(request: Request) -> folder.RawData:
-    return cifar10.load(request.data_dir, request.allow_unverified)
-
-
 def _points(name: str, _: Request) -> folder.RawData:
     return points.draw(name)
 
@@ -105,8 +97,8 @@ KNOWN: dict[str, Known] = {
     **{name: Known(functools.partial(_published, name)) for name in CATALOG},
     "kmnist": Known(functools.partial(_published, "kmnist"), _KUZUSHIJI),
     "digits": Known(_digits),
-    "emnist_letters": Known(_letters, emnist.NAMES),
-    "cifar10": Known(_cifar10, cifar10.NAMES),
+    "emnist_letters": Known(lambda r: emnist.load(r.data_dir, r.allow_unverified), emnist.NAMES),
+    "cifar10": Known(lambda r: cifar10.load(r.data_dir, r.allow_unverified), cifar10.NAMES),
     "stacked_mnist": Known(lambda request: digits_to_stack(request)[2]),
     **{name: Known(functools.partial(_points, name)) for name in points.MIXTURES},
 }

@@ -39,18 +39,11 @@ class Mixture(NamedTuple):
         return (2.0 * np.asarray(samples, np.float64).reshape(-1, 2) - 1.0) * self.half
 
 
-def _ring(count: int) -> npt.NDArray[np.float64]:
-    angles = 2 * np.pi * np.arange(count) / count
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-
-def _grid(*places: float) -> npt.NDArray[np.float64]:
-    return np.array([(x, y) for x in places for y in places])
-
-
+_ANGLES = 2 * np.pi * np.arange(8) / 8
+_PLACES = (-4.0, -2.0, 0.0, 2.0, 4.0)
 MIXTURES = {
-    "ring8": Mixture(_ring(8), 0.01, 1.1),
-    "grid25": Mixture(_grid(-4.0, -2.0, 0.0, 2.0, 4.0), 0.05, 4.4),
+    "ring8": Mixture(np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1), 0.01, 1.1),
+    "grid25": Mixture(np.array([(x, y) for x in _PLACES for y in _PLACES]), 0.05, 4.4),
 }
 
 

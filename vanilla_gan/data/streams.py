@@ -52,16 +52,10 @@ def seeded(seed: int | None, use: int = PLAIN) -> np.random.RandomState:
       seed: 0..2**32 - 1; None draws a fresh one from the operating system.
       use: `PLAIN`, for the stream that `numpy.random.seed(seed)` gives, or another of the table.
     """
-    random_stream = np.random.RandomState(seed)
-    if use != PLAIN:
-        assert seed is not None
-        begin_again(random_stream, seed, use)
-    return random_stream
-
-
-def begin_again(random_stream: np.random.RandomState, seed: int, use: int) -> None:
-    """Makes of a stream the one of that seed and use, not `PLAIN`, at its beginning."""
-    random_stream.seed([seed, use])
+    if use == PLAIN:
+        return np.random.RandomState(seed)
+    assert seed is not None
+    return np.random.RandomState([seed, use])
 
 
 def fresh_seed() -> int:

@@ -133,11 +133,7 @@ class GridRenderer:
     """
 
     def __init__(self, rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAPE) -> None:
-        """Lays out `rows` x `cols` tiles of samples of a shape.
-
-        Raises:
-          ValueError: `rows` or `cols` is not positive.
-        """
+        """Lays out `rows` x `cols` tiles of samples of a shape; see `grid_layout`."""
         self.layout = grid_layout(rows, cols, shape)
         self._shape = shape
         tile_size = (self.layout.tile_height, self.layout.tile_width)
@@ -174,13 +170,9 @@ class GridRenderer:
         return picture
 
     def save(self, path: str | os.PathLike[str], samples: npt.ArrayLike) -> None:
-        """Draws the samples into the PNG file `path`, whole or not at all.
+        """Draws the samples into the PNG file `path`, whole or not at all; see `draw`.
 
         Equal samples give equal bytes.
-
-        Args:
-          path: where the PNG shall stand; its folder must exist.
-          samples: see `draw`.
 
         Raises:
           OutputError: the file could not be written.

@@ -92,7 +92,7 @@ def read_tiles(
     ]
     found = np.stack(tiles).reshape(rows * cols, tile.channels, tile.height, tile.width)
     values = samples_of(np.moveaxis(found, 1, -1).reshape(-1, *tile.array), shape)
-    return stretched(_values(values) if tile.channels == 1 else values / 255)
+    return stretched(np.interp(values, *_grey_map()) if tile.channels == 1 else values / 255)
 
 
 @functools.cache
@@ -115,13 +115,6 @@ def _resampling(size: int, cut: int, side: int) -> Floats:
     weights[np.arange(size), first] = 1 - share
     weights[np.arange(size), second] += share
     return weights
-
-
-def _values(greys: Floats) -> Floats:
-    """Returns the values in [0, 1] that `Greys_r` shows as these greys in [0, 255]."""
-    levels, places = _grey_map()
-    found: Floats = np.interp(greys, levels, places)
-    return found
 
 
 @functools.cache

@@ -17,7 +17,6 @@ class FeedEngine:
     """Trains by feeding the placeholders, as the published program does."""
 
     def __init__(self, session: Any, gan: Gan, train: DataSet) -> None:
-        """Makes an engine that trains `gan` in `session` on images of `train`."""
         self._session = session
         self._gan = gan
         self._train = train

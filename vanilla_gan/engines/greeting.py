@@ -48,10 +48,6 @@ def check_greetings(machines: Machines, config: RunConfig) -> None:
 
     A task need not be given all settings, but those that it was given are the chief's.
 
-    Args:
-      machines: those of the chief.
-      config: its settings, resolved.
-
     Raises:
       UsageError: a task has another version, or settings on which numbers depend.
       LostPeerError: one listens, and does not say who it is within the timeout.

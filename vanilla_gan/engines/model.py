@@ -31,6 +31,7 @@ from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.systems import SYSTEMS
 
 
+@dataclasses.dataclass(eq=False)
 class Model:
     """The graph of a run with a session in which its variables live.
 
@@ -42,24 +43,13 @@ class Model:
       signs: the scalars of `graph.signs`, if they were asked for; none otherwise.
     """
 
-    def __init__(
-        self,
-        gan: Gan,
-        loop: LoopGraph | None,
-        session: Any,
-        saver: Any,
-        summaries: Summaries | None,
-        begin_averages: Any,
-        signs: Mapping[str, Any],
-    ) -> None:
-        """Holds what `open_model` has made."""
-        self.gan = gan
-        self.loop = loop
-        self.session = session
-        self.summaries = summaries
-        self.signs = signs
-        self._saver = saver
-        self._begin_averages = begin_averages
+    gan: Gan
+    loop: LoopGraph | None
+    session: Any
+    _saver: Any
+    summaries: Summaries | None
+    _begin_averages: Any
+    signs: Mapping[str, Any]
 
     @property
     def trained(self) -> list[Any]:

@@ -35,13 +35,13 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[Iterator[T]]:
                     break
                 ready.put(item)
         except BaseException as error:  # delivered to the consumer, who raises it
-            end = _Failure(error)
+            end = error
         ready.put(end)
 
     def take() -> Iterator[T]:
         while (item := ready.get()) is not _END:
-            if isinstance(item, _Failure):
-                raise item.error
+            if isinstance(item, BaseException):
+                raise item
             places.release()
             yield item  # type: ignore[misc]
 
@@ -53,10 +53,3 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[Iterator[T]]:
         done.set()
         places.release()
         thread.join()
-
-
-class _Failure:
-    """An error on its way from the thread."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error

@@ -22,14 +22,7 @@ class Signs:
     def __init__(
         self, model: Model, train: DataSet, unseen: DataSet, every: int, pack: int = 1
     ) -> None:
-        """Takes nothing yet.
-
-        Args:
-          model: opened with signs.
-          train, unseen: the training and the validation split.
-          every: an iteration is due where it is a multiple of this, at least 1.
-          pack: how many images D takes together.
-        """
+        """Takes nothing yet. The model was opened with signs; D takes `pack` images together."""
         self._model = model
         self._train = train
         self._unseen = unseen

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.data.shape import POINT, POINT_TILES
-from vanilla_gan.data.streams import PICTURES, begin_again, seeded
+from vanilla_gan.data.streams import PICTURES, seeded
 from vanilla_gan.graph.loop import longest_block
 from vanilla_gan.graph.system import Pictures, System
 from vanilla_gan.settings import RunConfig
@@ -238,7 +238,7 @@ class Stream:
 
         The data order and the position in it stay.
         """
-        begin_again(self._random_stream, seed, use)
+        self._random_stream.set_state(seeded(seed, use).get_state())
 
     def state(self) -> State:
         """Returns everything that the next draws depend on, as arrays for a checkpoint."""
@@ -279,13 +279,7 @@ class Stream:
 
 
 def stream_of(config: RunConfig, train: DataSet, random_stream: np.random.RandomState) -> Stream:
-    """Returns the stream of a run at its beginning.
-
-    Args:
-      config: the settings, complete.
-      train: the training split, which draws its orders from `random_stream` too.
-      random_stream: seeded with the run's seed.
-    """
+    """Returns the stream of a run at its beginning; see `Stream`."""
     system = SYSTEMS[config.system]
     z_dim = config.resolved_int("z_dim")
     picture_noise = None

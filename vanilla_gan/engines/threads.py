@@ -27,10 +27,6 @@ def threads_within_operation(config: RunConfig, cores: int) -> int:
     of the cores; the feed engine's two steps wait for each other. Small networks have one core:
     TensorFlow would hand every passage through a vector of some hundred numbers to a second thread
     and wait 20 us for it. A convolution is worth all cores. Several towers share the cores.
-
-    Args:
-      config: the settings, resolved; 0 in `intra_op_threads` asks for a choice.
-      cores: how many may be used.
     """
     if config.intra_op_threads:
         return config.intra_op_threads

@@ -46,12 +46,8 @@ class Worker:
     ) -> None:
         """Makes a worker whose stream stands at its beginning; draws and trains nothing.
 
-        Args:
-          config: the settings, complete.
-          model: opened for these settings.
-          train: the training split; must draw its orders from `random_stream` too.
-          random_stream: seeded by the settings' seed.
-          unseen: the validation split, if signs are to be taken; the model has them then.
+        The stream is seeded by the settings' seed, and `train` draws its orders from it. `unseen`
+        is the validation split, if signs are to be taken; the model has them then.
         """
         self.config = config
         self.model = model

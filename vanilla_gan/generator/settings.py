@@ -110,11 +110,6 @@ class SampleConfig(Settings):
     overwrite: bool = setting(False, "replace the files that --out names, if they exist")
 
     def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is out of range, or two exclude each other.
-        """
         super().__post_init__()
         # A folder may have any name, and a walk's GIF has an error of its own.
         if not self.separate:
@@ -184,11 +179,6 @@ class ExportConfig(Settings):
     overwrite: bool = setting(False, "replace --out if it exists")
 
     def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is not what it can be, or does not go with the format.
-        """
         super().__post_init__()
         object.__setattr__(self, "format", _format_by_name(self, _EXPORT_ENDINGS, _MODELS))
         if self.signature is not None and self.format != "onnx":

@@ -44,7 +44,6 @@ class Trained:
     def __init__(
         self, origin: Origin, tensors: Inference, trained: list[Any], session: Any
     ) -> None:
-        """Holds what `open_networks` or `open_export` has opened."""
         self.origin = origin
         self.tensors = tensors
         self.trained = trained
@@ -118,7 +117,10 @@ def _built(
       under the plain names. It raises a CheckpointError where these are not the variables of these
       networks.
     """
-    with tf.Graph().as_default() as graph, _placement(device):
+    # On the CPU nodes name no device: the session hides the GPUs, and an export shall run anywhere.
+    on_cpu = device.name.startswith("/CPU")
+    placed: Any = contextlib.nullcontext() if on_cpu else tf.device(device.name)
+    with tf.Graph().as_default() as graph, placed:
         tensors, trained = build_inference(origin.system, origin.config)
         of_G = origin.system.theta(origin.config)[1] if averaged else ()
         names = {v.op.name: v for v in tf.global_variables()}
@@ -141,11 +143,3 @@ def _built(
             return Trained(origin, tensors, trained, session)
 
         yield read
-
-
-def _placement(device: Device) -> Any:
-    """Returns the context that places nodes on the device.
-
-    On the CPU they name none: the session hides the GPUs, and an export shall run anywhere.
-    """
-    return contextlib.nullcontext() if device.name.startswith("/CPU") else tf.device(device.name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +33,14 @@ def open_written_graph(
     Raises:
       OutputError: it cannot be loaded.
     """
+    from tensorflow.core.protobuf import saved_model_pb2
+
     graph = tf.Graph()
     with contextlib.closing(open_session(graph, config, device)) as session:
         try:
-            meta = _meta_graph(folder)
+            content = (folder / "saved_model.pb").read_bytes()
+            # The one graph in it; TensorFlow's own loader for sessions is leaving.
+            (meta,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
             with graph.as_default(), without_chatter(), plain_path(folder / VARIABLES) as plain:
                 saver = tf.train.import_meta_graph(meta)
                 saver.restore(session, plain)
@@ -52,12 +55,3 @@ def open_written_graph(
             return found
 
         yield run
-
-
-def _meta_graph(folder: pathlib.Path) -> Any:
-    """Returns the one graph of a SavedModel; TensorFlow's own loader for sessions is leaving."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved_model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    (meta,) = saved_model.meta_graphs
-    return meta

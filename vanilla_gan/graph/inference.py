@@ -61,10 +61,6 @@ class Inference(NamedTuple):
 def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
     """Builds both networks in the current default graph, which should be empty.
 
-    Args:
-      system: the published program.
-      config: its settings; those of the networks are read.
-
     Returns:
       The tensors, and the trained variables, D's before G's and those of a third network.
       `tf.global_variables()` has besides the statistics that the networks keep, and nothing else.
@@ -97,11 +93,7 @@ def with_images(system: System, config: Any, tensors: Inference) -> Inference:
     """Adds the generator's images as programs take them that know no GAN: for `IMAGES`.
 
     Grey values 0..255 are what `scale` of the system made its images of; what lies outside is cut.
-
-    Args:
-      system: the published program.
-      config: its settings; those of the networks are read.
-      tensors: from `build_inference`; their graph is the default one.
+    The graph of `tensors` is the default one.
     """
     labels, G_sample = None, tensors.G_sample
     if tensors.y is not None:
@@ -121,12 +113,7 @@ def with_images(system: System, config: Any, tensors: Inference) -> Inference:
 def inference_shapes(
     system: System, config: Any
 ) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Returns the shapes of the trained variables by name, and those of the statistics.
-
-    Args:
-      system: the published program.
-      config: its settings; those of the networks are read.
-    """
+    """Returns the shapes of the trained variables by name, and those of the statistics."""
     with tf.Graph().as_default():
         _, trained = build_inference(system, config)
         everything = shapes_of(tf.global_variables())

@@ -63,13 +63,8 @@ _MOST_BYTES = 1 << 24
 
 
 def longest_block(batch_size: int, z_dim: int, D_steps: int = 1) -> int:
-    """Returns how many iterations at the most are drawn for one run of the loop.
-
-    Args:
-      batch_size: images, and noise vectors, of a step.
-      z_dim: length of a noise vector, float64 where it is drawn.
-      D_steps: the discriminator's steps in an iteration.
-    """
+    """Returns how many iterations at the most are drawn for one run of the loop."""
+    # A noise vector is float64 where it is drawn.
     fit = _MOST_BYTES // (8 * batch_size * z_dim * D_steps)
     return max(1, min(fit, _MOST_ITERATIONS))
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from vanilla_gan.graph.tf1 import tf
 
 Weights = Mapping[str, Any]
 # Makes or reuses another variable: from its full name, and what is not as with the one at hand.
 Make = Callable[..., Any]
-
-
-class Through(Protocol):
-    """What a network gets in place of a variable: made of it, and of others that go with it."""
-
-    def __call__(self, weight: Any, name: str, make: Make) -> Any:
-        """Returns a tensor for the variable of a full name, or for what stands for it."""
+# What a network gets in place of a variable: from it, or what stands for it, and its full name.
+Through = Callable[[Any, str, Make], Any]
 
 
 def read(variables: Sequence[Any]) -> Weights:

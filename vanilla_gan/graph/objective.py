@@ -12,13 +12,7 @@ from vanilla_gan.graph.tf1 import tf
 
 
 def objective(system: System, config: Any, passes: Passes) -> Objective:
-    """Returns what the solvers minimise.
-
-    Args:
-      system: the published program, which may have more to say than a loss.
-      config: the settings; `loss` and `label_smoothing` are read.
-      passes: where the logits come from.
-    """
+    """Returns what the solvers minimise; the program may have more to say than a loss."""
     with tf.name_scope("losses"):
         goal = LOSSES[config.loss](
             passes.D_logit_real, passes.D_logit_fake, 1.0 - config.label_smoothing

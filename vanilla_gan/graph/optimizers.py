@@ -57,9 +57,5 @@ def optimizer(system: System, config: Any, player: str) -> Any:
     make = system.optimizer if config.optimizer == OWN else OPTIMIZERS[config.optimizer]
     assert make is not None, f"{config.system} brings no optimizer"
     return make(
-        rate_of(config, player),
-        config.beta1,
-        config.beta2,
-        config.adam_epsilon,
-        f"{player}_solver",
+        rate_of(config, player), config.beta1, config.beta2, config.adam_epsilon, f"{player}_solver"
     )

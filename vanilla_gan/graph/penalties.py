@@ -121,12 +121,7 @@ def takes_iteration(system: System, config: Any) -> bool:
 
 
 def penalties(config: Any, passes: Passes) -> Mapping[str, Any]:
-    """Returns the penalties that the settings give a weight, float32 scalars by name.
-
-    Args:
-      config: the settings; the names of `PENALTIES`, and `penalty`, are read.
-      passes: of both networks, all of one iteration.
-    """
+    """Returns the penalties that the settings give a weight, float32 scalars by name."""
     found = {}
     for name, weight in _weights(config).items():
         part, distance = PENALTIES[name]

@@ -25,11 +25,6 @@ def gradients_of_separate_images(
     itself. So what they pass back to it differs by one factor for each sample, the ratio of their
     derivatives by its logit. D_loss's is passed back; the ratio comes in at the sample.
 
-    Args:
-      passes: with the one of the discriminator on samples.
-      goal: the losses of these passes.
-      theta_D, theta_G: the networks' variables.
-
     Returns:
       The gradients of D_loss by theta_D and of G_loss by theta_G: the same sums as
       `tf.gradients` forms, with other roundings. Where D_loss's are NaN, so are both.

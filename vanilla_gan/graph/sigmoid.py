@@ -8,21 +8,21 @@ from vanilla_gan.graph.tf1 import tf
 
 # Odd numerator and even denominator of the rational function p(x) / q(x) + 1/2, highest power
 # first, in x squared.
-_P = (
+_P = [
     4.37031012579801e-11,
     1.15627324459942e-07,
     6.08574864600143e-05,
     8.51377133304701e-03,
     2.48287947061529e-01,
-)
-_Q = (
+]
+_Q = [
     6.10247389755681e-13,
     5.76102136993427e-09,
     6.29106785017040e-06,
     1.70198817374094e-03,
     1.16817656904453e-01,
     9.93151921023180e-01,
-)
+]
 
 
 def sigmoid_tf1(x: Any) -> Any:
@@ -43,8 +43,8 @@ def sigmoid_tf1(x: Any) -> Any:
     def sigmoid(logits: Any) -> Any:
         clipped = tf.clip_by_value(logits, -18.0, 18.0)
         square = clipped * clipped
-        p = _horner(_P, square) * clipped
-        q = _horner(_Q, square)
+        p = tf.math.polyval(_P, square) * clipped
+        q = tf.math.polyval(_Q, square)
         y = tf.clip_by_value(p / q + 0.5, 0.0, 1.0)
 
         def gradient(dy: Any) -> Any:
@@ -53,10 +53,3 @@ def sigmoid_tf1(x: Any) -> Any:
         return y, gradient
 
     return sigmoid(x)
-
-
-def _horner(coefficients: tuple[float, ...], x: Any) -> Any:
-    value = tf.fill(tf.shape(x), coefficients[0])
-    for coefficient in coefficients[1:]:
-        value = value * x + coefficient
-    return value

@@ -21,12 +21,8 @@ def build_signs(system: System, config: Any, gan: Gan) -> dict[str, Any]:
     """Adds the signs to the graph of `gan`; nothing that trains depends on them.
 
     They are fetched in a run without solvers, so that what trains stays the same graph, to the bit:
-    in every iteration, the norms of gradients alone would take some percent of the time.
-
-    Args:
-      system: the published program that `gan` was built of.
-      config: the settings that it was built with.
-      gan: the feed graph. The signs need all of its placeholders.
+    in every iteration, the norms of gradients alone would take some percent of the time. They need
+    all placeholders of `gan`.
 
     Returns:
       float32 scalars by name, of the weights as they are:

@@ -28,7 +28,6 @@ class Spectral:
     """
 
     def __init__(self) -> None:
-        """Has seen no weight yet."""
         self.vectors: dict[str, Any] = {}
 
     def __call__(self, weight: Any, name: str, make: Make) -> Any:

@@ -86,12 +86,7 @@ def further_step(
 ) -> Step:
     """Returns a step of the discriminator alone, before those of `update`; nothing is watched.
 
-    Args:
-      system: the published program.
-      config: the settings of the run.
-      number: which of them it is, 0, 1, ...
-      towers: the step's own batch, with the passes over it.
-      players: what is trained.
+    Its `number` is 0, 1, ...; the towers have a batch of its own, with the passes over it.
     """
     _, D_solver, _ = _D_step(system, config, towers, players)
     settle(towers)
@@ -171,12 +166,7 @@ def _alternating(
 
 
 def _updated(
-    system: System,
-    config: Any,
-    tower: Tower,
-    variables_D: Sequence[Any],
-    D_solver: Any,
-    real: bool,
+    system: System, config: Any, tower: Tower, variables_D: Sequence[Any], D_solver: Any, real: bool
 ) -> Passes:
     """Returns what the generator's step sees behind the discriminator's, in the same run.
 
@@ -277,10 +267,7 @@ def _apply(
 ) -> Any:
     """Returns the operation that applies gradients: all of them come through here.
 
-    Args:
-      optimizer: what applies them.
-      towers: where they come from.
-      pairs: of each tower, its gradients with their variables, in one order.
+    The pairs are, of each tower, its gradients with their variables, in one order.
     """
     gradients_of_variables = [
         (aggregate(towers, [gradient for gradient, _ in of_towers]), of_towers[0][1])

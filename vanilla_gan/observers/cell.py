@@ -35,7 +35,6 @@ class Cell(Observer):
     """Shows a run in the cell that trains it, and keeps that up to date."""
 
     def __init__(self, out_dir: pathlib.Path) -> None:
-        """Shows nothing yet."""
         self._out_dir = out_dir
         self._handle: Any = None
         self._refresher = Refresher(self._show, SHARE, first_s=FIRST_S)

@@ -42,13 +42,9 @@ class Evaluator:
     def __init__(
         self, record: RunRecord, worker: Worker, start: int, warn: Callable[[str], None]
     ) -> None:
-        """Prepares the real images, and trains the classifier if none is kept.
+        """Prepares the real images, and trains the classifier if none is kept; see `observers_of`.
 
-        Args:
-          record: what `run.json` says, the settings among it, complete.
-          worker: trains the run; samples come from its session.
-          start: the iteration that comes next; later evaluations are dropped.
-          warn: called with one line where `quality.json` is damaged, and so set aside.
+        Evaluations of later iterations than `start` are dropped.
 
         Raises:
           DataError: there are too few images.

@@ -45,13 +45,9 @@ class Gallery:
     """
 
     def __init__(self, record: RunRecord, start: int, warn: Callable[[str], None]) -> None:
-        """Begins a gallery that shows nothing from iteration `start` on, which is still to come.
+        """Begins a gallery that shows nothing from iteration `start` on; see `observers_of`.
 
-        Args:
-          record: what `run.json` says, the settings among it, complete.
-          start: the iteration that comes next.
-          warn: called with one line for each picture that is damaged, and so renamed, and where
-            the range to draw is not there.
+        `warn` is also called where the range to draw is not there.
 
         Raises:
           OutputError: a file of an earlier start cannot be removed or replaced.

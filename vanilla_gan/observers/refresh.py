@@ -43,11 +43,7 @@ class Refresher:
         self._stale = True
 
     def poll(self) -> None:
-        """Makes the result again if it is not up to date and its time has come; else cheap.
-
-        Raises:
-          Whatever `make` raises; the result then stays out of date.
-        """
+        """Does as `finish` if the result's time has come; else cheap."""
         if self._stale and self._clock() >= self._due_s:
             self.finish()
 

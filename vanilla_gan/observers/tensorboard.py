@@ -39,12 +39,7 @@ class TensorBoard:
     """
 
     def __init__(self, worker: Worker, start: int, warn: Callable[[str], None]) -> None:
-        """Begins an event file; see `EventFile`.
-
-        Args:
-          worker: trains the run; its settings have `tensorboard`.
-          start: the iteration that comes next.
-          warn: called with one line for each older event file that is damaged, and so renamed.
+        """Begins an event file; see `EventFile` and `observers_of`.
 
         Raises:
           OutputError: it could not be written.

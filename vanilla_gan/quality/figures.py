@@ -92,12 +92,7 @@ class Judge:
     """
 
     def __init__(self, splits: Datasets, n: int, look: Look) -> None:
-        """Looks at the real images.
-
-        Args:
-          splits: the data set.
-          n: how many samples a set shall have; `largest_n` at the most.
-          look: the classifier.
+        """Looks at the real images of a data set by a classifier; `n` is `largest_n` at the most.
 
         Raises:
           ValueError: `n` is out of range.

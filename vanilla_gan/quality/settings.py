@@ -37,11 +37,6 @@ class EvaluateConfig(Settings):
     overwrite: bool = setting(False, "replace files that are already at --out and --neighbours")
 
     def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-          UsageError: one is out of range, or two name the same file.
-        """
         super().__post_init__()
         if self.out is not None and self.neighbours is not None:
             real_out, real_neighbours = map(os.path.realpath, (self.out, self.neighbours))

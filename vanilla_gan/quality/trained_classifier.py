@@ -46,7 +46,6 @@ class TrainedClassifier:
     def __init__(
         self, graph: Classifier, session: Any, test_accuracy: float, guessing: float
     ) -> None:
-        """Holds what `open_classifier` has opened."""
         self.test_accuracy = test_accuracy
         self.guessing = guessing
         self._graph = graph

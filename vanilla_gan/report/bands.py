@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vanilla_gan.agreement.ensemble import Floats, Ints
 from vanilla_gan.drawing.style import drawn_in
 from vanilla_gan.report.curves import axis_of, encode, label_between, label_iterations, on_axis
 from vanilla_gan.report.losses import moving_mean, smoothing_window
@@ -30,9 +30,6 @@ _NAMES_PX, _NAMES_ROW_PX, _STROKE_PX, _LETTER_PX = 690, 18, 55, 7
 _COLOURS = ("#2f7fd0", "#d2601a", "#2a9d5c", "#b04fb8", "#b58900", "#3aa6b0", "#d1495b", "#7a7f87")
 _LIGHT = {"page": "#ffffff", "text": "#1f2328", "grid": "#eeeeee"}
 _DARK = {"page": "#1c1f23", "text": "#e6e4df", "grid": "#31353b"}
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 class Series(NamedTuple):

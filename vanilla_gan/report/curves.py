@@ -6,7 +6,6 @@ import io
 import warnings
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,7 +18,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.agreement.ensemble import Ensemble, Floats, Ints
 from vanilla_gan.drawing.style import drawn_in
 from vanilla_gan.report.losses import Curve, Curves, curves
 from vanilla_gan.runfolder.losses_csv import LossRows
@@ -36,8 +35,6 @@ _RECORDED_COLOUR, _EXPECTED_COLOUR = "#cccccc", "#eeeeee"
 _MANY_LABELS = 2e3
 # Letters of the other runs' name; beside a parent's there is less room.
 _MAX_NAME, _MAX_NAME_OF_FORK = 27, 15
-
-Floats = npt.NDArray[np.float64]
 
 
 def losses_png(
@@ -81,17 +78,7 @@ def losses_png(
 def _draw(
     axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str, runs: str
 ) -> None:
-    """Draws one loss.
-
-    Args:
-      axes: an empty panel.
-      drawn: both losses, thinned.
-      curve: the one to draw.
-      values: all of its values, float64 [rows].
-      name: of the loss.
-      colour: of its lines.
-      runs: the name of the ensemble behind it.
-    """
+    """Draws one loss, `curve`, of which `values`, float64 [rows], are all, into an empty panel."""
     sign, logarithmic = axis_of(values)
     shown = on_axis(sign * values, logarithmic)
     shown = shown[np.isfinite(shown)]
@@ -189,7 +176,7 @@ def label_between(axes: Axes, shown: Floats) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def label_iterations(axes: Axes, iterations: npt.NDArray[np.int64], most: int = 10) -> None:
+def label_iterations(axes: Axes, iterations: Ints, most: int = 10) -> None:
     """Labels whole iterations, `most` at the most; a single one is the only label."""
     if len(np.unique(iterations)) == 1:
         axes.xaxis.set_major_locator(FixedLocator(iterations[:1].tolist()))

@@ -7,14 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.agreement.ensemble import Ensemble
+from vanilla_gan.agreement.ensemble import Ensemble, Floats, Ints
 from vanilla_gan.agreement.verdicts import expected, loss_ranges
 from vanilla_gan.runfolder.losses_csv import LossRows
 
 MAX_POINTS = 10_000
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 class Curve(NamedTuple):

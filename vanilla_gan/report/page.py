@@ -8,20 +8,16 @@ in text as HTML and in data as JSON without a `<`. Equal reports give equal byte
 from __future__ import annotations
 
 import html
-import io
 import os
 import pathlib
 import string
-
-import numpy as np
-import numpy.typing as npt
-import PIL.Image
 
 from vanilla_gan import __version__
 from vanilla_gan.report.contents import Report
 from vanilla_gan.report.data import page_data
 from vanilla_gan.report.explorer import explorer_html
 from vanilla_gan.report.parts import asset, in_base64, json_text, policy
+from vanilla_gan.report.pictures import encode_pixels
 from vanilla_gan.report.text import page_text
 from vanilla_gan.storage.own import open_own
 
@@ -43,7 +39,7 @@ def page(report: Report) -> bytes:
         scripts.append(asset("explore.js"))
     style = "\n".join(asset(name) for name in styles)
     data = page_data(report)
-    data["frames"] = [in_base64(_frame_png(frame)) for frame in report.frames]
+    data["frames"] = [in_base64(encode_pixels(frame)) for frame in report.frames]
     text = string.Template(asset("report.html")).substitute(
         page_text(report),
         policy=html.escape(policy(scripts, style)),
@@ -68,11 +64,3 @@ def is_page(path: pathlib.Path) -> bool:
         return False
     head = asset("report.html").partition("$policy")[0].encode()
     return found.startswith(head) and _SIGN in found
-
-
-def _frame_png(frame: npt.NDArray[np.uint8]) -> bytes:
-    """Returns uint8 [height, width, 3] as a PNG; a grey one where it has no colours."""
-    grey = (frame == frame[..., :1]).all()
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(frame[..., 0] if grey else frame).save(buffer, "png", optimize=True)
-    return buffer.getvalue()

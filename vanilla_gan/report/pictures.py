@@ -139,9 +139,11 @@ def sheet_png(
 
 
 def encode_pixels(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encodes uint8 [height, width, 1 or 3] as a PNG, small; equal pixels give equal bytes."""
+    """Encodes uint8 [height, width, 1 or 3] as a PNG, small, and grey where there are no colours.
+
+    Equal pixels give equal bytes.
+    """
+    is_grey = (pixels == pixels[..., :1]).all()
     buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
-        buffer, "png", compress_level=9
-    )
+    PIL.Image.fromarray(pixels[..., 0] if is_grey else pixels).save(buffer, "png", compress_level=9)
     return buffer.getvalue()

@@ -278,13 +278,7 @@ def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) 
 
 
 def run_state(stream: Mapping[str, Any], losses: Mark, rewinds: int) -> State:
-    """Returns the arrays of `state.npz`.
-
-    Args:
-      stream: the state of the random stream and of the data order, see `Stream.state`.
-      losses: where `losses.csv` ends.
-      rewinds: how often the run has been rewound.
-    """
+    """Returns the arrays of `state.npz`; of the stream they are those of `Stream.state`."""
     return {
         **stream,
         "losses_size": np.array(losses.size, np.int64),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 import pathlib
 import stat
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 from vanilla_gan.errors import UsageError
 from vanilla_gan.runfolder import names
-from vanilla_gan.storage.files import unwritable, writing
+from vanilla_gan.storage.files import no_empty_folders, unwritable, writing
 from vanilla_gan.storage.whole import whole_path
 
 # What a run has, or may have once it goes on; a numbered picture is one of them, too.
@@ -96,23 +95,11 @@ class Place(NamedTuple):
           OutputError: see `check`; or it could not be made.
         """
         self.check()
-        with _folders_above(self.path), whole_path(self.path, self.check) as new:
-            yield new
-
-
-@contextlib.contextmanager
-def _folders_above(path: pathlib.Path) -> Iterator[None]:
-    """Makes the folders above a path that are missing; removes them again after an error."""
-    missing = list(itertools.takewhile(lambda folder: not os.path.lexists(folder), path.parents))
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        for folder in missing:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        raise
+        with no_empty_folders(self.path.parent):
+            with writing(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_path(self.path, self.check) as new:
+                yield new
 
 
 def _run_of(path: pathlib.Path) -> pathlib.Path | None:

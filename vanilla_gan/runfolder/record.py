@@ -201,10 +201,7 @@ class RunRecord:
 
 
 def new_record(
-    config: RunConfig,
-    dataset: dict[str, Any],
-    device: str,
-    of_parent: dict[str, str] | None = None,
+    config: RunConfig, dataset: dict[str, Any], device: str, of_parent: dict[str, str] | None = None
 ) -> RunRecord:
     """Returns the record of a run that starts now, with an id that no other run has.
 
@@ -494,11 +491,6 @@ def data_dir_of(record: RunRecord, out_dir: pathlib.Path, name: str | None = Non
 
 def note_changes(record: RunRecord, config: RunConfig, iteration: int) -> str | None:
     """Makes `config` the settings of a run that goes on, and notes what changed with that.
-
-    Args:
-      record: of the run; its settings are complete.
-      config: from `continued_config`.
-      iteration: that of the checkpoint that the run goes on from.
 
     Returns:
       A line for the user, where something changed.

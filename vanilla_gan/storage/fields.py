@@ -27,12 +27,7 @@ Kind = Callable[[Any, str], None]
 def check_fields(
     content: object, table: Mapping[str, Kind], later: Mapping[str, Kind] | None = None
 ) -> None:
-    """Checks a JSON object: exactly these fields, each of its kind.
-
-    Args:
-      content: what was read.
-      table: the kinds by field.
-      later: those of fields that may be missing, because they came with a later version.
+    """Checks a JSON object: exactly these fields, each of its kind, and perhaps some of `later`.
 
     Raises:
       ValueError: it is something else; one line that names the field, the value, what was expected.

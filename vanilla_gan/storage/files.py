@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vanilla_gan.errors import OutputError, VanillaGanError
+from vanilla_gan.errors import OutputError
 from vanilla_gan.storage.reading import open_file
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -100,7 +100,7 @@ def no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
     new = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
     try:
         yield
-    except VanillaGanError:
+    except BaseException:
         for path in new:
             with contextlib.suppress(OSError):
                 path.rmdir()

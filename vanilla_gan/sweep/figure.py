@@ -15,14 +15,7 @@ Groups = dict[str, list[Series]]
 
 
 def sweep_png(found: Sequence[Found], heading: str, num_classes: int, *, dark: bool) -> bytes:
-    """Draws the finished runs of a sweep, of which there is one at least; see `bands_png`.
-
-    Args:
-      found: of each run.
-      heading: a line above it all.
-      num_classes: how many classes the data have; a figure is named by it.
-      dark: light lines on a dark page.
-    """
+    """Draws the finished runs of a sweep, of which there is one at least; see `bands_png`."""
     wide = {f"{player.upper()} loss": _groups(found, _loss, f"{player}_loss") for player in "dg"}
     names = figure_names([one for each in found for one in each.evaluations])
     small = {label_of(name, num_classes): _groups(found, _figure, name) for name in names}

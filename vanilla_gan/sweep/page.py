@@ -24,14 +24,9 @@ def page(
     dark: bytes,
     num_classes: int,
 ) -> bytes:
-    """Returns the page as UTF-8. Equal arguments give equal bytes.
+    """Returns the page as UTF-8, for what `summary` found and the figure as PNG, light and dark.
 
-    Args:
-      found: of `summary`.
-      heading: what was trained, in words.
-      command: the line that makes the sweep again.
-      light, dark: the figure, as PNG.
-      num_classes: how many classes the data have; a figure is named by it.
+    Equal arguments give equal bytes.
     """
     style = asset("report.css")
     finished = sum(of["finished"] for of in found["combinations"])

@@ -98,8 +98,5 @@ class SweepConfig(RunConfig):
         common=True,
     )
     part: str | None = setting(
-        None,
-        "I/N: train only every N-th run, from the I-th on, I = 0 to N-1",
-        _PART,
-        common=True,
+        None, "I/N: train only every N-th run, from the I-th on, I = 0 to N-1", _PART, common=True
     )

@@ -20,11 +20,7 @@ from vanilla_gan.systems import vanilla
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1].
 
-    Args:
-      x: images, float32 [B, X_dim] in [0, 1].
-      config: the run's settings.
-      y: their labels, one-hot float32 [B, y_dim].
-      training: None, there is one mode.
+    `x` are images, float32 [B, X_dim] in [0, 1], and `y` their labels, one-hot float32 [B, y_dim].
     """
     X_dim, y_dim = config.image_shape.size, config.num_classes
     sizes = [X_dim + y_dim, *several(config.h_dim), 1]
@@ -43,11 +39,7 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images of the classes `y`, float32 [B, X_dim] in [0, 1].
 
-    Args:
-      z: noise, float32 [B, Z_dim].
-      config: the run's settings.
-      y: one-hot labels, float32 [B, y_dim].
-      training: None, there is one mode.
+    `z` is noise, float32 [B, Z_dim]; `y` are one-hot labels, float32 [B, y_dim].
     """
     X_dim, y_dim = config.image_shape.size, config.num_classes
     sizes = [config.z_dim + y_dim, *several(config.h_dim), X_dim]

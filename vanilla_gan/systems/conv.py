@@ -51,14 +51,7 @@ def _channels(halvings: int) -> int:
 
 
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
-    """Returns images, float32 [B, X_dim] in [-1, 1].
-
-    Args:
-      z: noise, float32 [B, Z_dim].
-      config: the run's settings.
-      y: None, there are no labels.
-      training: the pass in training mode; None for inference.
-    """
+    """Returns images, float32 [B, X_dim] in [-1, 1], for noise `z`, float32 [B, Z_dim]."""
     init, layers = config.init, config.strided_layers
     height, width, channels = config.image_shape
     stem = [height >> layers, width >> layers, _channels(layers + 1)]
@@ -78,14 +71,7 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
 
 
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
-    """Returns `(D_prob, D_logit)`, float32 [B, 1].
-
-    Args:
-      x: images, float32 [B, X_dim] in [-1, 1].
-      config: the run's settings.
-      y: None, there are no labels.
-      training: the pass in training mode; None for inference, which drops nothing out.
-    """
+    """Returns `(D_prob, D_logit)`, float32 [B, 1], for images, float32 [B, X_dim] in [-1, 1]."""
     init, rate = config.init, config.dropout_rate
     with tf.variable_scope("discriminator"):
         h = tf.reshape(x, [-1, *config.image_shape])  # [B, H, W, C]

@@ -24,11 +24,7 @@ ABOVE = 1e-8  # in each logarithm
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
     """Returns images, float32 [B, X_dim] in [0, 1]; its hidden layers are twice as wide as D's.
 
-    Args:
-      z: noise, float32 [B, Z_dim].
-      config: the run's settings.
-      y: one-hot classes, float32 [B, y_dim].
-      training: None, there is one mode.
+    `z` is noise, float32 [B, Z_dim]; `y` are one-hot classes, float32 [B, y_dim].
     """
     widths = [2 * width for width in several(config.h_dim)]
     sizes = [config.z_dim + config.num_classes, *widths, config.image_shape.size]
@@ -61,12 +57,7 @@ def objective(goal: Any, passes: Any) -> Any:
 SYSTEM = dataclasses.replace(
     vanilla.SYSTEM,
     source="https://github.com/wiseodd/generative-models, GAN/infogan/infogan_tensorflow.py",
-    defaults={
-        **vanilla.SYSTEM.defaults,
-        "batch_size": 32,
-        "z_dim": 16,
-        "sample_class": "all",
-    },
+    defaults={**vanilla.SYSTEM.defaults, "batch_size": 32, "z_dim": 16, "sample_class": "all"},
     published={"loss": "log_epsilon", "init": "xavier_normal"},
     generator=generator,
     auxiliary=auxiliary,

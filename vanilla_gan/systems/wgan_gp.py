@@ -17,12 +17,7 @@ SYSTEM = dataclasses.replace(
     vanilla.SYSTEM,
     source="https://github.com/wiseodd/generative-models, "
     "GAN/improved_wasserstein_gan/wgan_gp_tensorflow.py",
-    defaults={
-        **vanilla.SYSTEM.defaults,
-        "batch_size": 32,
-        "z_dim": 10,
-        "learning_rate": 1e-4,
-    },
+    defaults={**vanilla.SYSTEM.defaults, "batch_size": 32, "z_dim": 10, "learning_rate": 1e-4},
     published={
         "loss": "wgan",
         "init": "xavier_normal",

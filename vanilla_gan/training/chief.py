@@ -45,12 +45,7 @@ class Chief:
         return self.record.config
 
     def save(self, it: int, stream: State, mark: Mark) -> None:
-        """Saves a checkpoint: the variables as they are, and what belongs to them.
-
-        Args:
-          it: the iteration that comes next.
-          stream: the state of the worker's stream before it.
-          mark: where `losses.csv` ends there.
+        """Saves a checkpoint before iteration `it`: the variables, and stream and mark as then.
 
         Raises:
           OutputError: it could not be written.

@@ -33,14 +33,8 @@ class EpochSamples:
         """Reads back the samples that a run had at iteration `start`.
 
         The one that is due at `start` itself is drawn again, with the same numbers. A file that is
-        damaged is renamed: no iteration depends on it.
-
-        Args:
-          out_dir: the run's folder.
-          start: the iteration that comes next.
-          every: so many iterations are an epoch.
-          shape: of a sample.
-          warn: called with one line where the file is missing or renamed.
+        damaged is renamed: no iteration depends on it. `warn` is called with one line then, and
+        where the file is missing. An epoch has `every` iterations.
 
         Raises:
           OutputError: it could not be renamed.

@@ -24,12 +24,9 @@ class Progress:
     def __init__(
         self, start: int, iters: int, inform: Callable[[str], None], evaluate_every: int = 0
     ) -> None:
-        """Begins to show progress from iteration `start` to `iters`.
+        """Begins to show progress from iteration `start` to `iters`; see `Pace`.
 
-        Args:
-          start, iters: the iteration that comes next, and where the run ends.
-          inform: called with a plain line each minute where stderr is no terminal.
-          evaluate_every: iterations between two evaluations; 0 where there are none.
+        `inform` is called with a plain line each minute where stderr is no terminal.
         """
         self._iters = iters
         self._inform = inform

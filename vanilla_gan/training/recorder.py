@@ -38,10 +38,7 @@ class Recorder:
     def __init__(self, chief: Chief, start: int, mark: Mark) -> None:
         """Opens `losses.csv` behind `mark` and removes what lies beyond iteration `start`.
 
-        Args:
-          chief: answers for the run; its worker is as it is before iteration `start`.
-          start: the iteration that comes next.
-          mark: where `losses.csv` ended at that point.
+        That comes next: the chief's worker is as it is before.
 
         Raises:
           OutputError: see `LossesCsv`.

@@ -30,15 +30,7 @@ _GZIP_SURPLUS_BYTES = 4096
 
 @contextlib.contextmanager
 def stderr_progress(url: str, total_bytes: int | None) -> Iterator[Callable[[int], object]]:
-    """Shows a transfer on stderr: a bar on a terminal, otherwise one plain line.
-
-    Args:
-      url: what is being received.
-      total_bytes: how much is to come; None if the server does not say.
-
-    Yields:
-      A function to call with the number of bytes of each chunk.
-    """
+    """Shows a transfer on stderr: a bar on a terminal, otherwise one plain line; a `Progress`."""
     address = urllib.parse.urlsplit(url)
     name = address.path.rpartition("/")[2]
     if sys.stderr.isatty():
