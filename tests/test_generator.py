@@ -73,6 +73,15 @@ def test_one_checkpoint_of_a_run(trained_run):
         assert not np.array_equal(first(noise(3)), last(noise(3)))
 
 
+def test_a_checkpoint_is_named_from_within_its_folder(trained_run, monkeypatch):
+    checkpoints = trained_run("vanilla") / "checkpoints"
+    for folder, path in ((checkpoints, "0000000000"), (checkpoints / "0000000000", ".")):
+        monkeypatch.chdir(folder)
+        with Generator.load(path) as first:
+            assert first.iteration == 0
+        assert run_of(pathlib.Path(path)).samefile(checkpoints.parent)
+
+
 def test_blocks_leave_no_seam(vanilla):
     Z = noise(2 * BLOCK + 17)
     got = vanilla(Z)
@@ -298,6 +307,24 @@ def test_a_run_that_trains_can_be_loaded(offline_data_dir, tmp_path, monkeypatch
     with Generator.load(out) as generator:
         assert generator.iteration == 4
         assert np.array_equal(generator(generator.sample_Z(3, seed=0)), expected)
+
+
+def test_a_run_that_takes_the_place_of_another_one_is_not_taken_for_it(copy, monkeypatch):
+    """As `train --overwrite` begins one while the networks of the first are built."""
+    found, records = generator_module.find_checkpoint, []
+
+    def find(*words):
+        record, checkpoint = found(*words)
+        records.append(record)
+        if len(records) == 3:
+            record.run_id = "another"
+        return record, checkpoint
+
+    monkeypatch.setattr(generator_module, "find_checkpoint", find)
+    assert load_error(copy) == (
+        f"{copy}: another run has begun there meanwhile; give the same command again"
+    )
+    assert len(records) == 3
 
 
 def test_a_run_may_stand_in_a_folder_called_checkpoints(trained_run, tmp_path) -> None:

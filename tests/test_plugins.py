@@ -11,6 +11,8 @@ import json
 import os
 import pathlib
 import shutil
+import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -187,6 +189,7 @@ def test_a_file_that_is_not_where_or_what_it_was(run_of_all, tmp_path, what, cap
 HEAD = "from vanilla_gan import register_loss, register_penalty, register_system\n"
 SYSTEM = "import dataclasses\nfrom vanilla_gan.systems import SYSTEMS\nv = SYSTEMS['vanilla']\n"
 LOG = "\nfrom vanilla_gan.graph.losses import log\nregister_loss('mine', log)"
+MEAN = "from vanilla_gan.graph.tf1 import tf\nmean = tf.reduce_mean\n"
 
 
 @pytest.mark.parametrize(
@@ -242,6 +245,27 @@ def test_a_plug_in_that_cannot_be_read(words, elsewhere, capsys) -> None:
             f"def part(passes):\n    return passes.nothing\nregister_penalty('mine', part){LOG}",
             "--penalty=mine:1",
             "line 3: the penalty mine fails: AttributeError",
+        ),
+        (
+            f"register_penalty('mine', lambda passes: passes.X){LOG}",
+            "--penalty=mine:1",
+            "the penalty mine does not return a pair of tensors, logits and images",
+        ),
+        (
+            f"register_penalty('mine', lambda passes: (passes.D_logit_real, passes.G_sample)){LOG}",
+            "--penalty=mine:1",
+            "the logits of the penalty mine have no gradient with respect to its images",
+        ),
+        (
+            "register_penalty('mine', lambda passes: (passes.D_logit_real, passes.X), "
+            f"lambda gradients: gradients){LOG}",
+            "--penalty=mine:1",
+            "the distance of the penalty mine is not a scalar",
+        ),
+        (
+            f"{MEAN}register_loss('mine', lambda real, fake, label: (mean(fake), mean(real)))",
+            "",
+            "the loss has no gradient with respect to G_W1 and all else that it should train",
         ),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, theta_G=v.theta_G[1:], "
@@ -339,6 +363,47 @@ def test_two_files_do_not_register_the_same_name(tmp_path) -> None:
         loading.require(both, "run.json")
 
 
+def test_two_threads_run_a_plug_in_once(tmp_path, monkeypatch) -> None:
+    """As `Generator.load` does in each of them: the second one waits for the first one."""
+    runs, errors, waits = [], [], threading.Event()
+    lock = loading._RUNNING
+
+    class Told:
+        def __enter__(self) -> None:
+            if runs:
+                waits.set()
+            lock.acquire()
+
+        def __exit__(self, *raised: object) -> None:
+            lock.release()
+
+    def load() -> None:
+        try:
+            loading.load_plugin(tmp_path / "a.py")
+        except PluginError as error:
+            errors.append(error)
+
+    second = threading.Thread(target=load)
+
+    def begun() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            second.start()
+            assert waits.wait(60)
+
+    code = f"import told_by_the_plug_in\ntold_by_the_plug_in.begun()\n{HEAD}"
+    (tmp_path / "a.py").write_text(f"{code}register_loss('mine', print)")
+    monkeypatch.setitem(sys.modules, "told_by_the_plug_in", types.SimpleNamespace(begun=begun))
+    monkeypatch.setattr(loading, "_RUNNING", Told())
+    load()
+    second.join()
+    assert (len(runs), errors) == (1, [])
+    assert "mine" in LOSSES
+    # What the notebook registers next is its own.
+    vanilla_gan.register_loss("other", LOSSES["log"])
+    assert registry.plugins_of(vanilla_gan.RunConfig(loss="other")) == []
+
+
 def test_an_open_generator_stays_what_it_was(offline_data_dir, tmp_path) -> None:
     """As in a notebook, whose cell is run again, or in a server, whose plug-in fails at last."""
     vanilla_gan.register_system("mine", SYSTEMS["vanilla"])
@@ -368,6 +433,25 @@ def test_a_list_that_somebody_else_may_have_written_counts_as_none(tmp_path, spo
     assert trusted() == {}
     loading.load_plugin(EXAMPLES / "leaky.py")
     assert len(trusted()) == 1
+
+
+@pytest.mark.parametrize("harm", ["gone", "edited"])
+def test_a_copy_does_not_hide_the_original(tmp_path, harm) -> None:
+    """A folder that was copied with its plug-in, which was given there, too."""
+    original, copy = tmp_path / "a.py", tmp_path / "b.py"
+    for path in (original, copy):
+        path.write_text(f"{HEAD}register_loss('mine', print)")
+        anew()
+        loading.load_plugin(path)
+    of_a_run = registry.plugins_of(vanilla_gan.RunConfig(loss="mine"))
+    anew()
+    if harm == "gone":
+        copy.unlink()
+    else:
+        copy.write_text(f"{copy.read_text()}\n# another one\n")
+    loading.require(of_a_run, "run.json")
+    (found,) = registry.plugins_of(vanilla_gan.RunConfig(loss="mine"))
+    assert found.path == str(original)
 
 
 def test_two_programs_that_remember_at_once_forget_neither(tmp_path, monkeypatch) -> None:

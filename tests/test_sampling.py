@@ -16,6 +16,7 @@ from processes import peak_memory
 from vanilla_gan.data.folder import read_folder
 from vanilla_gan.data.idx import read_images, read_labels
 from vanilla_gan.drawing.grid import GridRenderer, grid_layout
+from vanilla_gan.generator import generator as generator_module
 from vanilla_gan.generator import sample as sample_module
 from vanilla_gan.generator.generator import BLOCK, Generator
 from vanilla_gan.generator.latent import walk
@@ -305,6 +306,24 @@ def test_a_folder_that_cannot_be_made(fails):
     status, line = fails("--separate", "--n=3", "--out=file/below")
     assert line.startswith("cannot write file/below: ")
     assert status == 1
+
+
+def test_few_large_images_are_in_memory_at_once(sample, monkeypatch):
+    words = ("--format=idx", "--n=7", "--seed=3", "--class=all")
+    sample(*words, "--out=before", system="conditional")
+    rows, to_grey = [], Generator.to_grey
+
+    def counted(generator, images):
+        rows.append(len(images))
+        return to_grey(generator, images)
+
+    monkeypatch.setattr(generator_module, "BLOCK_VALUES", 4 * 784 - 1)
+    monkeypatch.setattr(Generator, "to_grey", counted)
+    sample(*words, "--out=after", system="conditional")
+    assert rows == [3, 3, 1]
+    before, after = (read_images(name).array.astype(int) for name in ("before", "after"))
+    # Products of fewer rows may be rounded otherwise.
+    assert np.abs(before - after).max() <= 1
 
 
 @pytest.mark.parametrize(("form", "z_dim"), [("idx", 5), ("npz", 1000)])

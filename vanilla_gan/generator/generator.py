@@ -21,7 +21,7 @@ from vanilla_gan.generator.export_record import EXPORT_JSON, Origin
 from vanilla_gan.generator.trained import Trained, open_export, open_networks
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import load_tensorflow
-from vanilla_gan.runfolder.best import best_folder, names_best, names_checkpoint
+from vanilla_gan.runfolder.best import best_folder, names_best, names_checkpoint, with_parents
 from vanilla_gan.runfolder.checkpoint import FOLDER, Checkpoint, Checkpoints, newest_iteration
 from vanilla_gan.runfolder.checkpoint import read_checkpoint as read_one
 from vanilla_gan.runfolder.names import RUN_JSON
@@ -94,6 +94,11 @@ class Generator:
         """Length of a noise vector."""
         return self.config.resolved_int("z_dim")
 
+    @property
+    def rows(self) -> int:
+        """How many images are computed at once, at the most."""
+        return max(1, min(BLOCK, BLOCK_VALUES // self.config.image_shape.size))
+
     def sample_Z(self, n: int, seed: int | None = None) -> npt.NDArray[np.float32]:
         """Draws noise from the system's prior, float32 [n, Z_dim]; without `seed`, at random."""
         noise = np.empty((n, self.z_dim), np.float32)
@@ -144,9 +149,8 @@ class Generator:
         labels = self._checked_classes(classes, len(noise))
         shape = self.config.image_shape.array
         images = np.empty((len(noise), *shape), np.float32)
-        rows = max(1, min(BLOCK, BLOCK_VALUES // self.config.image_shape.size))
-        for start in range(0, len(noise), rows):
-            block = slice(start, start + rows)
+        for start in range(0, len(noise), self.rows):
+            block = slice(start, start + self.rows)
             inputs = {"z": noise[block]}
             if labels is not None:
                 inputs["y"] = np.eye(self.config.num_classes, dtype=np.float32)[labels[block]]
@@ -248,8 +252,16 @@ def open_trained(
 def _open_newest(path: pathlib.Path, inform: Inform, device: Device) -> Iterator[Trained]:
     # Without a word: the checkpoint is found again, when its variables are read at once.
     record, out_dir = with_newest(path, _say_nothing, _record_and_folder)
+
+    def of_that_run(found: RunRecord, newest: Checkpoint) -> Trained:
+        if found.run_id != record.run_id:
+            raise CheckpointError(
+                f"{out_dir}: another run has begun there meanwhile; give the same command again"
+            )
+        return read(newest)
+
     with open_networks(record, out_dir, device) as read:
-        yield with_newest(path, inform, lambda _, newest: read(newest))
+        yield with_newest(path, inform, of_that_run)
 
 
 def _record_and_folder(record: RunRecord, checkpoint: Checkpoint) -> tuple[RunRecord, pathlib.Path]:
@@ -299,10 +311,11 @@ def find_checkpoint(
     """
     if names_best(path):
         path = best_folder(_record(path.parent), path.parent)
-    if names_checkpoint(path) and path.name.isdecimal() and os.path.isdir(path):
-        record = _record(path.parent.parent)
+    place = with_parents(path)
+    if names_checkpoint(place) and place.name.isdecimal() and os.path.isdir(place):
+        record = _record(place.parent.parent)
         try:
-            return record, read_one(path, record.run_id)
+            return record, read_one(place, record.run_id)
         except CheckpointError as error:
             raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     record = _record(path)

@@ -199,10 +199,12 @@ class Blocks(NamedTuple):
 
     def images(self) -> Iterator[npt.NDArray[np.float32]]:
         """Yields the images, float32 [rows, ...], in the generator's range."""
-        start = 0
-        for Z in self.noise():
-            rows = slice(start, start := start + len(Z))
-            yield self.generator(Z, None if self.classes is None else self.classes[rows])
+        start, most = 0, self.generator.rows
+        for block in self.noise():
+            # A thousand large images would take gigabytes.
+            for Z in np.split(block, range(most, len(block), most)):
+                rows = slice(start, start := start + len(Z))
+                yield self.generator(Z, None if self.classes is None else self.classes[rows])
 
     def grey(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Yields them as uint8 [rows, ...]."""

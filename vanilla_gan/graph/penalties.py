@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vanilla_gan.errors import PluginError
 from vanilla_gan.graph.discriminator import has_two_modes
 from vanilla_gan.graph.draws import uniform
 from vanilla_gan.graph.passes import Passes
@@ -128,6 +129,11 @@ def penalties(config: Any, passes: Passes) -> Mapping[str, Any]:
         with tf.name_scope(name):
             logits, images = part(passes)
             (gradients,) = tf.gradients(logits, images)
+            if gradients is None:
+                raise PluginError(
+                    f"the logits of the penalty {name} have no gradient with respect to its "
+                    "images; return passes.look(images, NAME), images"
+                )
             if passes.pack > 1:
                 gradients = tf.reshape(gradients, [-1, passes.pack * config.image_shape.size])
             found[name] = weight * distance(gradients)

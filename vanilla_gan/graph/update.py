@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vanilla_gan.errors import PluginError
 from vanilla_gan.graph.averages import Average, follow
 from vanilla_gan.graph.discriminator import draws
 from vanilla_gan.graph.losses import Objective
@@ -249,7 +250,8 @@ def _simultaneous(system: System, config: Any, towers: Sequence[Tower], players:
         G_gradients.append(by_G)
         losses = {"D_loss": goal.D_loss, "G_loss": goal.G_loss}
         scalars.append({**losses, **goal.D_watched, **goal.G_watched})
-    with tf.control_dependencies([*itertools.chain(*D_gradients, *G_gradients)]):
+    everything = itertools.chain(*D_gradients, *G_gradients)
+    with tf.control_dependencies([gradient for gradient in everything if gradient is not None]):
         D_pairs = [zip(gradients, theta_D, strict=True) for gradients in D_gradients]
         G_pairs = [zip(gradients, theta_G, strict=True) for gradients in G_gradients]
         D_solver = _apply(players.D_optimizer, towers, D_pairs)
@@ -273,6 +275,12 @@ def _apply(
         (aggregate(towers, [gradient for gradient, _ in of_towers]), of_towers[0][1])
         for of_towers in zip(*pairs, strict=True)
     ]
+    if gradients_of_variables and all(gradient is None for gradient, _ in gradients_of_variables):
+        raise PluginError(
+            f"the loss has no gradient with respect to {gradients_of_variables[0][1].op.name} and "
+            "all else that it should train; D_loss must depend on the logits, and G_loss on those "
+            "of samples"
+        )
     return optimizer.apply_gradients(gradients_of_variables)
 
 

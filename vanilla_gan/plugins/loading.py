@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 import types
 from collections.abc import Iterable
 
 from vanilla_gan.errors import PluginError, UsageError, VanillaGanError
 from vanilla_gan.plugins.registry import Plugin, line_in, names_of, running, what_it_says
-from vanilla_gan.plugins.trusted import remember, trusted
+from vanilla_gan.plugins.trusted import paths_of, remember
 from vanilla_gan.say import shown
 from vanilla_gan.storage.reading import read_file, reason_of
 
@@ -20,6 +21,9 @@ _MAX_BYTES = 1 << 20
 # those that were given.
 _loaded: dict[str, tuple[Plugin, list[tuple[str, str]]]] = {}
 _given: dict[str, str] = {}
+# What registers something while a file runs counts as that file's: one runs at a time. A file may
+# load another one.
+_RUNNING = threading.RLock()
 
 
 def load_plugin(path: str | os.PathLike[str]) -> None:
@@ -90,7 +94,7 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
         if _in_force(plugin.sha256) is not None:
             continue
         said = f"{where}: it needs the plug-in {shown(plugin.path)}, SHA-256 {plugin.sha256}"
-        path = trusted().get(plugin.sha256)
+        path = _place_of(plugin.sha256)
         if path is not None:
             try:
                 content = read_file(path, _MAX_BYTES)
@@ -120,11 +124,32 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
         )
 
 
+def _place_of(sha256: str) -> str | None:
+    """Returns where the user has given a plug-in: the last place where it still has that content.
+
+    If it has it nowhere, the last one; None if the user has never given it.
+    """
+    paths = paths_of(sha256)
+    for path in paths:
+        try:
+            content = read_file(path, _MAX_BYTES)
+        except OSError:
+            continue
+        if _sum(content) == sha256:
+            return path
+    return paths[0] if paths else None
+
+
 def _sum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
 def _run(path: str, content: bytes, *, is_given: bool = True) -> Plugin:
+    with _RUNNING:
+        return _run_alone(path, content, is_given)
+
+
+def _run_alone(path: str, content: bytes, is_given: bool) -> Plugin:
     plugin = Plugin(path, _sum(content))
     if (same := _in_force(plugin.sha256)) is not None:
         return same._replace(path=path)

@@ -105,8 +105,28 @@ def register_penalty(
     Raises:
       UsageError: the name cannot be used.
     """
-    told = (_told("penalty", name, part), _told("penalty", name, distance))
-    _register("penalty", name, told)
+    look, measure = _told("penalty", name, part), _told("penalty", name, distance)
+
+    def pair(passes: Any) -> tuple[Any, Any]:
+        found = look(passes)
+        is_pair = isinstance(found, (tuple, list)) and len(found) == 2
+        if not is_pair or not all(hasattr(each, "shape") for each in found):
+            raise PluginError(
+                f"the penalty {name} does not return a pair of tensors, logits and images"
+            )
+        logits, images = found
+        return logits, images
+
+    def scalar(gradients: Any) -> Any:
+        found = measure(gradients)
+        if getattr(getattr(found, "shape", None), "rank", None) != 0:
+            raise PluginError(
+                f"the distance of the penalty {name} is not a scalar; take tf.reduce_mean over the "
+                "batch"
+            )
+        return found
+
+    _register("penalty", name, (pair, scalar))
     if draws:
         DRAWING.add(name)
 
@@ -222,7 +242,8 @@ def forget(kind: str, name: str) -> None:
 
 def names_of(plugin: Plugin) -> list[tuple[str, str]]:
     """Returns kind and name of what a file has registered, and nothing has replaced since."""
-    return [key for key, owner in _owners.items() if owner == plugin]
+    # Of a copy: another thread may register something meanwhile.
+    return [key for key, owner in list(_owners.items()) if owner == plugin]
 
 
 def plugins_of(config: Any) -> list[Plugin]:

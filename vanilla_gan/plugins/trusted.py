@@ -35,6 +35,19 @@ def trusted_file() -> pathlib.Path:
 def trusted() -> dict[str, str]:
     """Returns the paths of the plug-ins that the user has given, by SHA-256, the oldest first.
 
+    Of several copies that is the path of the one that was given last.
+    """
+    return {plugin.sha256: plugin.path for plugin in _listed()}
+
+
+def paths_of(sha256: str) -> list[str]:
+    """Returns where the user has given a plug-in of that content, the last place first."""
+    return [plugin.path for plugin in reversed(_listed()) if plugin.sha256 == sha256]
+
+
+def _listed() -> list[Plugin]:
+    """Returns the plug-ins that the user has given, the oldest first.
+
     A list that is damaged, or that others may write to, counts as none.
     """
     path = trusted_file()
@@ -42,12 +55,12 @@ def trusted() -> dict[str, str]:
         for place in (path.parent, path):
             status = place.stat()
             if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-                return {}
+                return []
         content = read_sealed(path)
         check_fields(content, _FIELDS)
     except (OSError, ValueError):
-        return {}
-    return {entry["sha256"]: entry["path"] for entry in content["plugins"]}
+        return []
+    return [Plugin(**entry) for entry in content["plugins"]]
 
 
 def remember(plugin: Plugin) -> None:
@@ -63,10 +76,8 @@ def remember(plugin: Plugin) -> None:
         # A careless umask lets the user's group write there.
         path.parent.chmod(0o700)
         with locked_folder(path.parent, path):
-            found = trusted()
-            found.pop(plugin.sha256, None)
-            found[plugin.sha256] = plugin.path
-            entries = [{"path": file, "sha256": sha256} for sha256, file in found.items()]
+            found = [*(other for other in _listed() if other != plugin), plugin]
+            entries = [each._asdict() for each in found]
             with whole_file(path) as stream:
                 # Before it has its name: one that others may write to counts as none.
                 os.fchmod(stream.fileno(), 0o600)

@@ -60,15 +60,20 @@ def is_run(path: pathlib.Path) -> bool:
     return os.path.isfile(path / RUN_JSON)
 
 
+def with_parents(path: pathlib.Path) -> pathlib.Path:
+    """Returns a path that names what it is in, also if that is the current folder."""
+    return path if len(path.parts) > 1 else pathlib.Path(os.path.abspath(path))
+
+
 def names_checkpoint(path: pathlib.Path) -> bool:
     """Returns whether a path is `OUT/checkpoints/N`, and not a run in a folder of that name."""
-    return path.parent.name == FOLDER and not is_run(path)
+    return with_parents(path).parent.name == FOLDER and not is_run(path)
 
 
 def run_of(path: pathlib.Path) -> pathlib.Path:
     """Returns the folder of the run that a `--from` names, by itself or by a checkpoint of it."""
     if names_checkpoint(path):
-        return path.parent.parent
+        return with_parents(path).parent.parent
     return path.parent if names_best(path) else path
 
 
