@@ -18,9 +18,11 @@ from wrong_programs import WRONG
 
 from vanilla_gan.agreement.compare import compare
 from vanilla_gan.agreement.comparison import as_dict
+from vanilla_gan.agreement.normal import different_settings
 from vanilla_gan.agreement.settings import CompareConfig
 from vanilla_gan.agreement.table import agreement_table
 from vanilla_gan.cli import main as cli
+from vanilla_gan.settings import RunConfig
 
 # A setting and the weights; the others are slow.
 FAST = ("learning rate x10", "xavier x3")
@@ -91,6 +93,14 @@ def test_json_says_the_same(faithful, capsys):
     # A range of long numbers stays apart from its verdict.
     found["verdicts"][0] |= {"low": -12345.6, "high": -12344.5}
     assert " -1.234e+04 PASS\n" in agreement_table(found)
+
+
+def test_settings_that_differ_are_as_flags_take_them():
+    said = different_settings(RunConfig(system="vanilla", preset="stable", seed=0).resolved())
+    assert "--h_dim 512,512 (published: 128)" in said
+    assert "--beta1 0.0 (published: left out)" in said
+    said = different_settings(RunConfig(system="wgan", preset="stable", seed=0).resolved())
+    assert "--clip_weights left out (published: 0.01)" in said
 
 
 def test_the_normal_form_agrees_too(real_data_dir, tmp_path):

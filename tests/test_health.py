@@ -153,6 +153,18 @@ def test_what_a_run_is_born_with_needs_another_start(name, tried):
         assert all(f"--{name} {value}" in line for name, value in found.settings.items())
 
 
+@pytest.mark.parametrize("name", ["collapse", "partial_collapse"])
+def test_samples_that_differed_at_first_are_not_of_a_constant_generator(name):
+    """Those of `conv` begin with 3% of the images' distance; that they are one came later."""
+    sick = rows(sick=range(60), changes={"diversity": 0.0, "nearest": 0.0})
+    for sign, value in (("diversity", 0.3), ("nearest", 0.2)):
+        sick.numbers[0, NUMBERS.index(sign)] = value
+    (found,) = (each for each in diagnosed(sick, PATIENT) if each.disease.name == name)
+    assert (found.since, found.numbers["diversity"]) == (0, 0.0)
+    assert found.disease.born not in begun(found)
+    assert found.settings == found.disease.settings
+
+
 def test_nothing_is_prescribed_that_the_system_does_without():
     acgan = PATIENT._replace(without=SYSTEMS["acgan"].without)
     for name, said in (
@@ -189,6 +201,36 @@ def test_what_shall_slow_a_run_down_does(tmp_path, settings, rates, beta1):
         expected = {"D_learning_rate": rates[0], "G_learning_rate": rates[1]}
         assert {name: tried[name] for name in expected} == expected
         assert tried.get("beta1", beta1) == beta1
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "tried"),
+    [
+        ({}, "frozen", {}),
+        ({"loss": "minimax"}, "frozen", {"loss": "sigmoid_cross_entropy"}),
+        ({"G_learning_rate": 1e-6}, "frozen", {"G_learning_rate": 0.001}),
+        # Its rate is 0.1.
+        ({"system": "goodfellow2014"}, "frozen", {}),
+        ({"preset": "stable"}, "overpowering", {}),
+        ({"preset": "stable", "r2": 1.0}, "overpowering", {"r2": 0.3}),
+        ({"D_noise": 0.5}, "memorising", {}),
+    ],
+)
+def test_what_a_run_has_is_not_prescribed(tmp_path, settings, name, tried):
+    out = make_run(tmp_path / "run", pictures=0, **settings)
+    record = read_record(out)
+    (found,) = diagnosed(rows(sick=range(60), changes=SICK[name]), patient_of(record))
+    assert found.settings == tried
+    words = begun(found).partition("; ")[2]
+    assert re.findall(r"--(\w+) ([\w.]+)", words)[: len(tried)] == [
+        (setting, str(value)) for setting, value in tried.items()
+    ]
+    assert words
+    # The state of a fork may come from a parent that had none of it.
+    record.parent = {"path": str(out), "run_id": "1", "iteration": 0, "changes": []}
+    (found,) = diagnosed(rows(sick=range(60), changes=SICK[name]), patient_of(record))
+    (disease,) = (each for each in DISEASES if each.name == name)
+    assert found.settings == disease.settings
 
 
 def test_the_gap_of_a_wasserstein_critic_is_no_disease():

@@ -27,6 +27,7 @@ from vanilla_gan.report.contents import seconds_between_pictures
 from vanilla_gan.report.data import page_data
 from vanilla_gan.report.facts import command_line, facts_of, sendable
 from vanilla_gan.report.page import page
+from vanilla_gan.report.pictures import MAX_BYTES, Shelf
 from vanilla_gan.runfolder.health_csv import SIGNS, HealthCsv
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.runfolder.record import read_record
@@ -232,6 +233,16 @@ def test_the_page_says_when_not_all_pictures_are_on_it(tmp_path):
     assert "pictures are here" not in page(report).decode()
     of_more = page(report._replace(pictures_found=2005)).decode()
     assert "5 of 2,005 pictures are here, to keep this page small." in of_more
+
+
+def test_pictures_that_are_not_on_the_page_are_judged(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run")
+    whole = report_of(run)
+    monkeypatch.setattr(Shelf.pictures, "__defaults__", (3, MAX_BYTES))
+    thinned = report_of(run)
+    assert [picture.number for picture in thinned.pictures] == [0, 2, 4]
+    assert {verdict.iteration for verdict in whole.normal.verdicts} > {1000, 3000}
+    assert thinned.normal == whole.normal
 
 
 def test_what_comes_from_the_user_is_escaped(tmp_path):

@@ -29,6 +29,7 @@ from vanilla_gan.data.read import read_data_sets
 from vanilla_gan.data.streams import unread
 from vanilla_gan.errors import OutputError, RunConflictError
 from vanilla_gan.report.bands import Series, band, bands_png
+from vanilla_gan.report.quality import label_of
 from vanilla_gan.runfolder.checkpoint import checkpoint_folder, newest_iteration
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation
 from vanilla_gan.runfolder.record import read_record
@@ -397,6 +398,19 @@ def test_a_heading_has_room_for_few_seeds(tmp_path, seeds, said):
     assert heading == f"vanilla on mnist, {said}"
 
 
+def test_data_of_different_classes_have_figures_without_their_number():
+    """As with `--grid dataset=mnist,emnist_letters`."""
+    names = ["parzen_nats", "classes_covered"]
+    assert [label_of(name, 10) for name in names] == [
+        "Parzen log-likelihood, nats",
+        "Classes covered, of 10",
+    ]
+    assert [label_of(name, None) for name in names] == [
+        "Parzen log-likelihood, nats",
+        "Classes covered",
+    ]
+
+
 def test_bands_are_the_mean_and_the_range_of_what_all_runs_have():
     first = Series(np.arange(0, 50, 10), np.arange(1.0, 6.0))
     other = Series(np.arange(0, 40, 5), np.arange(8.0, 0.0, -1.0))
@@ -415,6 +429,17 @@ def test_bands_are_the_mean_and_the_range_of_what_all_runs_have():
             assert picture.convert("RGB").getpixel((0, 0))[0] == pytest.approx(page, abs=6)
 
 
+def test_no_two_groups_have_the_same_line(monkeypatch):
+    """As in a grid of three by three, of which the ninth has no name above the panel."""
+    figures = []
+    encode = "vanilla_gan.report.bands.encode"
+    monkeypatch.setattr(encode, lambda figure: figures.append(figure) or b"")
+    first = Series(np.arange(0, 50, 10), np.arange(1.0, 6.0))
+    bands_png({"loss": {str(k): [first] for k in range(17)}}, {}, "x")
+    lines = figures[0].axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == 17
+
+
 def test_long_names_of_groups_stay_in_the_figure():
     """As those of the grid in docs/sweep.md: four of 30 letters are wider than a panel."""
     first = Series(np.arange(0, 50, 10), np.arange(1.0, 6.0))
@@ -427,3 +452,14 @@ def test_long_names_of_groups_stay_in_the_figure():
     # They are above the panel, which begins at 80 px, and not to the left of it.
     assert (pixels[28:60, :78] > 250).all()
     assert (pixels[28:60, 78:776] < 128).any()
+
+
+def test_a_heading_has_room_for_few_names(tmp_path):
+    systems = ("vanilla", "conditional", "layers", "lsgan")
+    records = [
+        read_record(make_run(tmp_path / system, system=system, dataset=40 * "x"))
+        for system in systems
+    ]
+    config, data = SweepConfig(seeds="3:6"), "..." + 17 * "x"
+    assert _heading(config, records[:2]) == f"vanilla and conditional on {data}, seeds 3 to 5"
+    assert _heading(config, records) == f"4 systems on {data}, seeds 3 to 5"

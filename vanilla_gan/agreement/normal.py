@@ -18,7 +18,7 @@ from vanilla_gan.agreement.published import published_runs
 from vanilla_gan.agreement.statistics import NAMES
 from vanilla_gan.agreement.swept import swept_like
 from vanilla_gan.agreement.verdicts import Verdict, judge, loss_ranges
-from vanilla_gan.declare import group_of
+from vanilla_gan.declare import as_word, group_of
 from vanilla_gan.runfolder.losses_csv import LossRows
 from vanilla_gan.runfolder.names import LOSSES
 from vanilla_gan.runfolder.record import RunRecord
@@ -50,11 +50,15 @@ def different_settings(config: RunConfig) -> list[str]:
         published["init"] = _INITS.get(config.system, "xavier")
     published |= system.published
     return [
-        f"--{name} {getattr(config, name)} (published: {'left out' if value is None else value}"
+        f"--{name} {_shown(getattr(config, name))} (published: {_shown(value)}"
         f"{_CLAUSES.get(name, '')})"
         for name, value in published.items()
         if name not in ("iters", "epochs") and getattr(config, name) != value
     ]
+
+
+def _shown(value: Any) -> str:
+    return "left out" if value is None else as_word(value)
 
 
 class Normal(NamedTuple):

@@ -25,6 +25,7 @@ class Episode(NamedTuple):
       since: the iteration of the first row that told of it.
       named: of the row at which it had done so for long enough.
       numbers: the signs of that row by name.
+      first: the same of the row `since`.
       ended: the iteration of the row at which it was over; None while it lasts.
     """
 
@@ -32,6 +33,7 @@ class Episode(NamedTuple):
     since: int
     named: int
     numbers: Mapping[str, float]
+    first: Mapping[str, float]
     ended: int | None
 
     @property
@@ -48,7 +50,7 @@ class Episode(NamedTuple):
     def born(self) -> bool:
         """Whether the run had it before its first update, and that makes a difference."""
         disease = self.disease
-        return self.since == 0 and bool(disease.born) and disease.born_told(self.numbers)
+        return self.since == 0 and bool(disease.born) and disease.born_told(self.first)
 
 
 def diagnosed(rows: HealthRows, patient: Patient) -> list[Episode]:
@@ -81,6 +83,10 @@ def _episodes(rows: HealthRows, disease: Disease, told: npt.NDArray[np.bool_]) -
     begins = np.flatnonzero(told & full & (share >= BEGINS))
     ends = np.flatnonzero(share <= ENDS)
     found: list[Episode] = []
+
+    def signs(row: int) -> dict[str, float]:
+        return {name: float(rows.of(name)[row]) for name in disease.numbers}
+
     after = 0
     while (k := np.searchsorted(begins, after)) < len(begins):
         named = int(begins[k])
@@ -94,7 +100,8 @@ def _episodes(rows: HealthRows, disease: Disease, told: npt.NDArray[np.bool_]) -
                 disease,
                 since=int(it[since]),
                 named=int(it[named]),
-                numbers={name: float(rows.of(name)[named]) for name in disease.numbers},
+                numbers=signs(named),
+                first=signs(since),
                 ended=None if over is None else int(it[over]),
             )
         )

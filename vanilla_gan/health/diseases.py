@@ -20,6 +20,8 @@ _ALWAYS = ("logit_gap", "largest_logit", "d_gradient", "g_gradient", "d_weights"
 
 # Each by its own name: a rate that a run was given for one network counts more than the common one.
 _SLOW = {"D_learning_rate": 0.0002, "G_learning_rate": 0.0002}
+# Of these a run that has more is not told less, but where that is to slow it down.
+_AT_LEAST = ("D_noise", "G_learning_rate")
 
 Told = npt.NDArray[np.bool_]
 
@@ -32,12 +34,14 @@ class Patient(NamedTuple):
       classes: how many classes its data have.
       without: the settings that its system does without.
       most: the largest values that still slow it down, by the names of settings.
+      own: the values that it has trained with from its beginning, likewise.
     """
 
     loss: str
     classes: int
     without: Collection[str] = ()
     most: Mapping[str, float] = types.MappingProxyType({})
+    own: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Disease(NamedTuple):
@@ -55,8 +59,8 @@ class Disease(NamedTuple):
       stays: whether no setting helps any more once it is there, so that these are to be tried from
         a state before it: a generator whose pixels are all at their limits has no gradient.
       born: what to do in place of `advice` where a run has it before its first update and its
-        numbers are `born_told`: then its networks or their first weights are wrong, and no training
-        ends it.
+        numbers of then are `born_told`: then its networks or their first weights are wrong, and no
+        training ends it.
       born_settings: what to try then in a new run, in place of `settings`.
     """
 
@@ -74,13 +78,19 @@ class Disease(NamedTuple):
     born_told: Callable[[Mapping[str, float]], bool] = bool
 
     def of(self, patient: Patient) -> Disease:
-        """Returns it with what a run's system takes of the settings to try."""
+        """Returns it with what a run's system takes of the settings to try, and it has not yet."""
 
         def taken(settings: Mapping[str, Any]) -> Mapping[str, Any]:
             found = {name: settings[name] for name in settings if name not in patient.without}
             if self.slower:
                 found |= {n: min(found[n], most) for n, most in patient.most.items() if n in found}
-            return found
+
+            def has(name: str) -> bool:
+                own = patient.own.get(name)
+                is_more = own is not None and name in _AT_LEAST and not self.slower
+                return bool(own == found[name] or (is_more and own > found[name]))
+
+            return {name: value for name, value in found.items() if not has(name)}
 
         advice = [
             clause

@@ -35,7 +35,14 @@ def patient_of(record: RunRecord) -> Patient:
         "G_learning_rate": float(f"{rate_of(config, 'G') / 5:.3g}"),
         "beta1": usual_beta1 if config.beta1 is None else config.beta1,
     }
-    return Patient(config.loss, len(classes.trained), SYSTEMS[config.system].without, most)
+    own: dict[str, Any] = {}
+    # A fork may have what its parent lacked, whose state it began with.
+    if not record.parent:
+        names = ("loss", "r1", "r2", "D_noise", "spectral_norm")
+        own = {name: getattr(config, name) for name in names}
+        own |= {f"{player}_learning_rate": rate_of(config, player) for player in "DG"}
+        own["beta1"] = most["beta1"]
+    return Patient(config.loss, len(classes.trained), SYSTEMS[config.system].without, most, own)
 
 
 def examined(source: str) -> Examined:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vanilla_gan.data.streams import SPLIT, seeded
 from vanilla_gan.quality.neighbours import Floats, nearest
 
 # Real test images that say what distance is usual, and the share of them that are nearer to a
@@ -48,7 +49,8 @@ def find_memorised(
     Args:
       samples: [m, size] in [0, 1].
       train: grey values, [n, size].
-      test: grey values, [t, size], t at least 1; the first 1,000 are looked at.
+      test: grey values, [t, size], t at least 1; 1,000 of them are looked at, always the same, but
+        drawn once: files may be sorted by class.
 
     Source: the nearest training images beside the samples are figure 2 of Goodfellow et al. 2014,
     Generative adversarial nets (https://arxiv.org/abs/1406.2661); the comparison with real test
@@ -56,6 +58,7 @@ def find_memorised(
     models (https://arxiv.org/abs/2004.05675), here for single samples.
     """
     of_samples = nearest(samples.astype(np.float64) * 255.0, train)
-    usual = nearest(test[:TEST_IMAGES].astype(np.float64), train).distance / 255.0
+    some = test[seeded(SPLIT).permutation(len(test))[:TEST_IMAGES]]
+    usual = nearest(some.astype(np.float64), train).distance / 255.0
     limit, typical = np.quantile(usual, [NEARER_SHARE, 0.5])
     return Memorised(of_samples.row, of_samples.distance / 255.0, float(limit), float(typical))

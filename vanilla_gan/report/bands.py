@@ -28,6 +28,8 @@ _MAX_NAMES = 8
 _NAMES_PX, _NAMES_ROW_PX, _STROKE_PX, _LETTER_PX = 690, 18, 55, 7
 # To be told apart on white and on black.
 _COLOURS = ("#2f7fd0", "#d2601a", "#2a9d5c", "#b04fb8", "#b58900", "#3aa6b0", "#d1495b", "#7a7f87")
+# When all colours are taken they come again, with the next of these.
+_STROKES = ("-", "--", ":", "-.")
 _LIGHT = {"page": "#ffffff", "text": "#1f2328", "grid": "#eeeeee"}
 _DARK = {"page": "#1c1f23", "text": "#e6e4df", "grid": "#31353b"}
 
@@ -89,7 +91,7 @@ def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) ->
     }
     rows = -(-len(small) // 2)
     names = dict.fromkeys(group for panel in (*wide.values(), *small.values()) for group in panel)
-    lines = dict(zip(names, itertools.cycle(_COLOURS)))
+    lines = dict(zip(names, itertools.cycle(itertools.product(_STROKES, _COLOURS))))
     heights = [_WIDE_PX] * len(wide) + [_SMALL_PX] * rows
     named = list(names)[:_MAX_NAMES]
     columns = _columns(named)
@@ -121,20 +123,24 @@ def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) ->
 
 
 def _draw(
-    axes: Axes, drawn: Mapping[str, Band], lines: Mapping[str, str], name: str, is_wide: bool
+    axes: Axes,
+    drawn: Mapping[str, Band],
+    lines: Mapping[str, tuple[str, str]],
+    name: str,
+    is_wide: bool,
 ) -> None:
-    """Draws one number; `lines` has the colour of each group."""
+    """Draws one number; `lines` has the stroke and the colour of each group."""
     edges = np.concatenate([edge for each in drawn.values() for edge in each[1:]])
     sign, logarithmic = axis_of(edges) if is_wide else (1, False)
     shown: list[Floats] = []
     for number, (group, each) in enumerate(drawn.items()):
-        colour = lines[group]
+        stroke, colour = lines[group]
         mean, low, high = (on_axis(sign * line, logarithmic) for line in each[1:])
         shown += [line[np.isfinite(line)] for line in (low, high)]
         axes.fill_between(each.iterations, low, high, color=colour, alpha=0.25, linewidth=0)
         marker = "." if len(each.iterations) <= _MARKED else None
         label = group if number < _MAX_NAMES else None
-        axes.plot(each.iterations, mean, color=colour, label=label, marker=marker)
+        axes.plot(each.iterations, mean, stroke, color=colour, label=label, marker=marker)
     if logarithmic and any(len(line) for line in shown):
         axes.set_yscale("log")
         label_between(axes, np.concatenate(shown))

@@ -132,6 +132,14 @@ def gather(
     except DamagedRunError as error:
         health = NO_ROWS
         warnings.append(str(error))
+    every = facts.sample_every
+    statistics = {picture.number * every: picture.statistics for picture in pictures}
+    if not isinstance(ensemble, str):
+        # Those that are left out to keep the page small are judged, as `compare` does.
+        known = {it // every for it in ensemble.iterations.tolist() if it % every == 0}
+        missing = known - {picture.number for picture in pictures}
+        for number, four in shelf.statistics(out_dir, missing).items():
+            statistics[number * every] = four
     times = [picture.written_s for picture in pictures]
     times += [
         path.stat().st_mtime
@@ -140,7 +148,7 @@ def gather(
     ]
     last_row = int(losses.iteration[-1]) + 1 if len(losses.iteration) else 0
     # A picture is drawn before the update of its iteration.
-    seen = max(reached, record.trained, last_row, max(found) * facts.sample_every)
+    seen = max(reached, record.trained, last_row, max(found) * every)
     return Report(
         folder=out_dir,
         facts=facts,
@@ -157,12 +165,7 @@ def gather(
         health=health,
         diseases=lines_of(diagnosed(health, patient_of(record))),
         against=against,
-        normal=judged_by(
-            ensemble,
-            record,
-            losses,
-            {picture.number * facts.sample_every: picture.statistics for picture in pictures},
-        ),
+        normal=judged_by(ensemble, record, losses, statistics),
         different_settings=different_settings(record.config),
     )
 

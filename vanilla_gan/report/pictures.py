@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import matplotlib
@@ -80,6 +80,18 @@ class Shelf:
             numbers = spread_out(numbers, (len(numbers) + 1) // 2)
         self._kept = {paths[number]: self._kept[paths[number]] for number in numbers}
         return small, [reason for reason in found if isinstance(reason, str)]
+
+    def statistics(
+        self, out_dir: pathlib.Path, numbers: Collection[int]
+    ) -> dict[int, npt.NDArray[np.float64]]:
+        """Returns the statistics of pictures by number, as far as they are there and whole."""
+        paths = numbered_pictures(out_dir)
+        found = [self._read(number, paths[number]) for number in paths if number in numbers]
+        return {
+            picture.number: picture.statistics
+            for picture in found
+            if isinstance(picture, SmallPicture)
+        }
 
     def _read(self, number: int, path: pathlib.Path) -> SmallPicture | str:
         try:

@@ -70,9 +70,10 @@ def figure_names(evaluations: Sequence[Evaluation]) -> list[str]:
     return [name for name in _LABELS if name in found] + sorted(found - partners - set(_LABELS))
 
 
-def label_of(name: str, num_classes: int) -> str:
-    """Returns what a figure is called for people."""
-    return _label(name, num_classes)[0]
+def label_of(name: str, num_classes: int | None) -> str:
+    """Returns what a figure is called for people; None where data have different classes."""
+    label = _label(name, num_classes or 1)[0]
+    return label if num_classes else label.partition(", of ")[0]
 
 
 def _label(name: str, num_classes: int) -> tuple[str, str]:

@@ -14,7 +14,9 @@ from vanilla_gan.sweep.table import title
 Groups = dict[str, list[Series]]
 
 
-def sweep_png(found: Sequence[Found], heading: str, num_classes: int, *, dark: bool) -> bytes:
+def sweep_png(
+    found: Sequence[Found], heading: str, num_classes: int | None, *, dark: bool
+) -> bytes:
     """Draws the finished runs of a sweep, of which there is one at least; see `bands_png`."""
     wide = {f"{player.upper()} loss": _groups(found, _loss, f"{player}_loss") for player in "dg"}
     names = figure_names([one for each in found for one in each.evaluations])

@@ -22,7 +22,7 @@ def page(
     command: str,
     light: bytes,
     dark: bytes,
-    num_classes: int,
+    num_classes: int | None,
 ) -> bytes:
     """Returns the page as UTF-8, for what `summary` found and the figure as PNG, light and dark.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from vanilla_gan.engines.threads import usable_cores
 from vanilla_gan.errors import FailedRunsError, StoppedBySignal
 from vanilla_gan.plugins.loading import check_unchanged
+from vanilla_gan.report.curves import shortened
 from vanilla_gan.report.facts import sendable
 from vanilla_gan.runfolder.out_folder import make_out_dir
 from vanilla_gan.runfolder.record import RunRecord, classes_of
@@ -25,8 +26,8 @@ from vanilla_gan.sweep.summary import Found, look_at, summary
 from vanilla_gan.training.signals import stop_on_signals
 
 Inform = Callable[[str], None]
-# Letters of seeds that a heading has room for.
-_LISTED = 24
+# Letters of seeds, of the names of systems, and of those of data, that a heading has room for.
+_LISTED, _SYSTEMS, _DATA = 24, 24, 20
 SWEEP_JSON, SWEEP_PNG, SWEEP_HTML = "sweep.json", "sweep.png", "sweep.html"
 
 
@@ -116,7 +117,8 @@ def _write(
     records = [record for each in found if (record := each.run.record()) is not None]
     if any(each.losses is not None for each in found):
         heading = _heading(config, records)
-        classes = len(classes_of(records[0].dataset).trained)
+        counts = {len(classes_of(record.dataset).trained) for record in records}
+        classes = counts.pop() if len(counts) == 1 else None
         light, dark = (sweep_png(found, heading, classes, dark=dark) for dark in (False, True))
         write_whole(out / SWEEP_PNG, light)
         command = sendable(program.sweep)
@@ -129,13 +131,9 @@ def _write(
 
 
 def _heading(config: SweepConfig, records: Sequence[RunRecord]) -> str:
-    systems, datasets = (
-        " and ".join(dict.fromkeys(names))
-        for names in (
-            [record.config.system for record in records],
-            [str(record.dataset["name"]) for record in records],
-        )
-    )
+    systems = _together([record.config.system for record in records], _SYSTEMS, "systems")
+    names = [str(record.dataset["name"]) for record in records]
+    datasets = _together(names, _DATA, "data sets")
     seeds = seeds_of(config.seeds)
     first, last = min(seeds), max(seeds)
     if len(seeds) == last - first + 1 > 2:
@@ -145,3 +143,12 @@ def _heading(config: SweepConfig, records: Sequence[RunRecord]) -> str:
     else:
         which = f"{len(seeds)} seeds from {first} to {last}"
     return f"{systems} on {datasets}, {which}"
+
+
+def _together(names: Sequence[str], most: int, what: str) -> str:
+    """Returns different names as a heading has them: how many there are, if they are too long."""
+    different = [*dict.fromkeys(names)]
+    listed = " and ".join(different)
+    if len(different) == 1:
+        return shortened(listed, most)
+    return listed if len(listed) <= most else f"{len(different)} {what}"
