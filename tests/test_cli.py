@@ -304,6 +304,12 @@ def test_absl_flags_of_other_libraries_are_left_alone():
 # --- An --out that cannot be.
 
 
+def test_a_working_folder_that_is_gone(failing, elsewhere):
+    elsewhere.rmdir()
+    status, line = failing("--out=new")
+    assert (status, "does not exist any more" in line) == (2, True), line
+
+
 @pytest.mark.parametrize("out", ["taken", "taken/deeper/out"])
 def test_out_is_a_file_or_below_one(failing, elsewhere, on_offline_data, out):
     (elsewhere / "taken").write_bytes(b"mine")

@@ -38,6 +38,14 @@ def test_a_link_to_nothing_is_told_as_one(tmp_path):
             make_out_dir(tmp_path / name)
 
 
+def test_a_link_to_itself(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError, match="loop is a link to loop, which does not exist"):
+        make_out_dir(tmp_path / "loop")
+    with pytest.raises(OutputError, match=r"cannot write .*loop/below: Too many levels"):
+        make_out_dir(tmp_path / "loop" / "below")
+
+
 @pytest.mark.parametrize(
     ("name", "is_own"),
     [

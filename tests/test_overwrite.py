@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 import shutil
@@ -11,7 +12,11 @@ import pytest
 from offline import VALIDATION_SIZE, listed_shapes, train, write_data
 
 from vanilla_gan.data.shape import PUBLISHED_SHAPE
-from vanilla_gan.errors import DataError, UsageError, VanillaGanError
+from vanilla_gan.errors import DataError, OutputError, UsageError, VanillaGanError
+from vanilla_gan.observers.observer import Observer
+from vanilla_gan.settings import RunConfig
+from vanilla_gan.training.host import Host
+from vanilla_gan.training.run import train as run_train
 
 SIZES = {"iters": 2, "batch_size": 11, "z_dim": 5, "h_dim": 7}
 
@@ -69,6 +74,20 @@ def test_too_few_images_to_evaluate_by_leave_the_run_where_it_is(run, tmp_path):
     assert not run.with_name("out.1").exists()
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_log_that_cannot_be_written_leaves_all_as_it_is(
+    run, offline_data_dir, tmp_path, overwrite
+):
+    before = contents(run)
+    assert "losses.png" in before
+    log = str(tmp_path / "logs" / "lines.jsonl")
+    settings = {"overwrite": overwrite, "log_json": log, **SIZES, "iters": 3}
+    with pytest.raises(VanillaGanError, match=r"lines\.jsonl: No such file"):
+        train(run, offline_data_dir, **settings)
+    assert contents(run) == before
+    assert not run.with_name("out.1").exists()
+
+
 def test_weights_of_the_run_that_is_moved(run, offline_data_dir):
     shapes = listed_shapes(h_dim=7, z_dim=5)
     np.savez(run / "w.npz", **{name: np.ones(shape, "f4") for name, shape in shapes.items()})
@@ -88,6 +107,32 @@ def test_from_within_the_folder(run, offline_data_dir, monkeypatch):
     assert (run / "lines.jsonl").exists()
 
 
+class Moves(Observer):
+    """Renames the folder of the run that it watches, and puts another run in its place."""
+
+    def __init__(self, out: pathlib.Path, other: pathlib.Path) -> None:
+        self._out, self._other = out, other
+
+    def picture(self, it: int, samples: np.ndarray) -> None:
+        if it == 2:
+            self._out.rename(self._out.with_name("moved"))
+            shutil.copytree(self._other, self._out)
+
+
+def test_a_run_that_was_moved_leaves_the_next_one_alone(finished, offline_data_dir, tmp_path):
+    out = tmp_path / "out"
+    settings = {"dataset": "mnist", "data_dir": str(offline_data_dir), **SIZES, "iters": 6}
+    config = RunConfig(out=str(out), sample_every=2, allow_unverified_data=True, **settings)
+    host = Host(stdout=io.StringIO(), inform=lambda line: None, observers=[Moves(out, finished)])
+    with pytest.raises(OutputError, match="holds another run by now"):
+        run_train(config, host)
+    ours = {name for name in contents(out) if name.startswith(("checkpoints/", "run.json", "0"))}
+    assert {name: contents(out)[name] for name in ours}.items() <= contents(finished).items()
+    assert "002.png" not in ours
+    # It goes on where it is.
+    train(out.with_name("moved"), offline_data_dir)
+
+
 def test_other_things_stay_where_they_are(offline_data_dir, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -104,3 +149,13 @@ def test_data_in_the_folder_are_not_moved(run, offline_data_dir):
     with pytest.raises(UsageError, match="which --overwrite moves aside"):
         train(run, run / "data", overwrite=True, **SIZES)
     assert contents(run) == before
+
+
+def test_a_data_set_is_not_moved_that_is_the_folder(offline_data_dir, tmp_path):
+    out = pathlib.Path(shutil.copytree(offline_data_dir / "mnist", tmp_path / "data" / "mnist"))
+    train(out, tmp_path / "data", **SIZES)
+    before = contents(out)
+    with pytest.raises(UsageError, match=r"--dataset: .*data/mnist is in --out=.*move the data"):
+        train(out, tmp_path / "data", overwrite=True, **SIZES)
+    assert contents(out) == before
+    assert not out.with_name("mnist.1").exists()

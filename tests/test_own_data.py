@@ -107,7 +107,7 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
         (["--data=q", "--out=q/out"], "--out=q/out: it is in --data=q, where each"),
         (
             ["--data=q", "--out=.", "--overwrite", "--data_dir=../data"],
-            "--data=q: it is in --out=., which --over",
+            "--data: q is in --out=., which --over",
         ),
         (["--data=p", "--data_dir=p/new"], "--data_dir=p/new: it is in --data=p"),
         (["--data=notes.zip"], "--data=notes.zip: expected a folder of pictures, or a .npy"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vanilla_gan.declare import Setting, table_of
-from vanilla_gan.errors import RunConflictError, UsageError
+from vanilla_gan.errors import OutputError, RunConflictError, UsageError
 from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
@@ -114,6 +114,16 @@ def test_sealed_file_of_another_kind(tmp_path, change, message):
     with pytest.raises(RunConflictError, match=message) as caught:
         read_record(tmp_path)
     assert str(caught.value).isprintable()
+
+
+def test_another_run_in_the_folder_of_one_that_goes_on(tmp_path):
+    record = make_record()
+    record.check_still_there(tmp_path)
+    record.save(tmp_path)
+    record.check_still_there(tmp_path)
+    make_record().save(tmp_path)
+    with pytest.raises(OutputError, match="holds another run by now"):
+        record.check_still_there(tmp_path)
 
 
 def test_record_that_is_a_folder(tmp_path):

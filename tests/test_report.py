@@ -345,6 +345,17 @@ def test_a_run_keeps_its_report_fresh(tmp_path, capsys, offline_data_dir):
     assert data["losses"]["iterations"] == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_a_page_of_somebody_else_is_renamed(tmp_path):
+    folder = make_run(tmp_path / "run")
+    (folder / "report.html").write_text("my thesis")
+    lines = []
+    for _ in range(2):
+        ReportObserver(read_record(folder), 0, lines.append).close()
+    assert (folder / "report.html.1").read_text() == "my thesis"
+    assert [line.startswith("warning: ") and "report.html.1" in line for line in lines] == [True]
+    assert "Training report" in (folder / "report.html").read_text()
+
+
 def test_a_run_that_fails_says_so_until_it_goes_on(tmp_path, offline_data_dir):
     """The offline images and this rate make the log form diverge at once."""
     out = tmp_path / "run"

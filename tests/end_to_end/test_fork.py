@@ -257,6 +257,17 @@ def test_what_cannot_be(there, monkeypatch, capsys, flags, status, said):
     assert not (there / "new").exists()
 
 
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_from_within_an_empty_folder(there, monkeypatch, capsys, more):
+    """It would be removed, and the one in its place not be where the command is."""
+    (there / "new").mkdir()
+    monkeypatch.chdir(there / "new")
+    words = [f"--from=../{AT_80}", "--out=.", *more]
+    found, line = failure(capsys, "fork", *words)
+    assert (found, "you are in it" in line) == (2, True), line
+    assert os.listdir() == []
+
+
 def test_rows_of_the_parent_that_are_damaged_do_not_matter(there, command):
     rows = there / "out" / "losses.csv"
     rows.write_text("iteration,d_loss,g_loss\n0,1,2\n")

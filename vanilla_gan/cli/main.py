@@ -78,6 +78,15 @@ def _status(words: list[str]) -> int:
         # Whoever read the help or the like has seen enough.
         discard(sys.stdout)
         return 141
+    except FileNotFoundError as error:
+        # Of the current folder alone it has no name.
+        if error.filename is not None:
+            raise
+        say(
+            f"{_program()}: the folder in which this command was given does not exist any more; "
+            "give it in another one"
+        )
+        return 2
     except OSError as error:
         # What has no name is standard output: whatever else fails is an error with a line by now.
         if error.filename is not None:

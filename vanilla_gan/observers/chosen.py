@@ -30,6 +30,7 @@ def check_observers(record: RunRecord, splits: Datasets, *, out_moves: bool) -> 
     Raises:
       DataError: there are too few images to evaluate by.
       UsageError: the file of `--log_json` is another run's.
+      OutputError: it cannot be written.
     """
     if record.config.evaluate_every:
         largest_n(splits)

@@ -7,6 +7,7 @@ import fcntl
 import json
 import math
 import os
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from vanilla_gan.runfolder.quality_json import read_evaluations
 from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_own
-from vanilla_gan.storage.reading import open_file
+from vanilla_gan.storage.whole import check_writable
 
 _LONGEST_LINE = 1 << 16  # bytes; they have some hundred
 
@@ -134,13 +135,15 @@ def check_log_json(record: RunRecord) -> None:
 
     Raises:
       UsageError: it holds something else.
+      OutputError: it cannot be written.
     """
     path = os.path.abspath(record.config.log_json or "")
-    try:
-        with open_file(path) as stream:
+    with writing(path):
+        if not os.path.lexists(path):
+            check_writable(pathlib.Path(path).parent)
+            return
+        with open(open_own(path, os.O_RDWR), "rb") as stream:
             line = stream.readline(_LONGEST_LINE)
-    except OSError:
-        return  # whoever opens it to write says why
     if line and _of_line(line)[0] != record.run_id:
         raise _others(path)
 

@@ -13,12 +13,12 @@ from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import DamagedRunError, RunConflictError
 from vanilla_gan.observers.refresh import Refresher
 from vanilla_gan.report.contents import gather
-from vanilla_gan.report.page import page
+from vanilla_gan.report.page import is_page, page
 from vanilla_gan.report.pictures import Shelf
 from vanilla_gan.runfolder.names import REPORT
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import RunRecord
-from vanilla_gan.storage.own import clear
+from vanilla_gan.storage.own import clear, set_aside
 from vanilla_gan.storage.whole import write_whole
 
 # Of the time that a run takes, the share that goes into its report.
@@ -33,11 +33,18 @@ class ReportObserver:
     def __init__(self, record: RunRecord, start: int, warn: Callable[[str], None]) -> None:
         """Writes nothing yet; iteration `start` comes next.
 
-        `warn` is called with one line where the files of the run make no report.
+        `warn` is called with one line where the files of the run make no report, and where
+        something else has its name, which is renamed.
+
+        Raises:
+          OutputError: it could not be renamed.
         """
         self._warn = warn
-        if os.path.isdir(record.config.out_dir / REPORT):
-            clear(record.config.out_dir / REPORT, warn)
+        path = record.config.out_dir / REPORT
+        if os.path.isdir(path):
+            clear(path, warn)
+        elif os.path.isfile(path) and not is_page(path):
+            warn(f"warning: {path} is not a report; it was renamed to {set_aside(path)}")
         self._out_dir = record.config.out_dir
         self._record = record
         self._reached = start

@@ -60,7 +60,8 @@ def check_no_part_of_a_run(out_dir: pathlib.Path) -> None:
     Raises:
       UsageError: it does.
     """
-    for path in (real := out_dir.resolve(), *real.parents):
+    # `resolve` raises a RuntimeError for a link to itself.
+    for path in (real := pathlib.Path(os.path.realpath(out_dir)), *real.parents):
         is_checkpoint = all(os.path.exists(path / name) for name in (MANIFEST, STATE))
         # A folder of this name would hide the best checkpoint, which has none.
         hides_best = path.name == BEST and not os.path.lexists(path)

@@ -25,7 +25,7 @@ from vanilla_gan.data.shape import (
 )
 from vanilla_gan.data.streams import unread
 from vanilla_gan.declare import as_word, one_of, table_of
-from vanilla_gan.errors import DamagedRunError, RunConflictError, UsageError
+from vanilla_gan.errors import DamagedRunError, OutputError, RunConflictError, UsageError
 from vanilla_gan.graph.processor import onednn_is_on
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.plugins.loading import require
@@ -198,6 +198,25 @@ class RunRecord:
             "config": self.config.to_json(),
         }
         write_sealed(out_dir / RUN_JSON, content)
+
+    def check_still_there(self, out_dir: pathlib.Path) -> None:
+        """Checks that the folder of a run that goes on does not hold another run by now.
+
+        The lock does not keep anybody from renaming the folder, and goes with it.
+
+        Raises:
+          OutputError: it does.
+        """
+        try:
+            there = read_sealed(out_dir / RUN_JSON).get("run_id")
+        except (OSError, ValueError):
+            return  # Where it is gone, whatever is written next says so.
+        if there != self.run_id:
+            raise OutputError(
+                f"{out_dir} holds another run by now, because the folder of this one was moved; "
+                "give the same command with the new path as --out to continue from the last "
+                "checkpoint"
+            )
 
 
 def new_record(

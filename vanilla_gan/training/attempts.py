@@ -49,10 +49,10 @@ def attempt(chief: Chief) -> int | None:
             if config.on_nan != "rewind" or len(record.rewinds) >= config.max_rewinds:
                 # It may name a hundred variables, and `run.json` takes no such text.
                 record.diverged = {"iteration": error.iteration, "why": shown(str(error), 500)}
-                record.save(config.out_dir)
+                chief.save_record()
                 raise _story(chief, error) from error
             record.rewinds.append({"iteration": error.iteration, "to": saver.saved_at})
-            record.save(config.out_dir)
+            chief.save_record()
             chief.inform(
                 f"{error}; back to iteration {saver.saved_at} with new noise "
                 f"(rewind {len(record.rewinds)} of {config.max_rewinds})"
@@ -90,7 +90,7 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
     if kept != record.rewinds:
         record.rewinds = kept
         # Before another checkpoint, behind which a start would count them as those that led to it.
-        record.save(config.out_dir)
+        chief.save_record()
     if len(record.rewinds) > int(state["rewinds"]):
         worker.stream.reseed(config.resolved_int("seed"), len(record.rewinds))
     elif record.begins_with_another_seed(start):

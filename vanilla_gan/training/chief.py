@@ -48,10 +48,20 @@ class Chief:
         """Saves a checkpoint before iteration `it`: the variables, and stream and mark as then.
 
         Raises:
-          OutputError: it could not be written.
+          OutputError: it could not be written, or another run has the folder by now.
         """
+        self.record.check_still_there(self.config.out_dir)
         state = run_state(stream, mark, rewinds=len(self.record.rewinds))
         self.checkpoints.save(it, self.worker.model.save, state)
+
+    def save_record(self) -> None:
+        """Writes `run.json`.
+
+        Raises:
+          OutputError: it could not be written, or another run has the folder by now.
+        """
+        self.record.check_still_there(self.config.out_dir)
+        self.record.save(self.config.out_dir)
 
     def again(self, *changes: str) -> str:
         """Returns the command that goes on, in words: another --overwrite would begin anew."""

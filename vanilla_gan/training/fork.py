@@ -243,7 +243,8 @@ def _place(
       CheckpointError: the parent's files are damaged, or gone by now.
       OutputError: it could not be written.
     """
-    folder, out = checkpoint.folder.parents[1].resolve(), config.out_dir.resolve()
+    folder = checkpoint.folder.parents[1].resolve()
+    out = pathlib.Path(os.path.realpath(config.out))
     if folder.is_relative_to(out):
         raise UsageError(f"--out={config.out}: the parent is there; choose another folder")
     make_out_dir(config.out_dir)
@@ -254,6 +255,11 @@ def _place(
             inform(f"moved what was in {config.out} to {aside}")
     remove_leftovers(out)
     kept = _check_empty(config)
+    if os.path.samefile(".", out):
+        raise UsageError(
+            f"--out={config.out}: the fork takes the place of this folder, and you are in it; give "
+            "the command from another folder"
+        )
     with whole_path(out, functools.partial(_check_empty, config)) as home:
         home.mkdir()
         for name in kept:

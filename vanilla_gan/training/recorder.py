@@ -45,6 +45,7 @@ class Recorder:
           VanillaGanError: whatever an observer raises that cannot begin.
         """
         config = chief.config
+        self._record = chief.record
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
         self._stdout = chief.host.stdout
@@ -72,6 +73,7 @@ class Recorder:
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Writes the picture of iteration `it`; samples: float32 [rows * cols, X_dim]."""
+        self._record.check_still_there(self._out_dir)
         self._grid.save(picture_path(self._out_dir, it // self._sample_every), samples)
         with self._progress.picture(it):
             for observer in self._observers:

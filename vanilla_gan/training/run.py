@@ -103,6 +103,9 @@ def train(config: RunConfig, host: Host | None = None, machines: Machines | None
                 config = config.filled({"data_dir": data_dir_of(record, out_dir)})
             with stop.at_once():
                 config = with_own_pictures(config, inform)
+            if config.overwrite:
+                # They are a data set by now, which has a name.
+                check_data_stay(config)
             if record is not None:
                 config = _continued(record, config, inform)
                 if _is_finished(config, record, inform):
@@ -242,7 +245,7 @@ def _train_locked(
             while (trained := attempt(chief)) is None:
                 pass
             record.trained = trained
-            record.save(config.out_dir)
+            chief.save_record()
     if trained < config.resolved_int("iters"):
         inform(f"done: {_no_gain(record)}")
     else:
@@ -290,12 +293,15 @@ def check_data_stay(config: RunConfig) -> None:
     Raises:
       UsageError: they do.
     """
-    out = config.out_dir.resolve()
-    for name in ("data_dir", "data"):
-        place = getattr(config, name)
-        if place is not None and pathlib.Path(place).resolve().is_relative_to(out):
+    out = os.path.realpath(config.out)
+    named = [("data_dir", config.data_dir), ("data", config.data)]
+    # A folder of results may be that of a data set itself.
+    names = ("mnist", "digits") if config.dataset == "auto" else (config.dataset,)
+    named += [("dataset", os.path.join(config.data_dir, name)) for name in names]
+    for name, place in named:
+        if place is not None and pathlib.Path(os.path.realpath(place)).is_relative_to(out):
             raise UsageError(
-                f"--{name}={place}: it is in --out={config.out}, which --overwrite moves aside; "
+                f"--{name}: {place} is in --out={config.out}, which --overwrite moves aside; "
                 "choose another --out, or move the data"
             )
 
@@ -305,12 +311,12 @@ def with_lasting_out(config: RunConfig) -> RunConfig:
 
     A relative path would follow that folder, if the user stands in it.
     """
-    out = config.out_dir.resolve()
+    out = os.path.realpath(config.out)
     if not pathlib.Path.cwd().is_relative_to(out):
         return config
     named = {name: getattr(config, name) for name in ("log_json", "against")}
     lasting = {name: os.path.abspath(path) for name, path in named.items() if path is not None}
-    return config.filled({"out": str(out), **lasting})
+    return config.filled({"out": out, **lasting})
 
 
 @contextlib.contextmanager
