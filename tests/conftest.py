@@ -17,6 +17,7 @@ import pytest
 from garbage import pass_over_what_is_loaded
 from one_layer import Layer
 
+from vanilla_gan.data.shape import PUBLISHED_SHAPE
 from vanilla_gan.graph.tf1 import set_environment
 from vanilla_gan.settings import ENGINES
 from vanilla_gan.training.recorder import Recorder
@@ -96,15 +97,7 @@ def offline_data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def twenty_images(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Returns a `--data_dir` with 20 images to train on; not to be written to."""
     folder = tmp_path_factory.mktemp("twenty")
-    (folder / "mnist").mkdir()
-    grey = np.random.RandomState(3).randint(0, 256, (20, 28, 28))
-    for name, array in {
-        "train-images-idx3-ubyte": np.concatenate([np.zeros((5000, 28, 28)), grey]),
-        "train-labels-idx1-ubyte": np.arange(5020) % 10,
-        "t10k-images-idx3-ubyte": np.zeros((10, 28, 28)),
-        "t10k-labels-idx1-ubyte": np.arange(10),
-    }.items():
-        (folder / "mnist" / name).write_bytes(offline.idx(array))
+    offline.write_data(folder, PUBLISHED_SHAPE, np.arange(5020) % 10, np.arange(10))
     return folder
 
 

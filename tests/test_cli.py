@@ -456,7 +456,7 @@ def test_a_run_that_diverges(capsys, elsewhere, on_offline_data, offline_weights
         ("--help >&-", 0),
         ("--nonsense 2>/dev/full", 2),
         ("--nonsense 2>&- >said", 2),
-        ("sample --from nowhere <&- >&- 2>&-", 1),
+        ("compare --from nowhere <&- >&- 2>&-", 2),
     ],
 )
 def test_standard_streams_that_are_closed_or_full(tmp_path, words, status):

@@ -94,16 +94,6 @@ def test_batches_of_changing_size():
         np.testing.assert_array_equal(got.next_batch(size)[0], expected.next_batch(size)[0])
 
 
-def test_every_image_comes_once_an_epoch():
-    images, labels = arrays(101)
-    data = DataSet(images, labels, np.random.RandomState(0))
-    rows = np.concatenate([data.next_indices(7) for _ in range(101)])
-    for epoch in rows.reshape(7, 101):
-        assert sorted(epoch) == list(range(101))
-    assert data.epochs_completed == 6
-    assert not np.array_equal(rows[:101], rows[101:202])
-
-
 def test_grey_values_are_multiplied_not_divided():
     grey = np.arange(256, dtype=np.uint8)
     data = DataSet(grey[:, None], np.zeros(256, np.uint8), np.random.RandomState(0))
@@ -163,18 +153,6 @@ def test_a_restored_state_continues_exactly(batches):
     got = [other.next_batch(7)[0] for _ in range(150)]
     np.testing.assert_array_equal(got, wanted)
     assert other.epochs_completed == data.epochs_completed
-
-
-def test_restoring_draws_nothing():
-    images, labels = arrays()
-    stream = np.random.RandomState(9)
-    data = DataSet(images, labels, stream)
-    data.next_batch(7)
-    before = stream.get_state()[1].copy(), stream.get_state()[2]
-    data.restore(data.state())
-    after = stream.get_state()
-    np.testing.assert_array_equal(after[1], before[0])
-    assert after[2] == before[1]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_python_examples_run(
     exec(compile(code, "docs/python.md", "exec"), names)
 
     printed = capsys.readouterr().out.splitlines()
-    assert printed[:2] == ["Iter: 0", printed[1]]
+    assert printed[0] == "Iter: 0"
     assert "2 digits_run/checkpoints/0000000002" in printed
     assert "(16, 28, 28) float32 uint8" in printed
     assert printed[-1].startswith("nothing_here")

@@ -84,7 +84,7 @@ def test_json_of_every_system(evaluate, exported, system):
 
 
 @pytest.mark.slow
-def test_samples_of_the_class_asked_for(evaluate, exported, offline_data_dir, capsys):
+def test_samples_of_the_class_asked_for(evaluate, exported, offline_data_dir):
     export = exported("conditional")
     out, _ = evaluate("--format=json", f"--n={N}", "--seed=8", source=export)
     stream = np.random.RandomState([8, 2 << 20])
@@ -251,13 +251,6 @@ def test_more_samples_than_there_are_to_compare_with(fails):
         "--n=501: expected at most 500, half of the training images of mnist, because the "
         "comparison needs two sets of as many real images",
     )
-
-
-@pytest.mark.parametrize("words", [["--n=x"], ["--format=csv"], ["--every=7"], ["word"]])
-def test_wrong_usage(fails, words):
-    status, line = fails(*words)
-    assert status == 2
-    assert line.endswith("see run.sh evaluate --help")
 
 
 def test_other_data(fails, offline_data_dir, tmp_path):

@@ -6,12 +6,12 @@ import errno
 import hashlib
 import itertools
 import os
-import resource
 import signal
 import stat
 
 import pytest
 from forked import forked
+from processes import limited_files
 
 from vanilla_gan.errors import OutputError, UsageError
 from vanilla_gan.storage.files import file_entry, unwritable
@@ -69,15 +69,11 @@ def test_read_only_folder(tmp_path, monkeypatch, unprivileged):
 
 
 def test_full_disk(tmp_path):
-    """A limit on the size of files stands for the disk, in a process of its own."""
+    """A limit on the size of files stands for the disk."""
     write_whole(tmp_path / "a", b"before")
-
-    def write() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-        with pytest.raises(OutputError, match=r"cannot write .*/a: File too large; free some"):
-            write_whole(tmp_path / "a", bytes(10_000))
-
-    assert forked(write) == 0
+    message = r"cannot write .*/a: File too large; free some"
+    with limited_files(1000), pytest.raises(OutputError, match=message):
+        write_whole(tmp_path / "a", bytes(10_000))
     assert (tmp_path / "a").read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["a"]
 

@@ -17,11 +17,6 @@ def cloud(n, d, seed):
     return stream.normal(size=(n, d)) @ stream.normal(size=(d, d))
 
 
-def test_in_one_dimension_by_hand():
-    # (m1 - m2)^2 + (s1 - s2)^2 = 3^2 + (2 - 5)^2.
-    assert frechet_distance(normal([1], [[4]]), normal([4], [[25]])) == pytest.approx(18)
-
-
 def test_of_diagonal_covariances_by_hand():
     # Means 1 apart in the second coordinate; (1 - 3)^2 + (2 - 2)^2 + (0 - 1)^2 of the deviations.
     first = normal([0, 1, 0], np.diag([1, 4, 0]))

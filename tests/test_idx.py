@@ -13,7 +13,7 @@ import pytest
 from processes import peak_memory
 
 from vanilla_gan.data.idx import CHUNK_SIZE, read_idx, read_images, read_labels, write_idx
-from vanilla_gan.errors import DataError, OutputError
+from vanilla_gan.errors import DataError
 
 # 2 images of 3 rows and 5 columns: sizes that a transpose would not survive.
 PIXELS = bytes(range(100, 130))
@@ -97,14 +97,6 @@ def test_arrays_are_read_only(tmp_path):
 
 def test_missing(tmp_path):
     assert "does not exist" in failure(tmp_path / "absent")
-
-
-def test_a_file_where_a_folder_should_be(tmp_path):
-    assert "Not a directory" in failure(stored(tmp_path, IMAGES) / "below")
-
-
-def test_a_folder(tmp_path):
-    assert "is a folder" in failure(tmp_path)
 
 
 def test_a_pipe_is_refused_not_waited_for(tmp_path):
@@ -253,11 +245,6 @@ def test_does_not_write_what_it_could_not_read(tmp_path, array):
     with pytest.raises(ValueError, match="not an array of uint8"):
         write_idx(tmp_path / "file", array)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(OutputError, match="cannot write"):
-        write_idx(tmp_path / "absent" / "file.gz", np.zeros(1, np.uint8))
 
 
 def test_real_mnist(real_data_dir):

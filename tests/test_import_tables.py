@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 import pytest
+from mutants import npy
 from offline import any_idx
 from own_pictures import labelled, labelled_of, noise, run_import, saved
 
@@ -22,12 +23,6 @@ IMAGES, AS_MNIST = noise(6, 9, 13), noise(6, 28, 28)
 KNOWN = np.array([3, 3, 8, 0, 8, 3])
 
 
-def as_npy(array: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
 def with_byte(place: int, value: int) -> bytes:
     """Returns an npz file whose entries have a byte of their headers changed.
 
@@ -41,7 +36,7 @@ def with_byte(place: int, value: int) -> bytes:
     return bytes(content)
 
 
-HEADER = as_npy(IMAGES)
+HEADER = npy(IMAGES)
 # It claims far more images than there is memory for.
 LARGER = HEADER.replace(b"(6, 9, 13)", b"(9999999999999, 9, 13)").replace(b" " * 12, b"", 1)
 

@@ -67,14 +67,6 @@ def test_legs_meet_in_the_given_points(spherical):
     np.testing.assert_allclose(got[:, -1], Z[1:], rtol=1e-6, atol=1e-7)
 
 
-def test_a_spherical_walk_keeps_to_the_prior():
-    # On the line, half way, the length of normal vectors falls by sqrt(2); on the arc it does not.
-    Z = np.random.RandomState(0).normal(size=(2, 1000)).astype(np.float32)
-    lengths = {s: np.linalg.norm(walk(Z, 3, spherical=s)[0, 1]) for s in (False, True)}
-    assert lengths[True] == pytest.approx(np.linalg.norm(Z, axis=1).mean(), rel=1e-5)
-    assert lengths[False] < 0.8 * lengths[True]
-
-
 def test_the_origin_is_no_point_of_a_sphere():
     got = walk(points([0, 0], [2, 0]), 3, spherical=True)
     np.testing.assert_allclose(got, [[[0, 0], [1, 0], [2, 0]]], rtol=0, atol=1e-6)

@@ -12,6 +12,7 @@ import numpy as np
 import offline
 import pytest
 
+from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.errors import OutputError, RunConflictError, UsageError
 from vanilla_gan.observers.log_json import LogJson
 from vanilla_gan.runfolder.losses_csv import LossesCsv, Mark, begin_losses, read_losses
@@ -235,6 +236,21 @@ def test_two_runs_at_once_do_not_share_a_log(tmp_path):
     held.close()
     LogJson(first, 1).close()
     assert json.loads(log.read_text())["run_id"] == "a"
+
+
+def test_a_number_that_is_not_finite_is_null_in_a_log(tmp_path):
+    log = tmp_path / "log.jsonl"
+    config = RunConfig(out=str(tmp_path), log_json=str(log), sample_every=1, log_every=1)
+    of_run = LogJson(SimpleNamespace(config=config, run_id="a"), 0)
+    scalars = {"D_loss": np.float32([np.inf, 0.5]), "G_loss": np.float32([np.nan, 0.25])}
+    of_run.losses(LossBlock(0, scalars, {"logit_gap": float("-inf")}))
+    of_run.close()
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in log.read_text().splitlines()]
+    assert [list(line.values())[2:] for line in lines] == [
+        ["signs", None],
+        ["losses", None, None],
+        ["losses", 0.5, 0.25],
+    ]
 
 
 @pytest.mark.slow

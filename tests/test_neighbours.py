@@ -18,12 +18,6 @@ def by_loops(first, second):
     return np.array([[math.dist(a, b) for b in second] for a in first])
 
 
-def test_squared_distances_by_hand():
-    # (0, 0) to (3, 4): 9 + 16; (1, 0) to (3, 4): 4 + 16.
-    got = squared_distances(np.array([[0, 0], [1, 0]]), np.array([[3, 4], [0, 0], [1, 0]]))
-    assert got.tolist() == [[25, 0, 1], [20, 1, 0]]
-
-
 def test_squared_distances_by_loops():
     first, second = cloud(11, 7), cloud(13, 7, seed=1)
     np.testing.assert_allclose(
@@ -60,12 +54,6 @@ def test_radii_by_loops(block):
         for k in (1, 3, 12)
     ]
     np.testing.assert_allclose(radii(points, (1, 3, 12), block=block), expected, rtol=1e-12)
-
-
-def test_radii_by_hand():
-    # On a line: 0, 1, 3, 7. The nearest others are 1, 1, 2, 4 away, the second nearest 3, 2, 3, 6.
-    points = np.array([[0.0], [1.0], [3.0], [7.0]])
-    assert radii(points, (2, 1)).tolist() == [[3, 2, 3, 6], [1, 1, 2, 4]]
 
 
 def test_a_twin_is_a_neighbour():

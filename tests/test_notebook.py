@@ -200,7 +200,7 @@ def test_a_notebook_runs_from_its_first_cell_to_its_last(kernel, offline_data_di
     assert {"image/png", "text/html"} <= shown
 
 
-def test_every_notebook_is_run_and_has_been(kernel):
+def test_every_notebook_is_run_and_has_been():
     """Those who only read them see what the cells show."""
     assert {path.name for path in NOTEBOOKS.glob("*.ipynb")} == SMALLER.keys()
     for path in NOTEBOOKS.glob("*.ipynb"):

@@ -24,13 +24,6 @@ def test_folder_that_is_there_stays_as_it_is(tmp_path):
     assert os.listdir(tmp_path) == ["mine"]
 
 
-@pytest.mark.parametrize("name", ["file", "file/below"])
-def test_file_in_its_place(tmp_path, name):
-    (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="is a file; expected a folder"):
-        make_out_dir(tmp_path / name)
-
-
 def test_a_link_to_nothing_is_told_as_one(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     for name in ("link", "link/below"):
@@ -76,14 +69,6 @@ def test_the_folders_of_a_run_are_its_own(tmp_path, name, is_own):
     with pytest.raises(UsageError, match="belongs to the run in"):
         make_out_dir(tmp_path / name)
     assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_read_only_folder(tmp_path, monkeypatch, unprivileged):
-    monkeypatch.chdir(tmp_path)
-    os.mkdir("locked", 0o555)
-    for name in ("locked", "locked/below"):
-        with unprivileged(), pytest.raises(OutputError, match=f"cannot write {name}: Permission"):
-            make_out_dir(type(tmp_path)(name))
 
 
 @pytest.mark.parametrize(

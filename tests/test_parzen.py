@@ -75,16 +75,6 @@ def test_the_width_is_chosen_on_the_validation_images_alone():
     assert got.error == pytest.approx(deviation / math.sqrt(7))
 
 
-def test_the_mean_and_error_of_two_images_by_hand():
-    # One sample at 0; test images at 0 and 0.2. The validation image at 1 chooses the width 1:
-    # -0.5 - log s at s = 1, and -0.5/s^2 - log s is smaller for every other s of the grid.
-    # Then log p = -0.918939 and 0.02 less: mean -0.928939, deviation 0.01, error 0.01 / sqrt 2.
-    got = log_likelihood(np.zeros((1, 1)), np.ones((1, 1)), np.array([[0.0], [0.2]]))
-    assert got.sigma == 1.0
-    assert got.nats == pytest.approx(-0.9289385332046727)
-    assert got.error == pytest.approx(0.01 / math.sqrt(2))
-
-
 def test_one_image_has_no_error():
     assert log_likelihood(cloud(3, 2), cloud(2, 2), cloud(1, 2)).error is None
 

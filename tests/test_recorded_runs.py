@@ -75,22 +75,6 @@ def test_offline_stdout_is_the_published_programs(offline_run):
     assert run.stdout.startswith(f"{first}Iter: 100\n")
 
 
-@pytest.mark.parametrize("loss", OFFLINE)
-def test_offline_variables_after_one_iteration(
-    engine, loss, offline_data_dir, offline_weights, tmp_path
-):
-    run = train(
-        tmp_path / "out",
-        offline_data_dir,
-        engine=engine,
-        loss=loss,
-        init_weights=str(offline_weights),
-        seed=0,
-        iters=1,
-    )
-    assert_recorded(run, recording(DATA / f"{OFFLINE[loss]}.npz"), 1)
-
-
 @pytest.fixture(scope="module", params=MNIST)
 def mnist_run(request, engine, real_data_dir, reference_dir, pictures, tmp_path_factory):
     """Returns a run of 101 iterations on MNIST, what was recorded, and the first samples."""

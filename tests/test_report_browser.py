@@ -171,8 +171,6 @@ def test_the_space_bar_stops_too(opened):
     assert find(opened, "#play").text == "Stop"
     press(opened, Keys.SPACE)
     assert find(opened, "#play").text == "Play"
-    # Without a step in between: the first is due after 750 ms.
-    assert find(opened, "#slider").get_attribute("value") in ("0", "1")
 
 
 def test_the_published_frame_of_the_same_iteration_stands_beside(opened):

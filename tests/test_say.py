@@ -49,5 +49,6 @@ def test_a_run_whose_names_are_escape_sequences(tmp_path, capsys, command):
     (out / "run.json").write_bytes(sealed(content))
     cli.main([command, f"--from={out}"])
     printed = "".join(capsys.readouterr())
+    assert r"run \x1b[2J" in printed
     assert printed.count("\n") == len(printed.splitlines())
     assert printed.replace("\n", "").isprintable()

@@ -13,7 +13,7 @@ from tables import CONFIGS, NEEDED, OF_ANOTHER_KIND, out_of_range, settings_of_a
 from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.declare import KINDS, table_of
 from vanilla_gan.errors import UsageError
-from vanilla_gan.settings import RunConfig, default_data_dir, parse_device
+from vanilla_gan.settings import RunConfig, default_data_dir
 from vanilla_gan.systems import SYSTEMS
 
 COUNTS = [
@@ -291,20 +291,6 @@ def test_the_environment_names_the_data_dir(monkeypatch):
     assert default_data_dir() == "data"
     monkeypatch.setenv("VANILLA_GAN_DATA", "/some/where")
     assert default_data_dir() == "/some/where"
-
-
-@pytest.mark.parametrize(
-    ("device", "parsed"),
-    [
-        ("auto", ("auto", None)),
-        ("cpu", ("cpu", None)),
-        ("gpu", ("gpu", None)),
-        ("gpu:0", ("gpu", 0)),
-        ("gpu:12", ("gpu", 12)),
-    ],
-)
-def test_devices(device, parsed):
-    assert parse_device(device) == parsed
 
 
 @pytest.mark.parametrize("command", CONFIGS)

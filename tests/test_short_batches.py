@@ -58,11 +58,6 @@ def test_each_epoch_hands_out_every_image_once():
     assert orders[1] != orders[2]
 
 
-def test_there_is_as_much_noise_as_images():
-    for rows, Z_mb in iterations(blocks(new_stream())):
-        assert np.shape(Z_mb) == (len(rows), Z_DIM)
-
-
 def test_noise_is_one_stream_that_the_shuffles_share():
     expected = np.random.RandomState(5)
     drawn = iterations(blocks(new_stream()))

@@ -32,7 +32,7 @@ def test_every_command_in_a_folder_of_that_name(name, offline_data_dir, tmp_path
     train(out, offline_data_dir, iters=2, **SIZES, report=True, tensorboard=True)
     # Continued from its checkpoint.
     run = train(out, offline_data_dir, iters=3, **SIZES)
-    assert run.losses()[-1, 0] <= 2
+    assert "continuing at iteration 2 of 3" in run.lines
     with Generator.load(out) as generator:
         images = generator(generator.sample_Z(3, seed=1))
     model = folder / f"{name}.model"

@@ -51,15 +51,6 @@ def test_known_samples_come_back(rows, cols, make):
     )
 
 
-def test_each_pixel_is_where_it_was():
-    samples = np.zeros((6, 28, 28))
-    places = [(0, 0), (0, 27), (27, 0), (13, 5), (5, 13), (26, 25)]
-    for sample, (down, across) in zip(samples, places, strict=True):
-        sample[down, across] = 1
-    read = read_tiles(GridRenderer(2, 3).draw(samples), 2, 3).reshape(6, 28, 28)
-    np.testing.assert_allclose(read, samples, atol=0.02)
-
-
 def test_a_tile_is_scaled_to_its_own_range():
     samples = noise(16)
     faint = 0.4 + 0.1 * samples

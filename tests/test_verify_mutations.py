@@ -14,6 +14,7 @@ import pytest
 from vanilla_gan.agreement import verify
 from vanilla_gan.agreement.settings import VerifyConfig
 from vanilla_gan.agreement.traces import RECORDINGS
+from vanilla_gan.cli import main as cli
 from vanilla_gan.graph import gan, losses, update, variables
 from vanilla_gan.graph.system import Alternating
 from vanilla_gan.graph.tf1 import tf
@@ -141,6 +142,17 @@ def test_a_mutation_is_caught(name, monkeypatch):
         ]
         draws = all(verdict.draws for verdict in found.verdicts)
         assert max(factors) > 10 or not draws
+
+
+def test_the_exit_status_says_that_something_differs(monkeypatch, capsys):
+    slope(0.3)(monkeypatch)
+    monkeypatch.setattr(verify, "RECORDINGS", (LAYERS,))
+    monkeypatch.setattr(verify, "PROGRAMS", ())
+    assert cli.main(["verify", "--engine=feed", "--device=cpu"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1].startswith("DISAGREES: ")
+    (line,) = err.splitlines()
+    assert line.startswith("run.sh: this installation does not compute what was published: ")
 
 
 def form_of_the_other(monkeypatch):

@@ -91,20 +91,6 @@ def test_what_is_shown_cannot_be_written(tmp_path, command, words, continues, pa
     continues()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("limit", "path"),
-    [
-        (1_200, "out/run.json"),
-        (100_000, "out/checkpoints/0000000000"),
-    ],
-)
-def test_full_from_the_beginning(tmp_path, command, words, continues, limit, path):
-    stopped = command(words(), prepare=functools.partial(limit_file_size, limit))
-    assert_stopped(stopped, path, "File too large")
-    continues()
-
-
 @contextlib.contextmanager
 def small_disk(folder: pathlib.Path, size: str) -> Iterator[None]:
     """Mounts a file system of its own on a new folder; skips the test where that is not allowed."""

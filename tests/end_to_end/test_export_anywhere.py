@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from offline import train
 from processes import python
 
 from vanilla_gan.generator.sample import sample
@@ -82,20 +81,3 @@ def test_the_same_images_of_every_system(tmp_path, trained_run, exported):
         sample(SampleConfig(source=source, format="npz", out=out, n=37, seed=5), print)
     models = [(exported(system), f"{system}.npz", f"{system}_found.npz") for system in SYSTEMS]
     loaded_elsewhere(tmp_path, *models)
-
-
-@pytest.mark.slow
-def test_the_same_samples_on_both_engines_and_after_a_resume(tmp_path, offline_data_dir):
-    settings = {"system": "conditional", "seed": 3, "z_dim": 5, "h_dim": 7, "batch_size": 11}
-    train(tmp_path / "loop", offline_data_dir, iters=9, engine="loop", **settings)
-    train(tmp_path / "feed", offline_data_dir, iters=9, engine="feed", **settings)
-    train(tmp_path / "resumed", offline_data_dir, iters=4, **settings)
-    train(tmp_path / "resumed", offline_data_dir, iters=9, **settings)
-    samples = {}
-    for run in ("loop", "feed", "resumed"):
-        out = tmp_path / f"{run}.npy"
-        sample(SampleConfig(source=str(tmp_path / run), format="npy", out=str(out), seed=1), print)
-        samples[run] = np.load(out)
-    assert samples["loop"].shape == (16, 28, 28)
-    assert samples["resumed"].tobytes() == samples["loop"].tobytes()
-    assert samples["feed"].tobytes() == samples["loop"].tobytes()

@@ -65,6 +65,8 @@ def test_bad_step_is_not_saved(tmp_path, command, words):
     assert_all_finite(out)
     assert (out / "losses.csv").read_text().count("\n") == 2
     assert sorted(path.name for path in out.glob("0*.png")) == ["000.png"]
+    # Made when it ends, also so: the first time in between would be after 10 s.
+    assert [(out / name).exists() for name in ("losses.png", "training.gif")] == [True, True]
     # It is as frail the second time.
     again = command(words(**HOPELESS))
     assert (again.status, again.last_line) == (1, stopped.last_line)
@@ -186,10 +188,11 @@ def test_more_rewinds_go_on_where_fewer_stopped(tmp_path, command, words, rewoun
 
 
 @pytest.mark.slow
-def test_signal_while_it_rewinds(tmp_path, command, words):
-    """It is answered after the next block, if that is one of numbers."""
+def test_signal_while_it_rewinds(tmp_path, command, words, rewound):
+    """It is answered after the next block of numbers, and the rewind is on record."""
     stop = Mishap(functools.partial(kill, signal.SIGTERM), "os.rename", "run.json", count=2)
-    stopped = command(words(**HOPELESS, on_nan="rewind", max_rewinds=9), [stop])
-    assert stopped.status in (143, 1)
+    stopped = command(words(**rewound.settings), [stop])
+    assert stopped.status == 143, stopped.stderr
+    assert record(tmp_path / "out")["rewinds"]
     assert "Traceback" not in stopped.stderr
     assert_all_finite(tmp_path / "out")

@@ -156,7 +156,7 @@ def test_what_no_number_depends_on_may_change(tmp_path, command, words, undistur
     assert record(tmp_path / "out")["config"].items() >= given.items()
 
 
-def test_fewer_rows_from_here_on(interrupted, command, words, undisturbed):
+def test_fewer_rows_from_here_on(interrupted, command, undisturbed):
     assert command(["--out=out", "--log_every=7"]).status == 0
     rows, full = (
         (out / "losses.csv").read_text().splitlines()[1:] for out in (interrupted, undisturbed())
@@ -379,8 +379,10 @@ def test_initial_weights_are_needed_only_once(tmp_path, command, words, undistur
 @pytest.mark.slow
 def test_run_json_keeps_the_seed_that_was_drawn(tmp_path, command, words):
     given = [word for word in words() if not word.startswith("--seed")]
-    assert command(given, [KILL]).status == -signal.SIGKILL
+    killed = command(given, [KILL])
+    assert killed.status == -signal.SIGKILL
     seed = json.loads((tmp_path / "out" / "run.json").read_text())["config"]["seed"]
+    assert f"--seed {seed}" in killed.stderr
     assert command(given).status == 0
     full = command([*words(seed=seed, out="full")])
     assert full.status == 0
