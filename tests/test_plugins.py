@@ -204,6 +204,11 @@ MEAN = "from vanilla_gan.graph.tf1 import tf\nmean = tf.reduce_mean\n"
         ("register_penalty('r1', print)", "penalty r1: this program already has"),
         ("register_system('mine', 3)", "is not a vanilla_gan"),
         (
+            f"{SYSTEM}register_system('mine', dataclasses.replace(SYSTEMS['infogan'], "
+            "update=SYSTEMS['conv'].update))",
+            "which only the alternating update trains",
+        ),
+        (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, defaults={{**v.defaults, "
             "'learning_rat': 1}))",
             "did you mean 'learning_rate'",

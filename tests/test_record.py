@@ -14,6 +14,7 @@ from vanilla_gan.errors import OutputError, RunConflictError, UsageError
 from vanilla_gan.runfolder.record import (
     RunRecord,
     changed_surroundings,
+    config_of_data,
     continued_config,
     data_dir_of,
     forked_record,
@@ -148,6 +149,22 @@ def test_what_no_number_depends_on_may_change():
     config = continued(record, iters=900, checkpoint_every=7, keep_checkpoints=1, data_dir="d")
     assert (config.iters, config.checkpoint_every, config.keep_checkpoints) == (900, 7, 1)
     assert config.data_dir == "d"
+
+
+@pytest.mark.parametrize(
+    ("system", "given"),
+    [
+        ("vanilla", {}),
+        ("conditional", {}),
+        ("conditional", {"sample_class": "all"}),
+        ("conditional", {"sample_class": "0"}),
+    ],
+)
+def test_a_run_goes_on_where_a_class_is_called_all(system, given):
+    record = make_record(system=system, **given)
+    record.dataset = {**DATASET, "num_classes": 8, "class_names": ["all", *"1234567"]}
+    record.config = config_of_data(record.config, record.dataset)
+    assert continued(record, **given) == record.config
 
 
 def test_each_difference_is_listed_with_both_ways_on():

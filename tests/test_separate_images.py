@@ -91,6 +91,25 @@ def _built(discriminator, **changes):
         build_gan(system, config, 0)
 
 
+def test_a_program_may_see_the_samples_themselves():
+    """Here G learns of nothing else."""
+
+    def brightness(goal, passes):
+        return goal._replace(G_loss=0.0 * goal.G_loss + tf.reduce_mean(passes.G_sample))
+
+    system = dataclasses.replace(CONV, objective=brightness)
+    config = RunConfig(system="conv", z_dim=Z_DIM, seed=0).resolved()
+    with tf.Graph().as_default(), tf.Session() as session:
+        gan = build_gan(system, config, 0)
+        session.run(gan.init)
+        Z = np.random.RandomState(1).normal(size=(B, Z_DIM))
+        feeds = {gan.X: np.zeros((B, 784)), gan.Z: Z, gan.iteration: 0}
+        before, _, after = (
+            session.run(fetched, feeds) for fetched in (gan.theta_G, gan.G_solver, gan.theta_G)
+        )
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
+
+
 def test_a_discriminator_that_mixes_images_is_refused():
     def discriminator(x, config, y, training):
         h = batch_norm(dense(x, 3, "hidden", config.init, training), "norm", training)

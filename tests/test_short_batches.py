@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from vanilla_gan.data.dataset import DataSet
 from vanilla_gan.engines.stream import PictureDraw, StepsDraw, Stream
+from vanilla_gan.graph.system import Draws
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
@@ -149,6 +152,19 @@ def test_further_steps_of_D_come_first_each_with_a_batch_of_its_own(system, long
         for k in range(len(draw.rows))
     ]
     assert got == expected
+
+
+@pytest.mark.parametrize("longest", [1, 50])
+@pytest.mark.parametrize(("other", "sizes"), [("classes", [8, 8, 4]), ("unused", [8, 8, 8])])
+def test_whatever_else_a_system_draws(other, sizes, longest):
+    """Several batches in an iteration are all whole ones."""
+    draws = Draws(short_batches=True, **{other: True})
+    stream = new_stream(system=dataclasses.replace(SYSTEMS["infogan"], draws=draws))
+    steps = [draw for draw in blocks(stream, longest=longest) if isinstance(draw, StepsDraw)]
+    assert [len(rows) for draw in steps for rows in draw.rows] == 3 * sizes
+    for draw in steps:
+        assert draw.Z_D.shape == (*draw.rows.shape, Z_DIM)
+        assert draw.classes is None or draw.classes.shape == draw.rows.shape
 
 
 def test_a_system_without_short_batches_reaches_into_the_next_epoch():

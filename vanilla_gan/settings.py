@@ -726,7 +726,8 @@ class RunConfig(Settings):
     @property
     def has_short_batches(self) -> bool:
         """Whether an epoch ends with a batch of what is left: not where several are needed."""
-        return SYSTEMS[self.system].draws.short_batches and self.D_steps == self.pack == 1
+        draws = SYSTEMS[self.system].draws
+        return draws.short_batches and not draws.unused and self.D_steps == self.pack == 1
 
     def resolved_int(self, name: str) -> int:
         """Returns a whole-number setting that `resolved()` has filled in."""

@@ -237,6 +237,7 @@ def test_killed_while_it_is_made(there, command, count):
         (["--out=new"], 2, "--from is missing: expected the folder of a run"),
         (["--from=none", "--out=new"], 1, "none does not exist; expected"),
         (["--from=out/checkpoints/0000000040", "--out=new"], 1, "0000000040 does not exist"),
+        (["--from=out", "--out=new", "--device=gpu:77"], 1, "sees no GPU"),
         (["--from=out", "--out=other", "--overwrite", "--device=gpu:77"], 1, "sees no GPU"),
         (["--from=out", "--out=other", "--overwrite", "--data_dir=w"], 1, "w/mnist lacks"),
         (["--from=out", "--out=other", "--overwrite", "--data_dir=other/d"], 2, "move the data"),

@@ -115,7 +115,9 @@ class Stream:
         self._z_dim = z_dim
         self._further = D_steps - 1
         self._one_by_one = system.draws.unused or system.draws.classes or D_steps > 1
-        self._short = system.draws.short_batches and D_steps == 1 if short is None else short
+        if short is None:
+            short = system.draws.short_batches and not system.draws.unused and D_steps == 1
+        self._short = short
         self._picture_noise = picture_noise
 
     def draws(
@@ -193,7 +195,11 @@ class Stream:
         return StepsDraw(first, rows, Z_D, Z_G, self.state())
 
     def _longer_steps(self, first: int, count: int) -> StepsDraw:
-        shape = (count, self._batch_size, self._z_dim)
+        size = self._batch_size
+        if self._short:
+            # What is left of the epoch, if that is less; at its end the next one begins.
+            size = min(size, self.train.batches_left_in_epoch(1) or size)
+        shape = (count, size, self._z_dim)
         further = (count, self._further, *shape[1:])
         rows, D_rows = np.empty(shape[:2], np.intp), np.empty(further[:3], np.intp)
         Z_D, D_Z = np.empty(shape, np.float32), np.empty(further, np.float32)
@@ -204,25 +210,25 @@ class Stream:
         for k in range(count):
             for step in range(self._further):
                 D_rows[k, step] = self._next_rows()
-                D_Z[k, step] = self._sample_Z(self._batch_size)
+                D_Z[k, step] = self._sample_Z(size)
                 if D_classes is not None:
-                    D_classes[k, step] = self._sample_classes()
+                    D_classes[k, step] = self._sample_classes(size)
             rows[k] = self._next_rows()
-            Z_D[k] = self._sample_Z(self._batch_size)
+            Z_D[k] = self._sample_Z(size)
             if classes is not None:
-                classes[k] = self._sample_classes()
+                classes[k] = self._sample_classes(size)
             if self._system.draws.unused:
                 self._next_rows()
-                self._sample_Z(self._batch_size)
+                self._sample_Z(size)
             if Z_G is not Z_D:
-                Z_G[k] = self._sample_Z(self._batch_size)
+                Z_G[k] = self._sample_Z(size)
         return StepsDraw(first, rows, Z_D, Z_G, self.state(), D_rows, D_Z, classes, D_classes)
 
     def _next_rows(self) -> npt.NDArray[np.intp]:
         return self.train.next_indices(self._batch_size, short=self._short)
 
-    def _sample_classes(self) -> npt.NDArray[np.intp]:
-        return noise.classes(self._random_stream, self._batch_size, self.train.num_classes)
+    def _sample_classes(self, m: int) -> npt.NDArray[np.intp]:
+        return noise.classes(self._random_stream, m, self.train.num_classes)
 
     def _next_picture_noise(self) -> npt.NDArray[np.float32]:
         if self._picture_noise is not None:

@@ -90,7 +90,7 @@ class System:
       first_weights: `(config, images uint8 [N, X_dim]) -> {name: array}`, what some variables begin
         with; None where that does not depend on the images.
       theta_Q: full names of the variables that a third solver trains, behind the others, together
-        with the generator's.
+        with the generator's; the alternating update alone has one.
       without: settings that all systems have but this one, whose networks they do not fit.
       generator: `(z, config, y, training) -> G_sample`; creates or reuses its variables in the
         current scope. It takes the sizes of images and labels from `config.image_shape` and

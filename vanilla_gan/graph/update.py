@@ -241,8 +241,11 @@ def _simultaneous(system: System, config: Any, towers: Sequence[Tower], players:
         with tower.place():
             plain = objective(system, config, tower.passes)
             goal = with_penalties(config, tower.passes, plain)
-            # A penalty sees the discriminator's weights not only through its logits.
-            if system.separate_images and goal is plain and config.pack == 1:
+            # A penalty sees the discriminator's weights not only through its logits, and what a
+            # program adds may see the samples themselves.
+            G_sample, logit = tower.passes.G_sample, tower.passes.D_logit_fake
+            seen = uses([goal.D_loss, goal.G_loss], G_sample, but=logit)
+            if system.separate_images and goal is plain and config.pack == 1 and not seen:
                 by_D, by_G = gradients_of_separate_images(tower.passes, goal, theta_D, theta_G)
             else:
                 by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
@@ -299,9 +302,13 @@ def _settled(config: Any, players: Players, passes: Passes, D_solver: Any) -> An
         return tf.group(*(variable.assign(value) for variable, value in changes))
 
 
-def uses(fetches: Iterable[Any], source: Any) -> bool:
-    """Returns whether to run any of `fetches`, tensors or operations, takes the tensor `source`."""
-    seen, todo = set(), [getattr(fetch, "op", fetch) for fetch in fetches]
+def uses(fetches: Iterable[Any], source: Any, but: Any = None) -> bool:
+    """Returns whether to run any of `fetches`, tensors or operations, takes the tensor `source`.
+
+    A way that leads through the tensor `but`, if that is given, does not count.
+    """
+    seen = set() if but is None else {but.op}
+    todo = [getattr(fetch, "op", fetch) for fetch in fetches]
     while todo:
         op = todo.pop()
         if op not in seen:

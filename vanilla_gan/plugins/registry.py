@@ -18,7 +18,7 @@ from vanilla_gan.declare import Registered, choices_changed, nearest
 from vanilla_gan.errors import PluginError, UsageError, VanillaGanError
 from vanilla_gan.graph.losses import LABELLED, LOSSES, Objective
 from vanilla_gan.graph.penalties import DRAWING, PENALTIES, half_square, weights_of
-from vanilla_gan.graph.system import System
+from vanilla_gan.graph.system import Alternating, System
 from vanilla_gan.say import shown
 from vanilla_gan.systems import SYSTEMS
 
@@ -159,6 +159,11 @@ def register_system(name: str, system: System) -> Registered:
         raise UsageError(
             f"the system {shown(name)} lacks defaults of {', '.join(sorted(missing))}, which every "
             "system needs"
+        )
+    if system.theta_Q and not isinstance(system.update, Alternating):
+        raise UsageError(
+            f"the system {shown(name)} has variables in theta_Q, which only the alternating update "
+            "trains; give it update=Alternating()"
         )
     own = {
         field.name: _told("system", name, value)

@@ -384,7 +384,9 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
     then = {**record.config.to_json(), "dataset": record.dataset["name"]}
     # What a run was begun with alone is not asked for again.
     now = {"overwrite": False, "tune": False, **given_settings(record, config)}
-    label = record.config.classes.label(now.get("sample_class") or "all")
+    said = now.get("sample_class") or "all"
+    # A class may have that name, too.
+    label = None if said == "all" else record.config.classes.label(said)
     if label is not None:
         now["sample_class"] = str(label)
     if begun:

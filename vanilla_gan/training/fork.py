@@ -47,7 +47,14 @@ from vanilla_gan.storage.whole import remove_leftovers, whole_path
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.training.host import Host
 from vanilla_gan.training.own_pictures import with_own_pictures
-from vanilla_gan.training.run import check_data_stay, check_needs, train, with_lasting_out
+from vanilla_gan.training.run import (
+    check_data_stay,
+    check_needs,
+    device_of,
+    train,
+    with_lasting_out,
+)
+from vanilla_gan.training.signals import stop_on_signals
 
 Inform = Callable[[str], None]
 
@@ -111,10 +118,17 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             # This checkpoint still has the random numbers of the parent's own parent.
             seeds = [each for each in parent.parent["changes"] if each["setting"] == "seed"]
             record.parent["changes"] += seeds
-        if config.overwrite:
-            # Before an earlier run makes room: the same that would keep this one from training.
-            check_data_stay(record.config)
-            check_needs(record)
+        # A signal waits for that: half of TensorFlow could not be loaded again in this process.
+        with stop_on_signals(host.second_signal_exits, host.raises_late) as stop:
+            if config.overwrite:
+                # Before an earlier run makes room: the same that would keep this one from training.
+                check_data_stay(record.config)
+                check_needs(record)
+            else:
+                # Behind that the folder has these settings, and nobody could leave one out.
+                device_of(record.config)
+            with stop.at_once():
+                pass
         _place(record, parent, checkpoint, config, inform)
         changes = [f"--{c['setting']} {c['is']} (was {c['was']})" for c in record.parent["changes"]]
         inform(

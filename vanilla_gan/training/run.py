@@ -173,7 +173,7 @@ def _train_locked(
     with phase("loading TensorFlow"), without_chatter():
         load_tensorflow()
     with stop.at_once():
-        device = _device(config)
+        device = device_of(config)
     train = source.splits.train
     if record is None:
         dataset = dataset_entry(source)
@@ -347,11 +347,16 @@ def check_needs(record: RunRecord) -> None:
       VanillaGanError: it is not.
     """
     source = _read_data(record.config, record, unread(), lambda line: None)
-    _device(record.config)
+    device_of(record.config)
     check_observers(record, source.splits, out_moves=True)
 
 
-def _device(config: RunConfig) -> Device:
+def device_of(config: RunConfig) -> Device:
+    """Returns the device of a run; loads TensorFlow to ask.
+
+    Raises:
+      DeviceError: it is not there, or does not compute what the settings ask for.
+    """
     with phase("loading TensorFlow"), without_chatter():
         load_tensorflow()
         device = choose_device(config.device)
