@@ -92,7 +92,7 @@ def test_a_run_that_gained_no_more_is_one_of_them(tmp_path):
     record = read_record(without_gain(make(tmp_path / "run", 99)))
     for seed in SEEDS:
         without_gain(sweep / f"seed_{seed}")
-    assert swept_like(record, str(sweep), with_pictures=False).seeds.tolist() == [*SEEDS]
+    assert len(swept_like(record, str(sweep), with_pictures=False).d_loss) == len(SEEDS)
     # Without its last checkpoint it has iterations left.
     for seed in SEEDS:
         (sweep / f"seed_{seed}" / "checkpoints" / "0000000001").rmdir()

@@ -151,12 +151,12 @@ def test_rewinds_of_a_checkpoint_that_is_lost_are_no_longer_on_record():
     of_run = SimpleNamespace(
         rewinds=[{"iteration": 90, "to": 50}, {"iteration": 80, "to": 70}],
         changes=[],
-        save=lambda out_dir: saved.append([*of_run.rewinds]),
     )
     chief = SimpleNamespace(
         config=RunConfig(iters=100, seed=3),
         record=of_run,
         inform=lambda line: None,
+        save_record=lambda: saved.append([*of_run.rewinds]),
         checkpoints=SimpleNamespace(
             newest_whole=lambda check, warn: Checkpoint(50, pathlib.Path("50"), state),
             go_back_to=lambda iteration: None,

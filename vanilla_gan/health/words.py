@@ -29,7 +29,7 @@ def begun(episode: Episode) -> str:
         tried += " in a new run, or in a fork of a checkpoint from before it"
         tried += "," if episode.advice else ""
     else_tried = episode.advice if tried else episode.advice.removeprefix("or ")
-    advice = " ".join(filter(None, (tried, else_tried))) or "the run has what is prescribed for it"
+    advice = " ".join(filter(None, (tried, else_tried))) or "the run already has what usually helps"
     return (
         f"health: {disease.what} ({disease.name}), since iteration {episode.since}; at iteration "
         f"{episode.named}: {numbers}; {advice}"

@@ -82,6 +82,7 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     """
     host = host or Host()
     inform = host.inform
+    watch = functools.partial(stop_on_signals, host.second_signal_exits, host.raises_late)
     if os.path.exists(os.path.join(source, EXPORT_JSON)):
         raise UsageError(
             f"--from={source}: it is an export, which has no state to continue from; expected a "
@@ -119,13 +120,13 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             seeds = [each for each in parent.parent["changes"] if each["setting"] == "seed"]
             record.parent["changes"] += seeds
         # A signal waits for that: half of TensorFlow could not be loaded again in this process.
-        with stop_on_signals(host.second_signal_exits, host.raises_late) as stop:
+        with watch() as stop:
             if config.overwrite:
                 # Before an earlier run makes room: the same that would keep this one from training.
                 check_data_stay(record.config)
                 check_needs(record)
             else:
-                # Behind that the folder has these settings, and nobody could leave one out.
+                # A fork keeps its settings: one that does not work here could not be left out.
                 device_of(record.config)
             with stop.at_once():
                 pass

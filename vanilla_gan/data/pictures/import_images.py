@@ -163,7 +163,7 @@ def _without_empty_classes(read: _Pictures, source: str) -> _Pictures:
     """Leaves out the classes of which no picture could be read, and says so."""
     names = {label: name for label, name in read.classes.items() if (read.labels == label).any()}
     empty = [name for label, name in read.classes.items() if label not in names]
-    if not empty or not names:  # Without any picture there is more to say than this.
+    if not empty or not names:  # Of no picture at all the caller tells.
         return read
     are_digits = set(names.values()) <= set("0123456789")
     new = {

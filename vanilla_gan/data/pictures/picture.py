@@ -29,7 +29,7 @@ _DRAFT = 8  # times the side of the result
 _UNTRUSTED_FORMATS = ("EPS",)
 # How far apart grey values are at least that can be told from each other.
 _CONTRAST = 16
-# Pillow gives their 16 bits as 32; values of more than 16 they do not have.
+# Pillow gives their values of 16 bits as 32; they have none of more than 16.
 _WIDE_FORMATS = ("PPM", "PNG")
 # What the orientation of EXIF asks for; 1 is upright.
 _TURNS = {
@@ -218,7 +218,7 @@ def _opaque(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, 
                 return opposite, 255 - background
         return laid, background
     if image.mode == "LAB":
-        image = image.convert("RGB")  # From there to grey Pillow knows no way.
+        image = image.convert("RGB")  # Pillow cannot convert it to grey at once.
     return image.convert(fitting.mode), background
 
 
