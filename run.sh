@@ -11,8 +11,8 @@
 # `sh run.sh` may be a shell that cannot read what follows.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 # bash that is called sh does what POSIX says: before 5.1 it cannot read what follows, and it ends
-# without a word where a file cannot be opened.
-set +o posix
+# without a word where a file cannot be opened. So does `bash -e` at the first command that fails.
+set +o posix +o errexit +o noclobber
 set -u
 
 # What a Python must be, run by the candidate itself; prints its version and what is wrong with it.

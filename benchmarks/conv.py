@@ -10,7 +10,6 @@ Both in float32 and in bfloat16, each in a process of its own, in turn. The resu
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -19,7 +18,7 @@ import sys
 
 import machine
 import results
-from speed import PEERS_DIR, ROOT, clean_environment, say
+from speed import PEERS_DIR, ROOT, clean_environment, printed, say
 
 KERAS = "Keras, float32"
 PROGRAMS = {
@@ -30,20 +29,18 @@ PROGRAMS = {
 }
 
 
-def timed(script: str, precision: str, *flags: str) -> list[float] | str:
+def timed(script: str, precision: str, data_dir: str, *sizes: str) -> list[float] | str:
     """Runs a program; returns milliseconds a step for each chunk, or why there are none."""
+    flags = (f"--precision={precision}", f"--data_dir={data_dir}", *sizes)
     done = subprocess.run(
-        [sys.executable, str(PEERS_DIR / script), f"--precision={precision}", *flags],
+        [sys.executable, str(PEERS_DIR / script), *flags],
         env={**clean_environment(), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    lines = done.stdout.splitlines()
-    if done.returncode or not lines:
-        return (done.stderr.strip().splitlines() or ["no message"])[-1]
-    ms: list[float] = json.loads(lines[-1])["ms"]
-    return ms
+    result = printed(done, data_dir)
+    return result if isinstance(result, str) else result["ms"]
 
 
 def table(found: dict[str, list[list[float]]]) -> str:
@@ -90,12 +87,12 @@ def main() -> None:
     described = machine.describe()
     found: dict[str, list[list[float]]] = {}
     skipped: dict[str, str] = {}
-    sizes = (f"--steps={options.steps}", f"--chunks={options.chunks}", f"--data_dir={data_dir}")
+    sizes = (f"--steps={options.steps}", f"--chunks={options.chunks}")
     for number in range(1, options.rounds + 1):
         for name, (script, precision) in PROGRAMS.items():
             if name in skipped:
                 continue
-            ms = timed(script, precision, *sizes)
+            ms = timed(script, precision, data_dir, *sizes)
             if isinstance(ms, str):
                 skipped[name] = ms
                 say(f"skipped {name}: {ms}")

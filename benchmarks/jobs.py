@@ -7,6 +7,7 @@ import functools
 import itertools
 import multiprocessing
 import os
+import queue
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -28,12 +29,21 @@ def side_by_side(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Itera
     if jobs == 1:
         yield from map(work, tasks)
         return
-    cores = itertools.cycle(sorted(os.sched_getaffinity(0)))
-    new = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(jobs, new, max_tasks_per_child=1) as pool:
-        yield from pool.map(functools.partial(_on_a_core, work), tasks, cores)
+    cores: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for core in itertools.islice(itertools.cycle(sorted(os.sched_getaffinity(0))), jobs):
+        cores.put(core)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as threads:
+        yield from threads.map(functools.partial(_on_a_core, work, cores), tasks)
 
 
-def _on_a_core(work: Callable[[T], R], task: T, core: int) -> R:
-    os.sched_setaffinity(0, {core})
-    return work(task)
+def _on_a_core(work: Callable[[T], R], cores: queue.SimpleQueue[int], task: T) -> R:
+    """Returns what `work` returns in a new process on a core that nobody else has meanwhile."""
+    core = cores.get()
+    try:
+        new = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(
+            1, new, initializer=os.sched_setaffinity, initargs=(0, {core})
+        ) as process:
+            return process.submit(work, task).result()
+    finally:
+        cores.put(core)

@@ -40,7 +40,8 @@ def found_of(seed: int, marks: list[int], options: argparse.Namespace) -> dict[s
 
     The run keeps the checkpoint of each mark, the multiples of the first one.
     """
-    out = pathlib.Path(options.out) / f"{options.system}_{seed}"
+    # A run has only the checkpoints of its own marks.
+    out = pathlib.Path(options.out) / f"{options.system}_{seed}_{marks[0]}"
     kept = out.with_name(f"{out.name}_{options.samples}_{options.test}.json")
     found = json.loads(kept.read_text()) if kept.is_file() else {}
     missing = [mark for mark in marks if str(mark) not in found]
@@ -109,6 +110,8 @@ def main() -> None:
     every = options.every_iters or options.every * UPDATES
     last = options.iters or options.epochs * UPDATES
     marks = list(range(every, last + 1, every))
+    if not marks:
+        flags.error(f"no figure within {last} iterations, with {every} between two")
     find = functools.partial(found_of, marks=marks, options=options)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     curves = [*side_by_side(find, seeds, options.jobs)]

@@ -180,7 +180,8 @@ def _main_table(found: Found, timing: Timing) -> Iterable[str]:
     for name in timing.names():
         ms = timing.ms(name)
         rate = timing.work.mflop() / statistics.median(ms)
-        differ = f"{found.agreement[name]:.0e}" if found.agreement.get(name) else ""
+        is_compared = name in found.agreement and name != found.base
+        differ = f"{found.agreement[name]:.0e}" if is_compared else ""
         yield (
             f"| {name} | {_spread(ms, 3)} | {_spread(timing.ratios(name), 2)} | {rate:.0f} "
             f"| {timing.peak_mb[name]:.0f} | {differ} |"

@@ -43,7 +43,10 @@ GRID_HIDDEN = (128, 512, 2048)
 GRID_ROUNDS, GRID_CHUNKS = 2, 2
 WHOLE_ITERS = 20_001
 # Settings of the shell that would decide for a library how it computes.
-_UNSET = ("OPENBLAS_", "OMP_", "MKL_", "GOTO_", "KMP_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTHON")
+_UNSET = (
+    *("OPENBLAS_", "OMP_", "MKL_", "GOTO_", "KMP_", "ONEDNN_", "DNNL_", "NVIDIA_TF32_"),
+    *("TF_", "XLA_", "JAX_", "TORCH_", "PYTHON"),
+)
 
 
 class Peer(NamedTuple):
@@ -136,14 +139,10 @@ class Bench:
             text=True,
             check=False,
         )
-        lines = done.stdout.splitlines()
-        if done.returncode or not lines:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            # The reason is published; where things lie on this machine is not.
-            last = last.replace(str(ROOT), ".").replace(self._data_dir, "DATA_DIR")
-            self._skip(peer, f"failed with status {done.returncode}: {last}")
+        result = printed(done, self._data_dir)
+        if isinstance(result, str):
+            self._skip(peer, result)
             return None
-        result: dict[str, Any] = json.loads(lines[-1])
         self.versions[peer.name] = result["versions"]
         return result
 
@@ -184,12 +183,26 @@ class Bench:
         say(f"skipped {peer.name}: {reason}")
 
 
+def printed(done: subprocess.CompletedProcess[str], data_dir: str) -> dict[str, Any] | str:
+    """Returns what a peer printed, or why it printed nothing."""
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        # The reason is published; where things lie on this machine is not.
+        last = last.replace(str(ROOT), ".").replace(data_dir, "DATA_DIR")
+        return f"failed with status {done.returncode}: {last}"
+    result: dict[str, Any] = json.loads(lines[-1])
+    return result
+
+
 def clean_environment(device: str = "cpu") -> dict[str, str]:
     """Returns the environment for a peer: a GPU only if asked for, no setting of its libraries."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_UNSET)}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"}
-    hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if device == "cpu" else {}
-    return {**kept, **quiet, **hidden}
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    # JAX would compute on the CPU where it finds no GPU, with a warning that nobody reads here.
+    found = {"JAX_PLATFORMS": "cuda"}
+    return {**kept, **quiet, **(hidden if device == "cpu" else found)}
 
 
 def whole(bench: Bench, rounds: int, iters: int, data_dir: str) -> results.Whole | str:

@@ -38,14 +38,18 @@ def traced(config: RunConfig, iterations: int) -> list[tuple[str, str, float]]:
             for variable in variables:
                 session.run(variable.initializer, {variable.initializer.inputs[1]: data})
         shape = (iterations, config.resolved_int("batch_size"))
-        noise = (*shape, config.resolved_int("z_dim"))
-        feeds = {
+        z_dim, further = config.resolved_int("z_dim"), (shape[0], config.D_steps - 1, shape[1])
+        drawn = {
             loop.rows: stream.randint(0, N, shape),
-            loop.Z_D: stream.uniform(-1.0, 1.0, noise),
-            loop.Z_G: stream.uniform(-1.0, 1.0, noise),
+            loop.Z_D: stream.uniform(-1.0, 1.0, (*shape, z_dim)),
+            loop.Z_G: stream.uniform(-1.0, 1.0, (*shape, z_dim)),
+            loop.D_rows: stream.randint(0, N, further),
+            loop.D_Z: stream.uniform(-1.0, 1.0, (*further, z_dim)),
+            loop.classes: stream.randint(0, config.num_classes, shape),
+            loop.D_classes: stream.randint(0, config.num_classes, further),
+            loop.first: 0,
         }
-        if loop.first is not None:
-            feeds[loop.first] = 0
+        feeds = {of: values for of, values in drawn.items() if of is not None}
         fetches = [*loop.scalars.values()]
         session.run(fetches, feeds)
         options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)

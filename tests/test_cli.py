@@ -19,6 +19,7 @@ from vanilla_gan import __version__
 from vanilla_gan.cli import main as cli
 from vanilla_gan.cli.commands import COMMANDS
 from vanilla_gan.cli.flags import Flags
+from vanilla_gan.cli.words import this_program
 from vanilla_gan.declare import table_of
 from vanilla_gan.settings import ENGINES, RunConfig
 
@@ -184,6 +185,18 @@ def test_an_installed_program_calls_itself_by_its_name(monkeypatch, capsys):
     assert not re.search(r"\btest\b", shown)
     assert cli.main(["--iters=0"]) == 2
     assert capsys.readouterr().err.startswith("vanilla-gan: --iters=0: ")
+
+
+def test_an_installed_program_starts_its_runs_without_modules_of_the_folder(tmp_path, monkeypatch):
+    script = tmp_path / "bin" / "vanilla-gan"
+    script.parent.mkdir()
+    script.write_text("import sys\nfrom vanilla_gan.cli.main import main\nsys.exit(main())\n")
+    (tmp_path / "textwrap.py").write_text("raise ImportError('of the folder')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bin/vanilla-gan"])
+    command = [*this_program(), "version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"vanilla_gan {__version__}\n"), done.stderr
 
 
 def test_wrong_usage_imports_no_tensorflow_and_leaves_one_line(elsewhere):

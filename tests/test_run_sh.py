@@ -143,6 +143,15 @@ def test_a_log_that_cannot_be_written_is_one_line(clone: Clone, shell: list[str]
     assert done.stderr == f"run.sh: cannot write {clone.log}; make {clone.root} writable\n"
 
 
+@pytest.mark.parametrize("option", ["errexit", "noclobber"])
+def test_options_that_a_shell_hands_on_change_nothing(clone: Clone, option: str) -> None:
+    """As by `bash -e run.sh`: a first start ended without a word."""
+    (clone.root / ".venv.log").write_text("of an earlier start\n")
+    done = clone.start("x", SHELLOPTS=option)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "<x>")
+    assert "earlier" not in clone.log.read_text()
+
+
 def test_a_relative_start_ignores_cdpath(clone: Clone) -> None:
     (clone.cwd / clone.root.name).mkdir()
     subprocess.run(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
-import pathlib
 
 import numpy as np
+import task
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -23,8 +22,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def read_images(data_dir: str) -> np.ndarray:
     """Returns Fashion-MNIST's training images, uint8 [60000, 784]; random ones without it."""
-    path = pathlib.Path(data_dir, "fashion_mnist", "train-images-idx3-ubyte.gz")
-    if not path.exists():
+    path = task.images_path(data_dir, "fashion_mnist")
+    if path is None:
         return np.random.RandomState(0).randint(0, 256, (60_000, 784), np.uint8)
-    with gzip.open(path) as file:
-        return np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)
+    return task.read_idx(path)

@@ -42,6 +42,8 @@ def published_draws(images: np.ndarray, batch: int) -> Iterator[Draw]:
 def main() -> None:
     """Measures."""
     options = task.parser(__doc__).parse_args()
+    if options.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise SystemExit("TensorFlow sees no GPU")
     drawn = (published_draws if options.check else draws)(
         task.read_images(options.data_dir), options.batch
     )

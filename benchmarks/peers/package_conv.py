@@ -6,7 +6,6 @@ A chunk runs from one picture to the next, so that a picture is in its time.
 from __future__ import annotations
 
 import contextlib
-import pathlib
 import sys
 import tempfile
 
@@ -21,8 +20,8 @@ from vanilla_gan.cli import main as cli
 def main() -> None:
     """Measures."""
     options, flags = conv_task.parser(__doc__).parse_known_args()
-    data_dir = pathlib.Path(options.data_dir)
-    dataset = "fashion_mnist" if (data_dir / "fashion_mnist").is_dir() else "digits"
+    data_dir = options.data_dir
+    dataset = "digits" if task.images_path(data_dir, "fashion_mnist") is None else "fashion_mnist"
     ticks = package.Ticks()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(ticks):
         flags += [

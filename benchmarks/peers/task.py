@@ -44,10 +44,10 @@ def parser(description: str) -> argparse.ArgumentParser:
     return flags
 
 
-def images_path(data_dir: str) -> str | None:
-    """Returns the file of MNIST's training images, None where there is none."""
+def images_path(data_dir: str, data_set: str = "mnist") -> str | None:
+    """Returns the file of a data set's training images, None where there is none."""
     for name in ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"):
-        path = os.path.join(data_dir, "mnist", name)
+        path = os.path.join(data_dir, data_set, name)
         if os.path.exists(path):
             return path
     return None
@@ -58,9 +58,14 @@ def read_images(data_dir: str) -> np.ndarray:
     path = images_path(data_dir)
     if path is None:
         return np.random.RandomState(SEED).randint(0, 256, (55_000, X_DIM), np.uint8)
+    return read_idx(path)[VALIDATION_SIZE:]
+
+
+def read_idx(path: str) -> np.ndarray:
+    """Returns the images of a file, gzipped or not, uint8 [N, 784]."""
     with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
         content = file.read()
-    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, X_DIM)[VALIDATION_SIZE:]
+    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, X_DIM)
 
 
 def first_weights(hidden: int) -> dict[str, np.ndarray]:

@@ -48,6 +48,8 @@ def mean_cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 def main() -> None:
     """Measures."""
     options = task.parser(__doc__).parse_args()
+    if options.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise SystemExit("TensorFlow sees no GPU")
     draws = task.PublishedDraws(task.read_images(options.data_dir)).iterations(options.batch)
     tf.disable_v2_behavior()
     gan = Gan(task.first_weights(options.hidden))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from vanilla_gan.declare import Settings, as_word, table_of
@@ -20,4 +21,8 @@ def this_program() -> list[str]:
     """Returns the words that start this program again, with this Python in its present mode."""
     isolated = ["-I"] if sys.flags.isolated else []
     utf8 = ["-X", "utf8"] if sys.flags.utf8_mode else []
+    script = os.path.abspath(sys.argv[0])
+    if os.path.basename(script) == "vanilla-gan" and os.path.isfile(script):
+        # With -m Python would take modules from the current folder, which this one does not.
+        return [sys.executable, *isolated, *utf8, script]
     return [sys.executable, *isolated, *utf8, "-m", "vanilla_gan"]
