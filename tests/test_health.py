@@ -233,6 +233,27 @@ def test_what_a_run_has_is_not_prescribed(tmp_path, settings, name, tried):
     assert found.settings == disease.settings
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"preset": "stable"}, "try --D_noise 0.1; or --spectral_norm in a new run"),
+        (
+            {"D_noise": 0.3},
+            "try --loss relativistic --r1 0.3 --r2 0.3 or --spectral_norm in a new run",
+        ),
+        (
+            {"preset": "stable", "D_noise": 0.1, "spectral_norm": True},
+            "the run already has what usually helps",
+        ),
+    ],
+)
+def test_nor_is_what_it_has_advised(tmp_path, settings, said):
+    record = read_record(make_run(tmp_path / "run", pictures=0, **settings))
+    sick = rows(sick=range(60), changes=SICK["overpowering"])
+    (found,) = diagnosed(sick, patient_of(record))
+    assert begun(found).endswith(f"; {said}")
+
+
 def test_the_gap_of_a_wasserstein_critic_is_no_disease():
     sick = rows(sick=range(60), changes=SICK["overpowering"])
     assert [each.disease.name for each in diagnosed(sick, PATIENT)] == ["overpowering"]

@@ -14,10 +14,12 @@ from vanilla_gan.engines import session
 from vanilla_gan.engines.model import open_model
 from vanilla_gan.engines.session import Device, choose_device, config_proto, visible_gpus
 from vanilla_gan.errors import DeviceError
+from vanilla_gan.generator import trained
 from vanilla_gan.graph import processor
 from vanilla_gan.graph.gan import build_gan
 from vanilla_gan.graph.tf1 import set_environment
 from vanilla_gan.graph.tf1 import tf as tf1
+from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.settings import ENGINES, RunConfig
 from vanilla_gan.systems import SYSTEMS
 
@@ -214,6 +216,20 @@ def test_a_graph_is_pinned_to_the_device_it_was_built_for():
             assert op.colocation_groups()
     kinds = {op.type for op in graph.get_operations() if op.device}
     assert {"Placeholder", "VarHandleOp", "MatMul", "Sigmoid", "ResourceApplyAdam"} <= kinds
+
+
+def test_a_trained_generator_is_pinned_to_its_device(trained_run, monkeypatch):
+    run, pinned, build = trained_run("vanilla"), set(), trained.build_inference
+
+    def built(*words):
+        found = build(*words)
+        pinned.update(op.device for op in tf1.get_default_graph().get_operations() if op.device)
+        return found
+
+    monkeypatch.setattr(trained, "build_inference", built)
+    with trained.open_networks(read_record(run), run, Device("/GPU:1", "a test")):
+        pass
+    assert pinned == {"/device:GPU:1"}
 
 
 # The cures are those that draw in the graph.

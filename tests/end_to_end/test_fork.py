@@ -23,6 +23,7 @@ from vanilla_gan.cli import main as cli
 from vanilla_gan.runfolder.health_csv import read_health
 from vanilla_gan.runfolder.quality_json import Evaluation, add_evaluation, read_evaluations
 from vanilla_gan.runfolder.record import read_record
+from vanilla_gan.training import fork
 
 ITERS = 160
 AT_80 = "out/checkpoints/0000000080"
@@ -256,6 +257,22 @@ def test_what_cannot_be(there, monkeypatch, capsys, flags, status, said):
     assert (found, said in line) == (status, True), line
     assert fingerprint(there) == before
     assert not (there / "new").exists()
+
+
+def test_a_signal_does_not_wait_for_the_data(there, monkeypatch, capsys):
+    """They may have to be downloaded."""
+    monkeypatch.chdir(there)
+    shutil.copytree("out", "other")
+    waited = []
+
+    def read(*words: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        waited.append(words)
+
+    monkeypatch.setattr(fork, "check_needs", read)
+    status, line = failure(capsys, "fork", "--from=out", "--out=other", "--overwrite")
+    assert (status, waited) == (143, []), line
+    assert not os.path.exists("other.1")
 
 
 @pytest.mark.parametrize("more", [[], ["--overwrite"]])

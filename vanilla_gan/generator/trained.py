@@ -119,8 +119,11 @@ def _built(
     """
     # On the CPU nodes name no device: the session hides the GPUs, and an export shall run anywhere.
     on_cpu = device.name.startswith("/CPU")
-    placed: Any = contextlib.nullcontext() if on_cpu else tf.device(device.name)
-    with tf.Graph().as_default() as graph, placed:
+    with (
+        tf.Graph().as_default() as graph,
+        # Within the graph: outside, `tf.device` is that of the eager side, which takes the GPUs.
+        contextlib.nullcontext() if on_cpu else tf.device(device.name),
+    ):
         tensors, trained = build_inference(origin.system, origin.config)
         of_G = origin.system.theta(origin.config)[1] if averaged else ()
         names = {v.op.name: v for v in tf.global_variables()}

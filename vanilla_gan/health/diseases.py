@@ -6,6 +6,7 @@ The thresholds are those that tell sick runs from healthy ones in the table of d
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -92,15 +93,16 @@ class Disease(NamedTuple):
 
             return {name: value for name, value in found.items() if not has(name)}
 
-        advice = [
-            clause
-            for clause in self.advice.split("; ")
-            if not any(f"--{name}" in clause for name in patient.without)
-        ]
+        def is_of_use(clause: str) -> bool:
+            return not any(
+                name in patient.without or patient.own.get(name, 0) >= float(value or 1)
+                for name, value in re.findall(r"--(\w+) ?([\d.]*)", clause)
+            )
+
         return self._replace(
             settings=taken(self.settings),
             born_settings=taken(self.born_settings),
-            advice="; ".join(advice),
+            advice="; ".join(filter(is_of_use, self.advice.split("; "))),
         )
 
 
@@ -198,7 +200,7 @@ DISEASES = (
         1000,
         ("real_right", "fake_right", "logit_gap"),
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
-        "or --D_noise 0.1; in a new run --spectral_norm",
+        "or --D_noise 0.1; or --spectral_norm in a new run",
     ),
     Disease(
         "collapse",

@@ -38,7 +38,7 @@ def patient_of(record: RunRecord) -> Patient:
     own: dict[str, Any] = {}
     # A fork may have what its parent lacked, whose state it began with.
     if not record.parent:
-        names = ("loss", "r1", "r2", "D_noise", "spectral_norm")
+        names = ("loss", "r1", "r2", "D_noise", "spectral_norm", "pack")
         own = {name: getattr(config, name) for name in names}
         own |= {f"{player}_learning_rate": rate_of(config, player) for player in "DG"}
         own["beta1"] = most["beta1"]

@@ -29,6 +29,8 @@ def begun(episode: Episode) -> str:
         tried += " in a new run, or in a fork of a checkpoint from before it"
         tried += "," if episode.advice else ""
     else_tried = episode.advice if tried else episode.advice.removeprefix("or ")
+    if else_tried.startswith("--"):
+        else_tried = f"try {else_tried}"
     advice = " ".join(filter(None, (tried, else_tried))) or "the run already has what usually helps"
     return (
         f"health: {disease.what} ({disease.name}), since iteration {episode.since}; at iteration "

@@ -87,6 +87,7 @@ class Evaluator:
 
     def _evaluate(self, it: int) -> None:
         out_dir, n = self._config.out_dir, self._judge.n
+        self._record.check_still_there(out_dir)
         # A run that is continued right there has the same figures already.
         if not any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
             with phase(f"evaluating iteration {it}"):

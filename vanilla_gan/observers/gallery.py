@@ -53,6 +53,7 @@ class Gallery:
           OutputError: a file of an earlier start cannot be removed or replaced.
         """
         config = record.config
+        self._record = record
         self._warn = warn
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
@@ -113,6 +114,7 @@ class Gallery:
             set_latest(self._out_dir, before[-1])
 
     def _write_gif(self) -> None:
+        self._record.check_still_there(self._out_dir)
         if self._are_too_large:
             return  # They are whole, but it would take them for damaged ones.
         while pictures := frame_paths(self._out_dir, self._frames, self._stride):
@@ -123,6 +125,7 @@ class Gallery:
                 self._warn(f"warning: {error}; it was renamed to {set_aside(error.path)}")
 
     def _write_losses_png(self) -> None:
+        self._record.check_still_there(self._out_dir)
         path = self._out_dir / LOSSES_PNG
         try:
             rows = read_losses(self._out_dir / LOSSES)

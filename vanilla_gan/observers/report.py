@@ -75,6 +75,7 @@ class ReportObserver:
         self._refresher.finish()
 
     def _write(self) -> None:
+        self._record.check_still_there(self._out_dir)
         # A run that fails before its first picture has nothing to show.
         if numbered_pictures(self._out_dir):
             try:

@@ -119,17 +119,15 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             # This checkpoint still has the random numbers of the parent's own parent.
             seeds = [each for each in parent.parent["changes"] if each["setting"] == "seed"]
             record.parent["changes"] += seeds
-        # A signal waits for that: half of TensorFlow could not be loaded again in this process.
         with watch() as stop:
-            if config.overwrite:
-                # Before an earlier run makes room: the same that would keep this one from training.
-                check_data_stay(record.config)
-                check_needs(record)
-            else:
-                # A fork keeps its settings: one that does not work here could not be left out.
-                device_of(record.config)
+            # A fork keeps its settings: a device that is not there could not be left out. A signal
+            # waits for that: half of TensorFlow could not be loaded again in this process.
+            device_of(record.config)
             with stop.at_once():
-                pass
+                if config.overwrite:
+                    # Before an earlier run makes room: what would keep this one from training.
+                    check_data_stay(record.config)
+                    check_needs(record)
         _place(record, parent, checkpoint, config, inform)
         changes = [f"--{c['setting']} {c['is']} (was {c['was']})" for c in record.parent["changes"]]
         inform(

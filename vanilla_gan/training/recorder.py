@@ -82,6 +82,7 @@ class Recorder:
     def epoch_sample(self, it: int, sample: npt.NDArray[np.float32]) -> None:
         """Keeps the sample drawn behind `it` iterations, float32 [1, X_dim]."""
         assert self._epoch_samples is not None
+        self._record.check_still_there(self._out_dir)
         self._epoch_samples.add(it, sample)
 
     def losses(self, block: LossBlock) -> None:

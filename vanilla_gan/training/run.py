@@ -341,13 +341,12 @@ def _checkpoints(config: RunConfig, record: RunRecord) -> Checkpoints:
 
 
 def check_needs(record: RunRecord) -> None:
-    """Checks what a run needs before its folder makes room: data, a device, a file of its own.
+    """Checks what a run needs before its folder makes room: data, a file of its own.
 
     Raises:
       VanillaGanError: it is not.
     """
     source = _read_data(record.config, record, unread(), lambda line: None)
-    device_of(record.config)
     check_observers(record, source.splits, out_moves=True)
 
 
