@@ -1,6 +1,6 @@
 """The classes of a data set: how many, which have images to train on, and their names.
 
-`import_images` writes the names beside the data. One may also write them by hand:
+`import_images` writes the names beside the data. You can also write them by hand:
 
     {"classes": {"0": {"name": "cat"}, "1": {"name": "dog"}}}
 """
@@ -20,12 +20,12 @@ from vanilla_gan.storage.fields import COUNT, check_fields, each, fields, kind, 
 from vanilla_gan.storage.reading import MAX_JSON, read_file, reason_of
 
 CLASSES_JSON = "classes.json"
-# Of a list of classes in a message.
+# The most classes that a message lists.
 _LISTED = 12
 
 _NAME = kind("a name", lambda value: isinstance(value, str) and 0 < len(value) <= 1000)
 _LABEL = matching("[0-9]{1,3}", f"a label, 0 to {MAX_CLASSES - 1}")
-# The rest is for people.
+# Other fields, not checked here: they are for people, and `from` is read by `pictures.origin`.
 _REST = ("train", "test", "settings", "skipped", "from")
 
 
@@ -34,8 +34,8 @@ class Classes(NamedTuple):
 
     Attributes:
       total: how many labels there are, 0..total-1.
-      trained: those of which there is a training image, ascending.
-      names: of every label; empty where the classes have no names.
+      trained: the labels that have a training image, ascending.
+      names: the name of every label; empty if the classes have no names.
     """
 
     total: int
@@ -43,7 +43,7 @@ class Classes(NamedTuple):
     names: Sequence[str] = ()
 
     def label(self, said: str) -> int | None:
-        """Returns the label that a number or a name means; None if no training image has it.
+        """Returns the label for a number or a name; None if no training image has it.
 
         A number is always a label, whatever the classes are called.
         """
@@ -59,7 +59,7 @@ class Classes(NamedTuple):
     def listed(self, shown: Callable[[str], str] = str) -> str:
         """Returns the labels that have training images, for people: `0 to 9`, `3 (cat), 8 (dog)`.
 
-        Of many the first are named, each as `shown` returns it.
+        Only the first 12 are listed, each as `shown` returns it, and the rest are counted.
         """
         if len(self.trained) == self.total and not self.names:
             return f"0 to {self.total - 1}"
@@ -69,7 +69,7 @@ class Classes(NamedTuple):
 
 
 def all_classes(count: int) -> Classes:
-    """Returns so many classes without names, each with training images."""
+    """Returns `count` classes without names, each with training images."""
     return Classes(count, range(count))
 
 
@@ -79,10 +79,10 @@ PUBLISHED = all_classes(PUBLISHED_CLASSES)
 def read_class_names(
     folder: str | os.PathLike[str], inform: Callable[[str], None]
 ) -> dict[int, str]:
-    """Reads the names of classes by label from beside the data; none where they are not there.
+    """Reads the names of classes, by label, from the file beside the data; empty if there is none.
 
-    No number depends on them. So a file that cannot be used is passed over, and `inform` is called
-    with a line for the user.
+    Training does not depend on them. So a file that cannot be used is ignored, and `inform` is
+    called with a line for the user.
     """
     path = pathlib.Path(folder, CLASSES_JSON)
     if not os.path.lexists(path):

@@ -2,8 +2,8 @@
 
 Source: `tensorflow.contrib.learn.python.learn.datasets.mnist` of TensorFlow 1.15, which the
 published program calls as `input_data.read_data_sets(..., one_hot=True)`. Differences: the images
-stay uint8 in memory and are converted batch by batch, and the random stream is handed in instead of
-being numpy's global one.
+stay uint8 in memory and are converted batch by batch, and the random stream is an argument instead
+of numpy's global one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VALIDATION_SIZE = 5000
 
 
 def unit_scale(grey: Any) -> Any:
-    """Returns what the published program makes of grey values 0..255: float32 in [0, 1].
+    """Returns grey values 0..255 scaled as in the published program: float32 in [0, 1].
 
     It multiplies by `1/255` in float32, which differs from dividing by 255 in the last bit of some
     values. Takes float32 arrays and tensors.
@@ -31,10 +31,10 @@ def unit_scale(grey: Any) -> Any:
 class DataSet:
     """Images with labels, handed out in mini-batches; a new order each epoch.
 
-    The images stay uint8 and become float32 batch by batch through a table of 256 values. On a
-    two-core server MNIST's 55,000 training images so take 44 MB, also at the peak, and a batch of
-    128 takes 60 microseconds; the published float32 copy takes 177 MB, 388 MB at the peak, and 68
-    microseconds, nearly all of which goes into moving every image at each shuffle
+    The images stay uint8 and become float32 batch by batch through a table of 256 values. MNIST's
+    55,000 training images then take 44 MB, even at the peak, and a batch of 128 takes 60
+    microseconds on a two-core server. The published float32 copy takes 177 MB, 388 MB at the peak,
+    and 68 microseconds, nearly all spent on moving every image at each shuffle
     (`benchmarks/batches.py`).
 
     Attributes:
@@ -60,15 +60,15 @@ class DataSet:
         Args:
           images: uint8 [N, H, W], [N, H, W, C] or [N, size]; not copied.
           labels: uint8 [N] in 0..num_classes-1.
-          random_stream: where the orders are drawn from; shared with the noise, because the
-            published program draws both from numpy's one global stream.
+          random_stream: the source of the orders; shared with the noise, because the published
+            program draws both from numpy's one global stream.
           pixels: float32 [256], what each grey value becomes; `unit_scale` of 0..255 unless given.
           shape: of an image; that of `images` unless given.
-          num_classes: how many classes the data have, whether all occur here or not.
+          num_classes: how many classes the data have, even if some do not occur here.
         """
         if len(images) != len(labels):
             raise ValueError(f"{len(images)} images but {len(labels)} labels")
-        # There may be none to validate with: -1 would then have no meaning.
+        # Not -1: numpy cannot infer a size if there are no images, as in an empty validation split.
         self.images = images.reshape(len(images), math.prod(images.shape[1:]))
         self.labels = labels
         self.shape = shape_of(images.shape) if shape is None else shape
@@ -105,7 +105,7 @@ class DataSet:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
         """Returns the next images, float32 [B, size], and their labels, float64 [B, num_classes].
 
-        The labels are one-hot. Draws a new order from the random stream where an epoch begins; see
+        The labels are one-hot. Draws a new order from the random stream when an epoch begins; see
         `next_indices`.
         """
         return self.examples(self.next_indices(batch_size))
@@ -113,23 +113,23 @@ class DataSet:
     def examples(
         self, indices: npt.NDArray[np.intp]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-        """Returns the images and labels of rows; see `next_batch`."""
+        """Returns the images and labels of the rows `indices`; see `next_batch`."""
         grey = self.images.take(indices, axis=0)
-        # A uint8 is never out of the table's range: with "wrap" numpy does not check that first.
+        # A uint8 is always within the table: "wrap" skips numpy's check for that.
         images = self._pixels.take(grey, mode="wrap")
         return images, np.eye(self.num_classes)[self.labels[indices]]
 
     def next_indices(self, batch_size: int, *, short: bool = False) -> npt.NDArray[np.intp]:
         """Returns the rows of the next batch, [B], and moves on.
 
-        Before the first batch the rows are shuffled. A batch that reaches over the end of an epoch
-        takes the rest of it and the first rows of the next, newly shuffled one: no image is
-        dropped. The new shuffle permutes the order there was, as the published code shuffles its
-        already shuffled images.
+        The rows are shuffled before the first batch. A batch that crosses the end of an epoch takes
+        the rest of it and the first rows of the next, newly shuffled one: no image is dropped. The
+        new shuffle permutes the previous order, because the published code shuffles its already
+        shuffled images.
 
         Args:
           batch_size: how many rows.
-          short: where fewer are left of the epoch, return only these.
+          short: if fewer rows are left in the epoch, return only those.
 
         Raises:
           ValueError: if `batch_size` is not in 1..N.
@@ -184,7 +184,7 @@ class DataSet:
         self.epochs_completed = int(state["epochs_completed"])
 
     def _shuffle(self) -> None:
-        # The order is made anew, not shuffled in place: batches handed out are views of it.
+        # A new array, not a shuffle in place: batches handed out are views of the old one.
         permutation = np.arange(self.num_examples)
         self._random_stream.shuffle(permutation)
         self._order = self._order[permutation]
@@ -211,8 +211,8 @@ def split(
     """Splits the arrays of the four files as `read_data_sets` does; copies no image.
 
     The first `validation_size` images of the training file are the validation split, the rest
-    the training split: 55,000 / 5,000 / 10,000 for MNIST. There are as many classes as the largest
-    label says, unless `num_classes` does.
+    the training split: 55,000 / 5,000 / 10,000 for MNIST. Without `num_classes`, the largest label
+    decides how many classes there are.
 
     Raises:
       ValueError: if nothing would be left to train on.

@@ -1,8 +1,8 @@
 """The data set `emnist_letters`: handwritten letters in MNIST's format, 26 classes.
 
 Source: Cohen et al. 2017, EMNIST (https://arxiv.org/abs/1702.05373). The archive's size and sum are
-those of TensorFlow Datasets (`url_checksums/emnist.txt`). Its images have rows for columns, and its
-classes are 1 to 26; here they stand upright, and A is 0.
+those of TensorFlow Datasets (`url_checksums/emnist.txt`). EMNIST stores its images transposed and
+its labels as 1 to 26; here the images are upright, and A is 0.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Finds the files of a published data set under the names and in the folders that others use.
 
-Contents say what a file is, names and folders only where to look: a file counts if its decompressed
-bytes have the published SHA-256.
+Names and folders only say where to look. A file counts if it has the published SHA-256: that of its
+decompressed bytes, or of the gzipped file if only that is published.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vanilla_gan.errors import DataError
 from vanilla_gan.storage.files import file_entry
 
 _LARGEST = max(file.size for entry in CATALOG.values() for file in entry.files)
-# Beside the folder that `--dataset` names. "": flat, the layout of TensorFlow 1's read_data_sets.
+# Tried besides the folder of `--dataset`. "": flat, the layout of TensorFlow 1's read_data_sets.
 _FOLDERS = (
     "",
     *CATALOG,
@@ -26,18 +26,17 @@ _FOLDERS = (
 
 
 def find(folder: str | os.PathLike[str], name: str, *, packed: bool = False) -> pathlib.Path | None:
-    """Returns where `name` stands in `folder`, plain before gzipped; None if it does not.
+    """Returns the path of `name` in `folder`, plain before gzipped; None if it is not there.
 
-    With `packed` gzipped ones come first: those whose sum is known.
-
-    Unpacked archives have a dot in the name: `train-images.idx3-ubyte`. Images with channels may be
-    called `train-images-idx4-ubyte`.
+    With `packed`, gzipped files come first, because the known sum is theirs. Unpacked archives have
+    a dot in the name: `train-images.idx3-ubyte`. Images with channels may be called
+    `train-images-idx4-ubyte`.
     """
     four = name.replace("-idx3", "-idx4")
     names = [name, f"{name}.gz", name.replace("-idx", ".idx"), four, f"{four}.gz"]
     for candidate in sorted(names, key=lambda n: packed and not n.endswith(".gz")):
         path = pathlib.Path(folder, candidate)
-        # Some archives unpack each file into a folder of its own name, too.
+        # Some archives unpack each file into a folder of the same name.
         if os.path.exists(path) and not os.path.isdir(path):
             return path
     return None
@@ -46,12 +45,12 @@ def find(folder: str | os.PathLike[str], name: str, *, packed: bool = False) -> 
 def find_elsewhere(
     entry: DataSetEntry, data_dir: pathlib.Path, inform: Callable[[str], None]
 ) -> dict[str, pathlib.Path]:
-    """Returns the files of a data set that stand in other folders below `data_dir`, by name.
+    """Returns the files of a data set found in other folders below `data_dir`, by name.
 
     Args:
       entry: the data set.
       data_dir: the folder of all data sets.
-      inform: called with a line for each file that is found, and for each that is passed over.
+      inform: called with a line for each file that is found, and for each that is rejected.
     """
     found: dict[str, pathlib.Path] = {}
     for name, path in _candidates(entry, data_dir):
@@ -69,7 +68,7 @@ def find_elsewhere(
 
 
 def owner_of(path: pathlib.Path) -> str | None:
-    """Returns the title of the data set that a file is of, by its sums, and its name for flags."""
+    """Returns the title and flag of the data set that a file belongs to, found by its sums."""
     sums = {sha256_of(path), _sum_of_file(path)}
     for entry in CATALOG.values():
         if any(file.sha256 in sums for file in entry.files):
@@ -78,7 +77,7 @@ def owner_of(path: pathlib.Path) -> str | None:
 
 
 def sum_of(file: DataFile, path: pathlib.Path) -> str | None:
-    """Returns what a file of the catalog is known by: a sum of what it holds, or of itself."""
+    """Returns the sum to compare with the catalog's: of the decompressed bytes, or of the file."""
     return _sum_of_file(path) if file.packed else sha256_of(path)
 
 
@@ -90,7 +89,7 @@ def _sum_of_file(path: pathlib.Path) -> str | None:
 
 
 def sha256_of(path: pathlib.Path) -> str | None:
-    """Returns the sum of an IDX file's decompressed bytes; None where it cannot be read as one."""
+    """Returns the sum of an IDX file's decompressed bytes; None if it is not one."""
     try:
         dimensions = 1 if "labels" in path.name else 3
         return read_idx(path, dimensions=dimensions, max_bytes=_LARGEST).sha256
@@ -103,7 +102,7 @@ def _candidates(entry: DataSetEntry, data_dir: pathlib.Path) -> Iterator[tuple[s
     for folder in _FOLDERS:
         place = os.path.realpath(data_dir / folder)
         if place in seen:
-            continue  # Also where a file system does not tell mnist from MNIST.
+            continue  # Also if the file system ignores case: mnist and MNIST.
         seen.add(place)
         for file in entry.files:
             path = find(data_dir / folder, file.name, packed=file.packed)

@@ -31,8 +31,8 @@ class RawData(NamedTuple):
       train_labels: uint8 [N].
       test_images: uint8 [M, H, W] or [M, H, W, C] in 0..255; 10,000 for MNIST.
       test_labels: uint8 [M].
-      checksum: SHA-256 over the four sums below, as hex digits, one after the other in the order of
-        `catalog.FILE_NAMES`; 64 hex digits that name these data.
+      checksum: identifies the data: SHA-256 of the four sums below, as hex digits joined in the
+        order of `catalog.FILE_NAMES`; 64 hex digits.
       files: for each file's name, without `.gz`, the SHA-256 of its decompressed bytes.
       validation: how many of the first training images are set apart, fewer than N.
     """
@@ -52,7 +52,7 @@ def raw_data(
     test_images: npt.NDArray[np.uint8],
     test_labels: npt.NDArray[np.uint8],
 ) -> RawData:
-    """Returns arrays that came from no IDX file, with the sums that their files would have."""
+    """Returns arrays that are not from IDX files, with the sums that their files would have."""
     arrays = (train_images, train_labels, test_images, test_labels)
     for array in arrays:
         array.setflags(write=False)
@@ -75,18 +75,18 @@ def load_entry(
     fetch: Callable[..., Any] = fetch_file,
     inform: Callable[[str], None] = lambda line: None,
 ) -> RawData:
-    """Loads `entry` from its folder, finds what is missing in others, and downloads the rest.
+    """Loads `entry` from its folder, looks in others for what is missing, and downloads the rest.
 
     Args:
       entry: the data set.
       data_dir: the folder that has, or gets, one folder for each data set.
-      allow_unverified: accept other images than the entry's. Then nothing is downloaded either: a
-        folder of somebody's own images is not to be completed with files of another data set.
+      allow_unverified: accept images other than the entry's. Then nothing is downloaded either: a
+        user's own images must not be completed with files of another data set.
       fetch: called as `download.fetch` for each missing file.
-      inform: called with a line for each file that stands elsewhere.
+      inform: called with a line for each file in another folder.
 
     Raises:
-      DataError: a file is missing, damaged, or not the one of the entry.
+      DataError: a file is missing, damaged, or not the entry's.
       DownloadError: a file is missing, and could not be downloaded or stored.
     """
     folder = pathlib.Path(data_dir, entry.name)
@@ -115,7 +115,7 @@ def load_entry(
 
 
 def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -> DownloadError:
-    """Returns the error with the files that have not been tried: one trip shall do for all."""
+    """Returns the error with the files not yet tried, so that the user can fetch all at once."""
     if not others:
         return error
     names = ", ".join(f"{file.name}.gz" for file in others)
@@ -134,17 +134,17 @@ def read_files(
     *,
     published: Sequence[catalog.DataFile] = (),
 ) -> RawData:
-    """Reads the four files of a data set, at the same time: gzip and SHA-256 release the GIL.
+    """Reads the four files of a data set in parallel: gzip and SHA-256 release the GIL.
 
     Args:
-      folder: where they should stand.
-      paths: where they do, each of them plain or gzipped.
-      published: what the files must be; empty for data that no catalog knows.
+      folder: where the files should be; named in errors, and the place of `split.json`.
+      paths: where the files are, by name, each plain or gzipped.
+      published: what the files must be; empty for data outside the catalog.
 
     Raises:
-      DataError: a file is missing or damaged or has another sum; the test images have another
-        shape than the training images; there are not as many labels as images; or too few images
-        are left after the validation split.
+      DataError: a file is missing, is damaged or has another sum; training and test images differ
+        in shape; images and labels differ in number; or no image is left to train on after the
+        validation split.
     """
     _check_all_there(folder, paths)
     sizes = {file.name: file.size for file in published if not file.packed}

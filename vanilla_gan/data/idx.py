@@ -32,14 +32,14 @@ _UINT8_MAGIC = 0x00000800
 _GZIP_MAGIC = b"\x1f\x8b"
 # zlib's default. Level 9 takes several times as long and saves a few per cent.
 _COMPRESSION_LEVEL = 6
-# A gzip stream may unpack to 1000 times its size. Images take far more room; black ones are few.
+# A gzip stream can unpack to 1000 times its size. Images compress far less, unless they are black.
 _MAX_RATIO, _MAX_UNPACKED = 64, 1 << 28
 # The format's types of values.
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _ADVICE = "replace or delete the file, then give the same command again"
-# Of a file that is to be a published one.
+# Added if the file should be a published one.
 _OWN = "or give --allow_unverified_data if these are images of your own"
-# Of images without labels, of values of any type, of labels that are rows of numbers.
+# For images without labels, values of other types, and labels that are rows of numbers.
 CONVERT = "or make all four files from the file of the images with ./run.sh import_images"
 
 
@@ -74,23 +74,23 @@ def read_idx(
 ) -> IdxFile:
     """Reads an IDX file of uint8; its first two bytes, not its name, say whether it is gzipped.
 
-    A header is believed only as far as bytes back it: the memory taken grows with the bytes that
-    arrive, and nothing is decompressed past one byte more than the header declares.
+    The header is not trusted: memory grows only with the bytes that arrive, and decompression stops
+    one byte after what the header declares.
 
     Args:
       path: the file.
       dimensions: how many dimensions it must have, 1 for labels and 3 for images.
       or_channels: whether it may have one more, the channels of each pixel.
-      max_bytes: the most that it may hold when it is not compressed; None for as much as a plain
-        file has, and of a gzipped one 64 times its size, or 256 MiB if that is more.
+      max_bytes: the largest decompressed size; None for no limit on a plain file, and for 64 times
+        the size of a gzipped one or 256 MiB, whichever is more.
 
     Returns:
       The array, a view of the one buffer that was read, and the checksum.
 
     Raises:
-      DataError: the file is missing, unreadable, empty, a folder or another thing that is no file;
-        its gzip stream is cut or damaged; its header is cut, has another magic number or a
-        dimension of zero, declares more or fewer bytes than follow, or more than it may hold.
+      DataError: the file is missing, unreadable, empty or not a regular file; its gzip stream is
+        cut or damaged; its header is cut, has another magic number or a dimension of zero, declares
+        more or fewer bytes than follow, or exceeds the limit.
     """
     path = os.fspath(path)
     digest = hashlib.sha256()
@@ -114,7 +114,7 @@ def read_idx(
                     f"bytes, expected at most {most}; {advice}"
                 )
             _read_up_to(declared, stream, held, digest)
-            # Reads to the end of a gzip stream, too, where its checksum is.
+            # Also reaches the end of a gzip stream, where gzip verifies its checksum.
             surplus = len(stream.read1(1))
             if len(held) + surplus != declared:
                 got = len(held) + surplus - header_size
@@ -143,10 +143,10 @@ def read_idx(
 def write_idx(path: str | os.PathLike[str], array: npt.NDArray[np.uint8]) -> None:
     """Writes an IDX file, whole or not at all; gzipped if its name ends in `.gz`.
 
-    The bytes depend on the array alone (the gzip header holds neither a name nor a time).
+    The bytes depend only on the array (the gzip header holds neither a name nor a time).
 
     Args:
-      path: where the file shall stand; its folder must exist.
+      path: the file to write; its folder must exist.
       array: uint8, one dimension or more, none of them zero.
 
     Raises:
@@ -159,10 +159,10 @@ def write_idx(path: str | os.PathLike[str], array: npt.NDArray[np.uint8]) -> Non
 
 
 def write_packed(folder: str | os.PathLike[str], name: str, array: npt.NDArray[np.uint8]) -> None:
-    """Writes `<name>.gz` into a folder, or `<name>` where `read_idx` would not unpack that much.
+    """Writes `<name>.gz` into a folder, or `<name>` if `read_idx` would not unpack that much.
 
     Raises:
-      OSError: the larger of the two could not be looked at or removed.
+      OSError: `<name>.gz` could not be inspected or removed.
       ValueError, OutputError: see `write_idx`.
     """
     plain = os.path.join(folder, name)
@@ -177,12 +177,12 @@ def write_packed(folder: str | os.PathLike[str], name: str, array: npt.NDArray[n
 def write_idx_blocks(
     path: str | os.PathLike[str], shape: tuple[int, ...], blocks: Iterable[npt.NDArray[np.uint8]]
 ) -> None:
-    """Writes an IDX file as `write_idx` does, of rows that come in blocks, uint8.
+    """Writes an IDX file as `write_idx` does, from blocks of rows, uint8.
 
     Args:
-      path: where the file shall stand; its folder must exist.
-      shape: of all the rows.
-      blocks: the rows, in their order.
+      path: the file to write; its folder must exist.
+      shape: the shape of all rows together.
+      blocks: the rows, in order.
 
     Raises:
       OutputError: the file could not be written.
@@ -200,7 +200,7 @@ def write_idx_blocks(
 
 
 def sha256_of_idx(array: npt.NDArray[np.uint8]) -> str:
-    """Returns the sum that the IDX file of an array of uint8 would have, 64 hex digits."""
+    """Returns the SHA-256 that the IDX file of an array of uint8 would have, 64 hex digits."""
     digest = hashlib.sha256(_header(array.shape))
     digest.update(np.ascontiguousarray(array).reshape(-1).data)
     return digest.hexdigest()
@@ -229,10 +229,10 @@ def _decompressed(path: str) -> Iterator[tuple[io.BufferedIOBase, int, bool]]:
 def _read_up_to(
     size: int, stream: io.BufferedIOBase, held: bytearray, digest: hashlib._Hash
 ) -> None:
-    """Appends to `held`, and feeds to `digest`, what comes until there are `size` bytes or no more.
+    """Reads into `held` and `digest` until `held` has `size` bytes or the stream ends.
 
-    `read1` hands out what one step of the decompressor gives, so that after an error `held` has all
-    the bytes before it.
+    `read1` returns what one step of the decompressor gives, so that after an error `held` has all
+    bytes before it.
     """
     while len(held) < size:
         chunk = stream.read1(min(CHUNK_SIZE, size - len(held)))
@@ -246,7 +246,7 @@ def _parse_header(path: str, header: bytes, dimensions: int) -> tuple[int, ...]:
     """Returns the dimensions that a header declares, each at least 1.
 
     Raises:
-      DataError: the header is cut or not that of an IDX file of uint8 with these dimensions.
+      DataError: the header is cut, or not that of an IDX file of uint8 with so many dimensions.
     """
     expected_size = 4 + 4 * dimensions
     expected_magic = _UINT8_MAGIC | dimensions
@@ -285,7 +285,7 @@ def _declared_shape(header: bytes | bytearray, dimensions: int) -> tuple[int, ..
 def _of_declared(held: bytearray, dimensions: int) -> str:
     """Returns " of N: M bytes are missing", for a gzip stream that ends after `held`.
 
-    Empty where the header has not arrived, or nothing but gzip's own checksum is missing.
+    Returns "" if the header has not arrived, or if only gzip's own checksum is missing.
     """
     header_size = 4 + 4 * dimensions
     if len(held) < header_size:
@@ -296,7 +296,7 @@ def _of_declared(held: bytearray, dimensions: int) -> str:
 
 
 def _wrong_size(path: str, shape: tuple[int, ...], got: int, or_more: str = "") -> DataError:
-    """Returns the error for `got` bytes behind a header; `or_more` where nobody read to the end."""
+    """Returns the error for `got` bytes after a header; `or_more` if the rest was not read."""
     declared = math.prod(shape)
     header = f"its header declares {_product(shape)} = {declared} bytes of content"
     if got < declared:

@@ -1,4 +1,4 @@
-"""The table of the built-in data sets: how each comes to its arrays, and what its classes are."""
+"""The table of the built-in data sets: how to load each, and the names of its classes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Request(NamedTuple):
 
     Attributes:
       data_dir: the folder of all data sets.
-      allow_unverified: other files than the published ones may be there.
+      allow_unverified: whether to accept files other than the published ones.
       inform: called with lines for the user.
-      checksum: of the data, where a run has trained on them before.
+      checksum: of the data that the run has trained on before; None for a new run.
     """
 
     data_dir: str | os.PathLike[str]
@@ -33,15 +33,15 @@ class Request(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A data set; `names` are those of its classes, none where digits say it all."""
+    """How to load a data set, and the names of its classes; empty if they go by their numbers."""
 
     load: Callable[[Request], folder.RawData]
     names: Sequence[str] = ()
 
 
 def _digits(request: Request) -> folder.RawData:
-    """Reads the built-in digits; draws them first where they are missing."""
-    # matplotlib, whose fonts they are: the settings take nothing but the names from this table.
+    """Reads the built-in digits; draws them first if they are missing."""
+    # Imported here because it needs matplotlib, while the settings need only this table's names.
     from vanilla_gan.data.digits import digits
 
     home = pathlib.Path(request.data_dir, "digits")
@@ -60,10 +60,10 @@ def _digits(request: Request) -> folder.RawData:
 
 
 def digits_to_stack(request: Request) -> tuple[str, folder.RawData, folder.RawData]:
-    """Returns the digits that `stacked_mnist` is drawn from, their name first, and what is drawn.
+    """Returns the name of `stacked_mnist`'s digits, the digits, and the images drawn from them.
 
-    They are MNIST, or the built-in digits where it is not to be had, or where a run that has begun
-    with those has data of this checksum.
+    The digits are MNIST. They are the built-in ones if MNIST cannot be downloaded, or if images
+    drawn from it would not have the requested checksum.
     """
     try:
         found = _published("mnist", request)
@@ -105,7 +105,7 @@ KNOWN: dict[str, Known] = {
 
 
 def is_own_name(name: str) -> bool:
-    """Returns whether somebody's own data may have this name: no other spelling of a known one."""
+    """Returns whether a user's data may have this name: valid, no spelling of a built-in one."""
     is_known = name.lower().replace("-", "_") in ("auto", *KNOWN)
     return re.fullmatch(r"[^\W_][\w.-]{0,63}", name) is not None and not is_known
 

@@ -1,8 +1,8 @@
-"""`split.json`: how many of somebody's own training images are set apart for validation.
+"""`split.json`: how many of a user's own training images are set apart for validation.
 
     {"validation": 571}
 
-`import_images` writes it beside the data; without it, it is as many as in the published program.
+`import_images` writes it beside the data. `usual_split` says how many there are without it.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ SPLIT_JSON = "split.json"
 
 
 def validation_of(train: int) -> int:
-    """Returns how many of so many training images are set apart: a tenth, 1 to 5000.
+    """Returns how many of `train` training images to set apart: a tenth, 1 to 5000.
 
-    Of a single image it is none.
+    A single image is not set apart.
     """
     return min(VALIDATION_SIZE, max(train // 10, 1), train - 1)
 
 
 def usual_split(train: int) -> int:
-    """Returns how many of so many training images are set apart where no file says it."""
+    """Returns how many of `train` training images are set apart if no file says so."""
     return VALIDATION_SIZE if train > VALIDATION_SIZE else validation_of(train)
 
 
 def write_split(folder: pathlib.Path, validation: int) -> None:
-    """Writes the file into the folder of a data set.
+    """Writes `split.json` into the folder of a data set.
 
     Raises:
       OutputError: it cannot be written.
@@ -44,9 +44,9 @@ def write_split(folder: pathlib.Path, validation: int) -> None:
 
 
 def read_split(folder: str | os.PathLike[str], train: int) -> int:
-    """Returns how many of `train` images are set apart for validation, the first ones.
+    """Returns how many of `train` images, the first ones, are set apart for validation.
 
-    Where there is no file it is 5000, and a tenth of no more than 5000 images.
+    Without a file the answer is 5000, or a tenth if there are no more than 5000 images.
 
     Raises:
       DataError: the file is damaged, or nothing would be left to train on.
@@ -73,12 +73,12 @@ def read_split(folder: str | os.PathLike[str], train: int) -> int:
 
 
 def validation_then(train: int, now: int, trained_on: int) -> int:
-    """Returns how many images a run has set apart that was begun before, by what it trains on.
+    """Returns how many images an earlier run set apart, or `now` if its record does not fit.
 
     Args:
-      train: how many training images there are.
+      train: how many images there are, the validation split included.
       now: how many of them a new run would set apart.
-      trained_on: how many the run has recorded.
+      trained_on: how many images the run trained on, according to its record.
     """
     then = train - trained_on
     return then if then in (VALIDATION_SIZE, validation_of(train)) else now

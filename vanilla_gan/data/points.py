@@ -1,11 +1,11 @@
-"""The built-in data sets `ring8` and `grid25`: points of the plane around 8 and 25 centres.
+"""The built-in data sets `ring8` and `grid25`: points in the plane around 8 and 25 centres.
 
 Source: section 4.1 of Lin et al. 2018, PacGAN (https://arxiv.org/abs/1712.04086), after Srivastava
 et al. 2017, VEEGAN (https://arxiv.org/abs/1705.07761): centres on the unit circle with a standard
 deviation of 0.01, and on the grid -4, -2, 0, 2, 4 with one of 0.05. Differences: coordinates are
-bytes, as grey values of images are, so that each is off by up to 0.2% of the square's side; the
-points of a set are drawn once, 105,000 to train on and 10,000 to test with, with as many around
-each centre, where the papers draw with replacement.
+stored as bytes, like grey values, so that each is off by up to 0.2% of the square's side; the
+points of a set are drawn once, 105,000 to train on and 10,000 to test with, and each centre has the
+same number of points, while the papers draw with replacement.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from vanilla_gan.data.folder import RawData, raw_data
 from vanilla_gan.data.streams import DIGITS, POINTS, seeded
 
-TRAIN, TEST = 105_000, 10_000  # 5,000 of the first are the validation split
+TRAIN, TEST = 105_000, 10_000  # 5,000 of the training points are for validation
 
 
 class Mixture(NamedTuple):
@@ -27,7 +27,7 @@ class Mixture(NamedTuple):
     Attributes:
       centres: float64 [k, 2].
       sigma: standard deviation of both coordinates.
-      half: the square of the data reaches from -half to half; 0 and 1 of an image are these.
+      half: the square of the data reaches from -half to half, which are 0 and 1 in an image.
     """
 
     centres: npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ class Mixture(NamedTuple):
     half: float
 
     def coordinates(self, samples: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Returns the points, float64 [n, 2], that samples in [0, 1], [n, 2], stand for."""
+        """Returns the points, float64 [n, 2], for samples in [0, 1], [n, 2]."""
         return (2.0 * np.asarray(samples, np.float64).reshape(-1, 2) - 1.0) * self.half
 
 
@@ -48,9 +48,9 @@ MIXTURES = {
 
 
 def draw(name: str) -> RawData:
-    """Draws a set: images uint8 [N, 1, 2], the label of each the number of its centre.
+    """Draws a set: images uint8 [N, 1, 2], each labelled with the number of its centre.
 
-    The same name gives the same points, drawn from a stream of their own.
+    The same name always gives the same points: they are drawn from a random stream of their own.
     """
     mixture, random_stream = MIXTURES[name], seeded(DIGITS, POINTS)
     arrays = []

@@ -25,9 +25,9 @@ class DataSource(NamedTuple):
 
     Attributes:
       splits: train, validation and test.
-      name: one of `KNOWN`, or somebody's own; never `auto`.
-      checksum: SHA-256 that names the images and labels, 64 hex digits.
-      class_names: by label, as far as the data have them.
+      name: one of `KNOWN`, or the name of a user's own data; never `auto`.
+      checksum: SHA-256 that identifies the images and labels, 64 hex digits.
+      class_names: by label; empty if the classes have no names.
     """
 
     splits: Datasets
@@ -48,26 +48,25 @@ def read_data_sets(
     checksum: str | None = None,
     inform: Callable[[str], None] = lambda line: None,
 ) -> DataSource:
-    """Reads a data set from `<data_dir>/<dataset>/`, and fetches or makes it first if need be.
+    """Reads a data set from `<data_dir>/<dataset>/`; downloads or draws it first if necessary.
 
     Args:
-      dataset: one of `KNOWN`; or the name of somebody's own folder in `data_dir`; or `auto`, which
-        is MNIST, and `digits` where MNIST is neither there nor can be fetched.
+      dataset: one of `KNOWN`; or the name of a user's own folder in `data_dir`; or `auto`, which is
+        MNIST, or `digits` if MNIST is missing and cannot be downloaded.
       data_dir: the folder of all data sets.
-      random_stream: where the splits draw the order of their batches from.
+      random_stream: the source of the order of the batches.
       pixels: float32 [256], what each grey value becomes; see `DataSet`.
-      allow_unverified: accept IDX files other than the published ones.
-      num_classes: how many classes the data have, as a run has recorded it; None where the labels
-        decide.
-      train_examples: how many images a run trains on that was begun before; its split stays.
-      checksum: of the data of a run that was begun before, where `stacked_mnist` may be drawn from
-        either of two.
+      allow_unverified: accept files other than the published ones.
+      num_classes: how many classes the data have, as recorded by a run; None to tell from the
+        labels.
+      train_examples: how many images an earlier run trained on, to keep its split.
+      checksum: of an earlier run's data; it tells which digits `stacked_mnist` was drawn from.
       inform: called with lines for the user: warnings, and what takes a while.
 
     Raises:
       UsageError: there is no data set of that name.
-      DataError, DownloadError, OutputError: the files are damaged, not to be had, or cannot be
-        stored; or a run that was begun before has no data any more.
+      DataError, DownloadError, OutputError: the files are damaged, unavailable, or cannot be
+        stored; or the data of an earlier run are gone.
 
     Source: `read_data_sets` of TensorFlow 1.15's `contrib.learn` (see `dataset`).
     """

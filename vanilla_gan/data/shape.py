@@ -1,4 +1,4 @@
-"""ImageShape: height, width and channels of the images of a data set, and the published ones'."""
+"""ImageShape: height, width and channels of a data set's images, and the published shape."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class ImageShape(NamedTuple):
-    """The shape of an image, in pixels; an image without a dimension of channels has one."""
+    """The shape of an image, in pixels; an image without a channel dimension has one channel."""
 
     height: int
     width: int
@@ -28,19 +28,19 @@ class ImageShape(NamedTuple):
 
 
 def shape_of(images: tuple[int, ...]) -> ImageShape:
-    """Returns the shape of an image out of that of an array, [N, H, W] or [N, H, W, C].
+    """Returns the shape of one image, given that of an array, [N, H, W] or [N, H, W, C].
 
-    Images that are flat already, [N, size], are one row of pixels each.
+    Flat images, [N, size], count as one row of pixels each.
     """
     return ImageShape(1, images[1]) if len(images) == 2 else ImageShape(*images[1:])
 
 
-# A point of the plane: the first value across, the second one up. Pictures show many, as a plot.
+# A point in the plane: x, then y. A picture shows many of them, as a scatter plot.
 POINT = ImageShape(1, 2, 1)
 POINT_TILES = (25, 40)
-# Of MNIST, Fashion-MNIST and the built-in digits; and of runs of versions that had no others.
+# Those of MNIST, Fashion-MNIST and the built-in digits, and of all runs of early versions.
 PUBLISHED_SHAPE = ImageShape(28, 28, 1)
 PUBLISHED_CLASSES = 10
-# A label is a byte. A side is as long as memory allows, and far from this.
+# A label is a byte. Memory limits a side long before `MAX_SIDE` does.
 MAX_CLASSES = 256
 MAX_SIDE = 1 << 16

@@ -2,8 +2,8 @@
 
 Source: Metz et al. 2017, Unrolled GAN (https://arxiv.org/abs/1611.02163), section 3.3.1: a thousand
 modes, one for each number of three digits. Differences: there are as many images as MNIST has,
-60,000 and 10,000; the label of an image is its digit in red, because a label is a byte; and where
-MNIST cannot be had, the built-in digits are stacked.
+60,000 and 10,000; the label of an image is its red digit, because a label is a byte; and if MNIST
+is not available, the built-in digits are stacked.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ DIGITS_A_COLOUR = 10
 
 
 def stack(digits: RawData) -> RawData:
-    """Draws a set of stacked images from one of grey digits; the same digits give the same set.
+    """Draws stacked images from a set of grey digits; the same digits give the same images.
 
     Returns:
       Images uint8 [N, H, W, 3] and labels uint8 [N], as many as `digits` has; those of the test
-      split show digits of the test split alone.
+      split show only digits of the test split.
 
     Raises:
       DataError: the digits have colours.

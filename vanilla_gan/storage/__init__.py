@@ -1,1 +1,1 @@
-"""Storage: files that land whole or not at all, sealed JSON, npz."""
+"""Storage: files that are written whole or not at all, sealed JSON, npz."""

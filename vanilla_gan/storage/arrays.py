@@ -1,4 +1,4 @@
-"""Arrays of numbers in npz and npy files, read without trust in what the files claim."""
+"""Reads arrays of numbers from npz and npy files without trusting what the files claim."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from vanilla_gan.say import shown
 from vanilla_gan.storage.reading import open_file, reason_of
 
 Arrays = dict[str, npt.NDArray[Any]]
-# Called with name, shape and type of an array before any of its numbers is read; raises if not.
+# Called with an array's name, shape and type before its numbers are read; raises if one is wrong.
 Check = Callable[[str, tuple[int, ...], Any], None]
 
-# The kinds that numpy writes. Others can unpack to any size at once.
+# The methods that numpy uses. Data compressed by others can unpack to any size in one step.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_DIRECTORY = 1 << 20  # bytes: some 10,000 arrays
 _BLOCK = 1 << 20
@@ -37,7 +37,7 @@ DAMAGE = (
     NotImplementedError,
     RuntimeError,
     OverflowError,
-    SyntaxError,  # numpy parses a header as a Python expression, and where that fails, tokens
+    SyntaxError,  # numpy parses a header as a Python expression, or else as tokens
     tokenize.TokenError,
     lzma.LZMAError,
     zipfile.BadZipFile,
@@ -55,21 +55,21 @@ def read_npz(
 ) -> Arrays:
     """Reads the arrays of numbers of an npz file.
 
-    What the file claims is compared with what is expected before it is unpacked: names, shapes,
-    types, and that the numbers take the bytes that their shape needs. No pickle is ever loaded.
+    Before an array is unpacked, its name, shape and type are compared with what is expected, and
+    its size with what its shape needs. No pickle is ever loaded.
 
     Args:
       path: the file.
       check: see `Check`.
       max_bytes: the largest size of the file, and of all arrays together.
-      check_names: called with the names of all arrays first; raises if they are not as expected.
+      check_names: called first, with the names of all arrays; raises if they are not as expected.
 
     Returns:
       Arrays by name, in the order of the file.
 
     Raises:
-      FileNotFoundError: there is none.
-      ValueError: it cannot be read, or is not such a file; one line that says why.
+      FileNotFoundError: the file does not exist.
+      ValueError: it cannot be read, or is not an npz file as expected; one line that says why.
     """
     try:
         with open_file(path, max_bytes + _MAX_DIRECTORY) as stream:
@@ -89,9 +89,9 @@ def read_npz(
 
 
 def expecting(table: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> Check:
-    """Returns the check of arrays of these types and shapes; None is any length.
+    """Returns a check that arrays have these types and shapes; a length of None allows any.
 
-    Types are as numpy writes them, `f4`; in either byte order.
+    Types are written as in numpy, such as `f4`; either byte order is accepted.
     """
 
     def check(name: str, shape: tuple[int, ...], dtype: Any) -> None:
@@ -111,7 +111,7 @@ def expecting(table: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> Check:
 
 
 def read_npy(path: str | os.PathLike[str], *, max_bytes: int) -> npt.NDArray[Any]:
-    """Reads the array of a npy file; see `read_npz`."""
+    """Reads the array of an npy file; see `read_npz`."""
     try:
         with open_file(path, max_bytes) as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -123,9 +123,9 @@ def read_npy(path: str | os.PathLike[str], *, max_bytes: int) -> npt.NDArray[Any
 
 
 def _check_directory(stream: BinaryIO) -> None:
-    """Checks how long the table of contents is: `zipfile` keeps an object for each of its entries.
+    """Checks the size of the zip directory, because `zipfile` keeps an object for each entry.
 
-    Looks where `zipfile` looks.
+    Looks for the directory in the same places as `zipfile`.
     """
     size = stream.seek(0, io.SEEK_END)
     stream.seek(max(0, size - 22 - 0xFFFF - 20))
@@ -135,7 +135,7 @@ def _check_directory(stream: BinaryIO) -> None:
         end = tail.rfind(b"PK\5\6")
     stream.seek(0)
     if end < 0:
-        return  # `zipfile` says that it is no such file.
+        return  # `zipfile` will say that it is no zip file.
     length = int.from_bytes(tail[end + 12 : end + 16], "little")
     if length > _MAX_DIRECTORY or tail[max(0, end - 20) : end].startswith(b"PK\6\7"):
         raise ValueError("it holds too many arrays")
@@ -172,6 +172,6 @@ def _read_array(stream: Any, size: int, name: str, check: Check) -> npt.NDArray[
             raise ValueError(f"{name} ends after {done} of its {needed} bytes")
         held[done : done + len(block)] = block
         done += len(block)
-    if stream.read(1):  # Where a sum is that has not been checked yet.
+    if stream.read(1):  # Reading to the end also verifies the zip member's checksum.
         raise ValueError(f"{name} holds more than the {needed} bytes that its shape needs")
     return array.reshape(shape, order="F" if fortran_order else "C")

@@ -3,7 +3,7 @@
     FIELDS = {"run_id": TEXT, "iteration": COUNT, "files": each(TEXT, fields({"bytes": COUNT}))}
     check_fields(content, FIELDS)
 
-A seal says that a file is as somebody wrote it, not that this program did.
+A seal shows that a file is as it was written, not that this program wrote it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 from vanilla_gan.say import shown
 
 _LONGEST = 1000  # characters of a text
-_MOST = 1 << 53  # up to there every whole number has a float64 of its own
+_MOST = 1 << 53  # up to here float64 represents every whole number exactly
 _SHOWN = 60  # characters of a value in a message
 
-# From a value and the name of its field. Raises a ValueError that names the field if it is another.
+# Takes a value and its field's name; raises a ValueError with that name if the value does not fit.
 Kind = Callable[[Any, str], None]
 
 
@@ -30,7 +30,7 @@ def check_fields(
     """Checks a JSON object: exactly these fields, each of its kind, and perhaps some of `later`.
 
     Raises:
-      ValueError: it is something else; one line that names the field, the value, what was expected.
+      ValueError: it is different; one line that names the field, the value and what was expected.
     """
     fields(table, later)(content, "")
 
@@ -77,7 +77,7 @@ def fields(table: Mapping[str, Kind], later: Mapping[str, Kind] | None = None) -
 
 
 def each(of_key: Kind, of_value: Kind) -> Kind:
-    """Returns the kind of an object with any keys of a kind, and values of another."""
+    """Returns the kind of an object with any number of keys and values of these kinds."""
 
     def check(value: Any, name: str) -> None:
         _OBJECT(value, name)
@@ -89,7 +89,7 @@ def each(of_key: Kind, of_value: Kind) -> Kind:
 
 
 def list_of(of: Kind) -> Kind:
-    """Returns the kind of a list."""
+    """Returns the kind of a list whose items are all of one kind."""
 
     def check(value: Any, name: str) -> None:
         kind("a list", lambda v: isinstance(v, list))(value, name)
@@ -100,7 +100,7 @@ def list_of(of: Kind) -> Kind:
 
 
 def matching(pattern: str, expected: str) -> Kind:
-    """Returns the kind of a text that a regular expression matches as a whole."""
+    """Returns the kind of a text that matches a regular expression as a whole."""
     return kind(
         expected,
         lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value, re.ASCII)),
@@ -118,7 +118,7 @@ def optional(of: Kind) -> Kind:
 
 
 def _is_path(value: Any) -> bool:
-    # May be that of any folder, of names that are no text; printing it is another matter.
+    # Any path of a file system, even if its bytes are not valid text; it may not be printable.
     try:
         return isinstance(value, str) and len(os.fsencode(value)) < 4096 and "\0" not in value
     except UnicodeEncodeError:
@@ -130,7 +130,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    # NaN is not below anything; a whole number may be too long for a float.
+    # NaN compares false. A huge whole number compares exactly; `math.isfinite` would overflow.
     return type(value) in (int, float) and abs(value) <= 1e308
 
 
@@ -159,10 +159,10 @@ SETTING = kind(
 )
 SHA256 = matching("[0-9a-f]{64}", "64 hex digits")
 MOMENT = kind("a UTC time such as 2026-02-03T04:05:06+00:00", _is_moment)
-# Nothing that leads out of the folder of the file.
+# Neither may lead out of the folder.
 FILE_NAME = matching(r"(?!\.\.?$)[\w.-]{1,255}", "the name of a file, without its folder")
 PATH_BELOW = matching(
     r"(?!(.*/)?\.?\.?(/|$))[\w./-]{1,1000}", "the path of a file below this folder"
 )
-# Of what a record says of a file. The largest networks take some 20 GB.
+# What a record says about a file. The largest networks take some 20 GB.
 FILE_ENTRY = fields({"bytes": whole(0, 1 << 36), "sha256": SHA256})

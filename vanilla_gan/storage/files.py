@@ -1,4 +1,4 @@
-"""Small things about files: sums, removal, locks of folders, and why one cannot be written."""
+"""Small helpers for files: sums, removal, locks on folders, and errors of writing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _REMEDIES = {
 
 
 def file_entry(path: str | os.PathLike[str], max_bytes: int | None = None) -> dict[str, Any]:
-    """Returns what a record says of a file: `bytes`, its size, and `sha256`, in hex digits.
+    """Returns what a record says about a file: `bytes`, its size, and `sha256`, in hex digits.
 
     Raises:
       OSError: it cannot be read, or is larger than `max_bytes`.
@@ -43,7 +43,7 @@ def file_entry(path: str | os.PathLike[str], max_bytes: int | None = None) -> di
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
-    """Flushes a folder's entries to the disk, where the system can do that."""
+    """Flushes a folder's entries to the disk, if the file system supports that."""
     with closing_fd(os.open(folder, os.O_RDONLY)) as descriptor, contextlib.suppress(OSError):
         # Some network file systems refuse to sync a folder; the rename itself has happened.
         os.fsync(descriptor)
@@ -51,7 +51,7 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def closing_fd(descriptor: int) -> Iterator[int]:
-    """Closes a file descriptor behind the block."""
+    """Closes a file descriptor after the block."""
     try:
         yield descriptor
     finally:
@@ -62,12 +62,12 @@ def closing_fd(descriptor: int) -> Iterator[int]:
 def locked_folder(
     folder: pathlib.Path, result: pathlib.Path, waits: Callable[[], object] = lambda: None
 ) -> Iterator[None]:
-    """Keeps processes from changing a result at the same time: a lock on a folder, for the block.
+    """Locks a folder for the block, so that no two processes change a result at the same time.
 
     Args:
       folder: must exist.
       result: what the block writes.
-      waits: called if another process has to be waited for.
+      waits: called if the lock is held by another process and this one has to wait.
 
     Raises:
       OutputError: the folder cannot be opened.
@@ -75,7 +75,7 @@ def locked_folder(
     with writing(result):
         opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     with closing_fd(opened) as descriptor:
-        # Some network file systems have no such locks: there, the later of two writers wins.
+        # Some network file systems have no such locks: there, the last of several writers wins.
         with contextlib.suppress(OSError):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,7 +86,7 @@ def locked_folder(
 
 
 def remove(path: pathlib.Path) -> None:
-    """Removes a file, or a folder with all that is in it, as far as that is possible."""
+    """Removes a file, or a folder with everything in it; leaves what cannot be removed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -96,7 +96,7 @@ def remove(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def no_empty_folders(folder: pathlib.Path) -> Iterator[None]:
-    """Removes `folder` and its parents, should the block make them, fail, and leave them empty."""
+    """Removes `folder` and parents that the block made and left empty, if the block fails."""
     new = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
     try:
         yield
@@ -119,7 +119,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 def unwritable(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """Returns the one-line error for a result that could not be written."""
     reason = error.strerror or str(error)
-    # TensorFlow tells of a full disk in words alone.
+    # TensorFlow reports a full disk only in the text of its error.
     full = any(os.strerror(number) in reason for number in _FULL)
     number = errno.ENOSPC if full else error.errno or 0
     remedy = _REMEDIES.get(number, "check the disk")

@@ -1,4 +1,4 @@
-"""Writes npz files, the same bytes for the same arrays; `numpy.savez` adds the time of day."""
+"""Writes npz files: the same bytes for the same arrays, and large arrays block by block."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class ArrayBlocks(NamedTuple):
     """An array that is written as it is made.
 
     Attributes:
-      shape: of the whole.
-      dtype: of all blocks.
-      blocks: of its rows, in their order.
+      shape: the shape of the whole array.
+      dtype: the type of all blocks.
+      blocks: blocks of its rows, in order.
     """
 
     shape: tuple[int, ...]
@@ -27,7 +27,7 @@ class ArrayBlocks(NamedTuple):
     blocks: Iterable[npt.NDArray[Any]]
 
     def write(self, stream: IO[bytes]) -> None:
-        """Writes the npy file that it is, block by block."""
+        """Writes the array as an npy file, block by block."""
         header = {
             "descr": np.lib.format.dtype_to_descr(self.dtype),
             "fortran_order": False,
@@ -48,7 +48,7 @@ def write_npz(
     """
     with whole_file(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
-            # A ZipInfo without a date has the first that zip files know, 1980.
+            # Without a date, a ZipInfo has the earliest one of the zip format, in 1980.
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 if isinstance(array, ArrayBlocks):
                     array.write(member)

@@ -1,4 +1,4 @@
-"""Files of a run that are written in place: never through a link or a second name; set aside."""
+"""Opens files of a run in place, never through a link or a second name; sets files aside."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from vanilla_gan.storage.whole import whole_file
 def open_own(path: str | os.PathLike[str], flags: int, *, other_names: bool = False) -> int:
     """Opens a file of a run in place, and returns its descriptor.
 
-    A run's folder may come from somebody else: a link there, or a second name of some file, would
-    lead the writing elsewhere, and a pipe would never let go.
+    A run's folder may come from somebody else. Writing to a link there, or to a second name of some
+    file, would change a file elsewhere, and opening a pipe would wait for ever.
 
     Args:
       path: the file.
-      flags: as of `os.open`; the new file of `O_CREAT` gets the user's mode.
-      other_names: whether it may have other names, which does no harm where it is only read.
+      flags: as for `os.open`; with `O_CREAT`, the user's umask decides a new file's mode.
+      other_names: whether it may have other names, which is harmless if it is only read.
 
     Raises:
-      OSError: it is a link, no regular file, or has other names; or it cannot be opened.
+      OSError: it is a link or no regular file, has other names, or cannot be opened.
     """
-    # Without waiting: opening a pipe in its place would.
+    # O_NONBLOCK, because opening a pipe in its place would wait.
     extra = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags | extra, 0o666)
     except OSError as error:
-        # What the system says of a link, that there are too many, would be sought on the disk.
+        # The system's own message, "too many levels of symbolic links", would mislead the user.
         if error.errno == errno.ELOOP and os.path.islink(path):
             raise OSError(errno.EMLINK, "it is a link", os.fspath(path)) from error
         raise
@@ -47,10 +47,10 @@ def open_own(path: str | os.PathLike[str], flags: int, *, other_names: bool = Fa
 
 
 def open_cut(path: str | os.PathLike[str], size: int) -> BinaryIO:
-    """Opens a file of a run to write on behind its first `size` bytes; what follows is cut off.
+    """Opens a file of a run for writing after its first `size` bytes; cuts off what follows.
 
-    Where the file has other names, as in a backup made of links, these keep what they have: a copy
-    takes its place.
+    If the file has other names, as in a backup made of hard links, a copy takes its place, and the
+    other names keep the old content.
 
     Raises:
       OSError: it is a link or no regular file, or cannot be opened, copied or cut.
@@ -60,17 +60,17 @@ def open_cut(path: str | os.PathLike[str], size: int) -> BinaryIO:
         if os.fstat(old.fileno()).st_nlink > 1:
             with whole_file(path) as copy:
                 shutil.copyfileobj(old, copy)
-    stream = open(open_own(path, os.O_RDWR), "r+b")  # noqa: SIM115 - closed by who asked for it
+    stream = open(open_own(path, os.O_RDWR), "r+b")  # noqa: SIM115 - closed by the caller
     stream.truncate(size)
     stream.seek(size)
     return stream
 
 
 def copy_open(stream: BinaryIO, copy: str | os.PathLike[str], most: int = sys.maxsize) -> None:
-    """Copies what is left of an open file, `most` bytes of it, into a new one, block by block.
+    """Copies the rest of an open file, at most `most` bytes, into a new one, block by block.
 
     Raises:
-      OSError: there is one already, or it cannot be written.
+      OSError: `copy` exists already, or cannot be written.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with open(open_own(copy, flags), "wb") as target:
@@ -80,14 +80,14 @@ def copy_open(stream: BinaryIO, copy: str | os.PathLike[str], most: int = sys.ma
 
 
 def set_aside(path: pathlib.Path, called: str | None = None) -> pathlib.Path:
-    """Renames what stands at a path to `<name>.1`, or the first number that is free.
+    """Renames a file or folder to `<name>.1`, or with the first number that is free.
 
     Args:
-      path: a file, a folder, or a link, which is renamed itself.
-      called: in place of its name.
+      path: a file, a folder, or a link, which is itself renamed.
+      called: used instead of its name.
 
     Returns:
-      Where it stands now.
+      The new path.
 
     Raises:
       OutputError: it could not be renamed.
@@ -105,8 +105,8 @@ def clear(path: pathlib.Path, warn: Callable[[str], None]) -> None:
     """Removes a result that will be made again, if it is there.
 
     Args:
-      path: a file; a folder in its place is none of ours, and is renamed.
-      warn: called with one line where that happens.
+      path: a file; a folder in its place is not ours, and is renamed.
+      warn: called with one line if that happens.
 
     Raises:
       OutputError: it could not be removed or renamed.

@@ -1,4 +1,4 @@
-"""Paths for TensorFlow, which takes that of a checkpoint for a pattern, and any for UTF-8."""
+"""Paths for TensorFlow, which treats a checkpoint's path as a pattern, and all paths as UTF-8."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterator
 
 from vanilla_gan.storage.files import closing_fd
 
-# With these a pattern does not match itself; * and ? do.
+# A pattern with one of these does not match itself; with * and ? it does.
 _SPECIAL = frozenset("[]\\")
 
 
 @contextlib.contextmanager
 def plain_path(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Gives a path of the same file, during the block, with a folder that TensorFlow can name.
+    """Gives a path to the same file, valid during the block, whose folder TensorFlow can handle.
 
-    That is one without the special characters of patterns, and in UTF-8.
+    Such a folder's path has no special characters of patterns, and is valid UTF-8.
 
     Args:
-      path: where the names of the checkpoint's files begin.
+      path: what the names of the checkpoint's files begin with.
 
     Raises:
-      OSError: the folder cannot be opened, or has a file of the checkpoint that is no regular one:
-        TensorFlow waits for a pipe.
+      OSError: the folder cannot be opened, or a file of the checkpoint is not a regular one:
+        TensorFlow would wait for a pipe.
     """
     folder, name = os.path.split(os.fspath(path))
     with os.scandir(folder or ".") as entries:

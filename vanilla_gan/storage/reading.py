@@ -1,4 +1,4 @@
-"""Opens files that are read: regular ones, of at most so many bytes; they may be anybody's."""
+"""Opens files for reading: only regular ones of limited size, as they may come from anybody."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import stat
 
 from vanilla_gan.say import shown
 
-# Of a file of JSON: a run's record, a manifest, an owner of a lock.
+# Bytes of a JSON file: a run's record, a manifest, the owner of a lock.
 MAX_JSON = 1 << 22
 
 
 def open_file(path: str | os.PathLike[str], max_bytes: int | None = None) -> io.BufferedReader:
     """Opens a file for reading.
 
-    A folder that somebody sent may hold a pipe, a device or a sparse file of a terabyte in the
-    place of a file. None of them is waited for or read.
+    A folder that somebody sent may hold a pipe, a device or a sparse file of a terabyte in place of
+    a file. This neither waits for them nor reads them.
 
     Args:
       path: the file; links are followed.
-      max_bytes: its largest size; None where whoever reads it knows how far.
+      max_bytes: its largest size; None if the caller limits how much it reads.
 
     Raises:
-      OSError: it is missing, no regular file, larger, or cannot be opened.
+      OSError: it is missing, not a regular file, too large, or cannot be opened.
     """
-    # Without waiting, and without making a terminal this process's own.
+    # O_NONBLOCK: never wait. O_NOCTTY: a terminal must not become this process's controlling one.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
@@ -48,10 +48,10 @@ def read_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
       OSError: see `open_file`.
     """
     with open_file(path, max_bytes) as stream:
-        # Python would make room for as much as is asked for, before it reads any.
+        # Python allocates as much memory as is asked for before it reads anything.
         size = os.fstat(stream.fileno()).st_size
         content = stream.read(size + 1)
-        # What the system makes up as it is read says 0 for its size.
+        # Files that the system generates while they are read, as in /proc, have the size 0.
         while size < len(content) <= max_bytes and (block := stream.read(1 << 20)):
             content += block
     if len(content) > max_bytes:
@@ -60,9 +60,9 @@ def read_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
 
 
 def reason_of(error: BaseException) -> str:
-    """Returns what an error says of a file, in one printable line that is not long.
+    """Returns what an error says about a file, in one printable line of limited length.
 
-    What is quoted of a damaged file may be any bytes.
+    An error may quote arbitrary bytes of a damaged file.
     """
     said = getattr(error, "strerror", None) or " ".join(str(error).split())
     return shown(said or type(error).__name__)

@@ -1,4 +1,4 @@
-"""JSON files that carry a checksum of themselves, so that damage is never taken for content."""
+"""JSON files that contain their own checksum, so that damage is never taken for content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEAL = "sha256"
 
 
 def seal(content: dict[str, Any]) -> bytes:
-    """Returns a JSON object as text for people, with a SHA-256 of its content as the last key."""
+    """Returns a JSON object as readable text, with a SHA-256 of its content as the last key."""
     return json.dumps({**content, _SEAL: _sum(content)}, indent=1).encode() + b"\n"
 
 
@@ -39,7 +39,7 @@ def read_sealed(path: str | os.PathLike[str]) -> dict[str, Any]:
         content = json.loads(found)
         if not isinstance(content, dict) or content.pop(_SEAL, None) is None:
             raise ValueError(f"it is not a JSON object with the key {_SEAL!r}")
-        # To the byte: what else would mean the same was not written by `write_sealed` either.
+        # Compares bytes: other text with the same meaning was not written by `write_sealed` either.
         if found != seal(content):
             raise ValueError("its content was changed since it was written")
     except RecursionError as error:

@@ -1,4 +1,4 @@
-"""Standard streams: opened where they are closed, given up where nobody takes them."""
+"""Standard streams: opens those that are closed, and discards output that nobody reads."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import select
 import sys
 from typing import TextIO
 
-# How long a reader that stands still is waited for by who is asked to end.
+# How long a process that was asked to end waits for each reader that has stopped reading.
 GRACE_S = 1.0
 
 
 def open_missing_streams() -> None:
     """Opens the standard streams that were closed, on the null device.
 
-    Otherwise the next file that is opened would be one of them, and messages would land in it.
+    Otherwise the next file that is opened would take the place of one, and get its messages.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
@@ -27,16 +27,16 @@ def open_missing_streams() -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Lets what is still in a stream's buffer, and all that comes, go nowhere.
+    """Discards what is still in a stream's buffer, and everything written to it later.
 
-    Python would try once again at its exit, complain, and end with a status of its own.
+    Otherwise Python would flush it again at exit, complain, and exit with a status of its own.
     """
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def flush_or_discard(stream: TextIO) -> None:
-    """Flushes a stream; one that nobody takes is given up."""
+    """Flushes a stream, or discards its output if that fails."""
     try:
         stream.flush()
     except (OSError, ValueError):
@@ -44,10 +44,10 @@ def flush_or_discard(stream: TextIO) -> None:
 
 
 def discard_blocked() -> None:
-    """Gives up the standard streams whose readers stand still, as those of full pipes.
+    """Discards the output of standard streams whose readers have stopped, as with full pipes.
 
-    For a process that was asked to end: what it has yet to say must not keep it. Who is within a
-    write to such a stream when a signal comes, goes on behind its handler.
+    For a process that was asked to end: its last messages must not keep it waiting. A write to such
+    a stream that a signal has interrupted continues after the signal's handler.
     """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -1,9 +1,9 @@
-"""Files and folders that land whole or not at all, and what killed processes left of others.
+"""Files and folders that are written whole or not at all; cleans up after killed processes.
 
-What is made stands in a hidden folder beside its place, `.vanilla_gan.PID.N.tmp`, under its own
-name, until it is whole, flushed and renamed. The folder is locked as long as its process lives. An
-older result that a rename cannot replace, a folder, waits there meanwhile as `old.NAME`: it goes
-back if the new one does not reach its place, also when the process was killed in between.
+A result is made under its own name in a hidden folder beside its final path,
+`.vanilla_gan.PID.N.tmp`, then flushed and renamed. The hidden folder is locked while its process
+lives. If the result or an older one is a folder, a rename cannot replace the older one. It then
+waits as `old.NAME`, and goes back if the new one does not get there, even if the process is killed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from vanilla_gan.errors import OutputError, UsageError
 from vanilla_gan.storage.files import closing_fd, remove, sync_folder, unwritable
 
 _OURS = re.compile(r"\.vanilla_gan\.\d+\.\d+\.tmp")
-# So they were called before, in the folders of runs: `.NAME.PID.N.tmp`.
+# Their name in earlier versions, in the folders of runs: `.NAME.PID.N.tmp`.
 _OURS_BEFORE = re.compile(r"\..+\.\d+\.\d+\.tmp")
 _OLD = "old."
 _counter = itertools.count()
-# Folders in which this process has looked for what others left.
+# Folders that this process has already cleaned of leftovers.
 _tidied: set[str] = set()
 
 
@@ -36,20 +36,20 @@ def whole_path(
 ) -> Iterator[pathlib.Path]:
     """Gives a temporary path that becomes `path` when the block ends without an error.
 
-    What the block makes there may be a file or a folder. It is flushed to the disk before the
-    rename, and the folder after it, so that not even a power failure leaves half of it under the
-    final name. After an error it is removed, and `path` is what it was before.
+    The block may make a file or a folder there. It is flushed to the disk before the rename, and
+    its parent folder after it, so that not even a power failure leaves half of it under the final
+    name. After an error it is removed, and `path` is what it was before.
 
     Args:
-      path: where the result shall stand; its folder must exist. What stands there is replaced, but
-        for a folder by a file.
-      check: called before the rename instead; raises an error where what stands there must stay.
+      path: the final path; its parent folder must exist. Whatever is there is replaced, except that
+        a file does not replace a folder.
+      check: called before the rename in place of that rule; raises an error to keep what is there.
 
     Yields:
-      The temporary path, in a folder beside the final one; nothing stands there yet.
+      The temporary path, in a folder beside the final one; nothing is there yet.
 
     Raises:
-      UsageError: the path has no name, as `.` and `/`.
+      UsageError: the path has no name, like `.` and `/`.
       OutputError: the result could not be made, flushed or renamed.
     """
     final = pathlib.Path(path)
@@ -72,7 +72,7 @@ def whole_path(
     except OSError as error:
         raise unwritable(final, error) from error
     except OutputError as error:
-        # It names the temporary path, which is nobody's business.
+        # It names the temporary path, which means nothing to the user.
         if isinstance(error.__cause__, OSError):
             raise unwritable(final, error.__cause__) from error
         raise
@@ -101,10 +101,10 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def remove_whole(path: pathlib.Path) -> None:
-    """Removes a file or a folder, if it is there, so that no half of it bears its name.
+    """Removes a file or a folder, if it is there; never leaves part of it under its name.
 
     Raises:
-      OSError: it could not be renamed.
+      OSError: it could not be moved out of the way.
     """
     if os.path.lexists(path):
         with _workplace(path.parent) as place:
@@ -112,7 +112,7 @@ def remove_whole(path: pathlib.Path) -> None:
 
 
 def check_writable(folder: pathlib.Path) -> None:
-    """Checks that files can be made in a folder.
+    """Checks that files can be created in a folder.
 
     Raises:
       OSError: they cannot.
@@ -122,14 +122,14 @@ def check_writable(folder: pathlib.Path) -> None:
 
 
 def remove_leftovers(folder: str | os.PathLike[str], *, of_a_run: bool = True) -> None:
-    """Removes what killed processes left half-made in `folder`, not below it.
+    """Removes what killed processes left half-made in `folder`, not in its subfolders.
 
-    What they had moved out of the way goes back. What belongs to a process that lives stays, and,
-    without an error, what cannot be removed: it does no harm but take room.
+    Older results that they had moved out of the way go back. Folders of live processes remain, and
+    so does, without an error, what cannot be removed: it only takes up space.
 
     Args:
       folder: where to look.
-      of_a_run: the folder is one of a run: what earlier versions of the program left counts, too.
+      of_a_run: whether it is a run's folder, which may have leftovers of earlier versions, too.
     """
     name = _OURS_BEFORE if of_a_run else _OURS
     with contextlib.suppress(OSError):
@@ -139,14 +139,14 @@ def remove_leftovers(folder: str | os.PathLike[str], *, of_a_run: bool = True) -
                 continue
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             with contextlib.suppress(OSError), closing_fd(os.open(leftover.path, flags)) as lock:
-                # Where the file system has no locks, nobody can say whose it is.
+                # Fails if the file system has no locks: nobody can tell then if its process lives.
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _settle(pathlib.Path(leftover.path))
 
 
 @contextlib.contextmanager
 def _workplace(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Makes a hidden folder in `folder`, locked during the block, and removed behind it."""
+    """Makes a hidden folder in `folder`, locked during the block and removed after it."""
     resolved = os.path.realpath(folder)
     if resolved not in _tidied:
         _tidied.add(resolved)
@@ -165,11 +165,11 @@ def _locked_place(folder: pathlib.Path) -> tuple[pathlib.Path, int]:
         try:
             place.mkdir(0o700)
         except FileExistsError:
-            continue  # That of a process with the same number, in another container.
+            continue  # From a process with the same PID in another container.
         try:
             lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
-            continue  # Taken for a leftover before it was locked; so below.
+            continue  # Removed as a leftover before it was locked; see also below.
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -183,18 +183,18 @@ def _locked_place(folder: pathlib.Path) -> tuple[pathlib.Path, int]:
 
 
 def _settle(place: pathlib.Path) -> None:
-    """Puts back what was moved out of the way for what did not come; then removes the rest."""
+    """Puts an older result back if the new one did not replace it; then removes the folder."""
     if place.is_dir():
         for old in place.glob(f"{_OLD}*"):
             name = old.name.removeprefix(_OLD)
-            # Without a new one beside it, it is a new one itself, of such a name.
+            # No `NAME` beside it: the new one is in its place, or `old.NAME` is itself a new one.
             if name in ("", ".", "..") or not os.path.lexists(place / name):
                 continue
             final = place.with_name(name)
             if not os.path.lexists(final):
                 os.rename(old, final)
             else:
-                return  # Somebody else's stands there: neither of the two has a place.
+                return  # Somebody has put another one there: keep both the old and the new here.
     remove(place)
 
 

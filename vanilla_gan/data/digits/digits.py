@@ -22,7 +22,7 @@ from vanilla_gan.storage.reading import MAX_JSON, read_file
 from vanilla_gan.storage.whole import write_whole
 
 GENERATOR_VERSION = 1
-"""Raise it with every change that gives other images, and add its `SUMS`."""
+"""Increase it with every change that alters the images, and add the new `SUMS`."""
 SUMS = {
     1: (
         "376a0f0e3e8445977cf3a52eb35b7d6c539a560e3bde91c907ee2f4cb9aa227d",
@@ -31,7 +31,7 @@ SUMS = {
         "db849422d5a1765a1f0c05a5e4f900992f32923cf3f355441efe21e34a2cfc1e",
     )
 }
-"""SHA-256 of the four files by version, in the order of `FILE_NAMES`: of the default data set."""
+"""SHA-256 of the default data set's four files, by version, in the order of `FILE_NAMES`."""
 COUNT_TRAIN, COUNT_TEST = 60_000, 10_000
 RECORD_NAME = "digits.json"
 
@@ -41,7 +41,7 @@ Arrays = tuple[
 ]
 
 _MAX_FILE = 1 << 26  # bytes; the largest has 47,040,016
-_BLOCK = 256  # images drawn at once: what a block needs stays in the processor's cache
+_BLOCK = 256  # images drawn at once, so that the data of a block stay in the processor's cache
 
 
 def render(
@@ -55,7 +55,7 @@ def render(
     Args:
       count_train: training images; each class gets a tenth, rounded up or down.
       count_test: test images, likewise.
-      seed: where every random draw comes from.
+      seed: of all random draws.
       progress: called as `progress(images_done, images_in_all)` after each block.
 
     Returns:
@@ -94,20 +94,20 @@ def ensure(
 ) -> bool:
     """Makes sure that `folder` holds the four files of the data set; draws them if it does not.
 
-    Beside them stands `digits.json`, written last: how they were drawn, the versions that drew
-    them, and their SHA-256 sums. The files are drawn again where it is missing, where it names
-    another generator, seed or count, or where a file differs from its sum. A folder of data may be
-    anybody's, so for the data set of the default arguments the sums are `SUMS`, whatever
-    `digits.json` says: where other versions of numpy or matplotlib draw other images, they are used
-    and drawn again at each start. Processes that start at once draw the
-    same bytes and rename whole files, so each of them leaves a whole data set.
+    `digits.json` beside them, written last, records how they were drawn, the versions that drew
+    them, and their SHA-256 sums. The files are drawn again if it is missing, if it names another
+    generator, seed or count, or if a file differs from its sum. The folder may come from anybody,
+    so with the default arguments the sums are `SUMS`, whatever `digits.json` says. If other
+    versions of numpy or matplotlib draw other images, those are used, and drawn again at each
+    start. Processes that start together draw the same bytes and rename whole files, so each leaves
+    a whole data set.
 
     Args:
-      folder: where the files stand; made, with its parents, if it is missing.
+      folder: where the files belong; made, with its parents, if it is missing.
       count_train, count_test, seed, progress: as in `render`.
 
     Returns:
-      Whether the files had to be drawn (seconds) or were there (a fraction of one).
+      True if the files had to be drawn (seconds), False if they were there (a fraction of one).
 
     Raises:
       DataError: a font that matplotlib ships is missing.
@@ -151,4 +151,4 @@ def _is_whole(home: pathlib.Path, recipe: dict[str, int]) -> bool:
             file_entry(home / name, _MAX_FILE)["sha256"] == sums[name] for name in FILE_NAMES
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False  # missing, unreadable or not such a record: all are mended by drawing again
+        return False  # missing, unreadable or not such a record: drawing again repairs it

@@ -1,9 +1,9 @@
 """Digit glyphs of the fonts that matplotlib ships, as distance fields that strokes are drawn from.
 
-A field holds, for every point of a glyph's frame, how far a pen would have to be from its path to
-leave ink there: thresholding it at a radius draws the digit with a pen of that radius, at any width
-and with smooth edges. The pen's path is the glyph's skeleton; a share of the font's own contrast of
-thick and thin strokes can be mixed in.
+A field holds, for every point of a glyph's frame, the radius that a pen needs to leave ink there:
+thresholding it at a radius draws the digit with a pen of that radius, at any width and with smooth
+edges. The pen's path is the glyph's skeleton; a share of the font's own contrast between thick and
+thin strokes can be mixed in.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from vanilla_gan.errors import DataError
 FRAME_PX = 96
 """Height and width of a glyph's frame."""
 GLYPH_PX = 66
-"""The longer side of a glyph's outline in its frame; the margin takes the widest pen."""
+"""The longer side of a glyph's outline in its frame; the margin leaves room for the widest pen."""
 REACH_PX = 16
 """Distances are exact up to here and cut off beyond."""
 SUPPORT_DIRECTIONS = 16
 """Directions in which a skeleton's outermost point is recorded."""
 CONTRASTS = (0.0, 0.3, 0.6)
-"""Shares of the font's own stroke contrast that are mixed into the evenly wide pen."""
+"""Shares of the font's own stroke contrast that are mixed into the pen of constant width."""
 
 HAIRLINE_PX = np.float32(1.0)
-"""How much thinner than the pen contrast may make a hairline, in radius: thin ones stay whole."""
+"""The most by which contrast may reduce the pen's radius, so that hairlines do not break."""
 
 _ASCII = ord("0")
-# STIX has more faces at the "mathematical alphanumeric" code points of Unicode.
+# STIX has further faces at Unicode's "mathematical alphanumeric" code points.
 _SANS, _SANS_BOLD, _MONO = 0x1D7E2, 0x1D7EC, 0x1D7F6
 
-# File (without .ttf), code point of its zero, digits that are taken from it. Faces that came with
-# matplotlib 3.11 are left out: 3.10 has to do as well.
+# File (without .ttf), code point of its zero, digits taken from it. Faces that are new in
+# matplotlib 3.11 are left out, because 3.10 must do, too.
 _ALL = "0123456789"
 _NO_ZERO = "123456789"  # the zeros of DejaVu Sans Mono are dotted
 _FACES = (
@@ -66,18 +66,18 @@ _FACES = (
     ("cmss10", _ASCII, _ALL),
     ("cmtt10", _ASCII, _ALL),
 )
-# Most people write a one as a plain bar, which no font has as its digit: a sans-serif "l" is one.
+# Most people write a one as a plain bar. No font has such a digit, but a sans-serif "l" looks so.
 _BAR_FACES = ("DejaVuSans", "DejaVuSans-Oblique", "cmss10")
-_BAR_SHARE = 8  # times that each bar stands in the list of ones
+_BAR_SHARE = 8  # how often each bar is listed among the ones
 
 
 class Glyphs(NamedTuple):
     """The glyphs that digits are drawn from. P glyphs, S = SUPPORT_DIRECTIONS, F = FRAME_PX.
 
     Attributes:
-      fields: float32 [P, F, F], pixels of the frame: the radius of pen that reaches this point.
+      fields: float32 [P, F, F], pixels of the frame: the pen's radius that reaches this point.
       support: float64 [P, S, 2], (x, y) in the frame: outermost points of the skeleton.
-      choices: ten int64 arrays: for each digit, the glyphs to choose from with equal odds.
+      choices: ten int64 arrays: for each digit, the glyphs to choose from, all equally likely.
     """
 
     fields: npt.NDArray[np.float32]
@@ -115,7 +115,7 @@ def load_glyphs() -> Glyphs:
 
 
 def thin(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Returns the skeletons of shapes, one pixel wide and connected as the shapes are.
+    """Returns the skeletons of shapes, one pixel wide and connected like the shapes.
 
     Source: T. Y. Zhang, C. Y. Suen, "A fast parallel algorithm for thinning digital patterns",
     Communications of the ACM 27 (1984).
@@ -160,7 +160,7 @@ def distances(masks: npt.NDArray[np.bool_], reach_px: int) -> npt.NDArray[np.flo
     """
     squares = np.where(masks, 0, 2 * reach_px**2).astype(np.int32)
     for axis in (1, 2):
-        # One axis after the other: min over offsets k of (what is k away) + k^2, in integers.
+        # One axis after the other: min over offsets k of (value k pixels away) + k^2, in integers.
         source = np.moveaxis(squares.copy(), axis, 1)
         target = np.moveaxis(squares, axis, 1)
         for offset in range(1, reach_px + 1):
@@ -171,7 +171,7 @@ def distances(masks: npt.NDArray[np.bool_], reach_px: int) -> npt.NDArray[np.flo
 
 
 def _glyph_mask(face: str, code_point: int) -> npt.NDArray[np.bool_]:
-    """Returns a glyph, its longer side GLYPH_PX, centred in its frame: bool [F, F]."""
+    """Returns a glyph centred in its frame, with GLYPH_PX as its longer side: bool [F, F]."""
     path = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf")
     try:
         font = FT2Font(os.fspath(path))
@@ -208,17 +208,17 @@ def _contrast_fields(
 ) -> npt.NDArray[np.float32]:
     """Returns the fields of each glyph at each contrast: float32 [G, len(CONTRASTS), F, F]."""
     from_path = distances(skeletons, REACH_PX)
-    # Signed distance to the outline; half a pixel, because it runs between two pixels.
+    # Signed distance to the outline, less half a pixel because it runs between two pixels.
     from_outline = distances(outlines, REACH_PX) - distances(~outlines, REACH_PX)
     from_outline -= 0.5 * np.sign(from_outline)
     fields = np.empty((len(outlines), len(CONTRASTS), FRAME_PX, FRAME_PX), np.float32)
     for glyph, skeleton in enumerate(skeletons):
-        # The font's usual pen: with it, full contrast gives back the font's own outline.
+        # The font's typical pen radius: with it, full contrast restores the font's own outline.
         radius = -np.median(from_outline[glyph][skeleton])
         for variant, contrast in enumerate(CONTRASTS):
             thinner = np.float32(contrast) * (from_outline[glyph] + radius - from_path[glyph])
             fields[glyph, variant] = from_path[glyph] + np.minimum(thinner, HAIRLINE_PX)
-    # A skeleton follows the pixels in steps; smoothing rounds them and the corners.
+    # A skeleton has steps at the pixels; smoothing rounds them and the corners.
     for axis in (2, 3):
         lines = np.moveaxis(fields, axis, 2)
         for _ in range(2):
@@ -231,7 +231,7 @@ def _contrast_fields(
 def _outermost(skeleton: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """Returns the outermost point, (x, y), of a skeleton in each direction: float64 [S, 2]."""
     angles = np.arange(SUPPORT_DIRECTIONS) * (2 * np.pi / SUPPORT_DIRECTIONS)
-    # Whole numbers, so that no rounding decides between points that are equally far out.
+    # Integers, so that rounding does not decide between points that are equally far out.
     directions = np.round(1024 * np.stack([np.cos(angles), np.sin(angles)])).astype(np.int64)
     points = np.argwhere(skeleton)[:, ::-1]
     outermost: npt.NDArray[np.float64] = points[(points @ directions).argmax(axis=0)].astype(float)

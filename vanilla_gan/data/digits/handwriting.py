@@ -1,10 +1,10 @@
-"""Glyphs -> images of digits in MNIST's look, each by a hand of its own.
+"""Glyphs -> images of digits that look like MNIST's, each in a handwriting of its own.
 
-A digit is drawn with a pen of its own width and pressure, slanted, turned, stretched, bent, fitted
-to MNIST's box of 20 pixels and centred by its mass, in whole pixels, as MNIST's digits are. The
-bytes depend neither on the processor nor on its number of threads: what a matrix product adds is
-rounded first until no order of adding rounds again, and the rest is done element by element or in
-whole numbers.
+Each digit is drawn with a pen of its own width and pressure, slanted, turned, stretched, bent,
+fitted to MNIST's box of 20 pixels and centred by its mass, in whole pixels, like MNIST's digits.
+The bytes depend neither on the processor nor on the number of threads: the inputs of a matrix
+product are rounded first, so that its sums are exact in any order, and everything else works
+element by element or in integers.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from vanilla_gan.data.shape import PUBLISHED_SHAPE
 
 IMAGE_PX = PUBLISHED_SHAPE.height
 
-_CENTRE_PX = 14  # the row and the column that MNIST centres the mass in
+_CENTRE_PX = 14  # the row and the column at which MNIST puts the centre of mass
 # Bends: products of cosines of these half periods over the image, along y and x.
 _WAVES = [(i, j) for i in range(4) for j in range(4) if 2 <= i + j <= 3]
 _BEND_PX = 2.2  # standard deviation of a bend's slowest waves, in the image
-_PRESSURE = 0.25  # the same for the pen's radius, relative
-_WIDEST_PX = 11  # the pen's largest radius in the frame, with which it stays within its margin
+_PRESSURE = 0.25  # the same for the pen's radius, as a share of it
+_WIDEST_PX = 11  # the pen's largest radius in the frame, so that it stays within the margin
 _STEPS = 2.0**16
 
 
@@ -33,9 +33,9 @@ class _Strokes(NamedTuple):
 
     Attributes:
       glyph: int64 [N], row of `Glyphs.fields`.
-      terms: float64 [N, 3, W]: what the rows of `_basis` are multiplied with to give, for each
-        pixel of the image, its x and its y in the glyph's frame and the pen's radius there.
-      softness: float32 [N]: over how many pixels of the frame ink fades out.
+      terms: float64 [N, 3, W]: the factors of `_basis`'s rows that give, for each pixel of the
+        image, its x and its y in the glyph's frame and the pen's radius there.
+      softness: float32 [N]: the number of frame pixels over which ink fades out.
     """
 
     glyph: npt.NDArray[np.int64]
@@ -46,14 +46,14 @@ class _Strokes(NamedTuple):
 def draw_digits(
     glyphs: Glyphs, labels: npt.NDArray[np.uint8], random_stream: np.random.RandomState
 ) -> npt.NDArray[np.uint8]:
-    """Draws one image of each label; takes all its chances from `random_stream`.
+    """Draws one image for each label; all random draws are from `random_stream`.
 
-    Takes about 50 KiB of memory an image while it draws: hand in a few hundred labels at once.
+    Needs about 50 KiB of memory per image while it draws: pass a few hundred labels at a time.
 
     Args:
       glyphs: what the digits are drawn from.
       labels: uint8 [N] in 0..9.
-      random_stream: how the digits differ; N decides how many numbers are taken from it.
+      random_stream: decides how the digits differ; how many numbers it gives depends only on N.
 
     Returns:
       uint8 [N, 28, 28], ink 255 on 0.
@@ -63,13 +63,13 @@ def draw_digits(
 
 
 def _basis() -> npt.NDArray[np.float64]:
-    """Returns the functions of a pixel's place that its terms multiply: float64 [W, 784]."""
+    """Returns the functions of a pixel's position that its terms multiply: float64 [W, 784]."""
     y, x = np.indices((IMAGE_PX, IMAGE_PX), dtype=np.float64).reshape(2, -1)
     return _rounded(np.concatenate([np.stack([np.ones_like(x), x, y]), _waves_at(x, y)]))
 
 
 def _waves_at(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Returns the bending functions at places of the image, in pixels: [len(_WAVES), ...]."""
+    """Returns the bending functions at positions in the image, in pixels: [len(_WAVES), ...]."""
     half_period = np.pi / IMAGE_PX
     return np.stack(
         [
@@ -80,14 +80,14 @@ def _waves_at(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDA
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Rounds so far that products and their sums are exact in float64, whatever adds them."""
+    """Rounds so coarsely that products and their sums are exact in float64, in any order."""
     return np.round(values * _STEPS) / _STEPS
 
 
 def _random_strokes(
     glyphs: Glyphs, labels: npt.NDArray[np.uint8], random_stream: np.random.RandomState
 ) -> _Strokes:
-    """Draws by lot how one image of each label looks."""
+    """Draws the random look of one image for each label."""
     count = len(labels)
     uniform, normal = random_stream.uniform, random_stream.standard_normal
     pick = uniform(size=count)
@@ -107,12 +107,12 @@ def _random_strokes(
     middle = (IMAGE_PX - 1) / 2 + uniform(-0.5, 0.5, (2, count))
     waves = normal((3, count, len(_WAVES))) / np.array([i * i + j * j for i, j in _WAVES])
 
-    # From the frame to the image: stretched along x, slanted, turned; its scale follows below.
+    # From the frame to the image: stretched along x, slanted, turned; the scale comes below.
     cos, sin = np.cos(angle), np.sin(angle)
     matrix = np.array([[cos * stretch, -slant * cos - sin], [sin * stretch, -slant * sin + cos]])
     outermost = np.moveaxis(glyphs.support[glyph], 2, 0)  # [2, N, S]
     scale, origin = _fit(matrix, outermost, longer_side - pen_px, middle)
-    # The bends move the outermost points too, which changes the box; once more is near enough.
+    # The bends also move the outermost points, and so the box; fitting once more is close enough.
     bend = _BEND_PX / (scale * np.sqrt(stretch))[:, None] * waves[:2]
     place = scale[:, None] * _mapped(matrix, outermost) + origin[:, :, None]
     outermost = outermost - np.einsum("anw,wns->ans", bend, _waves_at(place[0], place[1]))
@@ -138,7 +138,7 @@ def _random_strokes(
 def _mapped(
     matrix: npt.NDArray[np.float64], points: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Returns each image's points [2, N, S] as its matrix [2, 2, N] maps them: [2, N, S]."""
+    """Returns each image's points [2, N, S], mapped by its matrix [2, 2, N]: [2, N, S]."""
     mapped: npt.NDArray[np.float64] = (
         matrix[:, 0, :, None] * points[0] + matrix[:, 1, :, None] * points[1]
     )
@@ -164,8 +164,8 @@ def _fit(
 def _draw(glyphs: Glyphs, strokes: _Strokes) -> npt.NDArray[np.uint8]:
     """Returns the images of a block: uint8 [N, 28, 28]."""
     limit = np.float32(FRAME_PX - 1.001)
-    # A product for each image, not one for all: too small for BLAS to start its threads, which
-    # would spin beside whatever else the machine does.
+    # One product per image, not one for all: each is too small for BLAS to start its threads,
+    # which would spin and slow down everything else on the machine.
     x, y, radius = np.moveaxis(strokes.terms @ _basis(), 1, 0).astype(np.float32)
     np.minimum(radius, np.float32(_WIDEST_PX), out=radius)
     left = np.clip(x, np.float32(0), limit, out=x).astype(np.int32)
@@ -189,9 +189,9 @@ def _draw(glyphs: Glyphs, strokes: _Strokes) -> npt.NDArray[np.uint8]:
 
 
 def centred(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Moves each image by whole pixels, its centre of mass to pixel (14, 14) or next to it.
+    """Moves each image by whole pixels, so that its centre of mass is at or next to pixel (14, 14).
 
-    No ink is moved out of the image: a digit that would reach over the edge stops at it.
+    No ink is moved out of the image: a digit that would cross the edge stops at it.
 
     Args:
       images: uint8 [N, 28, 28], none of them blank.
@@ -204,7 +204,7 @@ def centred(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         first = (profile > 0).argmax(axis=1)
         last = IMAGE_PX - 1 - (profile[:, ::-1] > 0).argmax(axis=1)
         shift = np.clip(np.rint(_CENTRE_PX - mean).astype(np.int64), -first, IMAGE_PX - 1 - last)
-        sources.append((places - shift[:, None]) % IMAGE_PX)  # only blank rows come round
+        sources.append((places - shift[:, None]) % IMAGE_PX)  # only blank rows wrap around
     rows, columns = sources
     images_at = np.arange(len(images))[:, None, None]
     moved: npt.NDArray[np.uint8] = images[images_at, rows[:, :, None], columns[:, None, :]]

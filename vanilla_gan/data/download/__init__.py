@@ -1,1 +1,1 @@
-"""Data files from the network: catalog, mirrors, verified."""
+"""Data files from the network: the catalog, and verified downloads from mirrors."""

@@ -16,10 +16,10 @@ class Archive(NamedTuple):
 
     Attributes:
       dataset: what `--dataset` calls its data, and the name of their folder.
-      name: of the file.
-      size: in bytes, as it is published.
-      sha256: of those bytes, as 64 hex digits.
-      mirrors: addresses to which the file's name is appended, in the order of trying.
+      name: the file's name.
+      size: the published file's size in bytes.
+      sha256: the published file's SHA-256, as 64 hex digits.
+      mirrors: addresses to which the file's name is appended, in the order to try them.
     """
 
     dataset: str
@@ -30,10 +30,10 @@ class Archive(NamedTuple):
 
 
 def verified(archive: Archive, data_dir: str | os.PathLike[str]) -> pathlib.Path:
-    """Returns where an archive stands, verified; downloads it first where it is missing.
+    """Returns the path of an archive, verified; downloads it first if it is missing.
 
     Raises:
-      DataError: the file that stands there is another one.
+      DataError: the file cannot be read, or is not the published one.
       DownloadError: it is missing, and could not be downloaded or stored.
     """
     folder = pathlib.Path(data_dir, archive.dataset)

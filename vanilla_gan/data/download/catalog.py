@@ -9,7 +9,7 @@ TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
 TEST_IMAGES = "t10k-images-idx3-ubyte"
 TEST_LABELS = "t10k-labels-idx1-ubyte"
-# The order in which files are listed, downloaded and summed up.
+# The order in which files are listed, downloaded and hashed.
 FILE_NAMES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 
@@ -21,9 +21,8 @@ class DataFile:
       name: its name, without `.gz`.
       size: how many bytes it has when it is not compressed.
       sha256: SHA-256 of those bytes, as 64 hex digits. The compressed files of two mirrors may
-        differ; what comes out of them must not.
-      packed: whether size and sum are those of the compressed file, where its publisher names no
-        others.
+        differ; their decompressed bytes must not.
+      packed: whether size and sum are those of the compressed file, if no others are published.
     """
 
     name: str
@@ -40,7 +39,7 @@ class DataSetEntry:
       name: what `--dataset` calls it, and the name of its folder.
       title: what its authors call it.
       files: its four files, in the order of `FILE_NAMES`.
-      mirrors: addresses to which a file's name and `.gz` are appended, in the order of trying.
+      mirrors: addresses to which a file's name and `.gz` are appended, in the order to try them.
     """
 
     name: str
@@ -50,7 +49,7 @@ class DataSetEntry:
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 that `folder.RawData` has of these files; of packed ones no data have it."""
+        """The `checksum` of `folder.RawData` for these files; for packed ones, no data have it."""
         sums = "".join(file.sha256 for file in self.files)
         return hashlib.sha256(sums.encode("ascii")).hexdigest()
 
@@ -93,7 +92,7 @@ FASHION_MNIST = DataSetEntry(
         # Listed in `keras.datasets.fashion_mnist`, https://github.com/keras-team/keras
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         # Its authors' own; listed in `torchvision.datasets.FashionMNIST.resources`. It has no
-        # https; the checksum is what is trusted.
+        # https, so only the checksum protects the download.
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
 )

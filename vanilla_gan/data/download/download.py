@@ -22,19 +22,19 @@ from vanilla_gan.storage.whole import whole_file
 _CHUNK_SIZE = 1 << 16
 _FIRST_PAUSE_S = 1.0
 _GZIP_MAGIC = b"\x1f\x8b"
-# What gzip may add to data that cannot be compressed: 5 bytes a block of at least 8 KiB, and a
-# header that may hold a name and a comment.
+# What gzip may add to incompressible data: 5 bytes per block of at least 8 KiB, and a header that
+# may hold a name and a comment.
 _GZIP_SURPLUS_SHARE = 1000
 _GZIP_SURPLUS_BYTES = 4096
 
 
 @contextlib.contextmanager
 def stderr_progress(url: str, total_bytes: int | None) -> Iterator[Callable[[int], object]]:
-    """Shows a transfer on stderr: a bar on a terminal, otherwise one plain line; a `Progress`."""
+    """Shows a transfer on stderr (a `Progress`): a bar on a terminal, otherwise one plain line."""
     address = urllib.parse.urlsplit(url)
     name = address.path.rpartition("/")[2]
     if sys.stderr.isatty():
-        # Here, because most starts download nothing.
+        # Imported here because most runs download nothing.
         from tqdm import tqdm
 
         with tqdm(total=total_bytes, desc=name, unit="B", unit_scale=True, file=sys.stderr) as bar:
@@ -62,31 +62,31 @@ def fetch(
 ) -> pathlib.Path:
     """Downloads `<mirror><name>.gz` to `<folder>/<name>.gz` from the first mirror that has it.
 
-    A mirror is asked again, after a pause of 1 s, then 2 s and so on, where that may help: it
-    stalled, dropped the connection, sent too little, or answered 5xx. After anything else, or the
-    last attempt, it is the next mirror's turn. Nothing but a verified file gets its final name.
-    Creates the folder where it is missing; writes on stderr through `progress`.
+    A mirror is tried again, after 1 s, then 2 s, doubling each time, if that may help: it stalled,
+    dropped the connection, sent too little, or answered 5xx. After any other failure, or the last
+    attempt, the next mirror is tried. Only a verified file gets its final name. Creates the folder
+    if it is missing; writes on stderr through `progress`.
 
     Args:
       name: the file's name, without `suffix`.
-      folder: where it shall stand.
-      mirrors: addresses to which the name is appended, in the order of trying.
+      folder: where to store it.
+      mirrors: addresses to which the name is appended, in the order to try them.
       sha256: SHA-256 of the decompressed bytes, as hex digits.
       size: how many decompressed bytes there must be.
-      suffix: what stands in place of `.gz`.
+      suffix: used in place of `.gz`.
       packed: whether sum and size are those of the file itself, whatever it holds.
       timeout_s: time limit for connecting, and for each wait; see `transfer.receive`.
-      retries: how many more times one mirror may be asked.
-      slowest_bytes_per_s: a body that comes slower than this on average is given up.
-      progress: what shows the transfer.
+      retries: how many more times each mirror may be tried.
+      slowest_bytes_per_s: the transfer fails if the body is slower than this on average.
+      progress: shows the transfer.
       sleep: waits between two attempts at one mirror, in seconds.
 
     Returns:
       The path of the file.
 
     Raises:
-      DownloadError: no mirror delivered it (the line has each one's reason), or it could not be
-        stored.
+      DownloadError: no mirror delivered it (the message gives each one's reason), or it could not
+        be stored.
     """
     final = pathlib.Path(folder, f"{name}{suffix}")
     surplus = 0 if packed else size // _GZIP_SURPLUS_SHARE + _GZIP_SURPLUS_BYTES
@@ -124,7 +124,7 @@ def fetch(
 
 @contextlib.contextmanager
 def _stored(final: pathlib.Path) -> Iterator[BinaryIO]:
-    """Opens `final` for writing as `whole_file` does; says it as a `DownloadError` if it cannot."""
+    """Opens `final` for writing as `whole_file` does; turns its errors into a `DownloadError`."""
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(final) as stream:
@@ -139,10 +139,10 @@ def _stored(final: pathlib.Path) -> Iterator[BinaryIO]:
 
 
 def _verify(stream: BinaryIO, sha256: str, size: int, packed: bool) -> None:
-    """Checks what was received, `packed` as it came; reads no more than one byte past `size`.
+    """Checks what was received, decompressed unless `packed`; reads at most one byte past `size`.
 
     Raises:
-      TransferError: it is not a whole gzip file, unless `packed`; its size or checksum is another.
+      TransferError: its size or checksum is wrong, or, unless `packed`, it is no whole gzip file.
     """
     stream.seek(0)
     if not packed and stream.read(2) != _GZIP_MAGIC:

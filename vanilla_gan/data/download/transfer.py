@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 _CHUNK_SIZE = 1 << 16
 _LONGEST_REASON = 200
 
-# Called with the address and the number of bytes to come (None if the server does not say);
-# gives a context whose value is called with the number of bytes of each chunk.
+# Called with the address and the number of bytes to come (None if the server does not say).
+# Returns a context manager; what it yields is called with the number of bytes of each chunk.
 Progress = Callable[[str, "int | None"], AbstractContextManager[Callable[[int], object]]]
 
 
@@ -27,12 +27,12 @@ class TransferError(Exception):
     """An attempt failed; `str(error)` is the reason.
 
     Attributes:
-      transient: whether the same address may well answer better in a moment.
+      transient: whether the same address may work if it is tried again soon.
     """
 
     def __init__(self, reason: str, *, transient: bool = False) -> None:
-        """Makes the error; the reason is brought to one printable line of bounded length."""
-        # A reason may quote a server, which must not write control characters on a terminal.
+        """Makes the error; the reason becomes one printable line of bounded length."""
+        # A reason may quote a server, and its control characters must not reach a terminal.
         printable = "".join(c if c.isprintable() else " " for c in reason)
         super().__init__(" ".join(printable.split())[:_LONGEST_REASON])
         self.transient = transient
@@ -47,24 +47,24 @@ def receive(
     slowest_bytes_per_s: float = 10_000.0,
     progress: Progress,
 ) -> None:
-    """Writes what `url` answers to `stream`; follows redirects and honours `http(s)_proxy`.
+    """Writes the response from `url` to `stream`; follows redirects and honours `http(s)_proxy`.
 
-    The whole attempt ends after at most `timeout_s + max_bytes / slowest_bytes_per_s` seconds,
-    however the server behaves once its name is resolved. Only connecting can take longer, where a
-    name has several addresses: each of them is tried for up to `timeout_s`.
+    Once the server's name is resolved, the whole attempt ends after at most
+    `timeout_s + max_bytes / slowest_bytes_per_s` seconds, whatever the server does. Only connecting
+    can take longer, if a name has several addresses: each is tried for up to `timeout_s`.
 
     Args:
-      url: an address of http or https.
+      url: an http or https address.
       stream: where the bytes go; after an error it holds a part of them.
-      max_bytes: more than that is not accepted.
-      timeout_s: for connecting, for each wait, and for the header of the answer, in seconds.
-      slowest_bytes_per_s: how slow the body may come on average, after the first `timeout_s`.
-      progress: told of the bytes as they come.
+      max_bytes: the largest body that is accepted.
+      timeout_s: limit for connecting, for each wait, and for the response's header, in seconds.
+      slowest_bytes_per_s: how slow the body may be on average, after the first `timeout_s`.
+      progress: notified of the bytes as they arrive.
 
     Raises:
       TransferError: the server is not reached, refuses, stalls, is too slow, or sends too little or
         too much.
-      OSError: `stream` could not be written, and nothing else.
+      OSError: only if `stream` could not be written.
     """
     deadline = Deadline(timeout_s, slowest_bytes_per_s)
     request = urllib.request.Request(url, headers={"User-Agent": "vanilla_gan"})
@@ -92,7 +92,7 @@ def receive(
 
 
 class Deadline:
-    """The end of an attempt, which moves on with each byte of the body that arrives."""
+    """The time limit of an attempt, which is extended with each byte of the body that arrives."""
 
     def __init__(
         self,
@@ -107,14 +107,14 @@ class Deadline:
         self._end_s = clock() + timeout_s
 
     def extend(self, received_bytes: int) -> None:
-        """Allows the time in which the slowest acceptable server sends so many bytes."""
+        """Adds the time that the slowest acceptable server needs for that many bytes."""
         self._end_s += received_bytes / self.slowest_bytes_per_s
 
     def wait_s(self) -> float:
         """Returns how long the next wait may be, in seconds.
 
         Raises:
-          TimeoutError: the end has passed.
+          TimeoutError: the deadline has passed.
         """
         left_s = self._end_s - self._clock()
         if left_s <= 0:
@@ -123,10 +123,10 @@ class Deadline:
 
 
 class _TimedReader(io.RawIOBase):
-    """The bytes of a socket, each wait for them bounded by the deadline.
+    """Reads the bytes of a socket; the deadline bounds each wait.
 
-    A socket's own time limit starts anew with each byte, so that a server which drips a header or a
-    body byte by byte would hold it for ever.
+    A socket's own timeout starts again with each byte, so that a server could keep the program
+    waiting for ever by sending a header or a body byte by byte.
     """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
@@ -147,7 +147,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    """An answer that is read through a `_TimedReader`."""
+    """A response that is read through a `_TimedReader`."""
 
     def __init__(self, sock: socket.socket, *args: Any, deadline: Deadline, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -156,7 +156,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 def _opener(deadline: Deadline) -> urllib.request.OpenerDirector:
-    """Returns an opener for http and https alone: a redirect leads to no file and no ftp."""
+    """Returns an opener for http and https only: a redirect cannot lead to a file or to ftp."""
 
     def connect_with(kind: type[http.client.HTTPConnection]) -> Any:
         def connection(host: str, **kwargs: Any) -> http.client.HTTPConnection:
@@ -194,7 +194,7 @@ def _opener(deadline: Deadline) -> urllib.request.OpenerDirector:
 def _network_errors(deadline: Deadline) -> Iterator[None]:
     """Turns whatever urllib raises into a `TransferError`.
 
-    Also because most of it is an `OSError`, which `whole_file` would take for a full disk.
+    Most of it is an `OSError`, which `whole_file` would otherwise report as a failed write.
     """
     try:
         yield
@@ -202,9 +202,9 @@ def _network_errors(deadline: Deadline) -> Iterator[None]:
         error.close()
         raise TransferError(_status(error.code), transient=500 <= error.code < 600) from error
     except urllib.error.URLError as error:
-        # Raised while connecting and sending. A host that does not even accept a connection within
-        # the time limit is not asked again: behind a firewall that drops packets each attempt would
-        # cost the whole limit.
+        # Raised while connecting and sending. A host that does not accept a connection within the
+        # time limit is not tried again: behind a firewall that drops packets, each attempt would
+        # take the whole limit.
         reason = error.reason
         if isinstance(reason, TimeoutError):
             raise TransferError(f"no connection within {deadline.timeout_s:g} s") from error
@@ -227,7 +227,7 @@ def _network_errors(deadline: Deadline) -> Iterator[None]:
 
 
 def _status(code: int) -> str:
-    """Returns the name of an HTTP status; a server's own words for it are not repeated."""
+    """Returns the name of an HTTP status, never the server's own words for it."""
     with contextlib.suppress(ValueError):
         return f"HTTP {code} {http.HTTPStatus(code).phrase}"
     return f"HTTP {code}"

@@ -1,4 +1,4 @@
-"""IDX files of every type that the format knows, as other data sets have them, -> arrays."""
+"""IDX files with any of the format's types of values, as in other data sets -> arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vanilla_gan.storage.reading import open_file
 
 _NAME = re.compile(r"(idx\d-\w+|[-.]idx)(\.gz)*$", re.IGNORECASE)
 _GZIP_MAGIC = b"\x1f\x8b"
-# More than any known data set of small images has; what claims more is damaged, or meant to harm.
+# More than any known data set of small images has; a larger file is damaged or malicious.
 _MAX_BYTES = 1 << 32
 _MAX_DIMENSIONS = 4
 
@@ -25,16 +25,16 @@ Array = npt.NDArray[Any]
 
 
 def is_idx(path: pathlib.Path) -> bool:
-    """Returns whether a file is one by its name, such as `train-images-idx3-ubyte.gz`."""
+    """Returns whether the name is that of an IDX file, such as `train-images-idx3-ubyte.gz`."""
     return _NAME.search(path.name) is not None
 
 
 def read_any_idx(path: pathlib.Path) -> Array:
-    """Reads an IDX file; gzipped, and gzipped once more, as archives are that were packed twice.
+    """Reads an IDX file: plain, gzipped, or gzipped twice, as in archives that were packed twice.
 
     Raises:
-      OSError, EOFError: it cannot be read, or its gzip stream is damaged or cut.
-      ValueError: it is no IDX file, or its header declares more or fewer bytes than there are.
+      OSError, EOFError, zlib.error: it cannot be read, or its gzip stream is damaged or cut.
+      ValueError: it is no IDX file, is too large, or has not the size that its header declares.
     """
     with open_file(path) as stream:
         content = stream.read()
@@ -62,10 +62,10 @@ def read_any_idx(path: pathlib.Path) -> Array:
 
 
 def labels_beside(path: pathlib.Path) -> pathlib.Path | None:
-    """Returns the file of the labels of a file of images, beside it; None where there is none."""
+    """Returns the file of labels beside a file of images; None if there is none."""
     before, found, _ = path.name.rpartition("images")
     if not found:
         return None
-    # Some archives unpack each file into a folder of its own name, too.
+    # Some archives unpack each file into a folder of the same name.
     there = (each for each in sorted(path.parent.iterdir()) if not each.is_dir())
     return next((each for each in there if each.name.startswith(f"{before}labels")), None)

@@ -1,4 +1,4 @@
-"""`import_arrays`: images in an array -> a data set of one's own, of any shape."""
+"""`import_arrays`: images in an array, of any shape -> a data set of your own."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def import_arrays(
     test_share: float = 1 / 7,
     seed: int = 0,
 ) -> pathlib.Path:
-    """Makes a data set of images that are in memory; returns its folder.
+    """Makes a data set from images in memory; returns its folder.
 
-    Unlike `import_images` it takes them as they are. Train on it with the folder's name as
-    `dataset`, and the folder around it as `data_dir`.
+    Unlike `import_images` it does not change the images. To train on them, give the folder's name
+    as `dataset` and its parent folder as `data_dir`.
 
     Args:
       images: uint8 [N, H, W] or [N, H, W, C] in 0..255, N at least 2.
-      labels: whole numbers [N] in 0..255; all are 0 unless given.
+      labels: whole numbers [N] in 0..255; all are 0 by default.
       out: the folder to make, such as `data/birds`.
-      classes: the names of the labels 0, 1, ...; none unless given.
+      classes: the names of the labels 0, 1, ...; by default they have none.
       test_share: the share of the images to test on, in (0, 1).
-      seed: of their order, and so of the split.
+      seed: of the images' order, and so of the split.
 
     Raises:
-      UsageError: an array is not what it should be; `out` exists, or has a name of other data.
+      UsageError: an argument is not as described; `out` exists, or its name is not valid.
       OutputError: the data set cannot be written.
     """
     config = ImportConfig(source="arrays", out=os.fspath(out), test_share=test_share, seed=seed)

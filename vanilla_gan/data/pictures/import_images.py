@@ -1,11 +1,12 @@
-"""`./run.sh import_images`: pictures -> the four IDX files of a data set of one's own.
+"""`./run.sh import_images`: pictures -> the four IDX files of a data set of your own.
 
-On the disk, all of it or nothing:
+On disk, either all of this or nothing:
 
     OUT/train-images-idx3-ubyte.gz   train-labels-idx1-ubyte.gz
         t10k-images-idx3-ubyte.gz    t10k-labels-idx1-ubyte.gz
         classes.json                 the class of each label, the counts, the settings
-        import_preview.png           some images of each class, as they are now
+        split.json                   how many training images are set apart for validation
+        import_preview.png           some images of each class, as imported
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.whole import whole_path, write_whole
 
 PREVIEW = "import_preview.png"
-# Brighter than this is no pixel of a picture that is almost black.
+# The brightest pixel that a picture can have and still be called almost black.
 _ALMOST_BLACK = 25
-# The largest batch that a system brings; a batch must not be larger than what it is taken from.
+# The largest default batch of any system; a batch must not be larger than the training split.
 _USUAL_BATCH = 128
-_BLOCK = 256  # pictures under way at a time
-_MOST_SKIPPED = 1000  # lines in `classes.json`, which is not read if it is huge
+_BLOCK = 256  # files that are read at a time
+_MOST_SKIPPED = 1000  # lines in `classes.json`, which is not read back if it is huge
 
 Inform = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -58,7 +59,7 @@ class _Pictures(NamedTuple):
       labels: int [N].
       classes: the name of each class by label.
       bad: a line for each file that cannot be imported.
-      notes: a line for what was taken in another way than it stands there.
+      notes: a line for each thing that was not imported as it is.
       files: how many files there were.
     """
 
@@ -79,14 +80,14 @@ def import_images(
 ) -> None:
     """Makes the four IDX files of a data set from a folder of pictures, or a file of them.
 
-    The same pictures, names and settings give the same bytes. Memory: a byte for each value of an
-    image, twice, and one decoded picture for each processor.
+    The same pictures, names and settings give the same bytes. Memory: two bytes for each value of
+    the images, and one decoded picture for each processor, at most 8.
 
     Args:
       config: the settings.
       inform: called with each line for the user.
-      progress: called as `progress(done, total)`, counted in pictures.
-      next_step: say with which flags to train on them.
+      progress: called as `progress(done, total)`, in files.
+      next_step: whether to say which flags train on the data set.
 
     Raises:
       UsageError: the pictures do not exist, or have too many subfolders; or `out` exists.
@@ -94,14 +95,14 @@ def import_images(
       OutputError: the data set cannot be written.
     """
     found = None
-    # Before they are looked through: what comes meanwhile is told at the next start.
+    # Before the pictures are read, so that a later change to them is noticed at the next start.
     origin = origin_of(config.source)
     if not is_table(config.source):
         found = find_pictures(config.source, skip_empty=config.skip_bad)
     check_free(config)
     if found is not None and not config.all_frames:
         _check_enough(config, len(found.paths))
-    # Made before the work begins: a place that cannot be written to is known at once.
+    # Made before the work begins, so that a place that is not writable is reported at once.
     make_parents(config.out_dir)
     with whole_path(config.out_dir, lambda: check_free(config)) as folder:
         folder.mkdir()
@@ -127,7 +128,7 @@ def import_images(
         for line in (*read.notes, *_doubts(images)):
             inform(line)
         train, test = split_rows(config, len(images))
-        # Over and over: wherever it begins, what is trained on has each row once.
+        # Repeated in a cycle: the last len(train) rows, which are trained on, have each row once.
         order = np.resize(train, VALIDATION_SIZE + len(train)) if config.repeat else train
         arrays = (images[order], labels[order], images[test], labels[test])
         for name, array in zip(catalog.FILE_NAMES, arrays, strict=True):
@@ -160,10 +161,10 @@ def _of_table(config: ImportConfig) -> _Pictures:
 
 
 def _without_empty_classes(read: _Pictures, source: str) -> _Pictures:
-    """Leaves out the classes of which no picture could be read, and says so."""
+    """Leaves out classes without a readable picture, adds them to `bad`, renumbers the rest."""
     names = {label: name for label, name in read.classes.items() if (read.labels == label).any()}
     empty = [name for label, name in read.classes.items() if label not in names]
-    if not empty or not names:  # Of no picture at all the caller tells.
+    if not empty or not names:  # If there is no picture at all, the caller says so.
         return read
     are_digits = set(names.values()) <= set("0123456789")
     new = {
@@ -179,7 +180,7 @@ def _without_empty_classes(read: _Pictures, source: str) -> _Pictures:
 
 
 def _doubts(images: npt.NDArray[np.uint8]) -> Iterator[str]:
-    """Yields a line for what is rarely meant: pictures that show nothing."""
+    """Yields a warning for pictures that show nothing, which is rarely intended."""
     pixels = images.reshape(len(images), images.shape[1] * images.shape[2], -1)
     darkest, lightest = pixels.min(axis=1), pixels.max(axis=1)
     flat = (darkest == lightest).all(axis=1)
@@ -193,7 +194,7 @@ def _doubts(images: npt.NDArray[np.uint8]) -> Iterator[str]:
 
 
 def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictures:
-    """Reads every picture that can be read, and says why not the rest."""
+    """Reads every picture that can be read; `bad` says why the others cannot."""
     fitting = config.fitting
 
     def read(path: pathlib.Path) -> Fitted | DataError:
@@ -207,9 +208,8 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
     frames = np.zeros(total, np.intp)
     unreadable: list[str] = []
     turned = 0
-    # Pillow releases the GIL while it decodes and scales. It warns of oddities that it copes with,
-    # and of pictures so large that they might be meant to fill the memory; it refuses those that
-    # are twice as large.
+    # Pillow releases the GIL while it decodes and scales. It warns of oddities that it can handle,
+    # and of huge pictures, which may be an attack on memory; it refuses those of twice that size.
     with (
         warnings.catch_warnings(),
         concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
@@ -247,18 +247,18 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
 
 
 def split_rows(config: ImportConfig, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Returns the rows of the training and of the test images, each at least one, shuffled."""
+    """Returns the shuffled rows of the training and of the test images, at least one of each."""
     order = seeded(config.seed).permutation(n)
     tests = min(max(1, round(n * config.test_share)), n - 1)
     return order[tests:], order[:tests]
 
 
 def check_free(config: ImportConfig) -> None:
-    """Checks that nothing is where the data set is to be made, or an empty folder.
+    """Checks that the folder of the data set does not exist yet, or is empty.
 
     Raises:
       UsageError: something is there.
-      OutputError: it cannot be looked at.
+      OutputError: the folder cannot be inspected.
     """
     out = config.out_dir
     with writing(out):
@@ -300,10 +300,10 @@ def _write_classes(
 
 
 def make_parents(out: pathlib.Path) -> None:
-    """Makes the folders around the data set.
+    """Makes the parent folders of the data set.
 
     Raises:
-      OutputError: it cannot.
+      OutputError: they cannot be made.
     """
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)

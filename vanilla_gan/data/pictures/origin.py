@@ -1,4 +1,4 @@
-"""What pictures were imported from, so that `--data` finds out whether it has to be done again."""
+"""What pictures were imported from, so that `--data` can tell whether to import them again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from vanilla_gan.storage.reading import MAX_JSON, read_file
 
 
 def origin_of(source: str | os.PathLike[str]) -> dict[str, str]:
-    """Returns the path of a folder or file, and a SHA-256 over what its files are called.
+    """Returns `path`, that of a folder or file, and `sha256`, which identifies its files.
 
-    With the sum go their sizes and when they were last written. It is the same where the folder was
-    moved, and another one where a file was changed.
+    The SHA-256 covers the names, sizes and modification times of the files. It stays the same if
+    the folder is moved, and differs if a file is changed.
     """
     listed = "".join(f"{name}\0{size}\0{ns}\n" for name, size, ns in sorted(_files(source)))
     digest = hashlib.sha256(listed.encode(errors="surrogateescape"))
@@ -28,7 +28,7 @@ def origin_of(source: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def imported_from(folder: pathlib.Path) -> dict[str, str]:
-    """Returns what `origin_of` said of the pictures in a data set; nothing where none is noted."""
+    """Returns what `origin_of` said of a data set's pictures; empty if that is not recorded."""
     try:
         content = json.loads(read_file(folder / CLASSES_JSON, MAX_JSON))
         return {name: str(content["from"][name]) for name in ("path", "sha256")}
@@ -37,7 +37,7 @@ def imported_from(folder: pathlib.Path) -> dict[str, str]:
 
 
 def _files(source: str | os.PathLike[str]) -> Iterator[tuple[str, int, int]]:
-    """Yields name, size and time of each file that an import reads; nothing where there is none."""
+    """Yields name, size and time of each file that an import reads; nothing if there is none."""
     if is_table(source) or not os.path.isdir(source):
         paths = [pathlib.Path(source)] if os.path.exists(source) else []
         with contextlib.suppress(OSError):
@@ -46,6 +46,6 @@ def _files(source: str | os.PathLike[str]) -> Iterator[tuple[str, int, int]]:
     else:
         paths = find_pictures(source, skip_empty=True).paths
     for path in paths:
-        with contextlib.suppress(OSError):  # What cannot be read, the import tells of.
+        with contextlib.suppress(OSError):  # The import reports what it cannot read.
             found = os.stat(path)
             yield os.path.relpath(path, source), found.st_size, found.st_mtime_ns

@@ -1,4 +1,4 @@
-"""One picture file, of any size and kind that Pillow reads -> an image of the data set's size."""
+"""A picture file, of any size and format that Pillow reads -> images of the data set's size."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from vanilla_gan.errors import DataError
 from vanilla_gan.storage.reading import open_file
 
 FITS = ("contain", "cover", "stretch")
-# A JPEG may be decoded smaller, by a whole factor, as long as both its sides keep this length: a
-# photograph of 12 megapixels takes half the time and 1/64 of the memory. The last step still
-# shrinks it eightfold, so that even of detail as fine as the result's own pixels a value changes by
-# 1 on average.
+# A JPEG may be decoded at a size reduced by a whole factor if both sides keep at least this length:
+# a photograph of 12 megapixels then takes half the time and 1/64 of the memory. The last step still
+# shrinks it at least eightfold, so that values change by only 1 on average, even with detail as
+# fine as the result's own pixels.
 _DRAFT = 8  # times the side of the result
-# Pillow hands these to Ghostscript: a picture is not to run a program.
+# Pillow passes these to Ghostscript, and a picture must not run a program.
 _UNTRUSTED_FORMATS = ("EPS",)
-# How far apart grey values are at least that can be told from each other.
+# The smallest difference between grey values that counts as visible.
 _CONTRAST = 16
-# Pillow gives their values of 16 bits as 32; they have none of more than 16.
+# Pillow returns their 16-bit values as 32-bit ones; they never have more than 16 bits.
 _WIDE_FORMATS = ("PPM", "PNG")
-# What the orientation of EXIF asks for; 1 is upright.
+# How to turn a picture for each EXIF orientation; 1 is upright.
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
     3: PIL.Image.Transpose.ROTATE_180,
@@ -41,7 +41,7 @@ _TURNS = {
     7: PIL.Image.Transpose.TRANSVERSE,
     8: PIL.Image.Transpose.ROTATE_90,
 }
-# What the plugin reads that Pillow may lack: a box "ftyp", and which of its kinds.
+# Pillow may need a plugin for HEIC files: those that begin with an "ftyp" box of these kinds.
 _HEIC_KINDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -49,17 +49,17 @@ class Fitting(NamedTuple):
     """How pictures become images of one size.
 
     Attributes:
-      fit: `contain`: all of it, centred, the background around it; `cover`: its largest centred
-        square; `stretch`: all of it, both sides scaled to fit.
+      fit: `contain`: the whole picture, centred on the background; `cover`: its largest centred
+        square; `stretch`: the whole picture, both sides scaled to fit.
       background: grey value, 0..255.
-      invert: 255 minus each value is taken; the background is inverted with the rest.
-      visible: a picture that could not be told from the background where it is transparent is laid
-        on the opposite one.
-      white: which of values with more than 8 bits becomes 255, larger ones with it; None: 1 or 255
-        of floats, 65535 of 16 bits, 255 or 65535 of 32 bits, the first that none exceeds.
-      all_frames: every frame of an animation, not the first alone.
+      invert: whether each value becomes 255 minus itself, the background's, too.
+      visible: whether a transparent picture that would not show on the background is put on the
+        opposite one, 255 minus `background`.
+      white: the value (of more than 8 bits) that becomes 255, like all larger ones; None for the
+        first that none exceeds: 1 or 255 of floats, 65535 of 16-bit pictures, else 255 or 65535.
+      all_frames: whether to take every frame of an animation, not only the first.
       size: height and width of an image.
-      color: an image has red, green and blue, not grey values alone.
+      color: whether an image has red, green and blue, not only grey values.
     """
 
     fit: str
@@ -73,12 +73,12 @@ class Fitting(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of an image: `(size, size)`, or `(size, size, 3)`."""
+        """The shape of an image: `(size, size)`, or `(size, size, 3)`."""
         return (self.size, self.size, *([3] if self.color else []))
 
     @property
     def mode(self) -> str:
-        """Pillow's name for its values."""
+        """Pillow's mode for an image."""
         return "RGB" if self.color else "L"
 
     def blank(self, size: tuple[int, int], grey: int) -> PIL.Image.Image:
@@ -87,11 +87,11 @@ class Fitting(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """What a file has become.
+    """The images from one file.
 
     Attributes:
       images: uint8 [N, *Fitting.shape], one for each frame.
-      turned: how many of them stand on the opposite background.
+      turned: how many of them are on the opposite background.
     """
 
     images: npt.NDArray[np.uint8]
@@ -99,18 +99,18 @@ class Fitted(NamedTuple):
 
 
 def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
-    """Returns a picture as an image of the data set.
+    """Returns a picture as images of the data set, one for each frame that is read.
 
-    It is turned as its EXIF orientation says, laid on the background where it is transparent, made
-    grey (luma, ITU-R 601-2) unless colours are asked for, then scaled. A picture that has the size
-    already is not resampled.
+    It is turned as its EXIF orientation says, put on the background if it is transparent, made grey
+    (luma, ITU-R 601-2) unless colours are wanted, then scaled. A picture that already has the right
+    size is not resampled.
 
     Raises:
       DataError: it cannot be read as a picture; the line begins with the path.
     """
     try:
         with open_file(path) as stream, PIL.Image.open(stream, formats=_formats()) as image:
-            # Behind it Pillow does not find the next picture of a JPEG of several.
+            # After `draft` Pillow cannot find the next picture in a JPEG with several.
             if not (fitting.all_frames and getattr(image, "n_frames", 1) > 1):
                 image.draft(fitting.mode, (_DRAFT * fitting.size, _DRAFT * fitting.size))
             images, turned = [], 0
@@ -124,8 +124,8 @@ def read_picture(path: str | os.PathLike[str], fitting: Fitting) -> Fitted:
             why = "HEIC, which needs a plugin: install pillow-heif where this program is installed"
         raise DataError(f"{os.fspath(path)}: {why}") from error
     except Exception as error:
-        # Pillow's decoders raise whatever damaged bytes lead them to: OSError, SyntaxError,
-        # struct.error, IndexError, ...
+        # Pillow's decoders raise anything on damaged bytes: OSError, SyntaxError, struct.error,
+        # IndexError, ...
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise DataError(f"{os.fspath(path)}: {reason or type(error).__name__}") from error
     values = np.stack(images)
@@ -146,14 +146,14 @@ def narrowed(
 
     Args:
       values: any numbers, of any shape.
-      white: which of them becomes 255.
-      wide: whether 65535 is white in any case, where `white` does not say.
+      white: the value that becomes 255; `Fitting.white` describes None.
+      wide: whether None means 65535 for whole numbers, even if no value exceeds 255.
 
     Raises:
-      ValueError: they are negative, not finite, or larger than any white that is known.
+      ValueError: values are negative or not finite, or too large if `white` is None.
     """
     if values.dtype == np.uint8 and (white == 255 or (white is None and not wide)):
-        # As they are: float64 would take eight times the memory, several times over.
+        # Returned unchanged: float64 would take eight times the memory, several times over.
         return values.astype(np.uint8, copy=False)
     numbers = np.asarray(values, np.float64)
     whites = (1.0, 255.0) if values.dtype.kind in "fb" else (255.0, 65535.0)
@@ -172,8 +172,8 @@ def narrowed(
 
 def _frames(image: PIL.Image.Image, every: bool) -> Iterator[PIL.Image.Image]:
     for frame in PIL.ImageSequence.Iterator(image):
-        # `PIL.ImageOps.exif_transpose` writes all tags anew, and fails over odd ones. Pillow turns
-        # a TIFF by itself once it is loaded, and then names no orientation.
+        # Not `PIL.ImageOps.exif_transpose`, which rewrites all tags and fails on odd ones. Pillow
+        # itself turns a TIFF when it is loaded, and then reports no orientation.
         frame.load()
         turn = _TURNS.get(frame.getexif().get(PIL.ExifTags.Base.Orientation) or 1)
         yield frame if turn is None else frame.transpose(turn)
@@ -195,10 +195,10 @@ def _formats() -> list[str]:
 
 
 def _opaque(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, int]:
-    """Returns the whole picture without transparency, and the background it stands on."""
+    """Returns the whole picture without transparency, and the background that it is on."""
     background = fitting.background
     if image.mode == "F" or image.mode.startswith("I"):
-        # Pillow's own conversion cuts off at 255 instead of scaling.
+        # Pillow's own conversion clips at 255 instead of scaling.
         wide = image.mode.startswith("I;16") or (
             image.mode == "I" and image.format in _WIDE_FORMATS
         )
@@ -218,7 +218,7 @@ def _opaque(image: PIL.Image.Image, fitting: Fitting) -> tuple[PIL.Image.Image, 
                 return opposite, 255 - background
         return laid, background
     if image.mode == "LAB":
-        image = image.convert("RGB")  # Pillow cannot convert it to grey at once.
+        image = image.convert("RGB")  # Pillow cannot convert LAB to grey directly.
     return image.convert(fitting.mode), background
 
 
@@ -228,7 +228,7 @@ def _shows(picture: PIL.Image.Image) -> bool:
 
 
 def _fitted(picture: PIL.Image.Image, fitting: Fitting, background: int) -> PIL.Image.Image:
-    """Returns a picture without transparency scaled to the size of an image."""
+    """Returns a picture that has no transparency, scaled to the size of an image."""
     width, height = picture.size
     box: tuple[float, float, float, float] = (0, 0, width, height)
     whole = size = (fitting.size, fitting.size)

@@ -1,4 +1,4 @@
-"""A folder of pictures -> the files in it and the classes that its subfolders make of them."""
+"""A folder of pictures -> the files in it, and their classes from its subfolders."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy.typing as npt
 from vanilla_gan.data.shape import MAX_CLASSES
 from vanilla_gan.errors import DataError, UsageError
 
-# What systems and file managers leave behind, in lower case; files and folders that begin with a
-# dot are passed over as well.
+# What operating systems and file managers leave behind, in lower case. Files and folders whose
+# names begin with a dot are ignored as well.
 _NO_PICTURES = {
     *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini"),
     *("__macosx", "@eadir", "#recycle", "lost+found", "$recycle.bin", "system volume information"),
 }
-# Folders around those of the classes, in lower case.
+# Parent folders of the classes' folders, in lower case.
 _SPLITS = {
     *("train", "training", "trainset", "test", "testing", "testset"),
     *("val", "valid", "validation", "dev"),
@@ -27,14 +27,14 @@ _SPLITS = {
 
 
 class Found(NamedTuple):
-    """What stands in a folder of pictures.
+    """The contents of a folder of pictures.
 
     Attributes:
-      classes: the name of each class by label; the folder's own where it has no subfolders.
+      classes: the name of each class, by label; the folder's own name if it has no subfolders.
       paths: the files to read, class by class, in the order of their names.
       labels: int [N], the class of each.
       bad: a line for each thing that cannot be a picture of a class.
-      notes: a line for what was taken in another way than it stands there.
+      notes: a line for each thing that is not imported as it is.
     """
 
     classes: dict[int, str]
@@ -45,17 +45,17 @@ class Found(NamedTuple):
 
 
 def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -> Found:
-    """Returns the files that stand in a folder, and the classes that its subfolders make of them.
+    """Returns the files in a folder, and their classes from its subfolders.
 
-    Below a subfolder pictures may stand at any depth. Links to folders are followed at the first
-    level only. Files that begin with a dot, and what file managers leave behind, are no pictures.
-    Folders `training` and `testing` and the like are none of the classes: the classes within them
-    are joined. Where all subfolders are numbers from 0 to 9, these are the labels; otherwise labels
-    go by the order of the names, in which 10 comes behind 9.
+    Pictures may be at any depth below a subfolder. Links to folders are followed at the first level
+    only. Files that begin with a dot, and what file managers leave behind, are ignored. If all
+    subfolders have names such as `training` and `testing`, they are splits, not classes: the
+    classes inside them are joined. If all classes are digits 0 to 9, these are the labels.
+    Otherwise labels follow the order of the names, in which 10 comes after 9.
 
     Args:
       source: the folder.
-      skip_empty: leave out classes that hold no file; they are among `bad`.
+      skip_empty: leave out classes without a file, and list them in `bad`.
 
     Raises:
       UsageError: it is no folder, or has more than 256 classes.
@@ -120,9 +120,9 @@ def _beside(path: pathlib.Path) -> str:
 
 
 def _by_number(name: str) -> list[tuple[bool, int, str]]:
-    """Returns what puts names in order: as texts, but the numbers in them as numbers."""
+    """Returns a sort key for a name: as text, but with the numbers in it as numbers."""
     parts = re.split(r"([0-9]+)", name)
-    # Every second one is a number.
+    # Every second part is a number.
     return [(k % 2 == 0, int(part) if k % 2 else 0, part) for k, part in enumerate(parts) if part]
 
 

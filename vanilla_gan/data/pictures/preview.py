@@ -1,4 +1,4 @@
-"""A contact sheet of a data set that was made: some images of each class, a row or more a class."""
+"""A contact sheet of a new data set: one or more rows of images for each class."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ COLUMNS = 16
 ROWS = 10
 _GAP_PX = 2
 _GAP_GREY = 128
-_TILE_PX = 56  # at least, of small images
-_MOST_PX = 128  # of larger ones rows and columns are left out: many classes would take gigabytes
+_TILE_PX = 56  # small images are enlarged to at most this, by a whole factor
+_MOST_PX = 128  # larger images lose rows and columns: many classes would take gigabytes
 
 
 def contact_sheet(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.intp]) -> bytes:
-    """Returns a PNG of images, uint8 [N, H, W] or [N, H, W, 3], by class; large ones are smaller.
+    """Returns a PNG of images, uint8 [N, H, W] or [N, H, W, 3], by class; large ones are reduced.
 
-    Of each class the same number of rows is shown, its images evenly chosen: 10 rows in all, or one
-    each of more classes.
+    Each class gets up to the same number of rows, of evenly chosen images: at most 10 rows in all,
+    or one row each for more than 10 classes.
     """
     classes = np.unique(labels)
     every = -(-images.shape[2] // _MOST_PX)

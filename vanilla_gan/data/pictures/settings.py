@@ -21,7 +21,7 @@ _SHARE = Rule("a number between 0 and 1", lambda value: 0 < value < 1, (0.0, 1.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImportConfig(Settings):
-    """Which pictures to import, how, and where to."""
+    """Which pictures to import, how, and to which folder."""
 
     source: str = setting(
         "",
@@ -71,12 +71,12 @@ class ImportConfig(Settings):
 
     @property
     def out_dir(self) -> pathlib.Path:
-        """The folder to make as a path."""
+        """The folder to make, as a path."""
         return pathlib.Path(self.out)
 
     @property
     def fitting(self) -> Fitting:
-        """How pictures become images, the background filled in."""
+        """How pictures become images, with the default background filled in."""
         background = 255 if self.invert else 0
         return Fitting(
             self.fit,

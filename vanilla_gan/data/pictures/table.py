@@ -1,4 +1,4 @@
-"""Pictures in one file of numbers, .npy, .npz, .csv or IDX -> images and labels."""
+"""Pictures in one file of numbers (.npy, .npz, .csv or IDX) -> images and labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vanilla_gan.storage.arrays import DAMAGE
 from vanilla_gan.storage.reading import open_file
 
 ENDINGS = (".npy", ".npz", ".csv")
-# How archives call images and their labels; the first pair is Keras', in two parts.
+# Names of images and their labels in archives; the first pair is Keras', in two parts.
 _PAIRS = (
     (("x_train", "x_test"), ("y_train", "y_test")),
     (("x",), ("y",)),
@@ -42,7 +42,7 @@ class Table(NamedTuple):
 
 
 def is_table(source: str | os.PathLike[str]) -> bool:
-    """Returns whether a path is that of such a file."""
+    """Returns whether a path is that of a .npy, .npz, .csv or IDX file."""
     path = pathlib.Path(source)
     return (path.suffix.lower() in ENDINGS or is_idx(path)) and os.path.isfile(source)
 
@@ -50,11 +50,11 @@ def is_table(source: str | os.PathLike[str]) -> bool:
 def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
     """Reads images `[N, H, W]`, `[N, H, W, 1 or 3]`, or `[N, H * H]`, and labels `[N]`.
 
-    A .npy file holds images alone. Of a .npz file `x` and `y`, `images` and `labels`, or Keras'
-    `x_train`, `y_train`, `x_test` and `y_test` are taken. A row of a .csv file holds the label and
-    then H * H values, or these alone; its first line may name or number the columns. Labels of an
-    IDX file of `...images...` are in `...labels...` beside it; of several numbers an image the
-    first counts, as QMNIST has it. Without labels all images have the label 0.
+    A .npy file holds only images. A .npz file holds `x` and `y`, `images` and `labels`, Keras'
+    `x_train`, `y_train`, `x_test` and `y_test`, or another of `_PAIRS`. A row of a .csv file holds
+    the label and H * H values, or only the values; the first line may name or number the columns.
+    The labels for an IDX file `...images...` are in `...labels...` beside it; if they are rows of
+    numbers, as in QMNIST, the first one counts. Without labels all images have the label 0.
 
     Raises:
       DataError: it cannot be read, or holds something else; the line begins with the path.
@@ -83,7 +83,7 @@ def _read_arrays(path: pathlib.Path) -> tuple[Array, Array | None]:
         if isinstance(archive, np.ndarray):
             return archive, None
         opened.enter_context(archive)
-        # Those with labels come first.
+        # Pairs whose labels are there come first.
         for images, labels in sorted(_PAIRS, key=lambda pair: pair[1][0] not in archive):
             if images[0] in archive:
                 return _joined(archive, images), (
@@ -116,7 +116,7 @@ def _read_csv(path: pathlib.Path) -> tuple[Array, Array | None]:
         cells = [float(cell) for cell in first.split(",")]
     except ValueError:
         cells = []
-    # pandas for one numbers columns that have no names: 0, 1, 2, ...
+    # pandas, for example, numbers columns that have no names: 0, 1, 2, ...
     if not cells or (len(cells) > 5 and cells == [*range(len(cells))]):
         text = rest
     if not text.strip():
@@ -129,7 +129,7 @@ def _read_csv(path: pathlib.Path) -> tuple[Array, Array | None]:
             f"it has rows of {columns} numbers; expected a label and H * H values, as 785 for 28x28"
         )
     values, labels = (rows[:, 1:], rows[:, 0]) if has_labels else (rows, None)
-    # Whole numbers are grey values, and not shares of white.
+    # Whole numbers are grey values, not shares of white.
     return (values if (values % 1).any() else values.astype(np.int64)), labels
 
 
@@ -154,7 +154,7 @@ def _checked_labels(labels: Array | None, n: int) -> npt.NDArray[np.intp]:
     if labels is None:
         return np.zeros(n, np.intp)
     if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]  # as Keras' CIFAR has them
+        labels = labels[:, 0]  # as in Keras' CIFAR
     if labels.shape != (n,):
         raise ValueError(f"its labels have the shape {list(labels.shape)}, expected [{n}]")
     if labels.dtype.kind not in "biuf" or not np.isin(labels, np.arange(MAX_CLASSES)).all():
