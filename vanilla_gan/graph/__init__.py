@@ -1,1 +1,1 @@
-"""Graph: variables, losses and solvers of a GAN as a TF1 graph; knows nothing of files or flags."""
+"""The GAN as a TF1 graph: variables, networks, losses and solvers; knows nothing of run folders."""

@@ -1,4 +1,4 @@
-"""Moving averages of the generator's weights, which samples may be made of."""
+"""Moving averages of the generator's weights, from which samples can be made."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Average(NamedTuple):
 
 
 def averages(config: Any, theta_G: Sequence[Any]) -> list[Average]:
-    """Returns the averages that the settings ask for, none without `ema`.
+    """Returns the averages that the settings ask for; an empty list without `ema`.
 
     Source: Yazici et al. 2018 (https://arxiv.org/abs/1806.04498).
 
-    Side effects: creates a variable for each of the generator's, called `NAME/average`.
+    Side effects: creates a variable `NAME/average` for each of the generator's.
     """
     if config.ema is None:
         return []
@@ -31,17 +31,17 @@ def averages(config: Any, theta_G: Sequence[Any]) -> list[Average]:
 
 
 def average_name(name: str) -> str:
-    """Returns how checkpoints call the average of the variable `name`."""
+    """Returns the name that checkpoints give the average of the variable `name`."""
     return f"{name}/average"
 
 
 def begin(pairs: Iterable[Average]) -> Any:
-    """Returns the operation that sets the averages to what the variables are now."""
+    """Returns the operation that sets the averages to the variables' current values."""
     return tf.group(*(average.assign(variable.read_value()) for variable, average in pairs))
 
 
 def follow(config: Any, pairs: Sequence[Average], solver: Any) -> Any:
-    """Returns the generator's solver and, behind it, a step of the averages towards its weights."""
+    """Returns the generator's solver, followed by a step of the averages towards its weights."""
     if not pairs:
         return solver
     with tf.control_dependencies([solver]):
@@ -53,5 +53,5 @@ def follow(config: Any, pairs: Sequence[Average], solver: Any) -> Any:
 
 
 def averaged(pairs: Iterable[Average]) -> dict[str, Any]:
-    """Returns the averages' values by the names of their variables, for `passes.network`."""
+    """Returns the averages' values by the names of the averaged variables, for `network`."""
     return {variable.op.name: average.read_value() for variable, average in pairs}

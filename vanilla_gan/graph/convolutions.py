@@ -1,8 +1,8 @@
-"""Convolutions of images, [B, H, W, C], for training: with their gradients, and fast.
+"""Fast convolutions of images, [B, H, W, C], with their gradients, for training.
 
-The sums are those of `tf.nn.conv2d` and `tf.nn.conv2d_transpose` with "SAME" padding; some are
-formed by another operation, which TensorFlow 2.21 has a faster kernel for on processors, so in
-another order. Measured on two cores with AVX-512; `docs/speed.md` has the times.
+They compute the sums of `tf.nn.conv2d` and `tf.nn.conv2d_transpose` with "SAME" padding. Some are
+computed with another operation, for which TensorFlow 2.21 has a faster CPU kernel, so their terms
+are added in another order. Measured on two cores with AVX-512; `docs/speed.md` has the times.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ def convolution(x: Any, kernel: Any, stride: int) -> Any:
     """Returns a "SAME" convolution, [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), F].
 
     Args:
-      x: images, float32 or bfloat16; H, W and C are known.
-      kernel: [size, size, C, F], of the same type, which the result has too.
-      stride: of both directions.
+      x: images, float32 or bfloat16; H, W and C are static.
+      kernel: [size, size, C, F], of the same type as `x`, as is the result.
+      stride: in both directions.
     """
     sides = x.shape.as_list()[1:3]
 
@@ -34,12 +34,12 @@ def convolution(x: Any, kernel: Any, stride: int) -> Any:
 
 
 def transposed_convolution(x: Any, kernel: Any, stride: int) -> Any:
-    """Returns what `convolution` makes of a gradient: [B, H, W, C] -> [B, H*stride, W*stride, F].
+    """Returns a "SAME" transposed convolution, [B, H, W, C] -> [B, H*stride, W*stride, F].
 
     Args:
-      x: images, or features of them, float32 or bfloat16; H, W and C are known.
-      kernel: [size, size, F, C], of the same type, which the result has too.
-      stride: of both directions.
+      x: images or features, float32 or bfloat16; H, W and C are static.
+      kernel: [size, size, F, C], of the same type as `x`, as is the result.
+      stride: in both directions.
     """
     sides = [side * stride for side in x.shape.as_list()[1:3]]
 
@@ -74,18 +74,18 @@ def _images_from(dy: Any, kernel: Any, sides: list[int], stride: int) -> Any:
 def _grey_images_from(dy: Any, kernel: Any) -> Any:
     """Returns a transposed convolution to one channel: [B, H, W, F] -> [B, 2 * H, 2 * W, 1].
 
-    A kernel for transposed convolutions works on many channels at a time and is idle with one. So
-    each pixel of `dy` gives a square of 2x2 as four channels of an ordinary convolution, which are
-    then laid out (Shi et al. 2016, https://arxiv.org/abs/1609.05158). Pixel 2q + r of the result is
-    the sum over t = 0, 1, 2 of pixel q + t - 1 of `dy` times row 3 - 2t + r of the kernel, where it
-    has that row; likewise for columns.
+    The operation for transposed convolutions works on many channels at a time, so one channel
+    leaves it mostly idle. Here an ordinary convolution makes four channels from each pixel of `dy`,
+    which are laid out as a 2x2 square (Shi et al. 2016, https://arxiv.org/abs/1609.05158). Row
+    2q + r of the result is the sum over t = 0, 1, 2 of row q + t - 1 of `dy` times row 3 - 2t + r
+    of the kernel, if the kernel has that row; likewise for columns.
 
     Args:
       dy: [B, H, W, F].
       kernel: [5, 5, 1, F].
     """
     filters = kernel.shape.as_list()[3]
-    # Row 2t + (1 - r) of the reversed and padded kernel.
+    # Row 2t + (1 - r) of `rows` is row 3 - 2t + r of the kernel, or zeros.
     rows = tf.pad(tf.reverse(kernel, [0, 1]), [[0, 1], [0, 1], [0, 0], [0, 0]])
     taps = tf.reverse(tf.reshape(rows, [3, 2, 3, 2, filters]), [1, 3])
     four = tf.reshape(tf.transpose(taps, [0, 2, 4, 1, 3]), [3, 3, filters, 4])
@@ -95,9 +95,9 @@ def _grey_images_from(dy: Any, kernel: Any) -> Any:
 def _kernel_gradient(x: Any, dy: Any, shape: list[int], stride: int) -> Any:
     """Returns the gradient of a convolution with respect to its kernel.
 
-    In bfloat16 TensorFlow's kernel for this gradient is no faster than in float32, but that for
-    convolutions is. So each channel becomes an image, and the batch its channels. A single channel
-    would be a single image, with no work for two cores.
+    In bfloat16, TensorFlow's operation for this gradient is no faster than in float32, but its
+    convolution is. So a convolution computes it: each channel becomes an image, and the batch
+    becomes the channels. A single channel would be a single image, with no work for two cores.
 
     Args:
       x: its images, [B, H, W, C].
@@ -107,7 +107,7 @@ def _kernel_gradient(x: Any, dy: Any, shape: list[int], stride: int) -> Any:
     """
     size, _, channels, _ = shape
     if size == 1 and stride > 1:
-        # On AVX2, oneDNN of TensorFlow 2.21 gives another gradient for this: docs/porting.md.
+        # On AVX2, oneDNN of TensorFlow 2.21 may compute a wrong gradient here: docs/porting.md.
         x, stride = x[:, ::stride, ::stride], 1
     if x.dtype != tf.bfloat16 or channels == 1:
         return tf.nn.conv2d_backprop_filter(x, shape, dy, [1, stride, stride, 1], "SAME")
@@ -122,5 +122,5 @@ def _kernel_gradient(x: Any, dy: Any, shape: list[int], stride: int) -> Any:
         padding=[[0, 0], *pads, [0, 0]],
         dilations=stride,
     )
-    # With a stride, a convolution may leave pixels at the far edge unread; here they make more.
+    # A strided convolution may leave pixels at the far edge unread; here they add rows to cut off.
     return tf.transpose(gradient[:, :size, :size], [1, 2, 0, 3])

@@ -1,6 +1,6 @@
-"""The discriminator as it is applied: between the images and a system's network stand the cures.
+"""The discriminator as it is applied: a system's network, and the cures that act on it.
 
-All applications come through `discriminate`: to images and to samples, in training and inference.
+It is always applied by `discriminate`: to images and to samples, in training and in inference.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from vanilla_gan.graph.training_pass import TrainingPass
 
 
 class Verdict(NamedTuple):
-    """What the discriminator says of a batch.
+    """What the discriminator says about a batch.
 
     Attributes:
-      D_prob, D_logit: float32 [B, 1]; of groups of images [B // pack, 1].
-      kept: by full name, what variables that no solver trains become behind a step of D.
+      D_prob, D_logit: float32 [B, 1]; for groups of images [B // pack, 1].
+      kept: by full name, the values after D's step of the variables that no solver trains.
     """
 
     D_prob: Any
@@ -37,7 +37,7 @@ def draws(config: Any) -> bool:
 
 
 def has_two_modes(system: System, config: Any) -> bool:
-    """Returns whether the discriminator is another one in training than in inference."""
+    """Returns whether the discriminator differs between training and inference."""
     return isinstance(system.update, Simultaneous) or draws(config)
 
 
@@ -54,21 +54,21 @@ def discriminate(
 ) -> Verdict:
     """Applies the discriminator.
 
-    With `pack` it judges so many images together, those that follow each other, as one whose
-    channels and labels are theirs side by side. What is left of a batch is not judged.
+    With `pack` it judges that many consecutive images together, as one image that has their
+    channels and labels side by side. Images that are left over in a batch are not judged.
 
-    Source: PacGAN, Lin et al. 2018 (https://arxiv.org/abs/1712.04086), section 2: a group is real
-    as a whole or made as a whole, so samples that lack the images' variety are told by that. As in
-    its authors' program, a batch has `batch_size` groups, of as many times the images and noise.
+    Source: PacGAN, Lin et al. 2018 (https://arxiv.org/abs/1712.04086), section 2: a group is all
+    real or all generated, so samples that lack the images' variety give themselves away. As in the
+    authors' program, a batch has `batch_size` groups, so `pack` times as many images and noise.
 
     Args:
       system: the published program.
       config: the settings of the run.
       name: of the application, for the names of its operations.
       images: real ones or samples, float32 [B, X_dim].
-      y: their labels, one-hot float32 [B, num_classes], of a conditional system; or None.
-      training: the pass in training mode; None for inference, and where there is one mode.
-      reuse: False where the variables are created.
+      y: their labels, one-hot float32 [B, num_classes], in a conditional system; else None.
+      training: the pass in training mode; None for inference, and if there is only one mode.
+      reuse: False to create the variables.
       weights: see `network`.
     """
     spectral = Spectral() if config.spectral_norm else None
@@ -79,10 +79,10 @@ def discriminate(
 
 
 def with_noise(images: Any, sigma: float, training: TrainingPass | None) -> Any:
-    """Returns images with normal noise of standard deviation `sigma`, which only training adds.
+    """Returns images with normal noise of standard deviation `sigma`, added in training only.
 
-    Images and samples then have distributions that overlap, so that the best discriminator is none
-    that tells all of them apart. Which noise it is follows from seed, iteration and pass.
+    The distributions of images and samples then overlap, so that even the best discriminator cannot
+    tell all of them apart. The noise is determined by the seed, the iteration and the pass.
 
     Source: Sonderby et al. 2017 (https://arxiv.org/abs/1610.04490), section 3; Arjovsky and Bottou
     2017 (https://arxiv.org/abs/1701.04862), section 4.
@@ -94,7 +94,7 @@ def with_noise(images: Any, sigma: float, training: TrainingPass | None) -> Any:
 
 
 def packed(images: Any, config: Any, y: Any) -> tuple[Any, Any, Any]:
-    """Returns groups of `config.pack` images as one image each, their settings and labels.
+    """Returns each group of `config.pack` images as one image, with its settings and labels.
 
     Args:
       images: float32 [B, H * W * C].
@@ -102,7 +102,7 @@ def packed(images: Any, config: Any, y: Any) -> tuple[Any, Any, Any]:
       y: labels, one-hot float32 [B, num_classes], or None.
 
     Returns:
-      float32 [B // pack, H * W * pack * C]; settings with that shape of images and as many times
+      float32 [B // pack, H * W * pack * C]; the settings with images of that shape and `pack` times
       the classes; float32 [B // pack, pack * num_classes], or None.
     """
     pack, shape = config.pack, config.image_shape

@@ -21,25 +21,25 @@ from vanilla_gan.graph.update import Players, Step, further_step, update
 class Gan(NamedTuple):
     """The graph's tensors and operations, under the names of the published listing.
 
-    Tensors are float32: `X` [B, X_dim], `Z` [B, Z_dim] and, in a conditional system, `y`
-    [B, num_classes] placeholders (`y` is None in the others), `G_sample` [B, X_dim], `D_*` [B, 1],
-    losses scalars. `theta_*` are lists of variables, `*_optimizer` the optimizers, of which few
-    programs have the third, `Q_optimizer` with its `theta_Q`, and `*_solver` the operations that
-    run them. `finite` says for every variable, by name, whether all of its values are: bool
-    scalars. X_dim is the size of an image, 784 in the published data.
+    Tensors are float32. `X` [B, X_dim], `Z` [B, Z_dim] and, in a conditional system, `y`
+    [B, num_classes] are placeholders (`y` is None in other systems). `G_sample` is [B, X_dim],
+    `D_*` are [B, 1], and losses are scalars. `theta_*` are lists of variables, `*_optimizer` the
+    optimizers, and `*_solver` the operations that run them. Few programs have a third optimizer,
+    `Q_optimizer` with its `theta_Q`. `finite` says of every variable, by name, whether all of its
+    values are finite: bool scalars. X_dim is the size of an image, 784 in the published data.
 
-    With the simultaneous update `G_sample`, `D_prob` and `D_logit` come from inference, what goes
-    into the losses from training. With the alternating one there is one mode, `D_prob` is `D_real`,
-    and `D_logit` is `D_logit_real`, unless a cure draws numbers in the discriminator: then these
-    two come from inference. `iteration` is a placeholder, an int64 scalar, where training draws
-    random numbers that depend on it, with the simultaneous update or such a cure; else None.
+    With the simultaneous update, `G_sample`, `D_prob` and `D_logit` come from inference mode, and
+    the losses from training mode. The alternating update has one mode: `D_prob` is `D_real`, and
+    `D_logit` is `D_logit_real`, unless a cure draws numbers in the discriminator; then these two
+    come from inference mode. `iteration` is an int64 scalar placeholder if the graph draws numbers,
+    which depend on it (see `penalties.takes_iteration`); else None.
 
-    `averages` are G's moving averages, none without `ema`; with them `G_sample` is made of these.
-    `kept` are variables of D that no solver trains, none but with `spectral_norm`.
+    `averages` are G's moving averages, empty without `ema`; if there are any, `G_sample` uses them.
+    `kept` are the variables of D that no solver trains, empty without `spectral_norm`.
 
-    `steps` are the runs of an iteration, in their order: the solvers and losses of a step have to
-    be run at once. `players` is what is trained, for an update of one's own. `passes` are those of
-    the whole batch through both networks, also where towers train on pieces of it.
+    `steps` are the runs of an iteration, in order: a step's solvers and losses must be run
+    together. `players` is what is trained, for building another update. `passes` are those of the
+    whole batch through both networks, even if towers train on pieces of it.
     """
 
     X: Any
@@ -77,16 +77,15 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
     Args:
       system: the published program.
-      config: its settings; those that numbers depend on, and the shape and classes of the data,
+      config: its settings; those that affect the numbers, and the shape and classes of the data,
         are read.
-      seed: decides the initial weights, as the graph's random seed.
+      seed: the graph's random seed, which decides the initial weights.
 
     Returns:
       The graph's handles. No session is opened, nothing is initialised.
 
     Raises:
-      UnownedVariableError: if a trainable variable belongs to neither or to both of the solvers'
-        lists.
+      UnownedVariableError: if a trainable variable is not in exactly one of the solvers' lists.
 
     Side effects: sets the default graph's random seed. Touches no other TensorFlow state.
     """
@@ -167,11 +166,11 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
 
 def owned_variables(*lists: Sequence[str]) -> tuple[list[Any], ...]:
-    """Returns theta_D and theta_G of the default graph, and others, checked for ownership.
+    """Returns the default graph's variables with the names in each list, checked for ownership.
 
     Raises:
-      UnownedVariableError: if a name has no trainable variable, or a trainable variable does not
-        stand in exactly one of the lists.
+      UnownedVariableError: if a name has no trainable variable, or a trainable variable is not in
+        exactly one of the lists.
     """
     trainable = {variable.op.name: variable for variable in tf.trainable_variables()}
     owners = [name for names in lists for name in names]

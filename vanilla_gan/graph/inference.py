@@ -1,4 +1,4 @@
-"""The graph of a trained system without its training: the two networks and their variables."""
+"""The graph of a trained system for inference: its networks and their variables."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Inference(NamedTuple):
     """Tensors of the networks in inference, float32.
 
     `X` [B, X_dim], `Z` [B, Z_dim] and, in a conditional system, `y` [B, num_classes] are
-    placeholders (`y` is None in the others); `G_sample` [B, X_dim], `D_prob` and `D_logit` [B, 1]
-    what comes out.
+    placeholders (`y` is None in other systems); `G_sample` [B, X_dim], `D_prob` [B, 1] and
+    `D_logit` [B, 1] are the outputs.
 
-    Where `with_images` has added them, `G_images` are uint8 [B, H, W, C], and `labels`, int64 [B],
-    the placeholder of their classes in a conditional system.
+    `with_images` adds `G_images`, uint8 [B, H, W, C], and in a conditional system `labels`, int64
+    [B], the placeholder of their classes.
     """
 
     X: Any
@@ -39,9 +39,9 @@ class Inference(NamedTuple):
     labels: Any = None
 
     def inputs(self, signature: str) -> dict[str, Any]:
-        """Returns the placeholders of a signature by the names that exports give them.
+        """Returns the placeholders of a signature, by their names in exports.
 
-        Labels that its network does not see are none of them: no converter would find them.
+        Labels are left out if the network does not use them: converters would not find them.
         """
         if signature == IMAGES:
             return {"z": self.Z} if self.labels is None else {"z": self.Z, "label": self.labels}
@@ -50,7 +50,7 @@ class Inference(NamedTuple):
         return {**first, "y": self.y} if sees else first
 
     def outputs(self, signature: str) -> dict[str, Any]:
-        """Returns the results of a signature by the names that exports give them."""
+        """Returns the results of a signature, by their names in exports."""
         if signature == "generate":
             return {"images": self.G_sample}
         if signature == IMAGES:
@@ -62,8 +62,8 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
     """Builds both networks in the current default graph, which should be empty.
 
     Returns:
-      The tensors, and the trained variables, D's before G's and those of a third network.
-      `tf.global_variables()` has besides the statistics that the networks keep, and nothing else.
+      The tensors, and the trained variables: D's, then G's, then those of a third network.
+      `tf.global_variables()` also has the statistics that the networks keep, and nothing else.
     """
     X = tf.placeholder(tf.float32, shape=[None, config.image_shape.size], name="X")
     Z = tf.placeholder(tf.float32, shape=[None, config.z_dim], name="Z")
@@ -74,8 +74,8 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
         G_sample = system.generator(Z, config, y, None)
     images, labels, pack = X, y, config.pack
     if pack > 1:
-        # Of images that make no group, nothing is left, on which oneDNN's convolutions fail. So a
-        # group of zeros is judged, too, and left out of the result.
+        # Too few images for a group would leave an empty batch, on which oneDNN's convolutions
+        # fail. So zeros are added for one more group, which is left out of the result.
         images = tf.pad(X, [[0, pack], [0, 0]])
         labels = None if y is None else tf.pad(y, [[0, pack], [0, 0]])
     found = discriminate(system, config, "discriminator", images, labels, None, reuse=False)
@@ -90,10 +90,10 @@ def build_inference(system: System, config: Any) -> tuple[Inference, list[Any]]:
 
 
 def with_images(system: System, config: Any, tensors: Inference) -> Inference:
-    """Adds the generator's images as programs take them that know no GAN: for `IMAGES`.
+    """Adds the generator's images as uint8, for programs that know nothing of GANs: for `IMAGES`.
 
-    Grey values 0..255 are what `scale` of the system made its images of; what lies outside is cut.
-    The graph of `tensors` is the default one.
+    The system's `scale` is inverted to grey values 0..255, and values outside are clipped. The
+    graph of `tensors` must be the default graph.
     """
     labels, G_sample = None, tensors.G_sample
     if tensors.y is not None:

@@ -1,8 +1,8 @@
 """Layers made of `tf.get_variable`: dense, convolutions, batch norm, leaky ReLU.
 
-Each takes the name of the variable scope in which its variables stand, creates them, or reuses
-them where the scope around it says so. Images are [B, H, W, C]. Variables are float32, and so is
-all else, but that a layer in training mode gives what its pass computes in.
+Each takes the name of its variables' scope, and creates them, or reuses them if the surrounding
+scope says so. Images are [B, H, W, C]. Variables are float32, and so is everything else, except
+that a layer in training mode returns the type that its pass computes in.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ EPSILON = 1e-3
 
 
 def layer_vars(player: str, sizes: Sequence[int], init: str) -> list[tuple[Any, Any]]:
-    """Makes weight and bias of fully connected layers, `D_W1` and `D_b1`, `D_W2` and `D_b2`, ...
+    """Returns weight and bias of fully connected layers, `D_W1` and `D_b1`, `D_W2` and `D_b2`, ...
 
-    They stand in the current scope.
+    They are created, or reused, in the current scope.
 
     Args:
-      player: "D" or "G".
-      sizes: of the input, of each hidden layer, and of the result.
-      init: of the weights, as `weight_var` takes it.
+      player: "D", "G" or "Q".
+      sizes: of the input, and of each layer.
+      init: of the weights, as in `weight_var`.
     """
     return [
         (weight_var(shape, f"{player}_W{layer}", init), bias_var(shape[1:], f"{player}_b{layer}"))
@@ -45,9 +45,9 @@ def more_layers(
     rate: float = 0.0,
     training: TrainingPass | None = None,
 ) -> Any:
-    """Returns `h` behind hidden layers, each with ReLU: those beyond the one of the listings.
+    """Returns `h` after the hidden layers that are added to the listings' one, each with ReLU.
 
-    With a `rate`, each has its dropout in training.
+    With a `rate`, each is followed by dropout in training.
     """
     for layer, (W, b) in enumerate(theta, start=2):
         h = dropped(tf.nn.relu(tf.matmul(h, W) + b), rate, f"h{layer}", training)
@@ -65,8 +65,8 @@ def dense(
 ) -> Any:
     """Returns a fully connected layer of `x`, [B, n] -> [B, units], without activation.
 
-    Its variables are `NAME/kernel`, which begins as `weight_var` says, and `NAME/bias`, zero, as
-    `tf.layers.dense` names them.
+    Its variables have the names that `tf.layers.dense` gives: `NAME/kernel`, initialised by
+    `weight_var`, and `NAME/bias`, initially zero.
 
     Source: `tf.layers.dense` of TensorFlow 1.x with its defaults.
     """
@@ -88,9 +88,9 @@ def conv2d(
 ) -> Any:
     """Returns a convolution of `x`, [B, H, W, C] -> [B, H', W', filters].
 
-    H' and W' are H and W divided by `stride`, rounded up. Its variables are `NAME/kernel`, xavier,
-    [size, size, C, filters], and `NAME/bias`, zero. Zeros are laid around the image ("SAME").
-    In training it is made for speed, so that its last bit may be another one.
+    H' and W' are H and W divided by `stride`, rounded up. The image is padded with zeros ("SAME").
+    Its variables are `NAME/kernel`, [size, size, C, filters], initialised as `init` says, and
+    `NAME/bias`, initially zero. Training uses a faster form, whose last bit may differ.
 
     Source: `keras.layers.Conv2D`.
     """
@@ -118,9 +118,9 @@ def conv2d_transpose(
 ) -> Any:
     """Returns a transposed convolution of `x`, [B, H, W, C] -> [B, H', W', filters].
 
-    H' and W' are H and W times `stride`. Its variable is `NAME/kernel`, xavier, [size, size,
-    filters, C]; there is no bias. It is the gradient of a "SAME" convolution of that kernel with
-    respect to its input. In training it is made for speed, so that its last bit may be another one.
+    H' and W' are H and W times `stride`. Its variable is `NAME/kernel`, [size, size, filters, C],
+    initialised as `init` says; there is no bias. It is the gradient of a "SAME" convolution of that
+    kernel with respect to its input. Training uses a faster form, whose last bit may differ.
 
     Source: `keras.layers.Conv2DTranspose` with `use_bias=False`.
     """
@@ -140,13 +140,13 @@ def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
 
         gamma * (x - mean) / sqrt(variance + 1e-3) + beta
 
-    In training mean and variance are those of the batch over all other axes (the biased variance,
-    divided by the number of values), and the moving averages take 1/100 of them:
-    `moving = 0.99 * moving + 0.01 * batch`, an operation that runs with the step.
-    In inference mean and variance are the moving averages.
+    In training, mean and variance are those of the batch over all other axes (the biased variance,
+    divided by the number of values). An operation that runs with the step moves the averages
+    towards them: `moving = 0.99 * moving + 0.01 * batch`.
+    In inference, mean and variance are the moving averages.
 
-    Its variables are `NAME/gamma`, one, and `NAME/beta`, zero, which are trained; and
-    `NAME/moving_mean`, zero, and `NAME/moving_variance`, one, which are not. All are [C].
+    Its trained variables are `NAME/gamma`, initially one, and `NAME/beta`, initially zero. The
+    averages are `NAME/moving_mean`, initially zero, and `NAME/moving_variance`, one. All are [C].
 
     Source: `keras.layers.BatchNormalization` with its defaults.
     """
@@ -161,7 +161,7 @@ def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
         if training.over_batch is not None:
             normed, mean, variance = _normed_together(x, gamma, beta, training.over_batch)
         else:
-            # The fused kernel wants images; it gives the variance divided by one value less.
+            # The fused kernel takes images; its variance is divided by the number of values - 1.
             images = x if x.shape.rank == 4 else tf.reshape(x, [-1, 1, 1, channels])
             normed, mean, unbiased = tf.nn.fused_batch_norm(images, gamma, beta, epsilon=EPSILON)
             values = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
@@ -172,10 +172,10 @@ def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
 
 
 def _normed_together(x: Any, gamma: Any, beta: Any, over_batch: OverBatch) -> tuple[Any, Any, Any]:
-    """Returns a piece of a batch normalised by mean and variance of the batch, and these two.
+    """Returns a piece of a batch normalised by the batch's mean and variance, and these two.
 
-    The variance is the mean square of what is left behind the mean, so that it keeps its digits
-    where the mean is large. All pieces wait for each other twice, and twice on the way back.
+    The variance is the mean square of the centred values, so that it stays accurate if the mean is
+    large. All pieces wait for each other twice, and twice more in the backward pass.
     """
     scope, axes = tf.get_variable_scope().name, list(range(x.shape.rank - 1))
     values = tf.cast(x, tf.float32)
@@ -189,11 +189,11 @@ def _normed_together(x: Any, gamma: Any, beta: Any, over_batch: OverBatch) -> tu
 def leaky_relu(x: Any, slope: float, training: TrainingPass | None) -> Any:
     """Returns `x` where it is positive, and `slope * x` elsewhere; `slope` is above 0.
 
-    In training the gradient looks at the result, which has the sign of `x`, and not at `x` as that
-    of `tf.nn.leaky_relu` does. So nothing but the activation reads a layer's sum, and TensorFlow
-    may fuse convolution, bias and activation; with a second reader its rewriter (2.21) breaks off
-    with an error on stderr. The gradient of that gradient, for penalties, stops at the result: it
-    is 0 there, which TensorFlow would carry on to the sum.
+    In training, the gradient takes the sign of `x` from the result, and not from `x`, as that of
+    `tf.nn.leaky_relu` does. So only the activation reads a layer's sum, and TensorFlow can fuse
+    convolution, bias and activation; with a second reader, its rewriter (2.21) gives up with an
+    error on stderr. The gradient of this gradient, which penalties need, stops at the result: it
+    is 0 there, and TensorFlow's own would pass that 0 on to the sum.
     """
     if training is None:
         return tf.nn.leaky_relu(x, alpha=slope)
@@ -223,7 +223,7 @@ def _values(x: Any | Scaled) -> Any:
 
 
 def _factors(x: Any | Scaled, kernel: Any, training: TrainingPass | None) -> tuple[Any, Any]:
-    """Returns a layer's input and its kernel as their product takes them."""
+    """Returns a layer's input and kernel as factors of its product: scaled and rounded."""
     if isinstance(x, Scaled):
         x, kernel = x.values, kernel * x.factor
     return (x, kernel) if training is None else training.rounded(x, kernel)
@@ -232,11 +232,11 @@ def _factors(x: Any | Scaled, kernel: Any, training: TrainingPass | None) -> tup
 def _with_bias(y: Any, bias: Any, training: TrainingPass | None) -> Any:
     """Returns `y`, [..., C], plus `bias`, float32 [C].
 
-    The gradient of `tf.nn.bias_add` adds up bfloat16 in bfloat16 (TensorFlow 2.21), which stands
-    still where the sum is some hundred times what is added: it was seen to lose half of a sum of
-    6,272. Those of a sum and `tf.reduce_sum` add up in float32, and round once. In training it is
-    still `tf.nn.bias_add` on the way forth, for the reason that `leaky_relu` gives: the gradient of
-    a sum would ask for the shape of `y`.
+    The gradient of `tf.nn.bias_add` adds up bfloat16 in bfloat16 (TensorFlow 2.21). Such a sum
+    stops growing once it is some hundred times as large as its terms: a sum of 6,272 ones was seen
+    to lose half. The gradient of `+`, and `tf.reduce_sum`, add up in float32 and round once. In
+    training, the forward pass still uses `tf.nn.bias_add`, for the reason that `leaky_relu` gives:
+    the gradient of `+` would read the shape of `y`.
     """
     if training is None:
         return y + bias

@@ -1,7 +1,7 @@
 """Many iterations in one `session.run`: the system's update as the body of a `tf.while_loop`.
 
-The body walks the same update as the feed graph, on rows of a data set that lives on the device
-instead of on placeholders.
+The body is the same update as in the feed graph, but on rows of a data set that is kept on the
+device, instead of on placeholders.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ class LoopGraph(NamedTuple):
     """The handles of the loop.
 
     Attributes:
-      images: of each tower a variable on its device, uint8 [N, X_dim], the training split; a local
-        variable, so that no checkpoint carries it.
-      labels: variables, uint8 [N], of the same kind; none in a system that takes no labels.
-      rows: placeholder, int32 [k, B], the batches of `k` iterations as rows of `images`; B is the
-        run's batch size, or any in a system with short batches.
-      Z_D, Z_G: placeholders, float32 [k, B, Z_dim], the noise of the two solvers' steps; one and
-        the same placeholder in a system that shares it.
-      first: placeholder, int64 scalar, the first of the iterations; None in a system whose step
-        does not depend on it.
-      D_rows, D_Z: placeholders, int32 [k, n, B] and float32 [k, n, B, Z_dim], of the
-        discriminator's n further steps; None where there are none.
+      images: for each tower a variable on its device, uint8 [N, X_dim], the training split; a local
+        variable, so that no checkpoint contains it.
+      labels: likewise variables, uint8 [N]; empty in a system that takes no labels from the data.
+      rows: placeholder, int32 [k, B], the batches of `k` iterations as row numbers in `images`; B
+        is the run's batch size, or any in a system with short batches.
+      Z_D, Z_G: placeholders, float32 [k, B, Z_dim], the noise of the two solvers' steps; the same
+        placeholder in a system that shares the noise.
+      first: placeholder, int64 scalar, the first of the iterations; None if no step depends on the
+        iteration.
+      D_rows, D_Z: placeholders, int32 [k, n, B] and float32 [k, n, B, Z_dim], for the
+        discriminator's n further steps; None if there are none.
       classes, D_classes: placeholders, int32 [k, B] and [k, n, B], in a system that draws its
-        labels; None in any other.
-      scalars: float32 [k] by name, those of the update's steps; fetching them trains the `k`
+        labels; else None.
+      scalars: float32 [k] by name, those of the update's steps; fetching them trains for `k`
         iterations.
       steps: placeholder, int32 scalar, how many of the iterations to train, in a loop that XLA
-        compiles; its `k` is `longest_block`, and what follows those trained is not looked at.
-        None in any other, which trains all.
+        compiles. Its `k` is `longest_block`, and inputs beyond those iterations are ignored. None
+        in any other loop, which trains all `k`.
     """
 
     images: list[Any]
@@ -63,8 +63,8 @@ _MOST_BYTES = 1 << 24
 
 
 def longest_block(batch_size: int, z_dim: int, D_steps: int = 1) -> int:
-    """Returns how many iterations at the most are drawn for one run of the loop."""
-    # A noise vector is float64 where it is drawn.
+    """Returns the largest number of iterations that are drawn for one run of the loop."""
+    # Noise is drawn as float64.
     fit = _MOST_BYTES // (8 * batch_size * z_dim * D_steps)
     return max(1, min(fit, _MOST_ITERATIONS))
 
@@ -72,13 +72,13 @@ def longest_block(batch_size: int, z_dim: int, D_steps: int = 1) -> int:
 def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, int]) -> LoopGraph:
     """Adds the loop to the graph of `gan`.
 
-    Within an iteration only what must wait does: a step reads behind the earlier one what that has
-    updated; and all updates come before the next iteration reads anything. The two generators and
-    the two discriminators of an iteration may run side by side.
+    Within an iteration, only what must wait does: a step reads variables after the earlier step
+    that updates them, and the next iteration reads nothing before all updates are done. The two
+    generators and the two discriminators of an iteration may run side by side.
 
     Args:
-      system: the published program that `gan` was built of.
-      config: the settings that it was built with, `jit_compile` decided.
+      system: the published program that `gan` was built from.
+      config: the settings that it was built with, in which `jit_compile` is not None.
       gan: the feed graph, whose variables and optimizers are used.
       images_shape: (N, X_dim) of the training split.
 
@@ -87,16 +87,16 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     """
     draws_classes = system.draws.classes
     images, labels = [], []
-    # Each tower has all of them: only row numbers go to another device then.
+    # Each tower has the whole data set, so that only row numbers go to another device.
     for number in range(config.towers):
         with on_tower(config, number):
             suffix = f"_{number}" if number else ""
             images.append(_data_variable(f"training_images{suffix}", images_shape))
             if system.conditional and not draws_classes:
                 labels.append(_data_variable(f"training_labels{suffix}", images_shape[:1]))
-    # A size that is known spares the graph the operations that would look for it each time.
+    # A static size saves the operations that would look it up each time.
     batch = None if system.draws.short_batches else config.batch_size * config.pack
-    # XLA compiles for arguments of one size, so a block is filled up to that.
+    # XLA compiles for arguments of one size, so a block is filled up to that size.
     room = None
     if config.jit_compile:
         room = longest_block(config.images_a_step, config.z_dim, config.D_steps)
@@ -124,7 +124,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
     variables = [*gan.theta_D, *gan.theta_G, *gan.theta_Q, *gan.kept]
 
     def show(number: int, piece: Batch) -> Batch:
-        """Returns a tower's piece with images and labels for row numbers and classes."""
+        """Returns a tower's piece with images and labels in place of row numbers and classes."""
         X_mb = system.scale(tf.cast(tf.gather(images[number], piece.X), tf.float32))
         if not system.conditional:
             return piece._replace(X=X_mb)
@@ -132,13 +132,13 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         return piece._replace(X=X_mb, y=tf.one_hot(tf.cast(shown, tf.int32), config.num_classes))
 
     def further_steps(k: Any) -> Any:
-        """Returns what the discriminator's further steps of an iteration are done with."""
+        """Returns the last of the discriminator's further steps; `k` if there are none."""
         done = k
         for n in range(n_further):
             iteration = None if first is None else first + tf.cast(k, tf.int64)
             y_mb = None if D_classes is None else D_classes[k, n]
             batch = Batch(D_rows[k, n], D_Z[k, n], D_Z[k, n], y_mb, iteration)
-            # Statistics and what an optimizer counts are variables too.
+            # All reads wait, because statistics and an optimizer's counters are variables too.
             with tf.control_dependencies([done]):
                 weights = read(variables)
                 towers = towers_of(
@@ -148,7 +148,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         return done
 
     def iterate(k: Any, *written: Any) -> tuple[Any, ...]:
-        # `k` comes out of the last iteration's updates: nothing is read before they are done.
+        # `k` depends on the previous iteration's updates: nothing is read before they are done.
         before = further_steps(k)
         with tf.control_dependencies([before]):
             weights = read(variables)
@@ -178,7 +178,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
         return [values.stack() for values in written]
 
     with tf.name_scope("training_loop"):
-        # An iteration is some 200 small operations. XLA makes a few kernels of them.
+        # An iteration is some 200 small operations. XLA fuses them into a few kernels.
         found = tf.function(train, autograph=False, jit_compile=True)() if room else train()
         scalars = dict(zip(names, found, strict=True))
     given = steps if room else None
@@ -188,7 +188,7 @@ def build_loop(system: System, config: Any, gan: Gan, images_shape: tuple[int, i
 
 
 def _data_variable(name: str, shape: Sequence[int]) -> Any:
-    """Returns a variable for uint8 data, which no solver trains and no checkpoint carries."""
+    """Returns a variable for uint8 data, which no solver trains and no checkpoint contains."""
     return tf.get_variable(
         name,
         shape,

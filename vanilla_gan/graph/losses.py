@@ -1,10 +1,10 @@
 """The losses: each a pair of scalars made from the discriminator's logits.
 
-The first three are published in the programs of this package, the others are cures. All take
-`D_logit_real` and `D_logit_fake`, float32 [B, 1], and return an `Objective`, each scalar of which
-may be made of both: each solver's step sees what its own scalars need, of the discriminator as it
-is then. `real_label` is the target for real images: 1, or less where labels are smoothed
-(Salimans et al. 2016, https://arxiv.org/abs/1606.03498, 3.4).
+Some are those of the published programs, the others are cures. All take `D_logit_real` and
+`D_logit_fake`, float32 [B, 1], and return an `Objective`. Any of its scalars may depend on both
+logits; each solver's step computes those that its own scalars need, with D's weights at that time.
+`real_label` is the target for real images: 1, or less with label smoothing (Salimans et al. 2016,
+https://arxiv.org/abs/1606.03498, 3.4).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from vanilla_gan.graph.tf1 import tf
 
 
 class Objective(NamedTuple):
-    """What the two solvers minimise, and other scalars that are worth watching: all float32.
+    """What the solvers minimise, and other scalars that are worth watching: all float32.
 
     Attributes:
-      D_loss, G_loss: to be minimised by D_solver and G_solver.
-      Q_loss: to be minimised by the third solver of a program that has one; None in any other.
-      D_watched, G_watched: by name, what observers shall learn of each solver's step.
+      D_loss, G_loss: minimised by D_solver and G_solver.
+      Q_loss: minimised by the third solver of a program that has one; else None.
+      D_watched, G_watched: by name, further scalars of each solver's step, to be reported.
     """
 
     D_loss: Any
@@ -82,8 +82,8 @@ def log_epsilon(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -
 def minimax(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
     """Returns the two-player game as first written, with the saturating generator loss.
 
-    `G_loss = mean(log(1 - D(G(z))))`; `D_loss` as in `sigmoid_cross_entropy`, its value the same
-    as `log`'s. Both are computed from the logits, where `log(1 - sigmoid(l)) = -softplus(l)`.
+    `G_loss = mean(log(1 - D(G(z))))`. `D_loss` is that of `sigmoid_cross_entropy`, whose
+    value is `log`'s. Both are computed from the logits, where `log(1 - sigmoid(l)) = -softplus(l)`.
 
     Source: Goodfellow et al. 2014, equation 1.
     """
@@ -93,7 +93,7 @@ def minimax(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Ob
 
 
 def lsgan(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
-    """Returns the least squares losses: logits of 1 for real images and 0 for samples.
+    """Returns the least squares losses: D's targets are 1 for real images and 0 for samples.
 
     Source: Mao et al. 2017 (https://arxiv.org/abs/1611.04076), equation 9.
     """
@@ -105,7 +105,7 @@ def lsgan(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Obje
 
 
 def hinge(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
-    """Returns the hinge losses: D gains nothing beyond logits of 1 and -1. No labels.
+    """Returns the hinge losses: D gains nothing beyond logits of 1 and -1. Ignores `real_label`.
 
     Source: Miyato et al. 2018 (https://arxiv.org/abs/1802.05957), equations 16 and 17.
     """
@@ -116,7 +116,7 @@ def hinge(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Obje
 
 
 def wgan(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
-    """Returns the losses of a Wasserstein GAN, whose critic needs `clip_weights`. No labels.
+    """Returns the Wasserstein losses; D needs `clip_weights` or a penalty. Ignores `real_label`.
 
     Source: Arjovsky et al. 2017 (https://arxiv.org/abs/1701.07875), algorithm 1.
     """
@@ -126,7 +126,7 @@ def wgan(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objec
 
 
 def relativistic(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
-    """Returns the pairing losses: how much more real an image is than a sample. No labels.
+    """Returns pairing losses: how much more real an image is than a sample. Ignores `real_label`.
 
     Source: Jolicoeur-Martineau 2018 (https://arxiv.org/abs/1807.00734), section 3.3.
     """
@@ -146,7 +146,7 @@ def _mean_cross_entropy(logits: Any, labels: Any, name: str | None = None) -> An
     return tf.reduce_mean(cross_entropy, name=name)
 
 
-# `plugins` adds rows to both.
+# `plugins` adds entries to both.
 LOSSES = {
     "sigmoid_cross_entropy": sigmoid_cross_entropy,
     "log": log,
@@ -157,5 +157,5 @@ LOSSES = {
     "relativistic": relativistic,
     "log_epsilon": log_epsilon,
 }
-# Those that say of real images what `real_label` asks for.
+# The losses that use `real_label`.
 LABELLED = ["sigmoid_cross_entropy", "log", "minimax", "lsgan", "log_epsilon"]

@@ -9,17 +9,17 @@ from typing import Any
 from vanilla_gan.graph.tf1 import tf
 
 Weights = Mapping[str, Any]
-# Makes or reuses another variable: from its full name, and what is not as with the one at hand.
+# Creates or reuses another variable, by its full name and the settings in which it differs.
 Make = Callable[..., Any]
-# What a network gets in place of a variable: from it, or what stands for it, and its full name.
+# From a variable or its stand-in, its full name and a `Make`: what a network gets in its place.
 Through = Callable[[Any, str, Make], Any]
 
 
 def read(variables: Sequence[Any]) -> Weights:
-    """Returns the values of variables at this place of the graph, by full name, for `network`.
+    """Returns the values of variables at this point of the graph, by full name, for `network`.
 
-    Networks that share a read share what is made of it, too: with `--precision bfloat16` each
-    weight is rounded once for all of them. Gradients reach the variables through it.
+    Networks that share a read also share what is computed from it: with `--precision bfloat16` each
+    weight is rounded once for all of them. Gradients reach the variables through the read.
     """
     return {variable.op.name: variable.read_value() for variable in variables}
 
@@ -36,9 +36,9 @@ def network(
 
     Args:
       name: of the application.
-      reuse: whether the variables exist.
-      weights: what `tf.get_variable` gives instead of the variables of these names.
-      through: what it gives in place of any; None for the variables themselves.
+      reuse: whether the variables exist already.
+      weights: values by full name, which `tf.get_variable` returns in place of the variables.
+      through: maps what it would return to what it returns; None to change nothing.
     """
     given = weights or {}
 

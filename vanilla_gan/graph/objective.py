@@ -1,4 +1,4 @@
-"""The objective: what the settings' loss makes of the passes of both networks."""
+"""The objective: the settings' loss, computed from the passes of both networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vanilla_gan.graph.tf1 import tf
 
 
 def objective(system: System, config: Any, passes: Passes) -> Objective:
-    """Returns what the solvers minimise; the program may have more to say than a loss."""
+    """Returns what the solvers minimise: the settings' loss, and what the program adds to it."""
     with tf.name_scope("losses"):
         goal = LOSSES[config.loss](
             passes.D_logit_real, passes.D_logit_fake, 1.0 - config.label_smoothing
@@ -21,7 +21,7 @@ def objective(system: System, config: Any, passes: Passes) -> Objective:
 
 
 def with_penalties(config: Any, passes: Passes, goal: Objective) -> Objective:
-    """Returns `goal` with the settings' penalties added to D_loss, and watched by their names."""
+    """Returns `goal` with the settings' penalties added to D_loss and, by name, to D_watched."""
     with tf.name_scope("penalties"):
         found = penalties(config, passes)
         if not found:

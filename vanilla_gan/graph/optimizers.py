@@ -1,4 +1,4 @@
-"""The optimizers of the two solvers: the published Adam, and others that cures ask for."""
+"""The optimizers of the solvers: Adam, as in most of the published programs, and others."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from vanilla_gan.graph.tf1 import tf
 
 
 def adam(rate: float, beta1: float | None, beta2: float | None, epsilon: float, name: str) -> Any:
-    """Returns an Adam, by default with the listings' other constants.
+    """Returns an Adam optimizer; `beta1` is 0.9 and `beta2` 0.999 by default, as in TensorFlow.
 
-    `alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t)`, `theta -= alpha * m / (sqrt(v) + epsilon)`:
-    epsilon stands where Keras has it too, who takes 1e-7 where TensorFlow takes 1e-8.
+    `alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t)`, `theta -= alpha * m / (sqrt(v) + epsilon)`.
+    Keras adds epsilon in the same place; its default is 1e-7, that of TensorFlow 1e-8.
     """
     beta1 = 0.9 if beta1 is None else beta1
     beta2 = 0.999 if beta2 is None else beta2
@@ -22,11 +22,11 @@ def adam(rate: float, beta1: float | None, beta2: float | None, epsilon: float, 
 def rmsprop(
     rate: float, beta1: float | None, beta2: float | None, epsilon: float, name: str
 ) -> Any:
-    """Returns an RMSProp: `beta2` is the decay of its mean square, 0.9 by default.
+    """Returns an RMSProp optimizer: `beta2` is the decay of its mean square, 0.9 by default.
 
     `beta1` is its momentum, none by default, as in Wasserstein GANs
     (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875). `epsilon` is added under the root, and
-    the mean square begins at 1.
+    the mean square starts at 1.
     """
     decay = 0.9 if beta2 is None else beta2
     return tf.train.RMSPropOptimizer(rate, decay, beta1 or 0.0, epsilon, name=name)
@@ -37,22 +37,22 @@ def sgd(rate: float, beta1: float | None, beta2: float | None, epsilon: float, n
     return tf.train.MomentumOptimizer(rate, beta1 or 0.0, name=name)
 
 
-OWN = "own"  # the program's, of a system that brings one
+OWN = "own"  # the optimizer that a system itself brings
 OPTIMIZERS = {"adam": adam, "rmsprop": rmsprop, "sgd": sgd}
 
 
 def rate_of(config: Any, player: str) -> float:
-    """Returns the learning rate of a player, "D" or "G": its own, or the common one."""
+    """Returns a player's learning rate: its own, or the common one; "Q" has that of "G"."""
     own = config.D_learning_rate if player == "D" else config.G_learning_rate
     rate: float = config.learning_rate if own is None else own
     return rate
 
 
 def optimizer(system: System, config: Any, player: str) -> Any:
-    """Returns the optimizer of the settings for a player; its slots bear its name.
+    """Returns a player's optimizer, as the settings say; its slots are named after the player.
 
-    The player is "D" or "G", or "Q" in a program that has a third one, which trains G, too, and
-    has its rate.
+    The player is "D", "G" or, in a program with a third solver, "Q", which trains G as well and has
+    G's rate.
     """
     make = system.optimizer if config.optimizer == OWN else OPTIMIZERS[config.optimizer]
     assert make is not None, f"{config.system} brings no optimizer"

@@ -1,4 +1,4 @@
-"""One pass of both networks, over what the feed graph is fed with or the in-graph loop gathers."""
+"""One pass of both networks, over the feed graph's placeholders or the in-graph loop's batch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Batch(NamedTuple):
 
     Attributes:
       X: images, float32 [B, X_dim].
-      Z_D, Z_G: noise of the two solvers' steps, float32 [B, Z_dim]; one and the same tensor in a
-        system that shares it.
-      y: one-hot labels, float32 [B, num_classes], of a conditional system; None of any other.
-      iteration: int64 scalar, where the graph draws numbers; None elsewhere.
+      Z_D, Z_G: noise of the two solvers' steps, float32 [B, Z_dim]; the same tensor in a system
+        that shares the noise.
+      y: one-hot labels, float32 [B, num_classes], in a conditional system; else None.
+      iteration: int64 scalar, if the graph draws numbers; else None.
     """
 
     X: Any
@@ -32,24 +32,24 @@ class Batch(NamedTuple):
 
 
 class Passes(NamedTuple):
-    """One pass of both networks, in training mode where they have any.
+    """One pass of both networks, in training mode if they have one.
 
     Tensors are float32: images `X` and samples `G_sample` [B, X_dim], `D_*` [B, 1]. `updates` are
-    the operations that must run with the step, `fake` the pass of the discriminator on samples;
-    None where it has one mode.
+    the operations that must run with the step. `fake` is the discriminator's training pass on
+    samples; None if it has one mode.
 
-    `kept` says what variables that the discriminator keeps, and no solver trains, become behind its
-    step, by full name.
+    `kept` has, by full name, the values after D's step of the variables that the discriminator
+    keeps and no solver trains.
 
     `look` applies the discriminator to other images: `(images [B, X_dim], name, ...) -> logits`. It
-    draws the numbers of the pass `name`; `real` and `fake` are those of the images and samples
-    here. Of other operations, labels and weights it says so.
-    `classify` applies the program's word on classes: `(images, name) -> logits`; `y` are the labels
-    of the batch.
-    `seed_for` gives the seed of a stateless draw by its name, int64 [2]; it needs the iteration.
-    `over_batch` makes of a mean over these images that over the whole batch, where they are a piece
-    of it: `(mean, name) -> mean`.
-    `pack` is how many images it judges together; then `D_*` are [B // pack, 1].
+    draws the numbers of the pass `name`; `real` and `fake` are the passes over the images and
+    samples here. Keywords give it other names of operations, labels or weights.
+    `classify` applies the program's classifier: `(images, name) -> logits`; `y` are the labels of
+    the batch.
+    `seed_for` returns the seed, int64 [2], of the stateless draw `name`; it needs the iteration.
+    `over_batch` turns a mean over these images into that over the whole batch, of which they may be
+    a piece: `(mean, name) -> mean`.
+    `pack` is how many images D judges together; with it `D_*` are [B // pack, 1].
     """
 
     X: Any
@@ -85,13 +85,13 @@ def forward(
     Args:
       system: the published program.
       config: the settings of the run.
-      batch: of which the generator sees `Z_D`.
-      reuse: False where the first two create the variables; the third one reuses them anyway.
+      batch: its `Z_D` is what the generator sees.
+      reuse: False if the first two create the variables; the third one reuses them anyway.
       weights: of both networks, from `read`; None to read the variables at each use.
-      further: which of the discriminator's further steps in an iteration these are for, so that
-        each draws numbers of its own.
-      tower: which piece of the batch these are for; likewise.
-      over_batch: means over the whole batch, of a piece; None where it is the whole one.
+      further: which of the discriminator's further steps in an iteration the passes are for, so
+        that each draws numbers of its own; None for the other steps.
+      tower: which piece of the batch they are for, so that each draws numbers of its own.
+      over_batch: of `Passes`, if the batch is a piece; None if it is the whole batch.
     """
     X, Z, y = batch.X, batch.Z_D, batch.y
     training: dict[str, TrainingPass] = {}
@@ -160,7 +160,7 @@ def forward(
 
 
 def classifier(system: System, config: Any, weights: Weights | None) -> Callable[[Any, str], Any]:
-    """Returns `classify` of `Passes`, by the variables, or by `weights` where these are given."""
+    """Returns `classify` of `Passes`, with `weights` if given, and else with the variables."""
 
     def classify(images: Any, name: str) -> Any:
         assert system.auxiliary is not None

@@ -1,8 +1,8 @@
-"""Penalties on the discriminator's gradients by images, which keep it from overpowering G.
+"""Penalties on the gradients of D's logits with respect to images; they keep D from overpowering G.
 
-Each is a weight times the mean over a batch of how far the gradient of a logit by its image is from
-what it should be. It is added to what D minimises; its own gradient goes back through the graph
-twice.
+Each is a weight times a mean over a batch: how far the gradient of a logit with respect to its
+image is from what it should be. It is added to what D minimises; its own gradient goes back through
+the graph twice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def r1(passes: Passes) -> tuple[Any, Any]:
 def r2(passes: Passes) -> tuple[Any, Any]:
     """Returns the logits and images of R2: samples.
 
-    Source: equation 10 there. With R1 and a relativistic loss it holds where R1 alone fails
+    Source: equation 10 of that paper. With R1 and a relativistic loss it works where R1 alone fails
     (Huang et al. 2024, https://arxiv.org/abs/2501.05441).
     """
     return passes.D_logit_fake, passes.G_sample
@@ -47,13 +47,13 @@ def wgan_gp(passes: Passes) -> tuple[Any, Any]:
 
 
 def dragan(passes: Passes) -> tuple[Any, Any]:
-    """Returns the logits and images of DRAGAN: real ones with noise.
+    """Returns the logits and images of DRAGAN: real images with noise.
 
-    The noise is uniform in [0, 1) times half the standard deviation of all pixels of the batch, and
-    each image has a share of it.
+    The noise is uniform in [0, 1), times half the standard deviation of all pixels of the batch,
+    times a random share in [0, 1) of each image.
 
-    Source: Kodali et al. 2017 (https://arxiv.org/abs/1705.07215) and their program, with a weight
-    of 10. Draws the noise, and a number for each image.
+    Source: Kodali et al. 2017 (https://arxiv.org/abs/1705.07215) and the authors' program, with a
+    weight of 10. Draws the noise, and a number for each image.
     """
     X = passes.X
     share = _shares(passes, "share")
@@ -65,7 +65,7 @@ def dragan(passes: Passes) -> tuple[Any, Any]:
 
 
 def _shares(passes: Passes, name: str) -> Any:
-    """Returns a number for each image, [B, 1], the same for those that are judged together."""
+    """Returns a share in [0, 1) for each image, [B, 1], the same for images judged together."""
     shares = uniform(tf.shape(passes.X)[:1] // passes.pack, passes.seed_for(name))
     return (shares if passes.pack == 1 else tf.repeat(shares, passes.pack))[:, tf.newaxis]
 
@@ -76,13 +76,13 @@ def half_square(gradients: Any) -> Any:
 
 
 def off_one(gradients: Any) -> Any:
-    """Returns the mean squared difference of their norm from 1."""
-    # A root of 0 has no gradient.
+    """Returns the mean squared difference of the gradients' norms from 1."""
+    # The derivative of a root is infinite at 0.
     norms = tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=1) + 1e-12)
     return tf.reduce_mean(tf.square(norms - 1.0))
 
 
-# By the name of the weight: where D's slope is looked at, and how far it is from what it should be.
+# By the name of the weight: where D's slope is measured, and how far it is from what it should be.
 PENALTIES = {
     "r1": (r1, half_square),
     "r2": (r2, half_square),
@@ -95,10 +95,10 @@ OWN_WEIGHTS = tuple(PENALTIES)
 
 
 def weights_of(penalty: str) -> dict[str, float]:
-    """Returns the weights by name of a text `NAME:WEIGHT,NAME:WEIGHT`; none of `none`.
+    """Returns the weights by name from a text `NAME:WEIGHT,NAME:WEIGHT`; none for `none`.
 
     Raises:
-      ValueError: a part of it is something else.
+      ValueError: a part has another form, or a name is there twice.
     """
     if penalty == "none":
         return {}
@@ -117,7 +117,7 @@ def _weights(config: Any) -> dict[str, float]:
 
 
 def takes_iteration(system: System, config: Any) -> bool:
-    """Returns whether a step draws numbers in the graph, which follow from the iteration."""
+    """Returns whether a step draws numbers in the graph, which depend on the iteration."""
     return has_two_modes(system, config) or not DRAWING.isdisjoint(_weights(config))
 
 

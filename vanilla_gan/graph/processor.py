@@ -6,13 +6,13 @@ import os
 import pathlib
 from typing import Any
 
-# What TensorFlow reads when it is loaded.
+# The environment variable that TensorFlow reads when it is loaded.
 ONEDNN_SWITCH = "TF_ENABLE_ONEDNN_OPTS"
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
 
 
 def cpuinfo() -> dict[str, str]:
-    """Returns what Linux says of the first processor; nothing where it does not say."""
+    """Returns what Linux says about the first processor; an empty dict if it says nothing."""
     try:
         first = _CPUINFO.read_text(encoding="utf-8").split("\n\n")[0]
     except OSError:
@@ -27,8 +27,8 @@ def has_instructions(name: str) -> bool:
 
 
 def onednn_is_on() -> bool:
-    """Returns whether TensorFlow, which this loads, computes with oneDNN where it can."""
-    # TensorFlow has no public name for it.
+    """Returns whether TensorFlow computes with oneDNN where it can; loads TensorFlow."""
+    # TensorFlow has no public function for this.
     from tensorflow.python.util import _pywrap_util_port as port
 
     build: Any = port
@@ -36,7 +36,7 @@ def onednn_is_on() -> bool:
 
 
 def missed_onednn() -> str | None:
-    """Returns a warning where oneDNN would be faster and nobody has decided against it."""
+    """Returns a warning if oneDNN would be faster and nobody has switched it off; else None."""
     if ONEDNN_SWITCH in os.environ or onednn_is_on() or not has_instructions("avx2"):
         return None
     return (

@@ -1,4 +1,4 @@
-"""Variables read back from a TensorFlow checkpoint, after its shapes were compared."""
+"""Restores variables from a TensorFlow checkpoint, after comparing their shapes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from vanilla_gan.storage.reading import reason_of
 def restore_variables(
     session: Any, saver: Any, variables: Mapping[str, Any], prefix: str | os.PathLike[str]
 ) -> None:
-    """Gives the graph of a session its variables from a checkpoint.
+    """Restores a session's variables from a checkpoint, if all shapes fit.
 
-    TensorFlow takes the memory that a checkpoint names before it finds that a shape does not fit.
+    TensorFlow itself allocates what a checkpoint asks for before it notices a wrong shape.
 
     Args:
-      session: of the graph; its default graph.
+      session: of the variables' graph, which must be the default graph.
       saver: a `tf.train.Saver` of these variables.
       variables: by their names in the checkpoint.
-      prefix: the path of the checkpoint's files, up to their endings.
+      prefix: the path of the checkpoint's files, without their suffixes.
 
     Raises:
       ValueError: a file is missing or damaged, or a variable is missing or has another shape.

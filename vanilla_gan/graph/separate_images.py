@@ -1,4 +1,4 @@
-"""Both losses' gradients from one pass back through a discriminator of separate images."""
+"""Both losses' gradients from one backward pass, if the discriminator sees images separately."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from vanilla_gan.graph.passes import Passes
 from vanilla_gan.graph.tf1 import tf
 
 Gradients = list[Any]
-# Stands for D_loss's derivative where that vanishes, so that there is a ratio to it. In a gradient
-# of the weights it is as good as nothing: Adam's epsilon is 1e-7 by default. And float32 has room
-# for another 1e-23 on the way back.
+# Replaces D_loss's derivative where that vanishes, because it is divided by. It adds next to
+# nothing to a gradient of the weights (Adam's epsilon is 1e-7 in `conv`). And float32 has room for
+# another 1e-23 in the backward pass.
 LEAST_DERIVATIVE = 1e-15
 
 
 def gradients_of_separate_images(
     passes: Passes, goal: Objective, theta_D: Sequence[Any], theta_G: Sequence[Any]
 ) -> tuple[Gradients, Gradients]:
-    """Returns both losses' gradients, from one pass back through the discriminator of samples.
+    """Returns both losses' gradients, from one backward pass through the discriminator of samples.
 
-    Both losses see a sample through its logit alone, and the discriminator sees each sample by
-    itself. So what they pass back to it differs by one factor for each sample, the ratio of their
-    derivatives by its logit. D_loss's is passed back; the ratio comes in at the sample.
+    Both losses depend on a sample only through its logit, and the logit on no other sample. So what
+    they pass back to a sample differs by one factor: the ratio of their derivatives with respect to
+    its logit. D_loss's gradient is passed back; at the samples, the ratio makes it G_loss's.
 
     Returns:
-      The gradients of D_loss by theta_D and of G_loss by theta_G: the same sums as
-      `tf.gradients` forms, with other roundings. Where D_loss's are NaN, so are both.
+      The gradients of D_loss with respect to theta_D, and of G_loss to theta_G: the same sums as
+      `tf.gradients` forms, rounded differently. If D_loss's are NaN, both are.
 
     Raises:
-      ValueError: the discriminator mixes the samples.
+      ValueError: the discriminator has a batch norm, which mixes the samples.
     """
     assert passes.fake is not None
     if passes.fake.updates:
@@ -47,6 +47,6 @@ def gradients_of_separate_images(
 
 
 def _not_zero(derivative: Any) -> Any:
-    """Returns derivatives that can be divided by: what is nearer to 0 becomes the least one."""
+    """Returns derivatives that are safe to divide by: those nearer to 0 become LEAST_DERIVATIVE."""
     least = tf.fill(tf.shape(derivative), LEAST_DERIVATIVE)
     return tf.where(tf.abs(derivative) < least, least, derivative)

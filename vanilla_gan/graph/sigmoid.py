@@ -6,8 +6,8 @@ from typing import Any
 
 from vanilla_gan.graph.tf1 import tf
 
-# Odd numerator and even denominator of the rational function p(x) / q(x) + 1/2, highest power
-# first, in x squared.
+# Coefficients of the odd numerator and even denominator of p(x) / q(x) + 1/2, as polynomials in
+# x squared, highest power first.
 _P = [
     4.37031012579801e-11,
     1.15627324459942e-07,
@@ -28,11 +28,11 @@ _Q = [
 def sigmoid_tf1(x: Any) -> Any:
     """Returns the sigmoid of a float32 tensor, with the rounding of TensorFlow 1.15 on the CPU.
 
-    TensorFlow 1.x evaluated a rational approximation: good to 2.2e-7 absolutely, but 2e-4
-    relatively at -8, and exactly 0 from -18 on down (for some logits from -15.7 on), where today's
-    kernel still returns 1.5e-8. The logarithm of it is what the published log losses are made of,
-    and the exact 0 is why they end in NaN. This function gives the same bits as TensorFlow 1.15.5
-    for every input that was tried.
+    TensorFlow 1.x evaluated a rational approximation. Its absolute error is up to 2.2e-7, but its
+    relative error at -8 is 2e-4, and it is exactly 0 from -18 down (for some logits from -15.7
+    down), where today's kernel still returns 1.5e-8. The published log losses are made of its
+    logarithm, and the exact 0 is why they end in NaN. This function gives the same bits as
+    TensorFlow 1.15.5 for every input that was tried.
 
     The gradient is that of TensorFlow in all versions, `y * (1 - y)`.
 

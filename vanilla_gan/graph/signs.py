@@ -1,4 +1,4 @@
-"""Signs of a training's health: scalars of one batch, in a run of the graph of their own."""
+"""Signs of a run's health: scalars of one batch, computed in a `session.run` of their own."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from vanilla_gan.graph.objective import objective, with_penalties
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 
-# Of a batch, so many images are compared with each other: enough for a mean, and cheap.
+# How many images of a batch are compared with each other: enough for a mean, and cheap.
 COMPARED = 64
-# D's step from fake to real lies at 0, but for one loss; the others not named here know no step.
+# The threshold between fake and real in D's logits; a loss that is not named here has none.
 _STEP = dict.fromkeys((*LABELLED, "hinge"), 0.0) | {"lsgan": 0.5}
 
 
 def build_signs(system: System, config: Any, gan: Gan) -> dict[str, Any]:
-    """Adds the signs to the graph of `gan`; nothing that trains depends on them.
+    """Adds the signs to the graph of `gan`; training does not depend on them.
 
-    They are fetched in a run without solvers, so that what trains stays the same graph, to the bit:
-    in every iteration, the norms of gradients alone would take some percent of the time. They need
-    all placeholders of `gan`.
+    They are fetched in a run without solvers, so that training runs the same graph with or without
+    them, to the bit. In every iteration, the gradient norms alone would take a few percent of the
+    time. They need all placeholders of `gan`.
 
     Returns:
-      float32 scalars by name, of the weights as they are:
-        real_right, fake_right: share of images, of samples, that D gets right. Where a loss has no
-          step from fake to real, it is half way between both means.
-        logit_gap: how far D's mean logits of images and samples are apart.
+      float32 scalars by name, with the current weights:
+        real_right, fake_right: share of images, and of samples, that D gets right. If the loss has
+          no threshold between them, half way between the mean logits is used.
+        logit_gap: D's mean logit of images minus that of samples.
         largest_logit: the largest magnitude of a logit.
-        seen: D's mean logit of images, as inference has it.
-        d_gradient, g_gradient: norms of the gradients of both losses, each by its own network.
+        seen: D's mean logit of images, in inference.
+        d_gradient, g_gradient: norms of the losses' gradients, each for its own network's weights.
         d_weights, g_weights: norms of these weights.
         diversity, diversity_real: mean distance of two samples, of two images, in [0, 1]^X_dim.
-        nearest, nearest_real: mean distance of a sample, of an image, to the one most like it.
+        nearest, nearest_real: mean distance of a sample, of an image, to its nearest neighbour.
         ink, ink_real: mean brightness of samples and images, black 0 and white 1.
         largest_pixel: the largest magnitude in the images as D sees them.
     """
@@ -42,14 +42,14 @@ def build_signs(system: System, config: Any, gan: Gan) -> dict[str, Any]:
         real, fake = gan.D_logit_real, gan.D_logit_fake
         mean_real, mean_fake = tf.reduce_mean(real), tf.reduce_mean(fake)
         step = _STEP.get(config.loss, (mean_real + mean_fake) / 2)
-        # Those of moving averages would tell of weights that trained long ago.
+        # Samples of moving averages would show the weights of long ago.
         samples = _in_unit(system, gan.passes.G_sample if gan.averages else gan.G_sample)
         images = _in_unit(system, gan.X)
         diversity, nearest = _distances(samples)
         diversity_real, nearest_real = _distances(images)
         D_loss, G_loss = gan.D_loss, gan.G_loss
         if config.towers > 1:
-            # What towers exchange on the way back is connected for their solvers alone.
+            # What towers exchange in the backward pass is connected for their solvers only.
             goal = objective(system, config, gan.passes)
             D_loss, G_loss = with_penalties(config, gan.passes, goal).D_loss, goal.G_loss
         return {
@@ -83,9 +83,9 @@ def _in_unit(system: System, images: Any) -> Any:
 
 
 def _distances(images: Any) -> tuple[Any, Any]:
-    """Returns the mean distance of two images, and of one to its nearest; no numbers for one."""
+    """Returns the mean distance between two images, and to the nearest one; NaN and inf for one."""
     some = images[:COMPARED]
-    # Equal images come out equal, whatever is rounded.
+    # Centred, so that less cancels below. Equal images stay equal, whatever is rounded.
     some -= tf.reduce_mean(some, axis=0, keepdims=True)
     squares = tf.reduce_sum(tf.square(some), axis=1, keepdims=True)  # [n, 1]
     products = tf.matmul(some, some, transpose_b=True)  # [n, n]

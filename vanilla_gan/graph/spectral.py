@@ -1,7 +1,7 @@
-"""Spectral normalisation: weights of the discriminator, each by its largest singular value.
+"""Spectral normalisation: divides each of D's weights by its largest singular value.
 
-Source: Miyato et al. 2018 (https://arxiv.org/abs/1802.05957), algorithm 1: one power iteration a
-step of D, from a vector that is kept. G's step begins with the vector that D's step has left.
+Source: Miyato et al. 2018 (https://arxiv.org/abs/1802.05957), algorithm 1: one power iteration per
+step of D, from a vector that is kept. G's step starts from the vector that D's step has left.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _LEAST = 1e-12
 
 
 def vector_name(name: str) -> str:
-    """Returns how checkpoints call the vector of the weight `name`."""
+    """Returns the name that checkpoints give the vector of the weight `name`."""
     return f"{name}/singular"
 
 
 class Spectral:
-    """Normalises the weights of one application of a network, those with two sizes or more.
+    """Normalises the weights of one application of a network, those of rank 2 and higher.
 
     Attributes:
-      vectors: by name what the kept vectors become behind the step, float32 [1, columns].
+      vectors: by name, the values of the kept vectors after the step, float32 [1, columns].
     """
 
     def __init__(self) -> None:
@@ -48,9 +48,9 @@ def normalised(weight: Any, vector: Any) -> tuple[Any, Any]:
     """Returns a weight divided by its largest singular value, and the next vector.
 
     Args:
-      weight: float32 [rows, columns], or a convolution's kernel, of which all sizes but the last
-        are rows.
-      vector: float32 [1, columns], near the right singular vector.
+      weight: float32 [rows, columns], or a convolution's kernel; all its sizes but the last are
+        flattened to rows.
+      vector: float32 [1, columns], an estimate of the first right singular vector.
     """
     matrix = tf.reshape(weight, [-1, weight.shape.as_list()[-1]])
     left = _unit(tf.matmul(vector, matrix, transpose_b=True))  # [1, rows]

@@ -12,8 +12,8 @@ class Summaries(NamedTuple):
     """What is fed and run for the histograms.
 
     Attributes:
-      n_real: int32 scalar, a placeholder: how many images at the beginning of `X` are real; those
-        behind them are generated.
+      n_real: int32 scalar, a placeholder: how many images at the beginning of `X` are real; the
+        rest are generated.
       histograms: string scalar, a serialised `tf.summary.Summary`. Needs `n_real`, `X` and, in a
         conditional system, `y`.
     """
@@ -25,13 +25,13 @@ class Summaries(NamedTuple):
 def build_summaries(gan: Gan) -> Summaries:
     """Adds the histograms to the current default graph, which must be that of `gan`.
 
-    They change nothing and draw nothing, and what trains does not depend on them. They run on the
-    CPU, which alone has operations for them.
+    They change nothing and draw nothing, and training does not depend on them. They run on the CPU,
+    because no other device has kernels for them.
 
     Returns:
-      Their handles. The tags are `weights/NAME` for each trained variable and `logits/D_logit_real`
-      and `logits/D_logit_fake`, the latter two of the discriminator as it is when it does not
-      train.
+      Their handles. The tags are `weights/NAME` for each trained variable, and
+      `logits/D_logit_real` and `logits/D_logit_fake`, whose logits come from the discriminator in
+      inference.
     """
     with tf.device("/CPU:0"):
         n_real = tf.placeholder(tf.int32, shape=[], name="n_real")

@@ -1,4 +1,4 @@
-"""What a published program consists of, as far as programs differ from one another."""
+"""What a published program consists of: everything in which the programs differ."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Names = tuple[str, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Alternating:
-    """The update of D's step and then G's, which sees the updated discriminator.
+    """The update in two steps: D's, and then G's, which sees the updated discriminator.
 
-    Its networks have one mode: their `training` is None, but that of a discriminator in which a
-    cure draws numbers.
+    Its networks have one mode: their `training` is None, except for a discriminator in which a cure
+    draws numbers.
 
     Attributes:
       shared_noise: whether both steps of an iteration see the same noise.
@@ -31,7 +31,7 @@ class Alternating:
 
 @dataclasses.dataclass(frozen=True)
 class Simultaneous:
-    """The update in one step: both gradients come from one pass of both networks, of one noise.
+    """The update in one step: both gradients come from one pass of both networks, with one noise.
 
     Its networks have two modes: their `training` is the `TrainingPass`, or None for inference.
     """
@@ -49,13 +49,13 @@ class Pictures(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Draws:
-    """What a program draws, beside the noise of its update.
+    """What a program draws, apart from the noise of its update.
 
     Attributes:
-      short_batches: whether an epoch ends with a batch of what is left of it; otherwise the last
-        batch reaches over into the next epoch.
-      classes: whether the labels of a conditional system are drawn behind the noise of D's step,
-        where others take those of the batch.
+      short_batches: whether an epoch ends with a shorter batch of the images that are left;
+        otherwise its last batch extends into the next epoch.
+      classes: whether the labels of a conditional system are drawn after the noise of D's step;
+        otherwise they are those of the batch.
       unused: whether a batch and its noise are drawn before the generator's step, and not used.
       epoch_samples: whether a single sample is drawn after each epoch, and kept.
       pictures: the noise of the pictures.
@@ -72,46 +72,43 @@ class Draws:
 class System:
     """One published program: its networks, their variables, its constants, its noise, its order.
 
-    Whatever its parts are, they go together.
-
     Attributes:
       source: where the program was published.
-      defaults: the settings that come with the system (`batch_size`, `z_dim`, ...); each is a flag,
-        and a flag that is not among them does not apply to the system.
-      published: the program's values of settings that all systems have, in place of those that
-        nobody gave, unless a preset is asked for.
-      auxiliary: `(x, config) -> logits`, float32 [B, num_classes]: what the program says of the
-        class of images; its variables are its own, in `theta_Q`, or stand in `theta_D`. None in a
-        program that says nothing.
+      defaults: the system's own settings and their defaults (`batch_size`, `z_dim`, ...). Each is a
+        flag, which does not apply to a system that does not name it.
+      published: the program's values of settings that all systems have; they replace the defaults
+        of settings that nobody gave, unless a preset is asked for.
+      auxiliary: `(x, config) -> logits`, float32 [B, num_classes]: the program's classifier of
+        images; its variables are in `theta_Q` or in `theta_D`. None in a program without one.
       objective: `(goal, passes) -> goal`, what the program adds to the losses of the settings.
-      optimizer: makes `--optimizer own`, for `(rate, beta1, beta2, epsilon, name)`; None in a
-        program whose optimizer is one of TensorFlow's.
-      unused: settings that this optimizer has no use for.
-      first_weights: `(config, images uint8 [N, X_dim]) -> {name: array}`, what some variables begin
-        with; None where that does not depend on the images.
-      theta_Q: full names of the variables that a third solver trains, behind the others, together
-        with the generator's; the alternating update alone has one.
-      without: settings that all systems have but this one, whose networks they do not fit.
+      optimizer: `(rate, beta1, beta2, epsilon, name) -> optimizer`, for `--optimizer own`; None in
+        a program whose optimizer is one of TensorFlow's.
+      unused: settings that this optimizer ignores.
+      first_weights: `(config, images uint8 [N, X_dim]) -> {name: array}`, the initial values of
+        some variables; None if they do not depend on the images.
+      theta_Q: full names of the variables that a third solver trains after the other two, together
+        with the generator's; only the alternating update has one.
+      without: settings that all other systems have, but that do not fit this one's networks.
       generator: `(z, config, y, training) -> G_sample`; creates or reuses its variables in the
         current scope. It takes the sizes of images and labels from `config.image_shape` and
-        `config.num_classes`. `y` are the labels of a conditional system, None in any other,
-        `training` is the pass of an update that has any, or None.
+        `config.num_classes`. `y` are the labels in a conditional system, else None. `training` is
+        the pass in training mode, or None; see `update`.
       discriminator: `(x, config, y, training) -> (D_prob, D_logit)`; likewise.
       theta_G, theta_D: full names of the variables that G_solver and D_solver train, in the order
         of the listing's own lists; those of the published networks.
-      theta_of: `(depth) -> (theta_D, theta_G)`; the depth is the number of hidden layers where
+      theta_of: `(depth) -> (theta_D, theta_G)`; the depth is the number of hidden layers if
         `h_dim` names several, or `strided_layers` in a system that has these.
       sample_Z: `(random_stream, m, n) -> [m, n]`, the prior of the noise.
       strided_layers: `shape -> n`, how many layers halve images of that shape, unless the setting
-        `strided_layers` says it; height and width must be multiples of 2**n. None in a system that
+        `strided_layers` is given; height and width must be multiples of 2**n. None in a system that
         takes images of any size.
-      scale: elementwise, what grey values 0..255 become before they are fed to `X`; for a float32
-        array or tensor alike.
+      scale: maps grey values 0..255, elementwise, to what is fed to `X`; takes a float32 array or
+        tensor.
       update: how an iteration trains.
-      draws: what is drawn beside that.
+      draws: what else is drawn.
       conditional: whether the networks see `y`, one-hot labels float32 [B, num_classes].
       separate_images: whether the discriminator looks at each image by itself, so that a batch may
-        be cut, and one pass back through it may serve both solvers.
+        be split, and one backward pass through it may serve both solvers.
     """
 
     source: str

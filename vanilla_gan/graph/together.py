@@ -1,4 +1,4 @@
-"""Together: means over a batch whose pieces go through the networks one after another."""
+"""Together: means over a batch whose pieces go through the networks separately."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any
 
 from vanilla_gan.graph.tf1 import tf
 
-# Of a piece: the mean over it of something, and a name that says of what; the mean over the batch.
+# (the mean of something over a piece, a name for it) -> its mean over the whole batch.
 OverBatch = Callable[[Any, str], Any]
 
 
 class Together:
-    """What the pieces of a batch need of each other while their graphs are made.
+    """What the pieces of a batch need from each other while their graphs are built.
 
-    Python makes the networks of one piece behind those of another. So the first piece asks for a
-    mean that the others have no part of yet. It gets a tensor that stands for the mean, and
-    `settle` connects that when all parts are there.
+    Python builds the networks of one piece after those of another. So the first piece asks for a
+    mean before the others' parts of it exist. It gets a tensor that stands for the mean, and
+    `settle` connects that tensor when all parts are there.
     """
 
     def __init__(self, pieces: int) -> None:
-        """Begins with nothing asked for, by so many pieces."""
-        # By name, of each piece: its parts, with what stands for their means.
+        """Starts with no requests, for `pieces` pieces."""
+        # By name, for each piece: its parts, each with the tensor that stands for the mean.
         self._asked: dict[str, list[list[tuple[Any, Any]]]] = collections.defaultdict(
             lambda: [[] for _ in range(pieces)]
         )
 
     def over_batch(self, number: int) -> OverBatch:
-        """Returns the function by which a piece asks for means.
+        """Returns the function with which piece `number` asks for means.
 
-        All pieces ask in the same order. Their losses are means as well, so a mean's gradient is
-        the mean of its gradients: it is exchanged in the same way, and each piece goes back through
-        its own networks alone. A gradient of something else, such as a penalty's of logits through
-        a batch norm of D, is exact where the pieces are equal.
+        All pieces must ask in the same order. Their losses are means as well, so the gradient of a
+        mean is the mean of its gradients: it is exchanged in the same way, and each piece's
+        backward pass stays in its own networks. The gradient of anything else, such as that of
+        logits, for a penalty, through a batch norm of D, is exact if the pieces are of equal size.
         """
 
         def mean(part: Any, name: str) -> Any:
@@ -48,16 +48,16 @@ class Together:
         return mean
 
     def settle(self, shares: Sequence[Any]) -> None:
-        """Connects all that was asked for; behind the last gradient.
+        """Connects everything that was asked for; to be called after the last gradient is built.
 
         Args:
-          shares: of the batch, of each piece.
+          shares: each piece's share of the batch.
         """
         for of_pieces in self._asked.values():
             for asked in zip(*of_pieces, strict=True):
                 mean = weighted([part for part, _ in asked], shares)
                 for _, stands_for in asked:
-                    # TensorFlow 1 closes its own loops like this: there is no other way back.
+                    # TensorFlow 1 closes its own loops like this; no public function can do it.
                     stands_for.op._update_input(0, mean)
         self._asked.clear()
 

@@ -1,4 +1,4 @@
-"""Towers: the pieces of a batch, each on a device of its own, and what is summed up over them."""
+"""Towers: the pieces of a batch, each on a device of its own, and the sums over them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Tower(NamedTuple):
     Attributes:
       batch: the piece.
       passes: `forward` of it.
-      weights: those that the passes are made of, where one run has all steps of an iteration; see
-        `update`. None where each step is a run of its own.
-      device: where it is computed; None for wherever all else is.
-      share: of the batch, 1 for a tower alone; a float32 scalar where batches have several sizes.
-      together: what the towers of the batch need of each other; None for a tower alone.
+      weights: the values that the passes use, if one run does all steps of an iteration; see
+        `update`. None if each step is a run of its own.
+      device: where it is computed; None for where everything else is.
+      share: of the batch; 1 for a single tower, a float32 scalar tensor if batch sizes vary.
+      together: what the towers of the batch need from each other; None for a single tower.
     """
 
     batch: Batch
@@ -39,7 +39,7 @@ class Tower(NamedTuple):
         return contextlib.nullcontext() if self.device is None else tf.device(self.device)
 
     def read(self, variables: Sequence[Any]) -> Weights:
-        """Returns the values of variables at this place of the graph, on the tower's device."""
+        """Returns the values of variables at this point of the graph, on the tower's device."""
         return _sent(read(variables), self.device)
 
 
@@ -53,20 +53,20 @@ def towers_of(
     further: int | None = None,
     show: Callable[[int, Batch], Batch] | None = None,
 ) -> list[Tower]:
-    """Returns the towers of a batch: `config.towers` pieces, the first ones larger by an image.
+    """Returns the towers of a batch: `config.towers` pieces, the first ones larger if need be.
 
-    One tower alone is the whole batch, where all else is. Several take a batch of the run's size,
-    or any in a system with short batches. What they need of each other is there behind `settle`.
+    A single tower is the whole batch, on no device of its own. Several take a batch of the run's
+    size, or of any size in a system with short batches; `settle` then connects them.
 
     Args:
       system: the published program.
       config: the settings of the run.
       batch: of the iteration.
-      theta: the variables of both networks, trained or kept, which exist.
-      weights: their values where one run has all steps; see `update`.
+      theta: the variables of both networks, trained or kept; they must exist.
+      weights: their values, if one run does all steps; see `update`.
       further: see `forward`.
-      show: gives a tower's piece its images and labels, where the batch has row numbers and classes
-        in place of them; called on the tower's device.
+      show: replaces row numbers and classes in a tower's piece by images and labels; called on the
+        tower's device. None if the batch has these already.
     """
     count = config.towers
     if count == 1:
@@ -103,18 +103,18 @@ def towers_of(
 
 
 def on_tower(config: Any, number: int) -> AbstractContextManager[Any]:
-    """Puts what the block adds to the graph on a tower's device; one tower alone has none."""
+    """Puts what the block adds to the graph on a tower's device; a single tower has none."""
     return contextlib.nullcontext() if config.towers == 1 else tf.device(_device(number))
 
 
 def aggregate(towers: Sequence[Tower], parts: Sequence[Any]) -> Any:
-    """Returns what towers have found, together: the sum of their shares, in their order.
+    """Returns the towers' results combined: the sum of each times its tower's share, in order.
 
-    Of a mean over each piece that is the mean over the batch. With one tower it is what that found.
+    For means over the pieces, that is the mean over the batch. A single result stays as it is.
 
     Args:
       towers: of one batch.
-      parts: a tensor of each, a loss or a gradient; None for what does not depend on a variable.
+      parts: a tensor from each, a loss or a gradient; None if it does not depend on a variable.
     """
     if len(towers) == 1 or parts[0] is None:
         return parts[0]
@@ -124,12 +124,12 @@ def aggregate(towers: Sequence[Tower], parts: Sequence[Any]) -> Any:
 def aggregate_scalars(
     towers: Sequence[Tower], parts: Sequence[Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """Returns `aggregate` of scalars by name, of which each tower has the same."""
+    """Returns `aggregate` of scalars by name; all towers have the same names."""
     return {name: aggregate(towers, [part[name] for part in parts]) for name in parts[0]}
 
 
 def settle(towers: Sequence[Tower]) -> None:
-    """Gives towers what they need of each other, behind the last gradient of a step or several."""
+    """Connects what towers need from each other; to be called after the last gradient is built."""
     if (together := towers[0].together) is not None:
         together.settle([tower.share for tower in towers])
 

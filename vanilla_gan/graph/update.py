@@ -1,9 +1,9 @@
-"""The update: what an iteration does to both networks, and in which order; both engines walk it.
+"""The update: what an iteration does to both networks, and in which order; both engines use it.
 
-A system has the alternating update or the simultaneous one. Their steps go the same way: passes,
-objective, gradients, aggregate, apply, and what comes after. The batch may be in pieces, `towers`:
-each has passes, objective and gradients of its own. With `D_steps` above 1 the discriminator takes
-steps by itself before (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, algorithm 1).
+A system has the alternating or the simultaneous update. All their steps consist of passes,
+objective, gradients, aggregation, application, and what comes after. The batch may be in pieces,
+`towers`: each has its own passes, objective and gradients. With `D_steps` above 1 the discriminator
+first takes steps by itself (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, algorithm 1).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from vanilla_gan.graph.towers import Tower, aggregate, aggregate_scalars, settle
 class Players(NamedTuple):
     """The networks' variables, the optimizers that train them, G's moving averages.
 
-    `kept` are the variables that D keeps, and no solver trains; `theta_Q` are trained by a third
-    solver, together with `theta_G`, and a program without has none.
+    `kept` are the variables that D keeps and no solver trains. `theta_Q` are those that a third
+    solver trains, together with `theta_G`; empty in a program that has no third solver.
     """
 
     theta_D: list[Any]
@@ -43,15 +43,14 @@ class Players(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A part of an iteration, behind which the variables are others.
+    """A part of an iteration that ends by changing variables.
 
     Attributes:
       solvers: the operations that train, by the listing's names.
       scalars: float32 scalars by name, of the passes that the step's gradients come from.
-      noise: which noise of a `Batch` it is trained on, `Z_D` or `Z_G`; of a further step which
-        array of the draw, `D_Z`.
+      noise: which noise of a `Batch` it is trained on, `Z_D` or `Z_G`; `D_Z` for a further step.
       further: which of the discriminator's further steps it is, 0, 1, ..., each trained on a batch
-        of its own; None of the steps that the published iteration consists of.
+        of its own; None for the steps that `update` returns.
     """
 
     solvers: Mapping[str, Any]
@@ -68,10 +67,10 @@ def update(
     Args:
       system: the published program.
       config: the settings of the run.
-      towers: the batch that the iteration is trained on, with the passes over it. Their `weights`
-        are those that the passes are made of, where one run has all steps, the later ones behind
-        the earlier ones. They are None where each step is a run of its own, fed with the noise that
-        it names: such a run reads the variables anew, so all steps share the passes.
+      towers: the iteration's batch, with the passes over it. If one run does all steps, one after
+        the other, the towers' `weights` are the values that the passes use. They are None if each
+        step is a run of its own, fed with the noise that the step names: such a run reads the
+        variables anew, so all steps share the passes.
       players: what is trained.
     """
     if isinstance(system.update, Simultaneous):
@@ -85,9 +84,9 @@ def update(
 def further_step(
     system: System, config: Any, number: int, towers: Sequence[Tower], players: Players
 ) -> Step:
-    """Returns a step of the discriminator alone, before those of `update`; nothing is watched.
+    """Returns a step of the discriminator only, which comes before those of `update`; no scalars.
 
-    Its `number` is 0, 1, ...; the towers have a batch of its own, with the passes over it.
+    Its `number` is 0, 1, ...; the towers have that step's own batch, with the passes over it.
     """
     _, D_solver, _ = _D_step(system, config, towers, players)
     settle(towers)
@@ -108,7 +107,7 @@ def _D_step(
         goals.append(goal)
         scalars.append({"D_loss": D_goal.D_loss, **D_goal.D_watched})
     D_solver = _apply(players.D_optimizer, towers, pairs)
-    # What D keeps follows from its weights alone, so it is the same for all towers.
+    # What D keeps depends only on its weights, so it is the same for all towers.
     D_solver = _settled(config, players, towers[0].passes, D_solver)
     return goals, D_solver, aggregate_scalars(towers, scalars)
 
@@ -129,8 +128,8 @@ def _alternating(
             passes = _updated(system, config, tower, theirs, D_solver, real)
             with tower.place():
                 goal = objective(system, config, passes)
-            # No update before the last gradient: a small one would keep a core from a large
-            # product.
+            # No update before the last gradient is computed: a small update would keep a core from
+            # a large product.
             gate = tf.train.Optimizer.GATE_GRAPH
         with tower.place():
             pairs.append(players.G_optimizer.compute_gradients(goal.G_loss, players.theta_G, gate))
@@ -169,17 +168,17 @@ def _alternating(
 def _updated(
     system: System, config: Any, tower: Tower, variables_D: Sequence[Any], D_solver: Any, real: bool
 ) -> Passes:
-    """Returns what the generator's step sees behind the discriminator's, in the same run.
+    """Returns what the generator's step sees after the discriminator's, in the same run.
 
-    Unless `real` asks for a second look at the images, their logits stay those of the tower.
+    The logits of images are those of the tower, unless `real` asks to compute them again.
     """
     batch, passes = tower.batch, tower.passes
     G_sample = passes.G_sample
     with tower.place():
-        # The discriminator's update leaves the generator alone: the same noise gives the same.
+        # The discriminator's update does not change the generator: the same noise, the same images.
         if batch.Z_G is not batch.Z_D:
-            # Behind what the discriminator's update waits for: one core makes the samples of that
-            # step, the other looks at the real images, and then has the time for these.
+            # Wait for the logits of the real images, as D's update does: one core makes the samples
+            # of D's step while the other judges the images, and then has time for these.
             with tf.control_dependencies([passes.D_logit_real]):
                 Z = tf.identity(batch.Z_G)
             with network("generator_G", reuse=True, weights=tower.weights):
@@ -187,7 +186,7 @@ def _updated(
     with tf.control_dependencies([D_solver]):
         weights = {**(tower.weights or {}), **tower.read(variables_D)}
 
-    # What is drawn is drawn for the whole batch, and groups of images stay together.
+    # Random numbers are drawn for the whole batch, and groups of images must stay together.
     in_halves = system.separate_images and not draws(config) and config.pack == 1
     with tower.place():
         logits_fake = [
@@ -210,13 +209,13 @@ def _updated(
 def _halves(G_sample: Any, batch: Batch) -> list[tuple[Any, Any]]:
     """Returns the samples of the generator's step, and their labels, in two halves.
 
-    The products of this step wait for each other, and TensorFlow gives a product of this size one
-    thread. Two halves of the batch keep two cores busy: 1.02 ms an iteration instead of 1.07 on
-    such a machine. What the discriminator makes of a row, and the gradient there, is the same to
-    the bit. So would the generator's samples be; but its weights' gradients would become sums of
-    two sums, and in 100 iterations that rounding was seen to grow past 1e-6.
+    The matrix products of this step wait for each other, and TensorFlow computes one of this size
+    in one thread. Two halves of the batch keep two cores busy: 1.02 ms an iteration instead of 1.07
+    on such a machine. What D computes for a row, and the gradient there, is the same to the bit.
+    The generator's samples would be, too, but the gradients of its weights would become sums of two
+    sums, and in 100 iterations that rounding was seen to grow past 1e-6.
 
-    A batch of an unknown size, or of one image, stays whole.
+    A batch of unknown size, or of one image, is not split.
     """
     size = batch.Z_G.shape.as_list()[0] or 1
     half = size // 2
@@ -228,12 +227,12 @@ def _halves(G_sample: Any, batch: Batch) -> list[tuple[Any, Any]]:
 
 
 def _simultaneous(system: System, config: Any, towers: Sequence[Tower], players: Players) -> Step:
-    """Returns the one step in which both gradients come from the same passes, of the old weights.
+    """Returns the one step in which both gradients come from the same passes, with the old weights.
 
-    Neither solver changes a variable before both gradients are there.
+    Neither solver changes a variable before both gradients are computed.
 
     Raises:
-      ValueError: `separate_images` is said of a system that it is not true of.
+      ValueError: `separate_images` is set, but the discriminator has a batch norm.
     """
     theta_D, theta_G = players.theta_D, players.theta_G
     scalars, D_gradients, G_gradients = [], [], []
@@ -241,8 +240,8 @@ def _simultaneous(system: System, config: Any, towers: Sequence[Tower], players:
         with tower.place():
             plain = objective(system, config, tower.passes)
             goal = with_penalties(config, tower.passes, plain)
-            # A penalty sees the discriminator's weights not only through its logits, and what a
-            # program adds may see the samples themselves.
+            # A penalty depends on the discriminator's weights not only through its logits, and what
+            # a program adds may depend on the samples themselves.
             G_sample, logit = tower.passes.G_sample, tower.passes.D_logit_fake
             seen = uses([goal.D_loss, goal.G_loss], G_sample, but=logit)
             if system.separate_images and goal is plain and config.pack == 1 and not seen:
@@ -261,7 +260,7 @@ def _simultaneous(system: System, config: Any, towers: Sequence[Tower], players:
         D_solver = _settled(config, players, towers[0].passes, D_solver)
         G_solver = _apply(players.G_optimizer, towers, G_pairs)
         G_solver = follow(config, players.averages, G_solver)
-    # The moving averages that the passes keep up.
+    # They update the moving averages of batch norms.
     updates = [update for tower in towers for update in tower.passes.updates]
     solvers = {"D_solver": D_solver, "G_solver": tf.group(G_solver, *updates)}
     return Step(solvers, aggregate_scalars(towers, scalars), "Z_D")
@@ -270,9 +269,9 @@ def _simultaneous(system: System, config: Any, towers: Sequence[Tower], players:
 def _apply(
     optimizer: Any, towers: Sequence[Tower], pairs: Sequence[Iterable[tuple[Any, Any]]]
 ) -> Any:
-    """Returns the operation that applies gradients: all of them come through here.
+    """Returns the operation that applies gradients; all gradients go through here.
 
-    The pairs are, of each tower, its gradients with their variables, in one order.
+    `pairs` are each tower's gradients with their variables, in the same order for all towers.
     """
     gradients_of_variables = [
         (aggregate(towers, [gradient for gradient, _ in of_towers]), of_towers[0][1])
@@ -288,9 +287,9 @@ def _apply(
 
 
 def _settled(config: Any, players: Players, passes: Passes, D_solver: Any) -> Any:
-    """Returns D's solver, and behind it what else its step changes, if anything.
+    """Returns D's solver, followed by what else its step changes, if anything.
 
-    Its weights are kept within +-`clip_weights`, and variables that it keeps move on.
+    D's weights are clipped to +-`clip_weights`, and the variables that D keeps get new values.
     """
     changes = [(variable, passes.kept[variable.op.name]) for variable in players.kept]
     most = config.clip_weights
@@ -303,9 +302,9 @@ def _settled(config: Any, players: Players, passes: Passes, D_solver: Any) -> An
 
 
 def uses(fetches: Iterable[Any], source: Any, but: Any = None) -> bool:
-    """Returns whether to run any of `fetches`, tensors or operations, takes the tensor `source`.
+    """Returns whether any of `fetches`, tensors or operations, depends on the tensor `source`.
 
-    A way that leads through the tensor `but`, if that is given, does not count.
+    Paths through the tensor `but`, if that is given, do not count.
     """
     seen = set() if but is None else {but.op}
     todo = [getattr(fetch, "op", fetch) for fetch in fetches]

@@ -1,4 +1,4 @@
-"""Variables through `tf.get_variable`: `weight_var` (xavier), `bias_var` (zero), and others."""
+"""Variables made by `tf.get_variable`: `weight_var` (xavier), `bias_var` (zero), and others."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def weight_var(
     """Returns the randomly initialised weight `name` of the current variable scope.
 
     Args:
-      shape: the weight's sizes: rows and columns of a matrix; of a convolution's kernel, height,
-        width and two numbers of channels, of which each counts height * width times as a fan.
+      shape: rows and columns of a matrix; or height, width and two numbers of channels of a
+        convolution's kernel, where each fan is height * width times its number of channels.
       name: its name within the scope, as in the listing.
       init: `xavier`, uniform in +-sqrt(6 / (fan_in + fan_out)), which is the default form of
         `tf.contrib.layers.xavier_initializer`; or `xavier_normal`, normal with standard deviation
-        `1 / sqrt(fan_in / 2)`, the form of the published repository; or a number, uniform in
-        +-that.
-      fan_in: of the normal form; the rows of a matrix unless given.
+        `1 / sqrt(fan_in / 2)`, the form of the published repository; or a number, uniform between
+        minus and plus this number.
+      fan_in: for the normal form; by default the number of rows.
 
     Returns:
       A float32 resource variable. Its initial value depends on the graph's seed, its own full name
@@ -51,7 +51,7 @@ def scale_var(shape: Sequence[int], name: str) -> Any:
 
 
 def statistic_var(shape: Sequence[int], name: str, initial: float) -> Any:
-    """Returns a variable that operations of the graph keep up and no solver trains, float32.
+    """Returns a float32 variable that operations of the graph update and no solver trains.
 
     It is saved and restored like the trained ones.
     """
@@ -59,21 +59,21 @@ def statistic_var(shape: Sequence[int], name: str, initial: float) -> Any:
 
 
 def seed_of(name: str) -> int:
-    """Returns a seed in 0..2**31 - 1 of what is called `name` in the current variable scope.
+    """Returns a seed in 0..2**31 - 1 for `name` in the current variable scope.
 
-    Left to itself TensorFlow numbers its random operations in the order of construction (1.15 all
-    operations), so that one more of them anywhere would change every initial weight behind it.
+    By default, TensorFlow numbers random operations in the order of construction (1.15: all
+    operations), so that one more anywhere would change every initial weight after it.
     """
     return seed_of_full(f"{tf.get_variable_scope().name}/{name}")
 
 
 def seed_of_full(name: str) -> int:
-    """Returns the same of a full name, whatever the scope."""
+    """Returns the seed for a full name, whatever the scope."""
     return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
 def _variable(shape: Sequence[int], name: str, initializer: Any, trainable: bool = True) -> Any:
-    # Resource variables whatever the program around us has set: a while loop reads no others.
+    # Resource variables, whatever the host program has set: a while loop can use no others.
     return tf.get_variable(
         name,
         shape,

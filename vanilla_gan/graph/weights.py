@@ -1,4 +1,4 @@
-"""Weights by variable name: an npz file's arrays, checked against the graph, into a session."""
+"""Weights by variable name: read from an npz file, checked, and put into a session."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from vanilla_gan.storage.arrays import read_npz
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
-_MAX_ITEM = 16  # bytes of the longest number there is
-_HEADERS = 1 << 20  # bytes of all that is not numbers
+_MAX_ITEM = 16  # bytes of the widest type of number
+_HEADERS = 1 << 20  # bytes that a file may have besides its numbers
 
 
 def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) -> Weights:
@@ -93,9 +93,9 @@ def shapes_of(variables: Sequence[Any]) -> dict[str, tuple[int, ...]]:
 
 
 def assign_weights(session: Any, variables: Sequence[Any], weights: Weights) -> None:
-    """Gives variables their values, by running their initializers on fed arrays.
+    """Sets variables to given values, by running their initializers on fed arrays.
 
-    Adds no node to the graph, which would otherwise carry the arrays as constants.
+    Adds no node to the graph; assignments would keep the arrays in it as constants.
     """
     initializers = [variable.initializer for variable in variables]
     # An initializer's inputs are the variable's handle and its initial value.

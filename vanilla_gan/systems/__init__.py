@@ -1,4 +1,4 @@
-"""Systems: one published program a file; its networks and constants read as in its listing."""
+"""Systems: one published program per file, with networks and constants as in its listing."""
 
 from vanilla_gan.graph.system import System
 from vanilla_gan.systems import (

@@ -1,9 +1,9 @@
-"""The auxiliary classifier GAN: the discriminator says the class of an image, too.
+"""The auxiliary classifier GAN: the discriminator also says the class of an image.
 
 Source: wiseodd/generative-models, `GAN/auxiliary_classifier_gan/ac_gan_tensorflow.py`; after Odena
-et al. 2016 (https://arxiv.org/abs/1610.09585). The listing sets three steps of D and takes one.
-Differences: those of `vanilla`; and a picture is drawn before the update of its iteration, not
-behind it, with a row for each class in place of sixteen of one that is drawn.
+et al. 2016 (https://arxiv.org/abs/1610.09585). The listing sets three steps of D, but takes one.
+Differences: those of `vanilla`; and a picture is drawn before the update of its iteration (in the
+listing after it), and has a row for each class (in the listing sixteen images of one drawn class).
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 
 
 def auxiliary(x: Any, config: Any) -> Any:
-    """Returns the logits of the classes, float32 [B, num_classes], for images likewise."""
+    """Returns the logits of the classes, float32 [B, num_classes], for images in [0, 1]."""
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
         h = hidden(x, config)
     return head(h, config.num_classes, "aux", config)
 
 
 def objective(goal: Any, passes: Any) -> Any:
-    """Returns the losses with those of the classes, of images and of samples, added to both."""
+    """Returns the losses, with the class losses of images and of samples added to both."""
 
     def loss(x: Any, name: str) -> Any:
         logits = passes.classify(x, name)
@@ -64,7 +64,7 @@ def objective(goal: Any, passes: Any) -> Any:
 
 
 def theta_of(layers: int) -> tuple[Names, Names]:
-    """Returns the names of theta_D and theta_G, weights before biases, for some hidden layers."""
+    """Returns theta_D's and theta_G's names, weights before biases, for `layers` hidden layers."""
     names = [*map(str, range(1, layers + 1)), f"{layers + 1}_gan", f"{layers + 1}_aux"]
     return tuple(f"D_{kind}{name}" for kind in "Wb" for name in names), vanilla.theta_of(layers)[1]
 
@@ -79,7 +79,7 @@ SYSTEM = dataclasses.replace(
         "z_dim": 10,
         "sample_class": "all",
     },
-    # Both heads would have to see the same.
+    # They would change what one head sees, and both heads have to see the same.
     without=("D_noise", "spectral_norm", "pack"),
     published={"loss": "log_epsilon", "init": "xavier_normal"},
     discriminator=discriminator,

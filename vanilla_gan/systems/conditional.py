@@ -1,4 +1,4 @@
-"""The conditional GAN: the vanilla networks with the one-hot label beside their inputs.
+"""The conditional GAN: the vanilla networks with the one-hot label added to their inputs.
 
 Source: wiseodd/generative-models, `GAN/conditional_gan/cgan_tensorflow.py`; after Mirza and
 Osindero 2014 (https://arxiv.org/abs/1411.1784). Differences: as for `vanilla`.

@@ -1,11 +1,11 @@
 """The convolutional GAN: transposed convolutions with batch norm against strided convolutions.
 
 Source: the deep convolutional GAN of Keras' and TensorFlow's tutorials, on Fashion-MNIST; after
-Radford et al. 2015 (https://arxiv.org/abs/1511.06434). Differences: no Keras object, its layers are
-made of `tf.get_variable`; the images are H x W x C, H and W multiples of 4, where the listing has
+Radford et al. 2015 (https://arxiv.org/abs/1511.06434). Differences: the layers are made with
+`tf.get_variable`, not Keras; images are H x W x C, H and W multiples of 4, where the listing has
 28 x 28 x 1, and each doubling above 32 pixels adds a strided layer to both networks; a short last
-batch has as much noise as images, where the listing draws 128 vectors for it too; and it is trained
-on the 55,000 images of the training split, where the listing holds none of the 60,000 back.
+batch has as many noise vectors as images, where the listing always draws 128; and training uses the
+55,000 images of the training split, where the listing uses all 60,000.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import noise
 
 SLOPE = 0.3
-# The published layers halve 28 pixels twice, and 32 of other listings.
+# The published layers halve 28 pixels twice; those of other listings do so with 32.
 _LAYERS, _SIDE, _MOST_CHANNELS = 2, 32, 256
 
 
 def strided_layers(shape: ImageShape) -> int:
     """Returns how many layers halve an image: two, and one more for each doubling above 32 pixels.
 
-    There are no more than halve both sides without a rest.
+    A layer is only added if both sides can be halved that often without a remainder.
     """
     layers = _LAYERS
     while max(shape[:2]) >= _SIDE << (layers - 1) and not any(n % (2 << layers) for n in shape[:2]):
@@ -46,7 +46,7 @@ def strided_layers(shape: ImageShape) -> int:
 
 
 def _channels(halvings: int) -> int:
-    """Returns the channels of an image that was halved so often: 64, 128, 256, 256 and so on."""
+    """Returns the channels of an image after `halvings` halvings: 64, 128, 256, 256 and so on."""
     return min(32 << halvings, _MOST_CHANNELS)
 
 
@@ -88,14 +88,14 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 def symmetric_scale(grey: Any) -> Any:
     """Returns grey values 0..255 as float32 in [-1, 1]: the listing's `x / 127.5 - 1`.
 
-    TensorFlow replaces a division by a constant with this product, NumPy does not; written so, both
-    give the same, within one bit of the quotient.
+    TensorFlow replaces a division by a constant with this product; NumPy does not. Written as a
+    product, it gives the same in both, within one bit of the quotient.
     """
     return grey * np.float32(1.0 / 127.5) - 1.0
 
 
 def theta_of(layers: int) -> tuple[Names, Names]:
-    """Returns the names of theta_D and theta_G, in the listing's order, for strided layers."""
+    """Returns theta_D's and theta_G's names in the listing's order, for `layers` strided layers."""
     theta_G = ["dense/kernel"]
     for layer in range(layers + 1):
         theta_G += [f"bn{layer}/gamma", f"bn{layer}/beta", f"deconv{layer}/kernel"]

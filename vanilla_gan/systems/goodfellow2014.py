@@ -1,11 +1,11 @@
-"""The GAN of 2014: ReLU against maxout with dropout, momentum that grows, both in one update.
+"""The GAN of 2014: ReLU against maxout with dropout, growing momentum, both in one update.
 
 Source: goodfeli/adversarial, `mnist.yaml` (commit f77a509) and `__init__.py`, with pylearn2 of June
 2014; Goodfellow et al. 2014 (https://arxiv.org/abs/1406.2661). Differences: the images are the
-55,000 of the training split, where the program has the first 50,000 of the file, and momentum grows
-by the program's epochs of 500 updates all the same; the listing trains until somebody stops it, and
-this for 250 epochs, in which momentum grows; the random numbers are those of this package. Where
-`h_dim` has one number, both hidden layers of both networks have as many linear units.
+55,000 of the training split, where the program has the first 50,000 of the file, but momentum still
+grows by the program's epochs of 500 updates; training takes 250 epochs, in which momentum grows,
+where the program goes on until somebody stops it; and the random numbers are those of this package.
+If `h_dim` is one number, both hidden layers of both networks have that many linear units.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
 def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]:
     """Returns `(D_prob, D_logit)`, float32 [B, 1], for images, float32 [B, X_dim] in [0, 1].
 
-    In training values of each layer's input are dropped out, fewer of the images'.
+    In training, part of each layer's input is dropped out; of the images, a fifth at most.
     """
     init = D_RANGE if config.init == "own" else config.init
     rate = config.dropout_rate
@@ -57,7 +57,7 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 
 
 def maxout(x: Any, units: int, name: str, init: Any, training: Any) -> Any:
-    """Returns units that are the largest of five linear ones each, [B, n] -> [B, units]."""
+    """Returns units, each the largest of five linear ones, [B, n] -> [B, units]."""
     pieces = dense(x, units * PIECES, name, init, training)
     return tf.reduce_max(tf.reshape(pieces, [-1, units, PIECES]), axis=2)
 
@@ -68,15 +68,15 @@ def _widths(config: Any) -> tuple[int, ...]:
 
 
 def objective(goal: Any, passes: Any) -> Any:
-    """Returns the losses with half of D's, as `AdversaryCost2` has it."""
+    """Returns the losses, D's halved, as in `AdversaryCost2`."""
     return goal._replace(D_loss=0.5 * goal.D_loss)
 
 
 def schedule(rate: float, momentum: float, updates: Any) -> tuple[Any, Any]:
-    """Returns learning rate and momentum, float32 scalars, of the update behind so many others.
+    """Returns learning rate and momentum, float32 scalars, after `updates` updates.
 
-    The rate falls with each update (`ExponentialDecay`), momentum grows with each epoch
-    (`MomentumAdjustor`, which counts once before the first).
+    The rate falls with each update (`ExponentialDecay`), and momentum grows with each epoch
+    (`MomentumAdjustor`, whose count is 1 in the first epoch).
     """
     done = tf.cast(updates, tf.float64)
     falling = tf.maximum(rate / tf.pow(tf.constant(DECAY, tf.float64), done), LEAST_RATE)
@@ -89,10 +89,10 @@ def schedule(rate: float, momentum: float, updates: Any) -> tuple[Any, Any]:
 def optimizer(
     rate: float, beta1: float | None, beta2: float | None, epsilon: float, name: str
 ) -> Any:
-    """Returns gradient descent with pylearn2's momentum, of which `beta1` is the first.
+    """Returns gradient descent with pylearn2's momentum, which starts at `beta1`.
 
-    `step = momentum * step - rate * gradient`, `theta += step`: unlike TensorFlow's, a step keeps
-    the rate that it was made with. It counts its updates in a variable.
+    `step = momentum * step - rate * gradient`, `theta += step`: unlike in TensorFlow, a gradient in
+    `step` keeps the rate of its own update. A variable counts the updates.
     """
 
     class Momentum(tf.train.MomentumOptimizer):  # type: ignore[misc]
@@ -102,7 +102,7 @@ def optimizer(
             self._create_non_slot_variable(0.0, "updates", first)
 
         def _updates(self) -> Any:
-            with tf.init_scope():  # out of a loop, whose body is a graph by itself
+            with tf.init_scope():  # outside a loop's body, which is a graph of its own
                 return self._get_non_slot_variable("updates", tf.get_default_graph())
 
         def _prepare(self) -> None:
@@ -122,11 +122,11 @@ def optimizer(
 
 
 def first_weights(config: Any, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
-    """Returns the bias of the generator's result at which it gives the images' mean.
+    """Returns the bias with which the generator's output layer starts at the images' mean.
 
     Args:
-      config: the run's settings; only its own form of the first weights has this.
-      images: those that are trained on, uint8 [N, X_dim].
+      config: the run's settings; without `--init own` there are no such weights.
+      images: the training images, uint8 [N, X_dim].
     """
     if config.init != "own":
         return {}
@@ -135,7 +135,7 @@ def first_weights(config: Any, images: npt.NDArray[np.uint8]) -> dict[str, npt.N
 
 
 def theta_of(hidden: int) -> tuple[Names, Names]:
-    """Returns the names of theta_D and theta_G for some hidden layers."""
+    """Returns the names of theta_D and theta_G for `hidden` hidden layers."""
     layers = [*(f"h{layer}" for layer in range(hidden)), "y"]
     names = [f"{layer}/{part}" for layer in layers for part in ("kernel", "bias")]
     return tuple(f"discriminator/{n}" for n in names), tuple(f"generator/{n}" for n in names)

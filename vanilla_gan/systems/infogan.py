@@ -1,7 +1,7 @@
-"""InfoGAN: the generator is given a drawn class, which a third network has to find again.
+"""InfoGAN: the generator gets a random class, which a third network has to recover.
 
 Source: wiseodd/generative-models, `GAN/infogan/infogan_tensorflow.py`; after Chen et al. 2016
-(https://arxiv.org/abs/1606.03657). The class is one that the networks agree on: no label is seen.
+(https://arxiv.org/abs/1606.03657). The networks decide what a class means: they see no labels.
 Differences: those of `vanilla`; there are as many classes as the data have, ten in the listing; the
 third network has one hidden layer, however many the others have; and a picture has a row for each
 class, where the listing draws one class for all.
@@ -18,7 +18,7 @@ from vanilla_gan.graph.system import Alternating, Draws
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.systems import vanilla
 
-ABOVE = 1e-8  # in each logarithm
+ABOVE = 1e-8  # added within each logarithm
 
 
 def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
@@ -46,7 +46,7 @@ def auxiliary(x: Any, config: Any) -> Any:
 
 
 def objective(goal: Any, passes: Any) -> Any:
-    """Returns the losses, with the third network's: how far it is from the samples' classes."""
+    """Returns the losses with Q_loss: how far the third network is from the samples' classes."""
     c = passes.y
     Q_c_given_x = tf.nn.softmax(passes.classify(passes.G_sample, "fake"))
     cross_ent = tf.reduce_mean(-tf.reduce_sum(tf.log(Q_c_given_x + ABOVE) * c, 1))

@@ -1,10 +1,10 @@
 """The layers-API GAN: 100-128-128-784 against 784-128-128-1, leaky ReLU, images in [-1, 1].
 
-Source: T. Dasgupta, "Generative Adversarial Networks using Tensorflow" (2018), which builds it of
+Source: T. Dasgupta, "Generative Adversarial Networks using Tensorflow" (2018), which uses
 `tf.layers.dense` in the variable scopes `gen` and `dis`. Differences: `tf.compat.v1.layers` needs
-Keras 2, so the layers are made of `tf.get_variable` under the names that the layers API gives;
-there may be another number of hidden layers than the listing's two; and the sample after an epoch
-is drawn through one operation, where the listing adds a generator to its graph each time.
+Keras 2, so the layers are made with `tf.get_variable` under the names that the layers API gives;
+the number of hidden layers may differ from the listing's two; and the sample after an epoch
+is drawn with one operation, where the listing adds a generator to its graph each time.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def discriminator(x: Any, config: Any, y: Any, training: Any) -> tuple[Any, Any]
 def _hidden(
     x: Any, config: Any, rate: float = 0.0, training: TrainingPass | None = None
 ) -> tuple[Any, str]:
-    """Returns `x` behind the hidden layers, and the name of the layer that comes next.
+    """Returns `x` after the hidden layers, and the name of the next layer.
 
-    One number in `h_dim` is the size of both layers of the listing.
+    If `h_dim` is one number, it is the size of both layers of the listing.
     """
     h_dim = config.h_dim
     sizes = h_dim if isinstance(h_dim, tuple) else (h_dim, h_dim)
@@ -58,18 +58,18 @@ def _hidden(
 
 
 def _name(layer: int) -> str:
-    """Returns how the layers API calls the `layer`-th dense layer of a scope."""
+    """Returns the name that the layers API gives dense layer `layer`, from 0, of a scope."""
     return f"dense_{layer}" if layer else "dense"
 
 
 def theta_of(hidden: int) -> tuple[Names, Names]:
-    """Returns the names of theta_D and theta_G for some hidden layers."""
+    """Returns the names of theta_D and theta_G for `hidden` hidden layers."""
     names = [f"{_name(n)}/{part}" for n in range(hidden + 1) for part in ("kernel", "bias")]
     return tuple(f"dis/{name}" for name in names), tuple(f"gen/{name}" for name in names)
 
 
 def symmetric_scale(grey: Any) -> Any:
-    """Returns grey values 0..255 as float32 in [-1, 1]: the published `x * 2 - 1` of [0, 1]."""
+    """Returns grey values 0..255 as float32 in [-1, 1]: the published `x * 2 - 1`, x in [0, 1]."""
     return unit_scale(grey) * 2.0 - 1.0
 
 

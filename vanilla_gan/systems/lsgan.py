@@ -1,9 +1,9 @@
-"""The least squares GAN: the vanilla networks, logits drawn to 1 and 0, three steps of D.
+"""The least squares GAN: the vanilla networks, logits pulled to 1 and 0, three steps of D.
 
 Source: wiseodd/generative-models, `GAN/least_squares_gan/lsgan_tensorflow.py`; after Mao et al.
 2017 (https://arxiv.org/abs/1611.04076). Before G's step the listing draws a batch and noise that it
-does not use, and so does this. Differences: those of `vanilla`; and a picture is drawn before the
-update of its iteration, not behind it.
+does not use, and so does this system. Differences: those of `vanilla`; and a picture is drawn
+before the update of its iteration, where the listing draws it after.
 """
 
 from __future__ import annotations

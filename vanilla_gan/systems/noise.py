@@ -1,4 +1,4 @@
-"""The priors of noise and classes, drawn from a run's one random stream."""
+"""The priors of noise and classes, drawn from a run's single random stream."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def normal(random_stream: np.random.RandomState, m: int, n: int) -> npt.NDArray[
 
 
 def classes(random_stream: np.random.RandomState, m: int, n: int) -> npt.NDArray[np.intp]:
-    """Draws classes, intp [m], each in 0..n-1 and all alike often.
+    """Draws classes, intp [m], uniform in 0..n-1.
 
     Source: `sample_c` of the published InfoGAN, whose draws are one-hot.
     """

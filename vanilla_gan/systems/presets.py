@@ -1,4 +1,4 @@
-"""Presets: what one word stands for, a row of settings for each system."""
+"""Presets: one word for several settings, with a row for each system."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 # Huang et al. 2024 (https://arxiv.org/abs/2501.05441): the relativistic loss with both penalties
-# holds where one penalty fails, with an Adam that remembers little; Yazici et al. 2018
-# (https://arxiv.org/abs/1806.04498): samples of averaged weights.
+# works where one penalty fails, with an Adam of short memory; Yazici et al. 2018
+# (https://arxiv.org/abs/1806.04498): samples from averaged weights.
 _BALANCED = {
     "loss": "relativistic",
     "r1": 0.3,
@@ -18,7 +18,7 @@ _BALANCED = {
 }
 _TWO_LAYERS = {**_BALANCED, "learning_rate": 5e-4, "h_dim": (512, 512), "batch_size": 128}
 
-# By preset, system and setting. What a row does not name is the system's own.
+# By preset, system and setting. A setting that a row does not name keeps the system's own value.
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "published": {},
     "stable": {

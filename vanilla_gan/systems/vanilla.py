@@ -2,8 +2,8 @@
 
 Source: wiseodd/generative-models, `GAN/vanilla_gan/gan_tensorflow.py`, the code of the 2016-09-17
 blog post; networks after Goodfellow et al. 2014 (https://arxiv.org/abs/1406.2661). Differences:
-the networks take their sizes from the run's settings and data, also more hidden layers than the
-one of the listing; and the variables are made in a scope, once, and reused, where the listing made
+the networks take their sizes from the run's settings and data, and may have more hidden layers than
+the listing's one; and the variables are made once, in a scope, and reused, where the listing made
 them at module level.
 """
 
@@ -50,7 +50,7 @@ def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
 
 
 def theta_of(hidden: int) -> tuple[Names, Names]:
-    """Returns the names of theta_D and theta_G, weights before biases, for some hidden layers."""
+    """Returns theta_D's and theta_G's names, weights before biases, for `hidden` hidden layers."""
     names = [f"{kind}{layer}" for kind in "Wb" for layer in range(1, hidden + 2)]
     return tuple(f"D_{name}" for name in names), tuple(f"G_{name}" for name in names)
 

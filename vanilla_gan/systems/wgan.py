@@ -3,8 +3,8 @@
 Source: wiseodd/generative-models, `GAN/wasserstein_gan/wgan_tensorflow.py`; after Arjovsky et al.
 2017 (https://arxiv.org/abs/1701.07875). Differences: those of `vanilla`; `D_loss` is what D
 minimises, where the listing prints its negative; a picture is drawn before the update of its
-iteration, not behind it; and the weights are clipped behind each step, as the paper says. The
-listing runs step and clipping at once, in no order: see docs/porting.md.
+iteration, where the listing draws it after; and the weights are clipped after each step, as in the
+paper. The listing runs step and clipping together, in no set order: see docs/porting.md.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The improved Wasserstein GAN: a penalty on the critic's slope where `wgan` clips its weights.
+"""The improved Wasserstein GAN: a penalty on the critic's slope, not the clipped weights of `wgan`.
 
 Source: wiseodd/generative-models, `GAN/improved_wasserstein_gan/wgan_gp_tensorflow.py`; after
 Gulrajani et al. 2017 (https://arxiv.org/abs/1704.00028). Differences: those of `vanilla`; a picture
-is drawn before the update of its iteration, not behind it; the shares between an image and a sample
-follow from seed and iteration, where the listing leaves them to the state of an operation; and the
-root of a gradient's square has 1e-12 below it, so that a gradient of 0 has one itself.
+is drawn before the update of its iteration, where the listing draws it after; the points between
+images and samples follow from seed and iteration, where the listing leaves them to the state of an
+operation; and 1e-12 is added below the root of a slope, so that its derivative is finite at 0.
 """
 
 from __future__ import annotations
