@@ -1,4 +1,4 @@
-"""Greeting: what a task tells the chief of itself, and whether that goes with the chief."""
+"""Greeting: what a task tells the chief about itself, and whether that matches the chief."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from vanilla_gan.errors import LostPeerError, UsageError
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.settings import RunConfig
 
-# A file of the task's own, what the data give another name, and data, which only the chief has.
+# Not compared: a task's own file, a class under either of its names, what each task checks by
+# itself, and the data, which only the chief reads.
 _OWN = ("init_weights", "sample_class", "towers", "dataset")
 
 
@@ -46,11 +47,11 @@ def greet(task: Task, target: str, config: RunConfig) -> None:
 def check_greetings(machines: Machines, config: RunConfig) -> None:
     """Waits for the greetings of all other tasks and checks them.
 
-    A task need not be given all settings, but those that it was given are the chief's.
+    A task need not be given all settings, but those that it was given must match the chief's.
 
     Raises:
-      UsageError: a task has another version, or settings on which numbers depend.
-      LostPeerError: one listens, and does not say who it is within the timeout.
+      UsageError: a task has another version, or another value of a setting that matters.
+      LostPeerError: a task listens, but does not greet within the timeout.
     """
     task = machines.task
     silent = {*task.others}
@@ -98,7 +99,7 @@ def _check(name: str, said: dict[str, Any], config: RunConfig) -> None:
 
 
 def only(task: Task, peer: tuple[str, int]) -> Any:
-    """Returns the settings of a session that needs no task but this one and a peer."""
+    """Returns the `tf.ConfigProto` of a session that needs only this task and a peer."""
     filters = [f"/job:{role}/task:{k}" for role, k in {peer, (task.role, task.index)}]
     return tf.ConfigProto(device_filters=filters)
 

@@ -1,4 +1,4 @@
-"""`--engine loop`: a block of iterations in one `session.run`, on data that live on the device."""
+"""`--engine loop`: a block of iterations in one `session.run`, with the data on the device."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from vanilla_gan.graph.tf1 import tf, told_reason
 
 
 class LoopEngine:
-    """Trains by running the in-graph loop; only row numbers, noise and scalars cross the border."""
+    """Trains by running the in-graph loop; only row numbers, noise and scalars go in and out."""
 
     def __init__(self, session: Any, loop: LoopGraph, train: DataSet) -> None:
-        """Makes an engine that trains in `session`; copies the images of `train` to each tower."""
+        """Makes an engine that trains in `session`; copies the data of `train` to each tower."""
         for variables, data in ((loop.images, train.images), (loop.labels, train.labels)):
             for variable in variables:
                 initializer = variable.initializer
                 with without_chatter():  # a session's first computation
                     session.run(initializer, feed_dict={initializer.inputs[1]: data})
-        # What it takes besides rows, by the names of `StepsDraw`.
+        # The loop's other inputs besides rows, by their names in `StepsDraw`.
         fed = {"Z_D": loop.Z_D, "Z_G": loop.Z_G, "D_rows": loop.D_rows, "D_Z": loop.D_Z}
         fed |= {"classes": loop.classes, "D_classes": loop.D_classes}
         if loop.Z_G is loop.Z_D:
@@ -49,9 +49,9 @@ class LoopEngine:
           The scalars of each iteration.
 
         Raises:
-          DeviceError: XLA cannot compile the loop here, which it does for the first block.
+          DeviceError: XLA cannot compile the loop here; it compiles at the first block.
         """
-        # Ints of the placeholders' own types: this way in converts none.
+        # Arrays of the placeholders' own types, because `make_callable` converts nothing.
         fed = [steps.rows.astype(np.int32)]
         fed += [
             np.asarray(getattr(steps, name), of.dtype.as_numpy_dtype)
@@ -70,7 +70,7 @@ class LoopEngine:
 
 
 def _filled_up(values: npt.NDArray[Any], room: int) -> npt.NDArray[Any]:
-    """Returns `values` with zeros behind them, up to a length of `room`; a scalar as it is."""
+    """Returns `values` padded with zeros to the length `room`; a scalar unchanged."""
     if values.ndim == 0 or len(values) == room:
         return values
     filled = np.zeros((room, *values.shape[1:]), values.dtype)

@@ -1,4 +1,4 @@
-"""The losses and other scalars of a block of iterations, and how far the losses are numbers."""
+"""The losses and other scalars of a block of iterations, and how many of the losses are finite."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 
 class LossBlock(NamedTuple):
-    """The scalars of consecutive iterations, each fetched before the update that comes of it.
+    """The scalars of consecutive iterations, each computed before the update that uses it.
 
     Attributes:
       first: the first iteration.
       scalars: float32 [k] by name, for iterations `first .. first + k - 1`: `D_loss`, `G_loss`, and
-        what else the objective watches.
-      signs: of the first iteration, by name, where it is one that has any; see `engines.signs`.
+        whatever else the objective watches.
+      signs: those of the first iteration by name; empty if none were taken; see `engines.signs`.
     """
 
     first: int

@@ -1,4 +1,4 @@
-"""Machines: on which tasks of a cluster the parts of a graph lie, and the session over them."""
+"""Machines: which task of a cluster holds which part of a graph, and the session across them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from vanilla_gan.engines.task import PS, Task
 from vanilla_gan.graph.tf1 import tf
 
-# Bytes. TensorFlow puts what it sends to a task into one message, and these end below 2 GiB.
+# Bytes. TensorFlow puts what it sends to a task into one message, which must be below 2 GiB.
 MOST_SENT = 2**31 - 2**20
 
 
@@ -19,8 +19,8 @@ class Machines(NamedTuple):
 
     Attributes:
       task: the chief's, which knows all the others.
-      target: of its session, the address of its own server.
-      timeout_s: how long an answer may take; a machine that takes longer is lost.
+      target: the target of its session: the address of its own server.
+      timeout_s: how long an answer may take; a machine that takes longer counts as lost.
     """
 
     task: Task
@@ -30,12 +30,12 @@ class Machines(NamedTuple):
     def placed(self, default: str) -> Callable[[Any], str]:
         """Returns a device function that puts a graph of towers on the tasks of the cluster.
 
-        `/CPU:k` becomes the CPU of the k-th task that trains. Variables lie with the chief, or in
-        turn on the tasks that hold variables; images stay with their tower. What works on a
-        variable is where that is.
+        `/CPU:k` becomes the CPU of the k-th task that trains. Variables are placed on the chief, or
+        in turn on the `ps` tasks if there are any; images stay with their tower. An operation on a
+        variable is placed where the variable is.
 
         Args:
-          default: the device of operations that ask for none.
+          default: the device of operations that do not ask for one.
         """
         holders = itertools.cycle(range(len(self.task.jobs.get(PS, ()))))
 
@@ -54,8 +54,8 @@ class Machines(NamedTuple):
         return place
 
     def configure(self, proto: Any) -> Any:
-        """Returns the `tf.ConfigProto` of a session with what one over machines needs."""
-        # A run that comes back finds none of the variables of the one before.
+        """Returns `proto`, a `tf.ConfigProto`, after setting what a session across tasks needs."""
+        # A run that is started again must not find the variables of the earlier session.
         proto.isolate_session_state = True
         # The timeout has no effect without the second line.
         proto.operation_timeout_in_ms = max(1, int(1000 * self.timeout_s))
@@ -79,7 +79,7 @@ def device(task: tuple[str, int], on: str = "CPU:0") -> str:
 
 
 def _made(tensor: Any) -> Any:
-    """Returns the operation that made a variable's handle, outside the functions that take it."""
+    """Returns the operation that made a variable's handle, outside functions that capture it."""
     captures = getattr(tensor.graph, "captures", ())
     outer = next((outer for outer, inner in captures if inner is tensor), None)
     return tensor.op if outer is None else _made(outer)

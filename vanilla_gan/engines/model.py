@@ -40,7 +40,7 @@ class Model:
       loop: those of the in-graph loop, if it was asked for.
       session: the open `tf.Session`.
       summaries: histograms for TensorBoard, if the settings ask for them.
-      signs: the scalars of `graph.signs`, if they were asked for; none otherwise.
+      signs: the scalars of `graph.signs`, if they were asked for; empty otherwise.
     """
 
     gan: Gan
@@ -62,8 +62,8 @@ class Model:
         return shapes_of(self.trained)
 
     def initialise(self, weights: Weights | None = None) -> None:
-        """Initialises all variables, trained ones from `weights` if these are given."""
-        # The first thing that a session computes makes TensorFlow speak of its optimisations.
+        """Initialises all variables; trained ones in `weights` take their values from it."""
+        # At a session's first computation TensorFlow prints lines about its optimisations.
         with without_chatter():
             self.session.run(self.gan.init)
         if weights is not None:
@@ -79,7 +79,7 @@ class Model:
 
         Args:
           Z: noise, float32 [B, Z_dim].
-          classes: what the images shall show, ints [B] in 0..num_classes-1; for conditional
+          classes: which class each image is to show, ints [B] in 0..num_classes-1; for conditional
             systems only.
         """
         feeds = {self.gan.Z: Z}
@@ -95,7 +95,7 @@ class Model:
         return sorted(name for name, is_finite in finite.items() if not is_finite)
 
     def save(self, prefix: str) -> None:
-        """Writes all variables, with both Adams' slots, under a path prefix.
+        """Writes all variables, including the slots of both Adams, under a path prefix.
 
         Raises:
           OSError: they could not be written.
@@ -140,13 +140,13 @@ def open_model(
     Args:
       config: the resolved settings.
       device: from `choose_device`.
-      images_shape: (N, X_dim) of the images to train on; None, or another engine than the loop, and
-        no loop is built.
-      signs: whether there are to be any.
-      machines: those that the towers are on; None for this one alone.
+      images_shape: (N, X_dim) of the images to train on. If it is None, or the engine is not the
+        loop, no loop is built.
+      signs: whether to build the signs.
+      machines: the cluster that the towers are on; None for this machine only.
 
     Yields:
-      The model, its variables not yet initialised. The session is closed behind the block.
+      The model, not yet initialised; without `machines` its session is closed after the block.
     """
     on_cpu = device.name.startswith("/CPU")
     if config.jit_compile is None:
@@ -157,12 +157,12 @@ def open_model(
         threads = threads_within_operation(config, usable_cores())
     of_session = dataclasses.replace(config, intra_op_threads=threads)
     place = device.name if machines is None else machines.placed(device.name)
-    # Before the graph has a loop: that makes TensorFlow take a GPU for its eager side, too, where
-    # the session's settings of memory only count if they come first.
+    # Before the loop is built: that makes TensorFlow's eager side open the GPUs too, and the memory
+    # settings of the session only count if the session comes first.
     session = open_session(graph, of_session, device, machines)
     with session if machines is None else left_open(session):
         building = phase(f"building the graph of {config.system}")
-        # The first loop of a process makes TensorFlow look for CUDA, and complain of its absence.
+        # The first loop of a process makes TensorFlow look for CUDA, and complain if there is none.
         eager_side = little_for_the_eager_side(config)
         with building, without_chatter(), eager_side, graph.as_default(), tf.device(place):
             system = SYSTEMS[config.system]
@@ -170,13 +170,13 @@ def open_model(
             loop = None
             if images_shape is not None and config.engine == "loop":
                 loop = build_loop(system, config, gan, images_shape)
-            # The CPU writes files, also where no soft placement would move there what does.
+            # Only the CPU writes files, and soft placement, which would put this there, may be off.
             with tf.device("/CPU:0"):
                 saver = tf.train.Saver(tf.global_variables(), max_to_keep=None)
             summaries = build_summaries(gan) if config.tensorboard else None
             begin_averages = begin(gan.averages) if gan.averages else None
-            # The last: what trains has the names and seeds that it has without.
+            # Built last, so that what trains has the same names and seeds as without signs.
             watched = build_signs(system, config, gan) if signs else {}
-        # From now on whatever would add a node, and so eat memory while it trains, raises.
+        # From now on, adding a node, which would use up memory during training, is an error.
         graph.finalize()
         yield Model(gan, loop, session, saver, summaries, begin_averages, watched)

@@ -18,22 +18,22 @@ def answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
-    # A name with a part that is empty or too long is a UnicodeError.
+    # A host name with a part that is empty or too long raises a UnicodeError.
     except (OSError, UnicodeError):
         return False
     return True
 
 
 def absent(task: Task) -> list[tuple[str, int]]:
-    """Returns the tasks but the chief that do not listen."""
+    """Returns the tasks, other than the chief, that do not listen."""
     return [other for other in task.others if not answers(task.address(other))]
 
 
 def wait_for_others(task: Task, timeout_s: float, inform: Callable[[str], None]) -> None:
-    """Waits until all tasks but the chief listen.
+    """Waits until all tasks other than the chief listen.
 
     Raises:
-      LostPeerError: one does not within the timeout.
+      LostPeerError: one of them does not listen within the timeout.
     """
     began_s, told_s = time.monotonic(), 0.0
     while missing := absent(task):

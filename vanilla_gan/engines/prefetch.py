@@ -16,8 +16,8 @@ _END = object()
 def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[Iterator[T]]:
     """Draws `items` in a thread while they are worked on, at most `ahead` of them in advance.
 
-    The order is that of `items`, and an error in it is raised where its item would have come. When
-    the block ends, however it ends, the thread has ended too.
+    The order is that of `items`, and an error while drawing is raised in place of its item. When
+    the block has ended, in whatever way, so has the thread.
 
     Yields:
       An iterator over the same items.

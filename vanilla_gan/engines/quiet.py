@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from vanilla_gan.say import printable
 
 _STDERR = 2
-# The process has one stderr: two that hold it, in two threads, would put back each other's file.
+# The process has one stderr: two threads that both redirect it would restore each other's file.
 _HOLDING = threading.Lock()
-# TensorFlow writes these before any of its log levels applies: that it uses oneDNN, that there are
-# no CUDA libraries, which instructions the processor has. Where operations are placed it says only
-# to whom asks for it.
+# TensorFlow writes these lines before its log levels apply: that it uses oneDNN, that there are no
+# CUDA libraries, which instructions the processor has. Lines of placer.cc, about where operations
+# are placed, are kept: they only come if the user asks for them.
 _CHATTER = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog"
     rb"|I\d{4} (?!.*\bplacer\.cc)"
@@ -32,8 +32,8 @@ _CHATTER = re.compile(
 def without_chatter() -> Iterator[None]:
     """Keeps TensorFlow's chatter during the block off the terminal, and out of a notebook's cell.
 
-    What Python's side of it logs as information is dropped: a notebook would show that. Within
-    another such block, and beside one in another thread, only that is dropped.
+    Messages up to INFO from its Python logger are dropped, too: a notebook would show them.
+    Within another such block, or during one in another thread, only these are dropped.
     """
 
     def matters(record: logging.LogRecord) -> bool:
@@ -55,9 +55,9 @@ def without_chatter() -> Iterator[None]:
 def _held_stderr() -> Iterator[None]:
     """Holds back the process's stderr during the block, then passes on all but known chatter.
 
-    Works on the file descriptor, because the lines come from C++: not on `sys.stderr`, which in a
-    notebook is the cell. Where it is closed, or no temporary file can be made, nothing is held
-    back.
+    Works on the file descriptor, because the lines come from C++ and not through `sys.stderr`,
+    which in a notebook is the cell. If the descriptor is closed, or no temporary file can be made,
+    nothing is held back.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
@@ -83,7 +83,7 @@ def _held_stderr() -> Iterator[None]:
         held.seek(0)
         lines = [line for line in held if not _CHATTER.match(line)]
         held.close()
-        # TensorFlow may quote the names in somebody else's file.
+        # Made printable, because TensorFlow may quote names from somebody else's file.
         shown = [printable(line.decode(errors="replace").rstrip("\n")) + "\n" for line in lines]
         with contextlib.suppress(OSError):
             os.write(_STDERR, "".join(shown).encode(errors="backslashreplace"))

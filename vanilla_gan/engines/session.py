@@ -97,10 +97,10 @@ def config_proto(config: RunConfig, device: Device) -> Any:
     """Returns the `tf.ConfigProto` of a run's session.
 
     A run on the CPU hides the GPUs from its session, so that it takes no memory on them. Each of
-    several towers has a device of its own, with threads of its own. With
-    `--precision bfloat16` TensorFlow's own mixed precision rewrites the graph: products and
-    convolutions take and give bfloat16 and add up in float32, variables and both Adams stay
-    float32. Layers that are given a training pass do so themselves.
+    several towers has a device of its own, with threads of its own. With `--precision bfloat16`
+    TensorFlow's own mixed precision rewrites the graph: products and convolutions take and give
+    bfloat16 and add up in float32, while variables and both Adams stay float32. Layers that are
+    given a training pass convert to bfloat16 by themselves.
     """
     on_cpu = device.name.startswith("/CPU")
     devices = {"GPU": 0} if on_cpu else {}
@@ -127,9 +127,9 @@ def config_proto(config: RunConfig, device: Device) -> Any:
 def open_session(
     graph: Any, config: RunConfig, device: Device, machines: Machines | None = None
 ) -> Any:
-    """Returns a `tf.Session` for a graph, as the settings and the device ask for.
+    """Returns a `tf.Session` for a graph, configured for the settings and the device.
 
-    The first session of a process looks for CUDA, and TensorFlow complains where there is none.
+    The first session of a process looks for CUDA, and TensorFlow complains if there is none.
     """
     with without_chatter():
         proto = config_proto(config, device)
@@ -140,12 +140,12 @@ def open_session(
 
 @contextlib.contextmanager
 def little_for_the_eager_side(config: RunConfig) -> Iterator[None]:
-    """Lets TensorFlow's eager side, which a loop in a graph sets up, take memory as it needs it.
+    """Lets TensorFlow's eager side, which building a loop starts, take memory as it needs it.
 
-    It takes part of every GPU that the process sees, also where the session is on the CPU.
+    It takes some memory of every GPU that the process sees, even if the session is on the CPU.
 
     Raises:
-      DeviceError: a GPU has not even so much left.
+      DeviceError: a GPU does not have even that much left.
     """
     name = "TF_FORCE_GPU_ALLOW_GROWTH"
     before = os.environ.get(name)
@@ -167,7 +167,7 @@ def little_for_the_eager_side(config: RunConfig) -> Iterator[None]:
 
 @contextlib.contextmanager
 def memory_errors_told(device: Device) -> Iterator[None]:
-    """Turns TensorFlow's own error for memory that is not to be had into one line.
+    """Turns TensorFlow's out-of-memory error into one line for the user.
 
     Raises:
       DeviceError: something within the block did not fit into the device's memory.

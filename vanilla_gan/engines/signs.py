@@ -1,4 +1,4 @@
-"""The signs of a run: taken before the update of some iterations, on their own batch."""
+"""The signs of a run's health: taken before the update of some iterations, on their batch."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from vanilla_gan.engines.stream import StepsDraw
 class Signs:
     """Takes the signs of the iterations that are multiples of a number.
 
-    One in 250 iterations costs about 1% of the time, and both engines have it from the same graph,
-    `graph.signs`. Nothing is drawn: the batch and the noise are those of the iteration's D step,
-    the unseen images are the validation split's, in their order.
+    Taking them in one of 250 iterations costs about 1% of the time. Both engines take them from the
+    same graph, `graph.signs`. Nothing is drawn: the batch and the noise are those of the
+    iteration's D step, and the unseen images are those of the validation split, in their order.
     """
 
     def __init__(
         self, model: Model, train: DataSet, unseen: DataSet, every: int, pack: int = 1
     ) -> None:
-        """Takes nothing yet. The model was opened with signs; D takes `pack` images together."""
+        """Takes nothing yet. `model` was opened with signs; D judges `pack` images together."""
         self._model = model
         self._train = train
         self._unseen = unseen
@@ -34,11 +34,11 @@ class Signs:
         return it % self._every == 0
 
     def of(self, draw: StepsDraw) -> Mapping[str, float]:
-        """Returns the signs of the first iteration of `draw` by name, with the weights as they are.
+        """Returns the signs of the first iteration of `draw` by name, with the current weights.
 
-        They are those of `graph.signs`, but for `seen`; in its place stands `unseen_gap`, by how
-        much D's mean logit of the batch is above that of as many images that no run trains on: NaN
-        where there are too few. They may not be finite.
+        They are those of `graph.signs`, with `unseen_gap` in place of `seen`: how far D's mean
+        logit of the batch is above that of as many unseen images, or of all if there are fewer;
+        NaN if these are too few for D. Any sign may be NaN or infinite.
         """
         gan, n = self._model.gan, len(draw.rows[0])
         X_mb, y_mb = self._train.examples(draw.rows[0])
@@ -49,7 +49,7 @@ class Signs:
         found = self._model.session.run(self._model.signs, feed_dict=mb)
         signs = {name: float(value) for name, value in found.items()}
         unseen = np.nan
-        # With fewer than D takes together there is no group to judge.
+        # With fewer images than D judges together there is no group to judge.
         if (count := self._unseen.num_examples) >= self._pack:
             rows = (draw.first // self._every * n + np.arange(min(n, count))) % count
             X_mb, y_mb = self._unseen.examples(rows)

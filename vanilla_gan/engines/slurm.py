@@ -1,8 +1,8 @@
-"""The tasks of a Slurm step: `--cluster slurm`; no TensorFlow.
+"""The tasks of a Slurm step: `--cluster slurm`; does not load TensorFlow.
 
-TensorFlow's own SlurmClusterResolver sorts the machines by name, and Slurm numbers the processes in
-the order of its list: with n9 and n10 each would be given the other's address. It also needs GPUs.
-So Slurm's own program reads its list of machines here.
+TensorFlow's own SlurmClusterResolver sorts the machines by name, but Slurm numbers the processes in
+the order of its own list: n9 and n10 would each get the other's address. It also needs GPUs. So
+this module lets `scontrol`, a program of Slurm, read the list of machines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vanilla_gan.errors import UsageError
 
 PORT = 2222
 _PORT = re.compile(r"slurm(?::([0-9]{1,5}))?", re.ASCII)
-# As Slurm says how many processes the machines have: 2(x3),1 for 2, 2, 2, 1.
+# How Slurm writes the numbers of processes on the machines: 2(x3),1 for 2, 2, 2, 1.
 _COUNT = re.compile(r"([0-9]{1,5})(?:\(x([0-9]{1,5})\))?", re.ASCII)
 _TIMEOUT_S = 60.0
 
@@ -27,15 +27,15 @@ def is_slurm(cluster: str) -> bool:
 
 
 def task_of_step(cluster: str, environment: Mapping[str, str]) -> Task | None:
-    """Returns the task that this process is in a step of Slurm; None for one that is alone.
+    """Returns which task of a Slurm step this process is; None if it is alone.
 
     Args:
-      cluster: `slurm`, or `slurm:PORT`; the first process on a machine has the port, others there
-        the next ones.
-      environment: as `srun` makes it.
+      cluster: `slurm`, or `slurm:PORT`; the first process on a machine uses that port, others there
+        use the next ones.
+      environment: as `srun` sets it.
 
     Raises:
-      UsageError: this is no process of a step, or its machines cannot be had.
+      UsageError: this is not a process of a step, or the step's machines cannot be listed.
     """
     match = _PORT.fullmatch(cluster)
     assert match is not None
@@ -78,7 +78,7 @@ def task_of_step(cluster: str, environment: Mapping[str, str]) -> Task | None:
 
 
 def _hosts(listed: str, source: str) -> list[str]:
-    """Returns the machines of a list of Slurm's, such as `n[9-10]`, in its order."""
+    """Returns the machines of a Slurm list such as `n[9-10]`, in its order."""
     try:
         found = subprocess.run(
             ["scontrol", "show", "hostnames", listed],

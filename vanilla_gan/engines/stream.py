@@ -1,10 +1,10 @@
 """The one random stream of a run: batches and noise, drawn in the published program's order.
 
-At an iteration with a picture: its noise `[16, Z_dim]`; then at every iteration the batch, the
-noise of the discriminator's step and the noise of the generator's step. Where the discriminator has
-more steps than one, a batch and its noise for each further one come before; a batch and noise that
-a program draws for nothing come before the generator's noise. Iterations are drawn in
-blocks, so that a session can be fed many at a time; the numbers are the same in any block size.
+At an iteration with a picture, its noise `[16, Z_dim]` comes first. Every iteration then draws the
+batch, the noise of the discriminator's step and the noise of the generator's step. If the
+discriminator takes several steps, a batch and noise for each further step come before these. A
+batch and noise that a program draws but never uses come before the generator's noise. Iterations
+are drawn in blocks, to feed a session many at a time; the block size does not affect the numbers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS, noise
 
 PICTURE_SAMPLES = 16
-# Of noise that is drawn at once: little enough to stay in a cache until it is float32.
+# How much noise is drawn at once: little enough to stay in a cache until it is cast to float32.
 MAX_PIECE_BYTES = 1 << 18
 
 State = dict[str, npt.NDArray[Any]]
@@ -34,7 +34,7 @@ State = dict[str, npt.NDArray[Any]]
 class PictureDraw(NamedTuple):
     """The noise of a picture, drawn before the update of iteration `it`; Z: float32 [16, Z_dim].
 
-    Of points of the plane there are 1,000.
+    For points of the plane it is [1000, Z_dim].
     """
 
     it: int
@@ -42,7 +42,7 @@ class PictureDraw(NamedTuple):
 
 
 class EpochSampleDraw(NamedTuple):
-    """The noise of a single sample, drawn behind `it` iterations; Z: float32 [1, Z_dim]."""
+    """The noise of a single sample, drawn after `it` iterations; Z: float32 [1, Z_dim]."""
 
     it: int
     Z: npt.NDArray[np.float32]
@@ -53,14 +53,14 @@ class StepsDraw(NamedTuple):
 
     Attributes:
       first: the first of them.
-      rows: intp [k, B], rows of the training split; all batches of a block are of one size.
-      Z_D, Z_G: float32 [k, B, Z_dim], noise of the discriminator's and the generator's steps; one
-        array where the system shares it.
-      after: state of the stream behind the last of them, for a checkpoint.
+      rows: intp [k, B], rows of the training split; all batches of a block have the same size.
+      Z_D, Z_G: float32 [k, B, Z_dim], noise of the discriminator's and the generator's steps; the
+        same array if the system shares it.
+      after: state of the stream after the last of them, for a checkpoint.
       D_rows, D_Z: intp [k, n, B] and float32 [k, n, B, Z_dim], what the n further steps of the
-        discriminator are trained on, which come first in an iteration; None where there are none.
-      classes, D_classes: intp [k, B] and [k, n, B], the labels, where a system draws them; None in
-        any other.
+        discriminator are trained on, which come first in an iteration; n = 0 or None without them.
+      classes, D_classes: intp [k, B] and [k, n, B], the labels, if the system draws them; else
+        None.
     """
 
     first: int
@@ -75,7 +75,7 @@ class StepsDraw(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The iteration behind the last of this block."""
+        """The iteration that comes after this block."""
         return self.first + len(self.rows)
 
 
@@ -103,10 +103,10 @@ class Stream:
           batch_size: the listing's `mb_size`, images and noise vectors a step.
           z_dim: length of a noise vector.
           D_steps: the discriminator's steps in an iteration.
-          short: whether an epoch ends with a short batch; as the system does it unless given. One
-            among several batches of an iteration would fit into no array of them.
-          picture_noise: float32 [16, z_dim] for all pictures; None to draw it from the stream, as
-            the published program does.
+          short: whether an epoch ends with a short batch; by default as the system does it, if an
+            iteration has one batch: a short one would not fit into an array with others.
+          picture_noise: float32 [16, z_dim], or [1000, z_dim] for points, for all pictures; None to
+            draw it from the stream, as the published program does.
         """
         self.train = train
         self._system = system
@@ -132,20 +132,20 @@ class Stream:
     ) -> Iterator[PictureDraw | EpochSampleDraw | StepsDraw]:
         """Draws iterations `first .. last - 1` with their pictures, in order.
 
-        A block of steps ends where a picture, a checkpoint or signs are due, and where a batch has
-        another size than the one before.
+        A block of steps ends where a picture, a checkpoint or signs are due, and where the size of
+        the batches changes.
 
         Args:
           first, last: the iterations.
-          sample_every: a picture before the update at its multiples; in a system that keeps a
-            sample after each epoch, that sample too, before the picture.
+          sample_every: at its multiples a picture is drawn, before the update; in a system that
+            keeps a sample after each epoch, that sample is drawn too, before the picture.
           checkpoint_every, signs_every: blocks end at their multiples; 0 for no such ends.
-          longest: asked for each block how many iterations it may have at the most.
+          longest: called for each block; returns how many iterations it may have at most.
 
         Yields:
           A `PictureDraw` before the steps of its iteration, and `StepsDraw` for all iterations;
-          an `EpochSampleDraw` behind the steps of its epoch. In a system with a last picture,
-          that one is drawn at `last` too if it is due there.
+          an `EpochSampleDraw` after the steps of its epoch. In a system with a last picture, a
+          picture is also drawn at `last` if one is due there.
         """
         fit = longest_block(self._batch_size, self._z_dim, 1 + self._further)
         pictures = self._system.draws.pictures
@@ -161,7 +161,7 @@ class Stream:
                 return
             ends = [last, it + min(fit, longest()), _next_multiple(it, sample_every)]
             if self._short:
-                # Either whole batches, or one alone: the short one, or the first of an epoch.
+                # Either whole batches, or a single one: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
             ends += [_next_multiple(it, n) for n in (checkpoint_every, signs_every) if n]
             steps = (self._longer_steps if self._one_by_one else self._steps)(it, min(ends) - it)
@@ -197,7 +197,7 @@ class Stream:
     def _longer_steps(self, first: int, count: int) -> StepsDraw:
         size = self._batch_size
         if self._short:
-            # What is left of the epoch, if that is less; at its end the next one begins.
+            # What is left of the epoch, if that is less; if nothing is left, the next one begins.
             size = min(size, self.train.batches_left_in_epoch(1) or size)
         shape = (count, size, self._z_dim)
         further = (count, self._further, *shape[1:])
@@ -240,9 +240,9 @@ class Stream:
         return self._system.sample_Z(self._random_stream, m, self._z_dim).astype(np.float32)
 
     def reseed(self, seed: int, use: int) -> None:
-        """Starts a new stream of random numbers that depends on both arguments alone.
+        """Starts a new stream of random numbers that depends only on the two arguments.
 
-        The data order and the position in it stay.
+        The data order and the position in it do not change.
         """
         self._random_stream.set_state(seeded(seed, use).get_state())
 
@@ -264,11 +264,11 @@ class Stream:
         """Continues where `state()` was taken.
 
         Raises:
-          KeyError, ValueError: the state is not one of this data set, or of a generator.
+          KeyError, ValueError: the state is not of this data set, or no state of a generator.
         """
         key, position = state["mt19937_key"], int(state["mt19937_position"])
-        # numpy would read behind the key; and one of zeros gives zeros for ever, of which no normal
-        # number can be made.
+        # numpy would read past the end of the key. A key of zeros gives only zeros, from which no
+        # normal number can be made.
         if not 0 <= position <= len(key) or not (key[1:].any() or key[0] >> 31):
             raise ValueError("it is no state of a generator of random numbers")
         if int(state["has_gauss"]) not in (0, 1) or not np.isfinite(state["gauss"]):

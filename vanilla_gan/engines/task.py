@@ -1,4 +1,4 @@
-"""Task: which process of a cluster this one is, as somebody says; checked, no TensorFlow."""
+"""Task: which process of a cluster this one is, read and checked without loading TensorFlow."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Task:
 
     @property
     def chief(self) -> tuple[str, int]:
-        """The task that answers for the run: the first worker where no task is called chief."""
+        """The task in charge of the run: the first worker if no task is called chief."""
         return self.towers[0]
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process is that task."""
+        """Whether this process is the chief."""
         return (self.role, self.index) == self.chief
 
     @property
@@ -61,12 +61,12 @@ class Task:
         return self.jobs[task[0]][task[1]]
 
     def named(self, task: tuple[str, int]) -> str:
-        """Returns how a task is called for people."""
+        """Returns the name of a task in messages."""
         return f"{task[0]} {task[1]} at {self.address(task)}"
 
 
 def task_of(environment: Mapping[str, str]) -> Task | None:
-    """Returns the task that `TF_CONFIG` makes of this process; None for one that is alone.
+    """Returns which task this process is according to `TF_CONFIG`; None if it is alone.
 
     Raises:
       UsageError: it describes no cluster that can train, or no task of it.
@@ -80,11 +80,11 @@ def task_of(environment: Mapping[str, str]) -> Task | None:
 
 
 def task_in_file(path: str, job: str | None, index: int | None) -> Task | None:
-    """Returns the task that a file makes of this process; None for one that is alone.
+    """Returns which task this process is according to a file; None if it is alone.
 
     Args:
-      path: a file as `TF_CONFIG` is, with or without a task in it, or with the cluster alone.
-      job, index: the role of this task and its number among those; None where the file says it.
+      path: a file like `TF_CONFIG`, with or without a task in it, or just the cluster.
+      job, index: the role of this task and its number in that role; None if the file says it.
 
     Raises:
       UsageError: it describes no cluster that can train, or no task of it.
@@ -108,15 +108,15 @@ def task_in_file(path: str, job: str | None, index: int | None) -> Task | None:
 def task_of_hosts(
     hosts: Sequence[tuple[str, int]], port: int, index: int, source: str
 ) -> Task | None:
-    """Returns the task of a process among as many as somebody starts on some machines.
+    """Returns which task a process is of those started on some machines; None if it is alone.
 
-    All are workers, of which the first is the chief; those on one machine have ports in a row.
+    All are workers, and the first is the chief; those on one machine have consecutive ports.
 
     Args:
-      hosts: of each machine its name and how many processes it has.
-      port: of the first process of each.
-      index: which of them this is, in the order of the machines.
-      source: who says so, for errors.
+      hosts: for each machine, its name and how many processes it has.
+      port: that of the first process on each machine.
+      index: the number of this process, counted from 0 in the order of the machines.
+      source: where this description comes from, for error messages.
 
     Raises:
       UsageError: that is no cluster that can train, or no task of it.
@@ -132,7 +132,7 @@ class _Wrong(Exception):
 
 @contextlib.contextmanager
 def _told_by(source: str, instead: str) -> Iterator[None]:
-    """Says of what is wrong within the block where it stands, and what to do.
+    """Turns a `_Wrong` from the block into an error that says where to look, and what to do.
 
     Raises:
       UsageError: something was wrong.
@@ -154,10 +154,10 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _task(cluster: Any, task: Any) -> Task | None:
-    """Returns a task that can be one; None for one that is alone.
+    """Returns the task, checked; None if it is alone.
 
-    TensorFlow takes a port that is too large for another one, waits without end for an address that
-    two tasks share, and aborts at a role with a blank in it. So it is all checked here.
+    TensorFlow turns a port that is too large into another one, waits forever for an address that
+    two tasks share, and aborts at a role with a blank in it. So all of this is checked here.
     """
     jobs = _jobs(cluster)
     own = _own(task, jobs)

@@ -1,4 +1,4 @@
-"""How many threads an operation of a training run gets where the user does not say."""
+"""How many threads an operation of a training run gets if the user does not say."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import os
 from vanilla_gan.declare import several
 from vanilla_gan.settings import RunConfig
 
-# A product of so many floating point operations TensorFlow 2.21 gives one thread anyway: of 26
-# million it does, of 51 million it does not.
+# TensorFlow 2.21 anyway gives one thread to a product of up to about this many floating point
+# operations: it does so at 26 million, but not at 51 million.
 ONE_THREAD_FLOP = 32e6
 
 
@@ -23,10 +23,10 @@ def usable_cores() -> int:
 def threads_within_operation(config: RunConfig, cores: int) -> int:
     """Returns the `intra_op_threads` of a run on the CPU, as asked for or chosen.
 
-    In the loop, the two networks of a fully connected system work side by side, and each has half
-    of the cores; the feed engine's two steps wait for each other. Small networks have one core:
-    TensorFlow would hand every passage through a vector of some hundred numbers to a second thread
-    and wait 20 us for it. A convolution is worth all cores. Several towers share the cores.
+    In the loop, the two networks of a fully connected system work side by side, and each gets half
+    of the cores; the feed engine's two steps run one after the other. Small networks get one core:
+    otherwise TensorFlow would hand each pass over a vector of a few hundred numbers to a second
+    thread and wait 20 us for it. A convolution gets all cores. Several towers share the cores.
     """
     if config.intra_op_threads:
         return config.intra_op_threads
@@ -34,7 +34,7 @@ def threads_within_operation(config: RunConfig, cores: int) -> int:
     if config.h_dim is None:
         return cores
     X_dim = config.image_shape.size
-    # Between the images of either network, the last of G's and the first of D's.
+    # Images are at both ends: they go into D's first layer and come out of G's last one.
     widths = [X_dim, *several(config.h_dim), X_dim]
     weights = max(rows * columns for rows, columns in itertools.pairwise(widths))
     largest_product = 2 * config.images_a_step * weights

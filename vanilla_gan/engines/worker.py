@@ -1,6 +1,6 @@
-"""Worker: the work of a run in one session, to draw, to sample and to train a block.
+"""Worker: does the work of a run in one session: draws, samples, and trains a block.
 
-It writes no file and hears of no signal; what comes of its work is the chief's, `training.chief`.
+It writes no file and handles no signal; that is up to the chief, `training.chief`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from vanilla_gan.engines.stream import EpochSampleDraw, PictureDraw, StepsDraw, 
 from vanilla_gan.errors import DivergedError
 from vanilla_gan.settings import RunConfig
 
-# How long a block of iterations shall take: long enough that nothing around it counts, short
-# enough that a signal is answered at once.
+# How long a block of iterations should take: long enough to make the overhead around it negligible,
+# short enough to answer a signal at once.
 BLOCK_S = 0.25
 
 
@@ -31,7 +31,7 @@ class Worker:
     """Draws, samples and trains.
 
     Attributes:
-      config: the settings, complete.
+      config: the complete settings.
       model: the graph with its session.
       stream: what the graph is fed with; `stream.train` is the training split.
     """
@@ -44,10 +44,10 @@ class Worker:
         random_stream: np.random.RandomState,
         unseen: DataSet | None = None,
     ) -> None:
-        """Makes a worker whose stream stands at its beginning; draws and trains nothing.
+        """Makes a worker with its stream at the beginning; draws and trains nothing.
 
-        The stream is seeded by the settings' seed, and `train` draws its orders from it. `unseen`
-        is the validation split, if signs are to be taken; the model has them then.
+        `random_stream` is seeded with the settings' seed, and `train` draws its orders from it.
+        `unseen` is the validation split, if signs are to be taken; `model` must then have them.
         """
         self.config = config
         self.model = model
@@ -61,10 +61,10 @@ class Worker:
     def draws(
         self, start: int
     ) -> AbstractContextManager[Iterator[PictureDraw | EpochSampleDraw | StepsDraw]]:
-        """Draws from iteration `start`, before which the stream stands, to the end of the run.
+        """Draws from iteration `start`, where the stream is, to the end of the run.
 
-        Blocks grow to what takes about `BLOCK_S`. Draws ahead, in a thread that ends with the
-        block of the `with` statement.
+        Blocks grow until one takes about `BLOCK_S`. A thread draws ahead; it ends with the block of
+        the `with` statement.
         """
         draws = self.stream.draws(
             start,
@@ -79,7 +79,7 @@ class Worker:
     def sample(self, draw: PictureDraw | EpochSampleDraw) -> npt.NDArray[np.float32]:
         """Returns what the generator makes of a draw, float32 [n, X_dim].
 
-        It is 16 samples, or ten of each class; one behind an epoch.
+        n is the product of `config.picture_tiles`, or 1 after an epoch.
 
         Raises:
           DivergedError: a sample is not finite.
@@ -99,9 +99,9 @@ class Worker:
         return samples
 
     def train(self, draw: StepsDraw) -> LossBlock:
-        """Trains the iterations of a draw; returns their losses, which may not be finite.
+        """Trains the iterations of a draw; returns their losses, which may be NaN or infinite.
 
-        Where signs are due at the first of them, they are taken before its update.
+        If signs are due at the first of them, they are taken before its update.
         """
         signs: Mapping[str, float] = {}
         if self._signs is not None and self._signs.due(draw.first):

@@ -1,1 +1,1 @@
-"""Observers: what watches a run and leaves files of its own, without a say in its numbers."""
+"""Observers: what watches a run and writes files of its own, without affecting its numbers."""

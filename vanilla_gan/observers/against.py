@@ -1,4 +1,4 @@
-"""The runs whose range is drawn behind those of a run that goes on."""
+"""The runs whose range of losses is drawn behind the losses of a run in progress."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from vanilla_gan.runfolder.record import RunRecord
 def ensemble_or_none(
     record: RunRecord, warn: Callable[[str], None] = lambda line: None
 ) -> Ensemble | None:
-    """Returns the losses of the runs that `--against` names, else of the recorded ones.
+    """Returns the losses of the runs that `--against` names, by default of the recorded ones.
 
-    A run is trained also where there are none: `warn` is called with a line then.
+    Without such runs it returns None, and `warn` gets one line if `--against` was given.
     """
     against = record.config.against
     try:

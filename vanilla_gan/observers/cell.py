@@ -24,7 +24,7 @@ from vanilla_gan.runfolder.names import LATEST, LOSSES
 from vanilla_gan.runfolder.record import read_record
 from vanilla_gan.storage.reading import read_file
 
-# Of the time of a run: drawing the curves takes a third of a second.
+# Share of a run's time spent on showing it: drawing the curves takes a third of a second.
 SHARE = 0.02
 FIRST_S = 3.0
 _MAX_PICTURE = 1 << 24  # bytes
@@ -44,7 +44,7 @@ class Cell(Observer):
         self._refresher.changed()
 
     def losses(self, block: LossBlock) -> None:
-        """Shows the run as it is, where it is time to; the rows of `block` may be still to come."""
+        """Shows the run as it is, if it is time to; the rows of `block` may not be there yet."""
         self._refresher.poll()
         self._refresher.changed()
 
@@ -62,7 +62,7 @@ class Cell(Observer):
 
 
 def in_notebook() -> bool:
-    """Returns whether this is the kernel of a notebook, and what is printed stands in a cell."""
+    """Returns whether this is the kernel of a notebook, where output appears in a cell."""
     shell = sys.modules.get("IPython")
     return shell is not None and hasattr(shell.get_ipython(), "kernel")
 
@@ -70,12 +70,12 @@ def in_notebook() -> bool:
 def run_as_html(out_dir: pathlib.Path) -> str:
     """Returns the newest picture of a run and its losses side by side, as HTML with its images.
 
-    What does not stand in the folder, or cannot be read, is left out.
+    What is missing in the folder, or cannot be read, is left out.
     """
     images = []
     with contextlib.suppress(OSError):
         png = read_file(out_dir / LATEST, _MAX_PICTURE)
-        # A link may lead to any file, whose content would be sent on with the notebook.
+        # A link may lead to any file, whose content would be passed on with the notebook.
         if png.startswith(_PNG):
             images.append((png, "the newest picture"))
     with contextlib.suppress(VanillaGanError):
@@ -84,7 +84,7 @@ def run_as_html(out_dir: pathlib.Path) -> str:
             curves = losses_png(rows, ensemble_or_none(record), f"iteration {rows.iteration[-1]}")
             images.append((curves, "the losses"))
     shown = "".join(
-        # `contain`: in a cell that is narrower an image becomes smaller, not thinner.
+        # `contain`: in a narrower cell an image becomes smaller, but is not squeezed.
         f'<img alt="{alt}" style="height: 330px; max-width: 100%; object-fit: contain; margin: 4px"'
         f' src="data:image/png;base64,{base64.b64encode(png).decode()}">'
         for png, alt in images

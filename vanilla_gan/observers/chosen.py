@@ -23,9 +23,9 @@ def check_observers(record: RunRecord, splits: Datasets, *, out_moves: bool) -> 
     """Checks what would keep an observer from beginning, before anything of a run is touched.
 
     Args:
-      record: of the run, with the settings that it will have.
+      record: that of the run, with the settings that it will have.
       splits: what it is trained on.
-      out_moves: whether what is in its folder is moved aside first.
+      out_moves: whether the content of its folder is moved aside first.
 
     Raises:
       DataError: there are too few images to evaluate by.
@@ -50,11 +50,11 @@ def observers_of(
     """Returns the observers that the settings ask for, in the order in which they are told.
 
     Args:
-      record: what `run.json` says, the settings among it, complete.
-      worker: trains the run; it is as it is before iteration `start`.
+      record: the content of `run.json`, including the complete settings.
+      worker: trains the run; it is in the state before iteration `start`.
       start: the iteration that comes next.
-      health: of the run, if it is watched: who trains asks that one, too.
-      warn: called with one line for each result that is damaged, and so set aside.
+      health: the run's health observer, if it has one; the training loop consults it, too.
+      warn: called with one line for each result that is damaged and therefore renamed.
     """
     config = record.config
     observers: list[Observer] = [Gallery(record, start, warn)]
@@ -67,6 +67,6 @@ def observers_of(
     if config.log_json is not None:
         observers.append(LogJson(record, start))
     if config.report:
-        # The last one, so that its last page has what the others leave at the end.
+        # Last, so that its final page has what the others write at the end.
         observers.append(ReportObserver(record, start, warn))
     return observers

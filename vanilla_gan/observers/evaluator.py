@@ -29,14 +29,14 @@ from vanilla_gan.say import phase, printable
 
 
 class Evaluator:
-    """Evaluates at the pictures of the multiples of `--evaluate_every`, and where the run ends.
+    """Evaluates at the pictures of multiples of `--evaluate_every`, and where the run ends.
 
-    Samples come from the run's own session and from noise of a stream apart, the same at each
-    evaluation and in each run, so that what differs is the generator. There are 10,000 of them, or
-    half as many as training images.
+    Samples come from the run's own session and from noise of a separate stream. The noise is the
+    same at each evaluation and in each run, so that only the generator differs. There are 10,000
+    samples, or half as many as training images if that is less.
 
-    With `--keep_best` it notes in the run's record which checkpoint is the best one so far. Where
-    that is due, a checkpoint of the evaluated weights stands before.
+    With `--keep_best` it notes in the run's record which checkpoint is the best one so far; a
+    checkpoint of the evaluated weights has been saved before.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Evaluator:
     ) -> None:
         """Prepares the real images, and trains the classifier if none is kept; see `observers_of`.
 
-        Evaluations of later iterations than `start` are dropped.
+        Drops evaluations of iterations after `start`.
 
         Raises:
           DataError: there are too few images.
@@ -78,7 +78,7 @@ class Evaluator:
         self._behind = block.first + len(block.D_loss)
 
     def close(self) -> None:
-        """Evaluates, if the run has reached its end, and that is saved."""
+        """Evaluates, if the run has reached its end and saved a checkpoint there."""
         with self._resources:
             it, out_dir = self._behind, self._config.out_dir
             saved = checkpoint_folder(out_dir, it).is_dir()
@@ -88,7 +88,7 @@ class Evaluator:
     def _evaluate(self, it: int) -> None:
         out_dir, n = self._config.out_dir, self._judge.n
         self._record.check_still_there(out_dir)
-        # A run that is continued right there has the same figures already.
+        # A run that was continued from this iteration already has these figures.
         if not any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
             with phase(f"evaluating iteration {it}"):
                 samples = draw_samples(self._model.sample, self._config, n, RUNS_SEED)
@@ -98,7 +98,7 @@ class Evaluator:
             self._note_best([each for each in read_evaluations(out_dir) if each.n == n])
 
     def _note_best(self, evaluations: list[Evaluation]) -> None:
-        """Says in `run.json` which checkpoint is not to be dropped: the earlier one is so later."""
+        """Names in `run.json` the checkpoint to keep; the former best one is dropped later."""
         record, out_dir = self._record, self._config.out_dir
         iterations = {each.iteration for each in evaluations} | {record.best.get("iteration", 0)}
         kept = [it for it in iterations if checkpoint_folder(out_dir, it).is_dir()]
@@ -109,6 +109,6 @@ class Evaluator:
 
 
 def _say(line: str) -> None:
-    # Above the bar of the progress, if there is one; a closed terminal is no reason to stop.
+    # Above the progress bar, if there is one; a closed terminal is no reason to stop.
     with contextlib.suppress(OSError):
         tqdm.write(printable(line), file=sys.stderr)

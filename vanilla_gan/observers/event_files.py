@@ -1,12 +1,12 @@
-"""TensorBoard's event files: written so that no iteration stands in them twice.
+"""TensorBoard's event files: written so that no iteration is in them twice.
 
 An event file is a file of TFRecords, each a serialised `tf.summary.Event` with a step, here an
 iteration. Each start of a run writes a file of its own and first cuts the older ones back to what
 they held before the iteration that it starts from. A TensorBoard that has shown what was cut off
-forgets it again: the new file begins with a `SessionLog.START` at that iteration.
+drops it again, because the new file begins with a `SessionLog.START` at that iteration.
 
 `tf.summary.FileWriter` writes the same files, but in a thread, which prints a traceback when the
-disk is full; here the caller hears of that.
+disk is full; here the caller gets an error.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from vanilla_gan.storage.plain_path import plain_path
 
 _PREFIX = "events.out.tfevents."
 _VERSION = "brain.Event:2"
-# Of a record, beside its content: its length, and checksums of that and of the content.
+# Bytes of a record besides its content: its length, and checksums of length and content.
 _AROUND = 8 + 4 + 4
-# Bytes. The largest of ours is the graph, of some megabytes.
+# Bytes. The largest of our records is the graph, with a few megabytes.
 _MAX_RECORD, _MAX_FILE = 1 << 26, 1 << 34
 
 
@@ -49,8 +49,8 @@ class EventFile:
         Args:
           folder: is made if it is missing; a link or a file in its place is renamed.
           start: the iteration that comes next.
-          graph: a `tf.Graph` that goes into the first file of a folder; None for none.
-          warn: called with one line for what is damaged, and so renamed; nothing depends on it.
+          graph: a `tf.Graph` to write into the first file of a folder; None for none.
+          warn: called with one line for each damaged file, which is renamed; nothing depends on it.
 
         Raises:
           OutputError: a file cannot be renamed, cut or made.
@@ -68,7 +68,7 @@ class EventFile:
                 if flaw is None:
                     older.append(path)
                 else:
-                    # TensorBoard would read whatever has the name of an event file in its own.
+                    # TensorBoard would read any file with the name of an event file in its name.
                     aside = set_aside(path, called="damaged")
                     warn(
                         f"warning: {path} {flaw}; it was renamed to {aside} and is no longer shown"
@@ -89,7 +89,7 @@ class EventFile:
         self.flush()
 
     def add_summary(self, summary: Any, it: int) -> None:
-        """Adds a `tf.summary.Summary` of iteration `it`, never one before those there are.
+        """Adds a `tf.summary.Summary` of iteration `it`, not earlier than those already there.
 
         Raises:
           OutputError: it could not be written.
@@ -97,7 +97,7 @@ class EventFile:
         self._write(tf.summary.Event(summary=summary, step=it))
 
     def flush(self) -> None:
-        """Hands all events to the system, so that a killed process loses none.
+        """Hands all events to the operating system, so that a killed process loses none.
 
         Raises:
           OutputError: they could not be written.
@@ -121,30 +121,30 @@ class EventFile:
 
     @contextlib.contextmanager
     def _failures_told(self) -> Iterator[None]:
-        """Raises what TensorFlow raises in the block as an OutputError."""
+        """Turns an error of TensorFlow in the block into an OutputError."""
         try:
             yield
         except tf.errors.OpError as error:
-            # The system's reason stands behind the last semicolon, if TensorFlow says more at all.
+            # The system's reason follows the last semicolon, if TensorFlow puts anything before it.
             reason = OSError(error.message.rpartition("; ")[2])
             raise unwritable(self._path, reason) from error
 
 
 def event_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the event files in a folder that are ours by their names, in the order of writing."""
+    """Returns the event files in a folder whose names are ours, in the order of writing."""
     found = folder.glob(f"{_PREFIX}*")
     return sorted(path for path in found if path.name.removeprefix(_PREFIX).isdecimal())
 
 
 def cut_back(path: pathlib.Path, start: int) -> str | None:
-    """Cuts off an event file what is of iteration `start` or later, and what is half-written.
+    """Cuts events of iteration `start` or later, and a half-written one, off an event file.
 
     Returns:
-      What is wrong with a file that is not as it was written, which stays as it is; else None.
+      What is wrong with a file that is damaged or cannot be used, and is left as it is; else None.
 
     Raises:
       OSError: the file cannot be cut.
-      OutputError: it has other names, and the copy in its place cannot be written.
+      OutputError: it has other hard links, and the copy in its place cannot be written.
     """
     try:
         with open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream:
@@ -166,7 +166,7 @@ class _Damage(Exception):
 
 
 def _check_lengths(stream: BinaryIO) -> None:
-    """Checks what the records claim to hold: TensorFlow makes room for that before it reads.
+    """Checks the lengths that records claim: TensorFlow allocates that much before it reads.
 
     Raises:
       _Damage: one claims more than any record of ours has.
@@ -180,7 +180,7 @@ def _check_lengths(stream: BinaryIO) -> None:
         stream.seek(place)
         around = stream.read(_AROUND)
         if not any(around):
-            break  # Of a power failure.
+            break  # Zeros that a power failure left.
         length = int.from_bytes(around[:8], "little")
         if length > _MAX_RECORD:
             raise _Damage
@@ -191,11 +191,11 @@ def _end_of_whole(path: pathlib.Path, start: int) -> int:
     """Returns where the whole records before iteration `start` end.
 
     Raises:
-      _Damage: what follows them was not written so.
+      _Damage: what follows them is damaged, not just half-written.
     """
     end = 0
     try:
-        # Unwrapped, because all that wraps it is the advice to use something else for training.
+        # Unwrapped, because the wrapper only prints that this function is deprecated.
         with plain_path(path) as plain:
             for content in inspect.unwrap(tf.io.tf_record_iterator)(plain):
                 event = tf.summary.Event.FromString(content)

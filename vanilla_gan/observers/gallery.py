@@ -1,4 +1,4 @@
-"""Gallery: what a run shows of itself at a glance, latest.png, training.gif and losses.png."""
+"""Gallery: a run at a glance, in latest.png, training.gif and losses.png."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.storage.own import clear, set_aside
 from vanilla_gan.storage.whole import write_whole
 
-# Of the time of a run, for each of the two files that take a while.
+# Share of a run's time for each of the two files that take a while to make.
 SHARE = 0.005
-# Letters of the data set's name above the losses.
+# How many characters of the data set's name the title of losses.png has at most.
 _MAX_NAME = 36
 
 
 class Gallery:
     """Keeps the three files fresh; an `Observer`.
 
-    They are made of the numbered pictures and of `losses.csv`, as these stand on the disk, and hold
-    nothing else: a run that was killed has lost nothing of them. `latest.png` follows each picture
-    at once, the others by the clock, and all of them are up to date when the run ends.
+    They are made from the numbered pictures and `losses.csv` on the disk, so a run that is killed
+    loses nothing of them. `latest.png` is updated at each picture, the others by the clock, and all
+    of them are up to date when the run ends.
     """
 
     def __init__(self, record: RunRecord, start: int, warn: Callable[[str], None]) -> None:
         """Begins a gallery that shows nothing from iteration `start` on; see `observers_of`.
 
-        `warn` is also called where the range to draw is not there.
+        `warn` is also called if `--against` gives no range, or pictures are too large for a GIF.
 
         Raises:
           OutputError: a file of an earlier start cannot be removed or replaced.
@@ -68,7 +68,7 @@ class Gallery:
             )
         self._ensemble = ensemble_or_none(record, warn)
         self._parent = parent_losses(record.parent)
-        # Else the seed of a run on data of a long name would be cut off.
+        # Otherwise a long name of the data would push the seed out of the title.
         name = shortened(str(record.dataset["name"]), _MAX_NAME)
         self._title = f"{config.system} on {name}, seed {config.seed}"
         self._gif = Refresher(self._write_gif, SHARE)
@@ -89,9 +89,9 @@ class Gallery:
             self._gif.changed()
 
     def losses(self, block: LossBlock) -> None:
-        """Makes the other two again where it is time to.
+        """Makes the other two again if it is time to.
 
-        The rows of `block` may not stand in the file yet, so what is made now does not have them.
+        The rows of `block` may not be in `losses.csv` yet, so what is made now may lack them.
         """
         self._gif.poll()
         self._losses_png.poll()
@@ -116,7 +116,7 @@ class Gallery:
     def _write_gif(self) -> None:
         self._record.check_still_there(self._out_dir)
         if self._are_too_large:
-            return  # They are whole, but it would take them for damaged ones.
+            return  # They are whole, but `write_animation` would take them for damaged.
         while pictures := frame_paths(self._out_dir, self._frames, self._stride):
             try:
                 write_animation(self._out_dir / TRAINING_GIF, pictures, colour=self._colour)
@@ -136,5 +136,5 @@ class Gallery:
             ) from error
         if len(rows.iteration):
             write_whole(path, losses_png(rows, self._ensemble, self._title, self._parent))
-            # A figure refers to itself in circles: tens of MB would stay for the next ones.
+            # A figure has reference cycles: without this, tens of MB would stay allocated.
             gc.collect()

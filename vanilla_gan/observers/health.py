@@ -1,4 +1,4 @@
-"""The observer of a run's health: the rows of `health.csv`, and a word when they tell of one."""
+"""The observer of a run's health: writes `health.csv`, and reports the diseases that it shows."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from vanilla_gan.runfolder.health_csv import PICTURE, HealthCsv
 from vanilla_gan.runfolder.names import HEALTH
 from vanilla_gan.runfolder.record import RunRecord, data_of
 
-# Samples whose classes are counted: shares to within some percent.
+# How many samples are counted by class: enough for shares to within a few percent.
 WATCHED = 1000
 SEED = 0
-# How often a run is judged, at least, while its rows become twice as many.
+# With n rows, a run is judged only at every (n // OFTEN)-th row; at each while n < 2 * OFTEN.
 OFTEN = 1000
 
 
 class Health:
-    """Writes a row where signs were taken or a picture was drawn; an `Observer`.
+    """Writes a row for each iteration with signs or a picture; an `Observer`.
 
-    A disease is told of once, and once more when it is over, as `./run.sh doctor` does of all rows.
+    A disease is reported once when it is found and once when it ends, as by `./run.sh doctor`.
     """
 
     def __init__(
@@ -77,21 +77,21 @@ class Health:
         if block.signs or self._numbers:
             self._csv.append(block.first, {**block.signs, **self._numbers}, self._classes)
             self._numbers, self._classes = {}, ""
-            # All rows are gone through: where they are many, not at each.
+            # This goes through all rows, so it is not done at each row once there are many.
             if self._settled == len(self._csv.rows.iteration):
                 self._tell(self._found())
 
     def lasting(self, names: Collection[str]) -> Episode | None:
-        """Returns the first of the diseases of these names that lasts, or None.
+        """Returns the first episode, not yet ended, of a disease in `names`; None if there is none.
 
-        A fork with other settings has none of its parent's.
+        A fork with other settings has none of its parent's diseases.
         """
         found = (each for each in self._judged if each.ended is None and each.disease.name in names)
         return next(found, None)
 
     @property
     def _settled(self) -> int:
-        """How many rows count by now: the same for a run that was continued."""
+        """How many rows are judged by now: the same number whether or not the run was continued."""
         count = len(self._csv.rows.iteration)
         return count - count % max(1, count // OFTEN)
 

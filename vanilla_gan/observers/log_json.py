@@ -1,4 +1,4 @@
-"""The observer of `--log_json`: what a run finds as lines of JSON, for other programs."""
+"""The observer of `--log_json`: the results of a run as lines of JSON, for other programs."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_own
 from vanilla_gan.storage.whole import check_writable
 
-_LONGEST_LINE = 1 << 16  # bytes; they have some hundred
+_LONGEST_LINE = 1 << 16  # bytes; a line has a few hundred
 
 
 class LogJson:
-    """Writes an object a line, each with `run_id`, `iteration` and `event`; an `Observer`.
+    """Writes an object per line, each with `run_id`, `iteration` and `event`; an `Observer`.
 
     The events: `losses`, for each row of `losses.csv`, with all scalars that the objective watches;
     `signs`, for each row of signs in `health.csv`; `picture`, with its `path`; `evaluation`, with
-    the figures of `quality.json`. A number that is not finite is null. A line stands there once,
-    however often the run is continued or goes back.
+    the figures of `quality.json`. A number that is not finite is null. Each line is there once,
+    however often the run is continued or rewound.
     """
 
     def __init__(self, record: RunRecord, start: int) -> None:
-        """Opens the file behind the lines before iteration `start`, which comes next.
+        """Opens the file and cuts it back to the lines before iteration `start`, which comes next.
 
         Raises:
-          UsageError: it holds something else than lines of this run, or another run has it open.
+          UsageError: it holds other things than lines of this run, or another run has it open.
           OutputError: it cannot be opened or cut.
         """
         config = record.config
@@ -68,7 +68,7 @@ class LogJson:
         self._evaluation(it)
 
     def losses(self, block: LossBlock) -> None:
-        """Adds the lines of a block, and hands all to the system, so that a reader sees them."""
+        """Adds the lines of a block, and flushes the file, so that readers see all lines."""
         if block.signs:
             self._write(block.first, "signs", block.signs)
         for k in range(-block.first % self._log_every, len(block.D_loss), self._log_every):
@@ -99,7 +99,7 @@ class LogJson:
             self._file.write(json.dumps(line).encode() + b"\n")
 
     def _hold(self) -> None:
-        """Locks the file for as long as it is open; two runs would write over each other's lines.
+        """Locks the file while it is open, because two runs would overwrite each other's lines.
 
         Raises:
           UsageError: another run has it.
@@ -114,7 +114,7 @@ class LogJson:
                 ) from error
 
     def _end_before(self, start: int) -> int:
-        """Returns where the lines of iterations before `start` end; a torn last one is none."""
+        """Returns where the lines of iterations before `start` end; a torn last line is cut off."""
         end = 0
         while (line := self._file.readline(_LONGEST_LINE)).endswith(b"\n"):
             run_id, iteration, is_behind = _of_line(line)
@@ -149,9 +149,9 @@ def check_log_json(record: RunRecord) -> None:
 
 
 def _of_line(line: bytes) -> tuple[str | None, int, bool]:
-    """Returns the run, the iteration and whether it is an evaluation; no run where it is no line.
+    """Returns a line's run (None if malformed), its iteration, and whether it is an evaluation.
 
-    The evaluation of a run's end is behind its last update, and does not come again.
+    The evaluation at a run's end comes after its last update, and is not made again.
     """
     try:
         content = json.loads(line)

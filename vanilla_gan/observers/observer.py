@@ -1,4 +1,4 @@
-"""Observer: what watches a run and leaves files of its own, without a say in its numbers."""
+"""Observer: what watches a run and writes files of its own, without affecting its numbers."""
 
 from __future__ import annotations
 

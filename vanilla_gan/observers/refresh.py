@@ -1,19 +1,19 @@
-"""Refresher: makes a result again by the clock, as rarely as keeps its cost within a share."""
+"""Refresher: makes a result again by the clock, within a given share of the time."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-# Until then nothing is known of the cost, and there is little to show.
+# Before that, the cost is not known, and there is little to show.
 FIRST_S = 10.0
 
 
 class Refresher:
-    """Keeps one derived result fresh: not at each change, but as often as it may cost.
+    """Keeps one derived result fresh: not at each change, but as often as its share allows.
 
-    What took c seconds is made again after c * (1 / share - 1) seconds at the earliest, so that at
-    most `share` of the time goes into it, however its cost grows while the run goes on.
+    A result that took c seconds is made again after c * (1 / share - 1) seconds at the earliest. So
+    it takes at most `share` of the time, even if its cost grows during the run.
     """
 
     def __init__(
@@ -27,10 +27,10 @@ class Refresher:
         """Makes nothing yet.
 
         Args:
-          make: makes the result anew, whole, from what stands on the disk.
-          share: of the time that `make` may take, in (0, 1].
+          make: makes the whole result anew from what is on the disk.
+          share: the share of the time that `make` may take, in (0, 1].
           first_s: seconds from now until `poll` may call it for the first time.
-          clock: seconds, from any beginning; never goes back.
+          clock: returns seconds since any fixed moment; never goes back.
         """
         self._make = make
         self._share = share
@@ -43,7 +43,7 @@ class Refresher:
         self._stale = True
 
     def poll(self) -> None:
-        """Does as `finish` if the result's time has come; else cheap."""
+        """Calls `finish` if the result is due; otherwise cheap."""
         if self._stale and self._clock() >= self._due_s:
             self.finish()
 

@@ -21,9 +21,9 @@ from vanilla_gan.runfolder.record import RunRecord
 from vanilla_gan.storage.own import clear, set_aside
 from vanilla_gan.storage.whole import write_whole
 
-# Of the time that a run takes, the share that goes into its report.
+# The share of a run's time that goes into its report.
 SHARE = 0.02
-# Seconds between two looks of an open page for a newer one.
+# Seconds after which an open page reloads.
 RELOAD_S = 20
 
 
@@ -33,8 +33,8 @@ class ReportObserver:
     def __init__(self, record: RunRecord, start: int, warn: Callable[[str], None]) -> None:
         """Writes nothing yet; iteration `start` comes next.
 
-        `warn` is called with one line where the files of the run make no report, and where
-        something else has its name, which is renamed.
+        `warn` is called with one line if the run's files are too damaged for a report, and if
+        something else has the report's name, which is then renamed.
 
         Raises:
           OutputError: it could not be renamed.
@@ -69,7 +69,7 @@ class ReportObserver:
         self._refresher.poll()
 
     def close(self) -> None:
-        """Writes the report a last time: what is open in a browser need not look again."""
+        """Writes the report one last time, which stops the reloading of an open page."""
         self._is_over = True
         self._refresher.changed()
         self._refresher.finish()

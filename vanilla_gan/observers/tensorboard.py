@@ -22,20 +22,20 @@ from vanilla_gan.systems import SYSTEMS
 
 # Images whose logits make a histogram: enough for its shape, few enough that a picture costs more.
 N_LOGITS = 256
-# Of `tf.summary.Summary.Image.colorspace`, the number of channels.
+# The value of `tf.summary.Summary.Image.colorspace`, which is the number of channels.
 _RGBA = 4
 
 
 class TensorBoard:
     """Writes event files into OUT/tensorboard; an `Observer`.
 
-    For each row of `losses.csv` the scalars `losses/D_loss` and `losses/G_loss`, for each row of
-    `health.csv` its signs, `health/logit_gap` and so on. For each picture,
-    at its iteration, before the update: the picture itself, a histogram of each trained variable,
-    and histograms of the discriminator's logits, `logits/D_logit_real` on the first 256 training
-    images and `logits/D_logit_fake` on 256 images that the generator makes of fixed noise, with the
-    labels of these training images where there are classes. Neither a run's batches nor its random
-    stream are touched; the noise comes from a stream apart that `seed` decides.
+    For each row of `losses.csv`, the scalars `losses/D_loss` and `losses/G_loss`; for each row of
+    `health.csv`, its signs, `health/logit_gap` and so on. For each picture, at its iteration,
+    before the update: the picture itself, a histogram of each trained variable, and histograms of
+    the discriminator's logits. `logits/D_logit_real` is on the first 256 training images,
+    `logits/D_logit_fake` on 256 images that the generator makes from fixed noise, with the labels
+    of these training images if there are classes. The run's batches and random stream are not
+    touched; the noise comes from a separate stream, seeded by `seed`.
     """
 
     def __init__(self, worker: Worker, start: int, warn: Callable[[str], None]) -> None:
@@ -49,7 +49,7 @@ class TensorBoard:
         self._sample_every = config.resolved_int("sample_every")
         self._log_every = config.log_every
         self._model = model
-        # Whole groups, where the discriminator judges several images together.
+        # Whole groups, if the discriminator judges several images together.
         self._pack = config.pack
         rows = np.arange(min(N_LOGITS, train.num_examples) // self._pack * self._pack)
         self._real, self._y = train.examples(rows)
@@ -65,13 +65,13 @@ class TensorBoard:
         try:
             self._events.add_summary(tf.summary.Summary.FromString(self._histograms()), it)
         except tf.errors.InvalidArgumentError:
-            # There is a NaN or an infinity in what they would show. The loop will find it, too.
+            # A value to show is NaN or infinite. The training loop will find that, too.
             return
 
     def losses(self, block: LossBlock) -> None:
-        """Adds the losses that `losses.csv` has, and hands all events to the system.
+        """Adds the signs, and the losses that `losses.csv` has, and flushes all events.
 
-        A checkpoint that is written next comes behind everything that led to it.
+        So a checkpoint that is written next comes after everything that led to it.
         """
         self._add(block.first, block.signs, "health")
         for k in range(-block.first % self._log_every, len(block.D_loss), self._log_every):
@@ -103,7 +103,7 @@ class TensorBoard:
         return tf.summary.Summary(value=[tf.summary.Summary.Value(tag="picture", image=image)])
 
     def _histograms(self) -> bytes:
-        """Returns a serialised `tf.summary.Summary` of the weights as they are and the logits.
+        """Returns a serialised `tf.summary.Summary` of the current weights and the logits.
 
         Raises:
           InvalidArgumentError: a value is not finite.

@@ -1,1 +1,1 @@
-"""Training: sessions, the one random stream, the loop, and what a run leaves on the disk."""
+"""Training: runs and forks, the loop, checkpoints, signals, and what a run writes to the disk."""

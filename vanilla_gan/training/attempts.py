@@ -1,4 +1,4 @@
-"""Attempts to train a run to its end: from its newest checkpoint, again after each rewind."""
+"""Attempts to train a run to its end, each from its newest checkpoint; a rewind starts another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vanilla_gan.training.saver import Saver
 
 
 def begin(chief: Chief, weights: Weights | None) -> None:
-    """Initialises the model, from `weights` if these are given, and saves that as iteration 0.
+    """Initialises the model, from `weights` if given, and saves it as checkpoint 0.
 
     Raises:
       OutputError: it could not be saved.
@@ -36,7 +36,7 @@ def attempt(chief: Chief) -> int | None:
     Raises:
       CheckpointError: no checkpoint can be continued from.
       StoppedBySignal: a signal came; the state is saved.
-      DivergedError: a number is not finite, and the run may not be rewound for it.
+      DivergedError: a number is not finite, and the settings allow no (further) rewind.
       OutputError: a result could not be written.
     """
     config, record = chief.config, chief.record
@@ -47,7 +47,7 @@ def attempt(chief: Chief) -> int | None:
             return train_from(start, chief, recorder, saver)
         except DivergedError as error:
             if config.on_nan != "rewind" or len(record.rewinds) >= config.max_rewinds:
-                # It may name a hundred variables, and `run.json` takes no such text.
+                # The message may name a hundred variables, which is too long for `run.json`.
                 record.diverged = {"iteration": error.iteration, "why": shown(str(error), 500)}
                 chief.save_record()
                 raise _story(chief, error) from error
@@ -64,7 +64,7 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
     """Restores the newest whole checkpoint.
 
     Returns:
-      The iteration that comes next, and where `losses.csv` ended there.
+      The iteration that comes next, and where `losses.csv` ended before it.
     """
     config, record, worker = chief.config, chief.record, chief.worker
 
@@ -82,14 +82,14 @@ def _go_back(chief: Chief) -> tuple[int, Mark]:
     if start > 0:
         chief.inform(f"continuing at iteration {start} of {config.iters}")
     chief.checkpoints.go_back_to(start)
-    # What changed behind this iteration holds from here on.
+    # Settings that changed after this iteration now apply from here on.
     for change in record.changes:
         change["iteration"] = min(change["iteration"], start)
-    # Rewinds to later iterations than this one are still to come, and will come again.
+    # Forgets rewinds to later iterations: the run will come to them again.
     kept = [rewind for rewind in record.rewinds if rewind["to"] <= start]
     if kept != record.rewinds:
         record.rewinds = kept
-        # Before another checkpoint, behind which a start would count them as those that led to it.
+        # Saved before the next checkpoint: a start from that one would count them again.
         chief.save_record()
     if len(record.rewinds) > int(state["rewinds"]):
         worker.stream.reseed(config.resolved_int("seed"), len(record.rewinds))

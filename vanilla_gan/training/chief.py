@@ -1,4 +1,4 @@
-"""Chief: what the one process has at hand that answers for a run, and hands down to its parts."""
+"""Chief: what the process in charge of a run has at hand, and passes to the parts of training."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from vanilla_gan.training.signals import StopRequest
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Chief:
-    """Answers for what a run leaves and says; its folder is locked.
+    """Is in charge of a run's files and messages; the run's folder is locked.
 
     Attributes:
-      record: what `run.json` says, the settings among it, complete.
+      record: the content of `run.json`, including the complete settings.
       worker: draws and trains.
-      checkpoints: the run's.
-      stop: whether a signal came.
-      host: what the run is trained within.
+      checkpoints: those of the run.
+      stop: whether the run was asked to stop, and by which signal.
+      host: what started the run, and gets its messages.
     """
 
     record: RunRecord
@@ -41,14 +41,14 @@ class Chief:
 
     @property
     def config(self) -> RunConfig:
-        """The settings, complete."""
+        """The complete settings."""
         return self.record.config
 
     def save(self, it: int, stream: State, mark: Mark) -> None:
-        """Saves a checkpoint before iteration `it`: the variables, and stream and mark as then.
+        """Saves a checkpoint before iteration `it`: the variables, the state `stream`, the mark.
 
         Raises:
-          OutputError: it could not be written, or another run has the folder by now.
+          OutputError: it could not be written, or the folder now holds another run.
         """
         self.record.check_still_there(self.config.out_dir)
         state = run_state(stream, mark, rewinds=len(self.record.rewinds))
@@ -58,19 +58,19 @@ class Chief:
         """Writes `run.json`.
 
         Raises:
-          OutputError: it could not be written, or another run has the folder by now.
+          OutputError: it could not be written, or the folder now holds another run.
         """
         self.record.check_still_there(self.config.out_dir)
         self.record.save(self.config.out_dir)
 
     def again(self, *changes: str) -> str:
-        """Returns the command that goes on, in words: another --overwrite would begin anew."""
+        """Returns in words how to continue the run: with --overwrite again it would start anew."""
         if self.config.overwrite or self.host.overwrote:
             changes = ("without --overwrite", *changes)
         return " ".join(["the same command", " and ".join(changes)]).strip()
 
     def stopped_sick(self, it: int, why: str) -> SickRunError:
-        """Returns the error of a run that was stopped before iteration `it`, saved, and why."""
+        """Returns the error for a run saved and stopped before iteration `it`, because of `why`."""
         return SickRunError(
             f"stopped by --stop_on at iteration {it} of {self.config.iters}, saved: {why}; "
             f"{self.again('with --stop_on none')} continues it anyway, and fork continues it with "
@@ -78,7 +78,7 @@ class Chief:
         )
 
     def stopped(self, it: int) -> StoppedBySignal:
-        """Returns the error of a run that a signal stopped before iteration `it`, saved."""
+        """Returns the error for a run saved and stopped by a signal before iteration `it`."""
         number = self.stop.signal_number
         assert number is not None
         return StoppedBySignal(

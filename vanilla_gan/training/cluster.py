@@ -1,7 +1,7 @@
 """A run on the tasks of a cluster: the chief trains, and every other task is a plain server.
 
-The servers wait for a word in a queue on the chief, which is the exit status of the run. They leave
-with it. A chief that dies says none, and they leave with the status of a lost peer.
+The servers wait for the exit status of the run in a queue on the chief, and exit with it. If the
+chief dies without sending one, they exit with the status for a lost peer.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ _FAREWELL_S = 5.0
 _GRACE_S = 20.0
 _LOOK_S = 10.0
 _PING_S = 2.0
-_DIRECT = "no_grpc_proxy"  # what gRPC reads before `no_proxy`
+_DIRECT = "no_grpc_proxy"  # gRPC prefers it to `no_proxy`
 
 
 def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
-    """Does a task's part of a run: the chief trains it, any other task serves the chief.
+    """Does this task's part of a run: the chief trains it, any other task serves the chief.
 
-    The chief reads and writes all files. A task that serves needs no data, and of the settings only
-    the timeout and the threads; others that it is given have to be the chief's. Its process ends
-    here, with the chief's status.
+    The chief reads and writes all files. A serving task needs no data, and no settings but the
+    timeout and the threads; any others that it is given must match the chief's. Its process ends
+    here, with the chief's exit status.
 
     Raises:
-      VanillaGanError: see `training.run`; a peer that is lost, settings that do not go together.
+      VanillaGanError: see `training.run`; also a lost peer, or settings that do not go together.
 
-    Side effects: sets what TensorFlow's connections read in the environment. The server listens on
-    every interface.
+    Side effects: sets environment variables that TensorFlow's connections read. The server listens
+    on every interface.
     """
     count = len(task.towers)
     if "towers" in config.given and config.towers != count:
@@ -75,7 +75,7 @@ def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
     config = dataclasses.replace(config, towers=count, device="cpu")
     _set_environment(task)
     if not task.is_chief:
-        # The chief looks at its own processor when the others can hear what comes of it.
+        # The chief checks its own processor within `_leading`, which tells the others of a failure.
         if (task.role, task.index) in task.towers:
             check_precision(config.precision, Device("/CPU:0", ""))
         _serve(task, config, host.inform)
@@ -88,7 +88,7 @@ def _leading(task: Task, config: RunConfig, inform: Inform) -> Iterator[Machines
     """Serves as the chief during the block, and tells the others how it ended.
 
     Raises:
-      LostPeerError: what failed within the block failed because a peer is gone.
+      LostPeerError: the block failed because a peer is gone.
     """
     server = _start(task, config, inform)
     machines = Machines(task, server.target, config.cluster_timeout)
@@ -119,7 +119,7 @@ def _leading(task: Task, config: RunConfig, inform: Inform) -> Iterator[Machines
 
 
 def _lost(machines: Machines, error: Exception) -> str | None:
-    """Returns which peers an error is to be blamed on; None for none."""
+    """Returns which peers caused an error; None if none did."""
     task = machines.task
     if missing := absent(task):
         return ", ".join(map(task.named, missing))
@@ -135,12 +135,12 @@ def _lost(machines: Machines, error: Exception) -> str | None:
 
 
 def _replies(machines: Machines, peer: tuple[str, int]) -> bool:
-    """Returns whether a peer that accepts connections also does something."""
+    """Returns whether a peer that accepts connections also runs an operation."""
     with tf.Graph().as_default() as graph, tf.device(device(peer)):
         nothing = tf.no_op()
     proto = machines._replace(timeout_s=_PING_S).configure(only(machines.task, peer))
     try:
-        # Closing it would wait once more.
+        # Not closed: closing the session would wait for the peer once more.
         tf.Session(machines.target, graph=graph, config=proto).run(nothing)
     except tf.errors.OpError:
         return False
@@ -148,7 +148,7 @@ def _replies(machines: Machines, peer: tuple[str, int]) -> bool:
 
 
 def _dismiss(machines: Machines, status: int) -> None:
-    """Tells all tasks to leave with a status, and waits a little until they have."""
+    """Tells the other tasks to exit with a status, and waits a few seconds for them to do so."""
     task = machines.task
     deadline_s = time.monotonic() + _FAREWELL_S
     with tf.Graph().as_default() as graph, tf.device(device(task.chief)):
@@ -159,7 +159,7 @@ def _dismiss(machines: Machines, status: int) -> None:
         tf.Session(machines.target, graph=graph, config=only(task, task.chief)) as session,
     ):
         session.run(tell)
-        # One that is only on its way hears its word, too. One that is lost does not come.
+        # A task that is still connecting gets its status, too. A lost one would never fetch it.
         is_lost = status == LostPeerError.exit_status
         while not is_lost and time.monotonic() < deadline_s and session.run(left):
             time.sleep(POLL_S)
@@ -168,11 +168,11 @@ def _dismiss(machines: Machines, status: int) -> None:
 
 
 def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
-    """Serves as any other task, and ends the process when the chief does.
+    """Serves the chief as one of the other tasks, and ends the process when the chief ends.
 
-    TensorFlow cannot stop a server, nor what a thread waits for in it: the process ends at once.
-    Schedulers send a signal to every process of a job, and the chief needs this task to save: at
-    the first signal it serves on for a while.
+    TensorFlow can stop neither a server nor a thread that waits in it, so the process exits without
+    cleaning up. Schedulers send a signal to every process of a job, and the chief needs this task
+    in order to save, so it keeps serving for a while after the first signal.
     """
     with stop_on_signals() as stop:
         server = _start(task, config, inform)
@@ -202,18 +202,18 @@ def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
 def _heard(
     task: Task, config: RunConfig, heard: queue.SimpleQueue[tuple[int, str]]
 ) -> tuple[int, str]:
-    """Returns what `_listen` puts, or that the chief's machine answers no more.
+    """Returns what `_listen` puts into `heard`, or that the chief's machine no longer answers.
 
-    The connection itself says nothing of a machine that is gone.
+    An open connection does not notice that a machine is gone, so this makes new ones.
     """
     seen_s = None
     while True:
         with contextlib.suppress(queue.Empty):
-            # Often until it has come: so one that goes soon after that has been seen.
+            # Looks often until the chief has come, so as not to miss one that soon goes again.
             return heard.get(timeout=POLL_S if seen_s is None else _LOOK_S)
         if answers(task.address(task.chief)):
             seen_s = time.monotonic()
-        # One that has not come yet is waited for by `_listen`.
+        # `_listen` waits for a chief that has not come yet.
         elif seen_s is not None and time.monotonic() - seen_s > config.cluster_timeout:
             return LostPeerError.exit_status, f"{task.named(task.chief)} is gone"
 
@@ -221,7 +221,7 @@ def _heard(
 def _listen(
     task: Task, target: str, config: RunConfig, heard: queue.SimpleQueue[tuple[int, str]]
 ) -> None:
-    """Greets the chief and waits for its word; puts the exit status and why into `heard`."""
+    """Greets the chief and waits for its status; puts the exit status and why into `heard`."""
     chief, lost = task.named(task.chief), LostPeerError.exit_status
     timeout_s = config.cluster_timeout
     began_s = time.monotonic()
@@ -242,18 +242,18 @@ def _listen(
 
 
 def _start(task: Task, config: RunConfig, inform: Inform) -> Any:
-    """Starts this task's server; the threads of its ConfigProto are the process's.
+    """Starts this task's server; the thread counts of its ConfigProto apply to the whole process.
 
     Raises:
-      DeviceError: its port cannot be had.
+      DeviceError: its port cannot be used.
     """
     own = (task.role, task.index)
     port = int(task.address(own).rpartition(":")[2])
-    # TensorFlow's own attempt would share the port with another server of the same user.
+    # TensorFlow would not fail, but share the port with another server of the same user.
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            # To listen would let another task take this for the server.
+            # Only binds: if it listened, another task could take this for the server.
             probe.bind(("", port))
         except OSError as error:
             raise DeviceError(
@@ -266,7 +266,7 @@ def _start(task: Task, config: RunConfig, inform: Inform) -> Any:
         "network"
     )
     alone = dataclasses.replace(config, towers=1)
-    # Settings that do not go together are the chief's to complain of.
+    # The chief reports settings that do not go together.
     with contextlib.suppress(UsageError):
         threads = threads_within_operation(alone.resolved(), usable_cores())
         alone = dataclasses.replace(alone, intra_op_threads=threads)
@@ -277,10 +277,10 @@ def _start(task: Task, config: RunConfig, inform: Inform) -> Any:
 
 
 def _set_environment(task: Task) -> None:
-    """Sets what gRPC and TensorFlow's servers read, before TensorFlow is loaded."""
-    # An address where nobody listens is an error at once, not a wait without end.
+    """Sets environment variables of gRPC and TensorFlow's servers, before TensorFlow is loaded."""
+    # Makes an address where nobody listens an error at once instead of an endless wait.
     os.environ.setdefault("GRPC_FAIL_FAST", "true")
-    # Of a peer that is gone it would say more than the line that tells of it.
+    # TensorFlow would print more about a lost peer than our one line that reports it.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "2":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # A proxy for downloads does not know these machines.

@@ -32,9 +32,9 @@ class EpochSamples:
     ) -> None:
         """Reads back the samples that a run had at iteration `start`.
 
-        The one that is due at `start` itself is drawn again, with the same numbers. A file that is
-        damaged is renamed: no iteration depends on it. `warn` is called with one line then, and
-        where the file is missing. An epoch has `every` iterations.
+        The sample that is due at `start` itself is drawn again, with the same numbers. A damaged
+        file is renamed, because no iteration depends on it. `warn` is called with one line if the
+        file is damaged, or missing although it should be there. An epoch has `every` iterations.
 
         Raises:
           OutputError: it could not be renamed.
@@ -61,7 +61,7 @@ class EpochSamples:
         self._iterations, self._samples = iterations[before].tolist(), list(samples[before])
 
     def add(self, it: int, sample: npt.NDArray[np.float32]) -> None:
-        """Keeps the sample drawn behind `it` iterations, float32 [1, X_dim], on the disk too.
+        """Adds the sample drawn after `it` iterations, float32 [1, X_dim], and writes both files.
 
         Raises:
           OutputError: the files could not be written.
@@ -82,7 +82,7 @@ def _read(path: pathlib.Path, size: int) -> tuple[npt.NDArray[np.int64], npt.NDA
 
     Raises:
       FileNotFoundError: there is no file.
-      ValueError: it is not one of samples.
+      ValueError: it does not hold the samples of such a run.
     """
     if path.is_symlink():
         raise ValueError("it is a link")

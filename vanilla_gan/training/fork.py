@@ -1,4 +1,4 @@
-"""A fork: a new run that begins with the state of another one, and what is not the same in it."""
+"""A fork: a new run that begins with the state of another run, and may have other settings."""
 
 from __future__ import annotations
 
@@ -59,21 +59,21 @@ from vanilla_gan.training.signals import stop_on_signals
 Inform = Callable[[str], None]
 
 _KEPT = ".gitkeep"
-_MAX_LOSSES = 1 << 32  # bytes, of some 100 million rows
-_MAX_RESULT = 1 << 30  # bytes; as many of a samples.npz are read
+_MAX_LOSSES = 1 << 32  # bytes, enough for some 100 million rows
+_MAX_RESULT = 1 << 30  # bytes, the limit for reading a samples.npz
 
 
 def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     """Begins a run in `config.out` with the state of another one, and trains it to its end.
 
-    The new run has a copy of the checkpoint, and of what led to it: rows of losses, pictures, and
-    figures of quality, if its data are the same. Where nothing is changed, it is from there on the
-    parent, bit for bit. The same call again continues the new run.
+    The new run gets a copy of the checkpoint and of what led to it: rows of losses, pictures, and,
+    if the data are the same, figures of quality. If no setting changes, it continues exactly as
+    its parent would, bit for bit. The same call again continues the new run.
 
     Args:
       source: the parent's folder, for its newest whole checkpoint; or a checkpoint in it.
-      config: what is not given is the parent's.
-      host: what it is trained within; the command line unless given.
+      config: the settings; those that are not given are the parent's.
+      host: what starts the run; the command line by default.
 
     Raises:
       VanillaGanError: every failure that a user can cause; the parent is never touched.
@@ -89,7 +89,7 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             "run or one of its checkpoints; to begin with its weights, export them with --format "
             "npz, and give that file to train --init_weights"
         )
-    # Other data are the parent's, which `begin` checks.
+    # If no data are given, they are the parent's, which `begin` checks.
     if config.overwrite and config.given & {"data", "data_dir"}:
         check_data_stay(config)
     config = with_own_pictures(config, inform)
@@ -116,16 +116,16 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             each.begins_with_another_seed(checkpoint.iteration) for each in (parent, record)
         ]
         if begins_anew == [True, False]:
-            # This checkpoint still has the random numbers of the parent's own parent.
+            # The random state in this checkpoint is still that of the parent's own parent.
             seeds = [each for each in parent.parent["changes"] if each["setting"] == "seed"]
             record.parent["changes"] += seeds
         with watch() as stop:
-            # A fork keeps its settings: a device that is not there could not be left out. A signal
-            # waits for that: half of TensorFlow could not be loaded again in this process.
+            # A fork records its settings, so a device that is missing here could not be left out
+            # later. A signal waits: this process could not resume a partial load of TensorFlow.
             device_of(record.config)
             with stop.at_once():
                 if config.overwrite:
-                    # Before an earlier run makes room: what would keep this one from training.
+                    # Before moving an earlier run aside, check what would stop this one.
                     check_data_stay(record.config)
                     check_needs(record)
         _place(record, parent, checkpoint, config, inform)
@@ -138,7 +138,7 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     try:
         with_newest(path, inform, begin)
     except CheckpointError:
-        # Once begun it needs nothing of its parent, whose checkpoint may have been dropped by now.
+        # A fork that has begun does not need its parent, which may have dropped the checkpoint.
         if not _is_fork_of(path, config):
             raise
     host = dataclasses.replace(host, overwrote=config.overwrite)
@@ -152,7 +152,7 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
       RunConflictError: it holds another run.
     """
     record = None
-    # Of what is no folder, or cannot be one, `make_out_dir` says it.
+    # `make_out_dir` reports a path that is not a folder, or cannot become one.
     if not config.overwrite and os.path.isdir(config.out_dir):
         record = read_record(config.out_dir)
     if record is None:
@@ -168,7 +168,7 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
 
 
 def _is_fork_of(path: pathlib.Path, config: RunConfig) -> bool:
-    """Returns whether the folder holds a fork of what stood at a path."""
+    """Returns whether the folder holds a fork of the run or checkpoint that was at `path`."""
     if config.overwrite or not os.path.isdir(config.out_dir):
         return False
     record = read_record(config.out_dir)
@@ -179,7 +179,7 @@ def _is_fork_of(path: pathlib.Path, config: RunConfig) -> bool:
 
 
 def _check_changes(parent: RunRecord, config: RunConfig) -> None:
-    """Checks that a run can go on from the parent's state with other settings.
+    """Checks that a run can continue from the parent's state with the settings that were given.
 
     Raises:
       UsageError: it cannot.
@@ -204,12 +204,12 @@ def _check_changes(parent: RunRecord, config: RunConfig) -> None:
 def _dataset(
     parent: RunRecord, config: RunConfig, folder: pathlib.Path, inform: Inform
 ) -> dict[str, Any]:
-    """Returns what the record says of the data: the parent's, or those that were given.
+    """Returns the record's entry for the data: the parent's, or one for the data that were given.
 
     Raises:
-      UsageError: there are more or fewer of them, so that their order could not go on; or they
-        have another shape, or classes that the networks do not have.
-      DataError, DownloadError: they are not to be had.
+      UsageError: the number of images differs, so the parent's order could not go on; or the
+        images have another shape, or classes that the networks lack.
+      DataError, DownloadError: the data cannot be read or downloaded.
     """
     now = given_settings(parent, config)
     if "dataset" not in now and "data_dir" not in now:
@@ -224,7 +224,7 @@ def _dataset(
     of_parent = {name: parent.dataset[name] for name in ("train_examples", "checksum")}
     first = {} if "dataset" in now else of_parent
     source = read(unread(), **first, inform=inform)
-    # The parent's split is that of its own data, under whatever name.
+    # The parent's data, under whatever name, are split as the parent split them.
     fitting = of_parent if source.checksum == parent.dataset["checksum"] else {}
     if fitting != first:
         source = read(unread(), **fitting)
@@ -281,7 +281,7 @@ def _place(
 
 
 def _check_empty(config: RunConfig) -> list[str]:
-    """Returns what is in the folder: nothing, or what keeps it in git.
+    """Returns what is in the folder: nothing, or `.gitkeep`, which keeps the folder in git.
 
     Raises:
       UsageError: there is more.
@@ -318,7 +318,7 @@ def _copy(
                 _copy_result(path, picture, inform)
     results = [HEALTH, SAMPLES]
     if record.dataset["checksum"] == parent.dataset["checksum"]:
-        # Figures by other data would count as its own.
+        # Figures measured on other data would count as this run's own.
         results.append(QUALITY)
     for name in results:
         if os.path.lexists(folder / name):
@@ -329,7 +329,7 @@ def _copy(
 
 
 def _copy_result(path: pathlib.Path, copy: pathlib.Path, inform: Inform) -> None:
-    """Copies a result of the parent's; nothing depends on it, so one that cannot be read stays."""
+    """Copies a result of the parent; one that cannot be read is left out, with a warning."""
     try:
         source = open_file(path, _MAX_RESULT)
     except OSError as error:

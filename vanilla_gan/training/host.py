@@ -1,4 +1,4 @@
-"""Host: what a run is trained within, a command line or somebody's Python program."""
+"""Host: what started a run, a command line or somebody's Python program."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Host:
     """How a run speaks to whoever started it, and who watches it for them.
 
     Attributes:
-      stdout: where the published lines go; standard output as it is then.
-      inform: called with each line for the user; prints to stderr.
-      observers: told of the run behind its own observers; what they raise ends it. They are told
-        again from an earlier iteration where the run is rewound, and are closed before that.
+      stdout: where the published program's lines go; by default `sys.stdout` when this is made.
+      inform: called with each line for the user; prints to stderr by default.
+      observers: called after the run's own observers; an exception from one ends the run. If the
+        run is rewound, they are closed, and then called again from an earlier iteration on.
       second_signal_exits, raises_late: see `stop_on_signals`.
-      overwrote: whether the command has moved an earlier run aside before.
+      overwrote: whether the command has already moved an earlier run aside.
     """
 
     stdout: TextIO = dataclasses.field(default_factory=lambda: sys.stdout)

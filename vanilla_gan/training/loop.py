@@ -1,7 +1,7 @@
 """The training loop: the published one, from a checkpoint to the last iteration.
 
-It alternates pictures and blocks of iterations in the order in which the stream draws them, and
-after each block looks whether a checkpoint is due or a signal came.
+It alternates pictures and blocks of iterations in the order in which the stream draws them. After
+each block it checks whether a checkpoint is due, and whether to stop.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from vanilla_gan.training.saver import Saver
 
 
 def train_from(start: int, chief: Chief, recorder: Recorder, saver: Saver) -> int:
-    """Trains from iteration `start`, before which variables and stream stand, to the end.
+    """Trains from iteration `start`, at which the variables and the stream are, to the end.
 
     Returns:
-      Where that is: before the last iteration, if evaluations find nothing better any more.
+      The iteration at the end: an earlier one than asked for, if evaluations stopped improving.
 
     Raises:
       StoppedBySignal: a signal came; the state is saved.
-      SickRunError: the run has a disease that it shall be stopped on; the state is saved.
-      DivergedError: a loss, sample or weight is not finite; nothing of that is saved.
+      SickRunError: the run has a disease for which it is to be stopped; the state is saved.
+      DivergedError: a loss, sample or weight is not finite; this state is not saved.
       OutputError: a result could not be written.
     """
     worker, config = chief.worker, chief.config

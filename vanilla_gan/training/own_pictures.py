@@ -1,4 +1,4 @@
-"""`--data`: imports a folder of pictures where that has not been done, and names it as data set."""
+"""`--data`: imports somebody's pictures as a data set, unless that has been done before."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ Inform = Callable[[str], None]
 
 
 def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
-    """Returns the settings with the data set that `data` has become, and without `data`.
+    """Returns the settings with `data` replaced by the data set that was imported from it.
 
-    Where `data_dir` has them already, nothing is imported. Files that are no pictures are left out,
-    with a line for each.
+    Nothing is imported if `data_dir` already has that data set. Files that are not pictures are
+    left out, with a line for each.
 
     Args:
-      config: the settings; without `data` they are returned as they are.
+      config: the settings; without `data` they are returned unchanged.
       inform: called with each line for the user.
 
     Raises:
-      UsageError: there is no such folder; the name is taken, or is none that data may have.
+      UsageError: there are no such pictures; the name of the data set is taken or not allowed.
       DataError, OutputError: see `import_images`.
 
     Side effects: makes a folder in `config.data_dir`.
@@ -60,12 +60,12 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
             "file"
         )
     is_imported = os.path.lexists(home)
-    # The next import would take a run that begins there for a class; one that is there goes on.
+    # The next import would take a new run in there for a class; one that is there may continue.
     goes_on = is_imported and os.path.lexists(config.out_dir / RUN_JSON)
     pictures = pathlib.Path(os.path.realpath(source))
     for name in (*(() if goes_on else ("out",)), *(() if is_imported else ("data_dir",))):
         place = pathlib.Path(os.path.realpath(getattr(config, name)))
-        # An import passes over hidden folders.
+        # An import skips hidden folders.
         if place.is_relative_to(pictures) and not any(
             part.startswith(".") for part in place.relative_to(pictures).parts
         ):
@@ -91,27 +91,27 @@ def _import(source: str, home: pathlib.Path, inform: Inform) -> None:
             import_images(
                 ImportConfig(source=source, out=str(home), skip_bad=True),
                 lines.append,
-                # The numbers first: of a long line a terminal shows the beginning.
+                # The numbers come first, because a terminal cuts off the end of a long line.
                 lambda done, total: rename(f"importing {done} of {total} files of {source}"),
                 next_step=False,
             )
     finally:
-        # Not before: the phase has the line that the cursor is in.
+        # Only now: until the phase ends, its text is on the line with the cursor.
         for line in lines:
             inform(line)
 
 
 def name_of(config: RunConfig) -> str:
-    """Returns what the data set of `data` is called: what `dataset` says, or as the pictures are.
+    """Returns the name of the data set for `data`: `dataset` if given, else from the path.
 
     Raises:
-      UsageError: no data set can be called so.
+      UsageError: no data set of one's own can have that name.
     """
     if "dataset" in config.given:
         name, said = config.dataset, "--dataset"
     else:
         path = pathlib.Path(os.path.abspath(config.data or ""))
-        # Also one of a table that is gone by now, whose data set is there.
+        # The ending also tells for a table that is gone by now, but was imported before.
         is_named = path.suffix.lower() in ENDINGS or is_idx(path)
         is_file = path.is_file() or (is_named and not path.is_dir())
         stem = path.stem if is_file else path.name
@@ -126,7 +126,7 @@ def name_of(config: RunConfig) -> str:
 
 
 def _check_same(source: str, home: pathlib.Path, inform: Inform) -> None:
-    """Checks that a data set was imported from there; says so where the pictures have changed."""
+    """Checks that a data set was imported from `source`; warns if the pictures changed since."""
     then, now = imported_from(home), origin_of(source)
     if then and then["sha256"] == now["sha256"]:
         return

@@ -1,4 +1,4 @@
-"""How fast a run goes, and how long it will take, evaluations among it."""
+"""How fast a run goes, and how long it will take, evaluations included."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-# The rate is that of so many seconds of training.
+# The rate is measured over about this many of the last seconds of training.
 WINDOW_S = 20.0
 
 
 class Pace:
-    """The clock of a run: one for training, one for evaluations, which take what they take."""
+    """The clock of a run, which times training and evaluations separately."""
 
     def __init__(
         self,
@@ -25,8 +25,8 @@ class Pace:
 
         Args:
           start, iters: the iteration that comes next, and where the run ends.
-          evaluate_every: iterations between two evaluations; 0 where there are none.
-          clock: seconds, from any beginning; never goes back.
+          evaluate_every: iterations between two evaluations; 0 for no evaluations.
+          clock: returns seconds since any fixed moment; never goes back.
         """
         self._iters = iters
         self._every = evaluate_every
@@ -34,12 +34,12 @@ class Pace:
         self._began_s = clock()
         self._aside_s = self._evaluation_s = 0.0
         self._it = start
-        # Of training alone: seconds, and the iteration that came next.
+        # Seconds of training, without evaluations, and the iteration that came next.
         self._marks = collections.deque([(0.0, start)])
 
     @contextlib.contextmanager
     def picture(self, it: int) -> Iterator[None]:
-        """Leaves the seconds of the block out, where the picture of iteration `it` is evaluated."""
+        """Counts the block as evaluation, not training, if the picture of `it` is evaluated."""
         began_s = self._clock()
         yield
         if self._every and it % self._every == 0:
@@ -56,13 +56,13 @@ class Pace:
 
     @property
     def per_s(self) -> float:
-        """Iterations a second, while the run trains; 0 where nothing is known yet."""
+        """Iterations per second of training; 0 if nothing is known yet."""
         (first_s, first), (last_s, last) = self._marks[0], self._marks[-1]
         return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
 
     @property
     def left_s(self) -> float:
-        """Seconds until the run ends; infinite where nothing is known yet."""
+        """Seconds until the run ends; infinite if nothing is known yet."""
         evaluations = 0
         if self._every:
             # At each multiple, and at the end.
@@ -72,14 +72,14 @@ class Pace:
 
 
 def speed(per_s: float) -> str:
-    """Returns a rate for people: seconds an iteration where it is slow."""
+    """Returns a rate as text; a slow one as seconds per iteration."""
     if per_s >= 1 or not per_s:
         return f"{per_s:.{1 if per_s < 10 else 0}f} a second"
     return f"{1 / per_s:.1f} s an iteration"
 
 
 def short_speed(per_s: float) -> str:
-    """Returns a rate in up to six characters, such as 104/s or 4.2 s; none where it is 0."""
+    """Returns a rate in up to six characters, such as 104/s or 4.2 s; an empty text for 0."""
     if not per_s:
         return ""
     many, unit = (per_s, "/s") if per_s >= 1 else (1 / per_s, " s")
@@ -89,7 +89,7 @@ def short_speed(per_s: float) -> str:
 
 
 def clock_time(seconds: float) -> str:
-    """Returns a duration as 2:05:09, days as 12 d; as -:--:-- where it is not known."""
+    """Returns a duration as 2:05:09, as 12 d from 100 hours on, or as -:--:-- if infinite."""
     if seconds == float("inf"):
         return "-:--:--"
     whole = round(seconds)

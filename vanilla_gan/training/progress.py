@@ -26,7 +26,7 @@ class Progress:
     ) -> None:
         """Begins to show progress from iteration `start` to `iters`; see `Pace`.
 
-        `inform` is called with a plain line each minute where stderr is no terminal.
+        `inform` gets a plain line each minute if stderr is neither a terminal nor a notebook's.
         """
         self._iters = iters
         self._inform = inform
@@ -40,7 +40,7 @@ class Progress:
                 dynamic_ncols=True,
                 leave=False,
                 bar_format=self._format(start),
-                # Otherwise a thread of tqdm writes, too, which nothing can call off a full pipe.
+                # Otherwise a tqdm thread writes too, and nothing can interrupt it at a full pipe.
                 miniters=1,
             )
 
@@ -53,7 +53,7 @@ class Progress:
         done = len(block.D_loss)
         self._pace.advance(block.first + done)
         if self._bar is not None:
-            # A terminal that was closed is no reason to stop: a signal tells of that.
+            # A closed terminal is no error here: the run gets a signal for that.
             with contextlib.suppress(OSError):
                 self._bar.bar_format = self._format(block.first + done, block)
                 self._bar.update(done)
@@ -79,9 +79,9 @@ class Progress:
                 self._bar.close()
 
     def _format(self, it: int, block: LossBlock | None = None) -> str:
-        """Returns a line as tqdm takes it: `{bar}` is all that is left of the width.
+        """Returns tqdm's format for a line, in which `{bar}` takes the rest of the width.
 
-        What stands beside the bar is always as wide, so that the bar stays where it is.
+        The text beside the bar keeps its width, so that the bar does not jump.
         """
         decimals = 0 if self._iters < 1000 else 1 if self._iters < 100_000 else 2
         share = f"{100 * it / self._iters:{4 + decimals}.{decimals}f}%"
@@ -102,9 +102,9 @@ class Progress:
 
 
 def _tqdm() -> Any:
-    """Returns the bar for where this runs: a notebook's has a widget, if widgets are installed."""
+    """Returns the class of the bar: in a notebook that of a widget, if widgets are installed."""
     with warnings.catch_warnings():
-        # That they are not, which is no fault.
+        # tqdm warns if they are not installed, which is no fault.
         warnings.simplefilter("ignore", tqdm.TqdmWarning)
         from tqdm.auto import tqdm as bar
     return bar

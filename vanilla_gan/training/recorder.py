@@ -36,13 +36,13 @@ class Recorder:
     """Writes the results of one run into its folder, and tells its observers."""
 
     def __init__(self, chief: Chief, start: int, mark: Mark) -> None:
-        """Opens `losses.csv` behind `mark` and removes what lies beyond iteration `start`.
+        """Opens `losses.csv` at `mark` and removes results from iteration `start` on.
 
-        That comes next: the chief's worker is as it is before.
+        Iteration `start` comes next, and the chief's worker is in the state before it.
 
         Raises:
           OutputError: see `LossesCsv`.
-          VanillaGanError: whatever an observer raises that cannot begin.
+          VanillaGanError: an observer cannot begin.
         """
         config = chief.config
         self._record = chief.record
@@ -55,7 +55,7 @@ class Recorder:
         if config.health_every:
             self._health = Health(chief.record, chief.worker, start, chief.inform)
         elif (start > 0 or chief.record.parent) and os.path.lexists(self._out_dir / HEALTH):
-            # Of a run that took signs until now, or was forked from one that took more.
+            # Written when this run still took signs, or by its parent; it may go beyond `start`.
             HealthCsv(self._out_dir / HEALTH, start, chief.inform).close()
         own = observers_of(chief.record, chief.worker, start, chief.inform, self._health)
         self._observers = [*own, *chief.host.observers]
@@ -80,7 +80,7 @@ class Recorder:
                 observer.picture(it, samples)
 
     def epoch_sample(self, it: int, sample: npt.NDArray[np.float32]) -> None:
-        """Keeps the sample drawn behind `it` iterations, float32 [1, X_dim]."""
+        """Keeps the sample drawn after `it` iterations, float32 [1, X_dim]."""
         assert self._epoch_samples is not None
         self._record.check_still_there(self._out_dir)
         self._epoch_samples.add(it, sample)
@@ -114,7 +114,7 @@ class Recorder:
         self._progress.advance(block)
 
     def to_stop_on(self) -> Episode | None:
-        """Returns the disease that the run has, and shall be stopped on; None if there is none."""
+        """Returns the disease for which the run is to be stopped now; None if there is none."""
         return None if self._health is None else self._health.lasting(self._stop_on)
 
     def mark(self) -> Mark:
@@ -125,7 +125,7 @@ class Recorder:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Closes; what ended the run is what is told, not what could not be written after it."""
+        """Closes; if an error ended the run, failures to write the rest do not replace it."""
         with contextlib.nullcontext() if error is None else contextlib.suppress(VanillaGanError):
             self.close()
 

@@ -69,15 +69,15 @@ def train(config: RunConfig, host: Host | None = None, machines: Machines | None
     """Trains the run in `config.out`: begins it, continues it, or says that it is finished.
 
     Args:
-      config: the settings; a run that is continued takes from itself those that were not given.
-      host: what it is trained within; the command line unless given.
+      config: the settings; a run that is continued keeps its own for those that are not given.
+      host: what starts the run; the command line by default.
       machines: those of the cluster whose chief this process is; None for this machine alone.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `errors`.
 
-    Side effects: writes into `config.out`, and into `config.data_dir` what has to be downloaded or
-    drawn. In the main thread handles SIGINT, SIGTERM and SIGHUP while it runs.
+    Side effects: writes results into `config.out`, and data that it downloads, draws or imports
+    into `config.data_dir`. In the main thread it handles SIGINT, SIGTERM and SIGHUP.
     """
     if config.overwrite:
         check_data_stay(config)
@@ -99,19 +99,19 @@ def train(config: RunConfig, host: Host | None = None, machines: Machines | None
             if record is None:
                 config = config.resolved()
             elif "data_dir" not in config.given:
-                # Where pictures of one's own have been imported to, they are found again.
+                # The run's own data folder, where pictures that it imported are found again.
                 config = config.filled({"data_dir": data_dir_of(record, out_dir)})
             with stop.at_once():
                 config = with_own_pictures(config, inform)
             if config.overwrite:
-                # They are a data set by now, which has a name.
+                # Once more, because the pictures of `--data` are now a data set with a name.
                 check_data_stay(config)
             if record is not None:
                 config = _continued(record, config, inform)
                 if _is_finished(config, record, inform):
                     if machines is not None:
                         _gather(machines, stop, inform)
-                    # One that goes on does this when it goes back to its checkpoint.
+                    # A run that continues does this when it goes back to its checkpoint.
                     remove_leftovers(out_dir / FOLDER)
                     return
             _train_locked(config, record, stop, host, machines)
@@ -130,7 +130,7 @@ def _continued(record: RunRecord, config: RunConfig, inform: Inform) -> RunConfi
 
 
 def _is_finished(config: RunConfig, record: RunRecord, inform: Inform) -> bool:
-    """Says so, if nothing is left to train.
+    """Returns whether nothing is left to train, and says so.
 
     Raises:
       RunConflictError: it has results, but no checkpoint.
@@ -162,14 +162,14 @@ def _train_locked(
 ) -> None:
     """Trains with the folder locked; `config` is resolved, `record` is None for a new run.
 
-    An earlier run in the folder is moved aside last, when nothing else can be wrong.
+    An earlier run in the folder is moved aside only after all checks have passed.
     """
     is_new = record is None
     inform = host.inform
     random_stream = seeded(config.seed)
     with stop.at_once():
         source = _read_data(config, record, random_stream, inform)
-    # A signal waits for that: half of TensorFlow could not be loaded again in this process.
+    # A signal waits until TensorFlow is loaded: this process could not resume a partial load.
     with phase("loading TensorFlow"), without_chatter():
         load_tensorflow()
     with stop.at_once():
@@ -254,7 +254,7 @@ def _train_locked(
 
 @contextlib.contextmanager
 def _going_on_told(chief: Chief) -> Iterator[None]:
-    """Raises what could not be written with the command that goes on; see `Chief.again`."""
+    """Names in an OutputError the command that continues the run; see `Chief.again`."""
     try:
         yield
     except OutputError as error:
@@ -266,9 +266,9 @@ def _going_on_told(chief: Chief) -> Iterator[None]:
 def _gather(
     machines: Machines, stop: StopRequest, inform: Inform, config: RunConfig | None = None
 ) -> None:
-    """Waits for the other tasks, also to tell them that the run is finished.
+    """Waits for the other tasks, even if only to tell them that the run is finished.
 
-    Those that shall train are checked, with the settings of the run.
+    If they are to train, `config` has the settings of the run, against which they are checked.
     """
     with stop.at_once():
         wait_for_others(machines.task, machines.timeout_s, inform)
@@ -277,7 +277,7 @@ def _gather(
 
 
 def _no_gain(record: RunRecord) -> str:
-    """Returns why a run ended before its last iteration, and how it goes on."""
+    """Returns why a run ended before its last iteration, and how to continue it."""
     best, out_dir = record.best, record.config.out_dir
     return (
         f"{record.trained} of {record.config.iters} iterations, because {best['no_gain']} "
@@ -288,14 +288,14 @@ def _no_gain(record: RunRecord) -> str:
 
 
 def check_data_stay(config: RunConfig) -> None:
-    """Checks that the data do not stand in the folder of the results, which --overwrite moves.
+    """Checks that the data are not in the folder of the results, which --overwrite moves.
 
     Raises:
-      UsageError: they do.
+      UsageError: they are.
     """
     out = os.path.realpath(config.out)
     named = [("data_dir", config.data_dir), ("data", config.data)]
-    # A folder of results may be that of a data set itself.
+    # The folder of the results may also be the data set's own folder.
     names = ("mnist", "digits") if config.dataset == "auto" else (config.dataset,)
     named += [("dataset", os.path.join(config.data_dir, name)) for name in names]
     for name, place in named:
@@ -307,9 +307,9 @@ def check_data_stay(config: RunConfig) -> None:
 
 
 def with_lasting_out(config: RunConfig) -> RunConfig:
-    """Returns settings whose paths are the same places after the folder `out` has been moved.
+    """Returns settings whose paths name the same places after the folder `out` has been moved.
 
-    A relative path would follow that folder, if the user stands in it.
+    Relative paths would move along with that folder if the working directory is in it.
     """
     out = os.path.realpath(config.out)
     if not pathlib.Path.cwd().is_relative_to(out):
@@ -323,7 +323,7 @@ def with_lasting_out(config: RunConfig) -> RunConfig:
 def _cleared(config: RunConfig, inform: Inform) -> Iterator[None]:
     """Moves an earlier run in the folder aside, if that was asked for, and keeps the folder locked.
 
-    The lock goes with what is moved. During the block the new folder has its own.
+    The lock moves along with the earlier run, so the new folder gets its own during the block.
     """
     aside = move_aside(config.out_dir) if config.overwrite else None
     if aside is None:
@@ -341,20 +341,20 @@ def _checkpoints(config: RunConfig, record: RunRecord) -> Checkpoints:
 
 
 def check_needs(record: RunRecord) -> None:
-    """Checks what a run needs before its folder makes room: data, a file of its own.
+    """Checks what a run needs, before an earlier run is moved aside: its data and observers.
 
     Raises:
-      VanillaGanError: it is not.
+      VanillaGanError: one of them is missing or cannot be used.
     """
     source = _read_data(record.config, record, unread(), lambda line: None)
     check_observers(record, source.splits, out_moves=True)
 
 
 def device_of(config: RunConfig) -> Device:
-    """Returns the device of a run; loads TensorFlow to ask.
+    """Returns the device of a run; loads TensorFlow to find out.
 
     Raises:
-      DeviceError: it is not there, or does not compute what the settings ask for.
+      DeviceError: it is not there, or cannot compute as the settings ask for.
     """
     with phase("loading TensorFlow"), without_chatter():
         load_tensorflow()

@@ -1,7 +1,7 @@
-"""Saver: when a checkpoint is due, by the count or by the clock, and that it is a good one.
+"""Saver: saves a checkpoint when one is due, by count or by clock, if all weights are finite.
 
-By default checkpoints go by the clock: as often as costs under 1% of the time, at least once a
-minute. When a run saves and where it stops, it never matters for its numbers.
+By default checkpoints go by the clock: as often as costs under 1% of the time, but at least once a
+minute. When a run saves and where it stops never affects its numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vanilla_gan.training.recorder import Recorder
 
 MIN_CHECKPOINT_S = 10.0
 MAX_CHECKPOINT_S = 60.0
-# Of the variables that are not finite: a deep network has a hundred.
+# How many of the variables that are not finite an error names; a deep network has a hundred.
 _NAMED = 8
 
 
@@ -37,7 +37,7 @@ class Saver:
     def due(self, it: int) -> bool:
         """Returns whether a checkpoint is due before iteration `it`.
 
-        One is where the run ends, and where an evaluation may find it to be the best.
+        One is always due where the run ends, and where an evaluation may find it the best.
         """
         config = self._chief.config
         if it == config.iters:
@@ -49,7 +49,7 @@ class Saver:
         return time.monotonic() - self._last_s >= self._interval_s
 
     def save(self, it: int, stream: State) -> None:
-        """Saves before iteration `it`, with the stream in this state.
+        """Saves a checkpoint before iteration `it`, with `stream` as the state of the stream.
 
         Raises:
           DivergedError: a weight is not finite; nothing is saved.

@@ -1,4 +1,4 @@
-"""The settings of `./run.sh train` and `fork`: those of a run, and what only a command has."""
+"""The settings of `./run.sh train` and `fork`: those of a run, and those of the command only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vanilla_gan.settings import RunConfig
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig(RunConfig):
-    """Which task of which cluster this process is; no run records it."""
+    """The settings of a run, plus which task of which cluster this is; no run records that."""
 
     cluster: str | None = setting(
         None,
@@ -35,7 +35,7 @@ class TrainConfig(RunConfig):
     )
 
     def of_process(self, environment: Mapping[str, str]) -> Task | None:
-        """Returns the task that this process is; None for one that trains alone.
+        """Returns the task that this process is; None if it trains alone.
 
         Raises:
           UsageError: what describes it is wrong, or there are two descriptions.

@@ -1,6 +1,6 @@
 """Signals: the first one asks the run to stop, a second one may end the process.
 
-A run that waits for whoever reads its output is asked, too: what it still says is given up then.
+A run that waits for a reader of its output has to stop, too: it drops what it has yet to print.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class StopRequest:
     """
 
     def __init__(self, second_exits: bool = True) -> None:
-        """Makes a request that nobody has made yet; see `stop_on_signals`."""
+        """Begins without a request; see `stop_on_signals`."""
         self.signal_number: int | None = None
         self._second_exits = second_exits
         self._at_once = False
@@ -41,10 +41,10 @@ class StopRequest:
     def handle(self, signal_number: int, frame: FrameType | None) -> None:
         """Notes the first signal; at a second one may exit without saving anything further.
 
-        Standard streams that nobody reads on from are given up at the first. That a second one ends
-        it does no harm: files land whole or not at all, and the last checkpoint stands. A second
-        SIGHUP changes nothing: where a terminal is closed, its shell sends one, and the kernel
-        another one when that shell ends.
+        At the first signal, standard streams that nobody reads any more are given up. Exiting at a
+        second one does no harm: files are written whole or not at all, and the last checkpoint is
+        kept. A second SIGHUP changes nothing: when a terminal is closed, its shell sends one, and
+        the kernel sends another when that shell ends.
 
         Raises:
           StoppedBySignal: for a signal within `at_once`.
@@ -63,7 +63,7 @@ class StopRequest:
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
-        """Lets a first signal end the block where it is: for long work that can be done again.
+        """Lets a first signal interrupt the block: for long work that can be done again.
 
         Raises:
           StoppedBySignal: a signal came before or within the block.
@@ -74,7 +74,7 @@ class StopRequest:
             yield
         finally:
             self._at_once = False
-        # What a handler raises within a library's own handlers and destructors may get lost there.
+        # What a signal handler raises in a library's `except` clause or destructor may get lost.
         self._raise_if_asked()
 
     def _raise_if_asked(self) -> None:
@@ -94,9 +94,9 @@ def stop_on_signals(second_exits: bool = True, raises_late: bool = False) -> Ite
 
     Args:
       second_exits: whether a second signal ends the process. Otherwise it changes nothing: the
-        first one is being obeyed, and the process has other things in it than this run.
-      raises_late: whether a signal that did not stop the block is raised again behind it, also
-        where an error ended it.
+        first one is being obeyed, and the process does other things than this run.
+      raises_late: whether a signal that did not stop the block is raised again after it, even if
+        an error ended the block.
 
     A signal that the process was told to ignore (`nohup` ignores SIGHUP) stays ignored. Outside the
     main thread, where Python allows no handlers, nothing is handled.
@@ -126,10 +126,9 @@ def stop_on_signals(second_exits: bool = True, raises_late: bool = False) -> Ite
 def _watched(handled: list[signal.Signals]) -> Iterator[None]:
     """Ends the process at a second signal during the block, whatever the main thread does.
 
-    It counts them as `StopRequest.handle` does.
-
-    Python runs handlers in the main thread, and that may be within TensorFlow for minutes. The
-    numbers of signals are also written to a pipe, at once, which another thread reads.
+    It counts them as `StopRequest.handle` does. Python runs handlers in the main thread, which may
+    be inside TensorFlow for minutes. So signal numbers are also written to a pipe, at once, and
+    another thread reads them.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

@@ -1,6 +1,6 @@
-"""`--tune`: times numbers of threads on this machine and chooses the fastest.
+"""`--tune`: times several thread counts on this machine and chooses the fastest.
 
-Some of TensorFlow's threads are made once a process, for the first session. So each candidate is
+TensorFlow makes some of its threads once per process, for the first session. So each candidate is
 timed in a process of its own, which trains the run's networks on random images for some seconds.
 """
 
@@ -63,10 +63,10 @@ def tuned(config: RunConfig, inform: Callable[[str], None]) -> RunConfig:
 
 
 def candidates(cores: int) -> list[tuple[int, int]]:
-    """Returns the pairs of threads within an operation and operations at the same time to try.
+    """Returns the pairs to try: threads within an operation, and operations at the same time.
 
-    All cores for both is what TensorFlow chooses by itself. Networks as small as these may be
-    faster with one thread an operation, or with fewer of both than there are cores.
+    TensorFlow by itself chooses all cores for both. Networks as small as these may be faster with
+    one thread per operation, or with fewer of both than there are cores.
     """
     found = [(cores, cores), (1, cores), (1, 2), (2, 2), (cores, 1), (1, 1)]
     fitting = [pair for pair in found if max(pair) <= cores]
@@ -74,7 +74,7 @@ def candidates(cores: int) -> list[tuple[int, int]]:
 
 
 def _timed_apart(config: RunConfig) -> float | None:
-    """Returns milliseconds an iteration, timed in a new process; None if that failed."""
+    """Returns the milliseconds per iteration, timed in a new process; None if that failed."""
     plugins = [plugin.path for plugin in plugins_of(config)]
     isolated = ["-I"] if sys.flags.isolated else []
     done = subprocess.run(
@@ -92,11 +92,11 @@ def _timed_apart(config: RunConfig) -> float | None:
 
 
 def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
-    """Returns what an iteration takes with these settings, trained on random images.
+    """Returns the milliseconds that an iteration takes with these settings, on random images.
 
     Args:
-      config: the settings, complete.
-      probe_s: seconds to train, about, after as many blocks as it takes to warm up.
+      config: the complete settings.
+      probe_s: about how many seconds to train, warm-up included; at least three blocks.
     """
     random_stream = seeded(0)
     n = max(_IMAGES, config.images_a_step)
@@ -108,7 +108,7 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
         shape=config.image_shape,
         num_classes=config.num_classes,
     )
-    # As a run goes on, without its pictures and checkpoints.
+    # Like a run in progress, without its pictures and checkpoints.
     config = dataclasses.replace(
         config, iters=_ENDLESS, epochs=None, sample_every=_ENDLESS, checkpoint_every=0
     )
@@ -124,7 +124,7 @@ def milliseconds(config: RunConfig, probe_s: float = PROBE_S) -> float:
                 block_began_s = time.perf_counter()
                 worker.train(draw)
                 took_s = time.perf_counter() - block_began_s
-                # The least: whatever else the machine did made the others longer.
+                # The minimum, because anything else that the machine does only adds to the time.
                 best_ms = min(best_ms, took_s / len(draw.rows) * 1e3)
                 trained += 1
     return best_ms
