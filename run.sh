@@ -174,7 +174,7 @@ holds_something() (
 # Shows on a terminal, each second, for how long pip has been at work and what it does; elsewhere
 # nothing. Holds no lock, and ends with the start that it belongs to.
 watch() {
-  [[ -t 2 ]] || return 0
+  [[ -t 2 && ${TERM:-} != dumb ]] || return 0
   local doing
   while sleep 1 && kill -0 $$ 2>/dev/null; do
     doing=$(tail -n 1 -- "$log" 2>/dev/null)
@@ -186,7 +186,7 @@ stop_watching() {
   [[ -n $watcher ]] || return 0
   { kill "$watcher" && wait "$watcher"; } 2>/dev/null
   watcher=''
-  [[ ! -t 2 ]] || printf '\r\033[K' >&2
+  [[ ! -t 2 || ${TERM:-} == dumb ]] || printf '\r\033[K' >&2
 }
 
 # Succeeds where .venv is complete for what the last setting up was asked for.

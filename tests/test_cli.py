@@ -210,7 +210,10 @@ def test_wrong_usage_imports_no_tensorflow_and_leaves_one_line(elsewhere):
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["train", "--help"], ["-h"], ["--iters=0", "--help"], ["--helpfull"], ["help"]],
+    [
+        *(["--help"], ["train", "--help"], ["-h"], ["--iters=0", "--help"], ["--helpfull"]),
+        *(["help"], ["help", "--helpfull"]),
+    ],
 )
 def test_help_goes_to_stdout(capsys, elsewhere, words):
     assert cli.main(words) == 0

@@ -76,6 +76,16 @@ def test_a_stdout_that_knows_ascii_only(compare, trained_run, tmp_path):
     assert f"{tmp_path}/\\xfcn\\xef: vanilla on mnist" in done.stdout
 
 
+@pytest.mark.parametrize("others", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}])
+def test_a_name_from_a_file_on_such_a_stdout(others):
+    code = (
+        "from vanilla_gan.cli.environment import accept_every_character; "
+        "accept_every_character(); print('v\\xf6gel')"
+    )
+    done = python("-c", code, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", **others)
+    assert (done.returncode, done.stdout) == (0, "v\\xf6gel\n"), done.stderr
+
+
 def test_names_that_python_and_tensorflow_spell_differently(compare):
     """Python would make a folder that TensorFlow does not find, and blame the disk."""
     ascii_only = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}

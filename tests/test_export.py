@@ -405,6 +405,13 @@ def test_nothing_is_written_over(export, fails, elsewhere, format):
         assert (out / "variables" / "mine").read_text() == "kept"
 
 
+def test_links_to_themselves(capsys, fails, elsewhere):
+    (elsewhere / "loop").symlink_to("loop")
+    assert fails("--format=npz", "--out=loop")[0] == 2
+    status, line = failure(capsys, "export", "--from=loop", "--out=x.npz")
+    assert (status, line.startswith("loop cannot be read: ")) == (1, True), line
+
+
 @pytest.mark.parametrize("format", ["saved_model", "npz"])
 def test_an_export_that_does_not_come_back_is_not_kept(
     fails, export, elsewhere, monkeypatch, format

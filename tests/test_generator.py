@@ -177,6 +177,12 @@ def test_noise_that_does_not_fit(vanilla, Z, said):
         vanilla(Z)
 
 
+@pytest.mark.parametrize("device", ["/CPU:0", "CPU", "cuda", "gpu:x"])
+def test_a_device_of_another_form(trained_run, device):
+    with pytest.raises(UsageError, match=f"^--device={device}: expected auto, cpu, gpu or gpu:K"):
+        Generator.load(trained_run("vanilla"), device)
+
+
 def test_a_class_for_an_unconditional_system(vanilla):
     with pytest.raises(UsageError, match="system vanilla is not conditional; leave it out"):
         vanilla(noise(1), 3)

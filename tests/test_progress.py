@@ -108,7 +108,8 @@ def test_rates_and_times_for_people():
     ]
 
 
-def test_a_phase_is_named_while_it_lasts():
+def test_a_phase_is_named_while_it_lasts(monkeypatch):
+    monkeypatch.delenv("TERM", raising=False)
     with terminal() as read:
         with phase("loading TensorFlow", every_s=0.01) as rename:
             assert re.match(r"\rloading TensorFlow, \d+ s\x1b\[K", read())
@@ -123,6 +124,15 @@ def test_a_phase_is_named_while_it_lasts():
             # Each of these letters takes two of the 79 columns.
             assert line.removesuffix("\x1b[K") == "importing 4 of 9 files of " + 26 * "\u732b"
         assert read().endswith("\r\x1b[K")
+
+
+def test_a_phase_says_nothing_on_a_dumb_terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    with terminal() as read:
+        with phase("loading TensorFlow", every_s=0.0):
+            pass
+        print("behind it", file=sys.stderr, flush=True)
+        assert read() == "behind it\r\n"
 
 
 def test_a_phase_says_nothing_where_stderr_is_no_terminal(capfd):

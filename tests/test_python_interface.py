@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import types
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ import vanilla_gan
 from vanilla_gan.cli import main as cli
 from vanilla_gan.data.folder import read_folder
 from vanilla_gan.errors import DivergedError, StoppedBySignal
+from vanilla_gan.graph import tf1
 from vanilla_gan.runfolder.health_csv import NUMBERS
 from vanilla_gan.runfolder.record import read_record
 
@@ -290,6 +293,23 @@ class TestTrain:
             vanilla_gan.train(config)
         assert loaded == ["whole"]
         assert not (tmp_path / "out").exists()
+
+    def test_it_also_waits_outside_of_a_run(self, monkeypatch, default_handlers):
+        """As in `Generator.load`, `evaluate` and `build_graph`."""
+        loaded = []
+
+        def load(name):
+            signal.raise_signal(signal.SIGINT)
+            loaded.append(name)
+            return types.ModuleType(name)
+
+        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+        monkeypatch.setattr("gc.isenabled", lambda: False)
+        monkeypatch.setattr(importlib, "import_module", load)
+        with pytest.raises(KeyboardInterrupt):
+            tf1._loaded("tensorflow.compat.v1")
+        assert loaded == ["tensorflow.compat.v1"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     @pytest.mark.slow
     def test_a_signal_ends_the_program_as_without_a_run_but_saves_it(

@@ -75,6 +75,7 @@ WRONG = [
     ("sample", ("out",), ("",), "a path"),
     ("evaluate", ("n",), (9, -1), "a whole number of at least 10"),
     ("evaluate", ("out", "neighbours", "data_dir"), ("",), "a path"),
+    *((each, ("source",), ("",), "a path") for each in ("evaluate", "export")),
     ("report", ("source", "out", "published_gif"), ("",), "a path"),
     ("compare", ("source", "published_gif"), ("",), "a path"),
     ("compare", ("format",), ("xml",), "one of text, json"),

@@ -49,7 +49,9 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
     """
     with contextlib.ExitStack() as opened:
         try:
-            terminal = os.dup(sys.stderr.fileno()) if sys.stderr.isatty() else None
+            # One that is dumb would show the escape sequences.
+            moves = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+            terminal = os.dup(sys.stderr.fileno()) if moves else None
         except (AttributeError, OSError, ValueError):
             terminal = None
         said = [name]

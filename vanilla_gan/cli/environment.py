@@ -35,7 +35,9 @@ def set_environment() -> None:
 
 def accept_every_character() -> None:
     """Lets stdout escape what its encoding does not have, as stderr does by itself."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    # The second is what the locale C has: it only lets bytes through that are no text.
+    refuse = ("strict", "surrogateescape")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in refuse:
         # A terminal that was closed takes no flush, and nothing else either.
         with contextlib.suppress(OSError):
             sys.stdout.reconfigure(errors="backslashreplace")

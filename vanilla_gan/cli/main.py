@@ -109,7 +109,7 @@ def _status(words: list[str]) -> int:
 def _run(words: list[str]) -> None:
     name = words.pop(0) if words and not words[0].startswith("-") else _DEFAULT_COMMAND
     if name == "help":
-        name = words.pop(0) if words else _DEFAULT_COMMAND
+        name = words.pop(0) if words and not words[0].startswith("-") else _DEFAULT_COMMAND
         words.append("--help")
     if name not in (*COMMANDS, "version"):
         raise UsageError(

@@ -59,7 +59,9 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
       VanillaGanError: nothing to load, an unwritable or occupied place, or an export that does not
         give back what went in.
     """
-    source, target = pathlib.Path(config.source).resolve(), config.path.resolve()
+    # `resolve` raises a RuntimeError for a link to itself.
+    named = (pathlib.Path(config.source), config.path)
+    source, target = (pathlib.Path(os.path.realpath(path)) for path in named)
     if target in (source, *source.parents):
         raise UsageError(
             f"--out={config.path}: this is --from={config.source} itself, or a folder that "

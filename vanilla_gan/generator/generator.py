@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.streams import seeded
+from vanilla_gan.declare import table_of
 from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.engines.session import Device, choose_device
 from vanilla_gan.errors import CheckpointError, DamagedRunError, UsageError
@@ -27,6 +28,7 @@ from vanilla_gan.runfolder.checkpoint import read_checkpoint as read_one
 from vanilla_gan.runfolder.names import RUN_JSON
 from vanilla_gan.runfolder.record import RunRecord, read_record
 from vanilla_gan.say import phase
+from vanilla_gan.settings import RunConfig
 
 BLOCK = 1000
 # Values of the images that are computed at once: 1000 images of 64x64x3, 21 of 512x512x3. A
@@ -78,6 +80,7 @@ class Generator:
 
         Raises:
           CheckpointError: there is no run, or no whole checkpoint or export to load.
+          UsageError: the device is none that `--device` takes.
           DeviceError: the device is not there.
         """
         with contextlib.ExitStack() as stack:
@@ -234,6 +237,7 @@ def open_trained(
 
     The session is closed behind the block.
     """
+    table_of(RunConfig)["device"].check(device)
     path = pathlib.Path(source)
     with contextlib.ExitStack() as stack:
         if os.path.exists(path / EXPORT_JSON):

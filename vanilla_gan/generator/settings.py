@@ -74,7 +74,7 @@ def _format_by_name(
 class SampleConfig(Settings):
     """What to sample, and into which file."""
 
-    source: str = setting("out", _SOURCE, flag="from")
+    source: str = setting("out", _SOURCE, PATH, flag="from")
     out: str | None = setting(
         None, "file to write, folder with --separate (default samples.png, .npy, ...)", PATH
     )
@@ -105,7 +105,7 @@ class SampleConfig(Settings):
         at_most(10_000),
     )
     inputs: str | None = setting(
-        None, "npy file with noise, [n, z_dim], to use instead of drawing it"
+        None, "npy file with noise, [n, z_dim], to use instead of drawing it", PATH
     )
     overwrite: bool = setting(False, "replace the files that --out names, if they exist")
 
@@ -164,7 +164,7 @@ class SampleConfig(Settings):
 class ExportConfig(Settings):
     """What to export, and where to; what is not ONNX holds both networks."""
 
-    source: str = setting("out", _SOURCE, flag="from")
+    source: str = setting("out", _SOURCE, PATH, flag="from")
     out: str | None = setting(
         None,
         "folder or file to write (default saved_model, weights.npz, generate.onnx or model.tflite)",
@@ -226,7 +226,7 @@ class ImportConfig(Settings):
     )
     num_classes: int = setting(PUBLISHED_CLASSES, "classes of a conditional system", *SIZE)
     map: str | None = setting(
-        None, "JSON file: an object from the system's names to the checkpoint's"
+        None, "JSON file: an object from the system's names to the checkpoint's", PATH
     )
     out: str = setting("weights.npz", "npz file to write", PATH)
     overwrite: bool = setting(False, "replace --out if it exists")

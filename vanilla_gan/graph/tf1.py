@@ -7,12 +7,16 @@ of TensorFlow's behaviour is changed: this package builds its graphs in `tf.Grap
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import itertools
 import os
+import signal
 import sys
+import threading
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from vanilla_gan.graph.processor import ONEDNN_SWITCH, has_instructions
@@ -40,14 +44,35 @@ def _loaded(name: str) -> types.ModuleType:
     if "tensorflow" in sys.modules:
         return importlib.import_module(name)
     set_environment()
-    if not gc.isenabled():
-        return importlib.import_module(name)
-    gc.disable()
+    with _uninterrupted():
+        if not gc.isenabled():
+            return importlib.import_module(name)
+        gc.disable()
+        try:
+            return importlib.import_module(name)
+        finally:
+            gc.freeze()
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Lets an interrupt wait until the block is over, where it would be a KeyboardInterrupt in it.
+
+    Half of TensorFlow cannot be loaded again: its modules register operations once in a process.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
     try:
-        return importlib.import_module(name)
+        yield
     finally:
-        gc.freeze()
-        gc.enable()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def set_environment() -> None:

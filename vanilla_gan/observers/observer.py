@@ -31,7 +31,9 @@ class Observer(Protocol):
         """
 
     def losses(self, block: LossBlock) -> None:
-        """The iterations of `block` are trained, and their rows are in `losses.csv`.
+        """The iterations of `block` are trained.
+
+        Their rows may not stand in `losses.csv` yet: it is flushed at pictures and at checkpoints.
 
         `block.scalars` has the losses and whatever else the run's objective watches. `block.signs`
         has the signs of health if they were taken in this block, and is empty otherwise.

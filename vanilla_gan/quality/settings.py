@@ -18,7 +18,10 @@ class EvaluateConfig(Settings):
     """What to evaluate."""
 
     source: str = setting(
-        "out", "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel", flag="from"
+        "out",
+        "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel",
+        PATH,
+        flag="from",
     )
     n: int | None = setting(
         None,
