@@ -50,17 +50,17 @@ _PICTURES = 11
 def compare(config: CompareConfig, inform: Callable[[str], None] = lambda line: None) -> Comparison:
     """Compares a run, finished or not, with what was published, or with the runs of a sweep.
 
-    Where a run began as a recorded one and its losses are farther from the recorded ones than a
-    plain replica's, the run is trained again beside its twins, for as many iterations as that
-    takes: some seconds, up to a minute. `inform` is called with a line before that.
+    If a run began like a recorded one, but its losses are much farther from the recorded ones than
+    a plain replica's, the run is trained again together with its twins (see `drift`), for as many
+    iterations as needed: some seconds, up to a minute. `inform` is called with a line before that.
 
-    The post's own figure is read where it is asked for, and compared with the recorded runs too.
-    Its verdicts do not count: its author's program drew the data in an older order.
+    If asked for, the post's own figure is read and compared with the recorded runs, too. Its
+    verdicts do not count, because its author's program drew the data in an older order.
 
     Raises:
-      UsageError: what a sweep cannot judge is required.
+      UsageError: something is required that a sweep cannot judge.
       RunConflictError: no run there, or one without pictures and losses; no sweep.
-      DamagedRunError: a file of it cannot be read.
+      DamagedRunError: a file of the run cannot be read.
       DataError, DownloadError: the post's figure cannot be read.
     """
     if config.against is not None and "traces" in config.required:
@@ -125,9 +125,9 @@ def _beside_parent(rows: LossRows, parent: LossRows | None) -> list[ParentLine]:
 def _pictures(
     out_dir: pathlib.Path, config: RunConfig, known: Collection[int] | None
 ) -> dict[int, pathlib.Path]:
-    """Returns the pictures to compare by iteration: those that others have, else the first ones.
+    """Returns pictures by iteration: those at iterations in `known`, or else the first ones.
 
-    Where `known` is None, nobody has any, and those of each thousand are taken.
+    If `known` is None, there are no runs to compare with, and those of each thousand are taken.
     """
     every = config.resolved_int("sample_every")
     by_iteration = {number * every: path for number, path in numbered_pictures(out_dir).items()}
@@ -142,7 +142,7 @@ def _pictures(
 def _picture_facts(
     pictures: dict[int, pathlib.Path], record: RunRecord
 ) -> tuple[list[Fact], dict[int, Floats]]:
-    """Returns what is right with the pictures, and the statistics, [4], of those of right size."""
+    """Returns facts about the pictures, and the statistics, [4], of those of the right size."""
     config, name = record.config, record.dataset["name"]
     # Other images may have a white margin.
     has_dark_edges = name in KNOWN and name != "cifar10" and not config.allow_unverified_data
@@ -170,7 +170,7 @@ def _picture_facts(
 
 
 def _losses_that_are_not_finite(rows: LossRows) -> list[Fact]:
-    """Returns what fails a run whose losses are no numbers, whatever else is judged of them."""
+    """Returns a failed fact if any loss is not finite, whatever else is judged, or else nothing."""
     bad = ~(np.isfinite(rows.d_loss) & np.isfinite(rows.g_loss))
     if not bad.any():
         return []
@@ -187,7 +187,7 @@ def _recorded_losses(
     notes: list[str],
     inform: Callable[[str], None],
 ) -> list[Verdict]:
-    """Returns the verdicts by the losses of a recorded run that began alike; adds to the facts."""
+    """Returns the verdicts by a recorded run that began alike; adds to `facts` and `notes`."""
     what = "recorded losses"
     recorded = matching(record.config, record.dataset["checksum"], bool(record.rewinds))
     if isinstance(recorded, str):

@@ -15,7 +15,7 @@ AGREES, DISAGREES, NOT_JUDGED = "AGREES", "DISAGREES", "NOT JUDGED"
 
 
 class Fact(NamedTuple):
-    """Something that is so or not, without a range: `passed` is None where it was not compared."""
+    """Something that is true or not, without a range; `passed` is None if it was not compared."""
 
     what: str
     passed: bool | None
@@ -27,7 +27,7 @@ class PostLine(NamedTuple):
 
     Attributes:
       verdict: of the post's picture, by the recorded runs.
-      ours: the run's number there, None where the run has no picture.
+      ours: the run's number there; None if the run has no picture.
     """
 
     verdict: Verdict
@@ -35,11 +35,11 @@ class PostLine(NamedTuple):
 
 
 class ParentLine(NamedTuple):
-    """A mean of losses beside that of the run that this one is a fork of; it does not judge.
+    """A mean loss of a fork beside that of its parent; it does not judge the run.
 
     Attributes:
-      what: whose mean.
-      first, last: the iterations that both have, from the fork on.
+      what: which loss.
+      first, last: the first and the last of the iterations that both have, from the fork on.
       ours, theirs: the means of the fork and of its parent.
     """
 
@@ -56,15 +56,15 @@ class Comparison(NamedTuple):
     Attributes:
       source: the run's folder.
       record: what the run is.
-      settings: those that are not the published ones, as `--name value (published: value)`.
+      settings: those that differ from the published ones, as `--name value (published: value)`.
       facts: of the pictures and of the recorded losses.
-      verdicts: of recorded losses, pictures and losses, in the order of iterations.
+      verdicts: of recorded losses; then of pictures and losses, in the order of iterations.
       post: of the post's own pictures; empty unless asked for.
       notes: what was not compared, and why.
-      parent: of a fork whose parent is there: its losses beside the parent's.
+      parent: the losses of a fork beside its parent's, if these are there.
       required: which parts must be judged.
-      against: the sweep whose runs judge; None where what was published does.
-      judged_by: the runs that judge, in words; None where there are none.
+      against: the sweep whose runs judge; None if the recorded runs do.
+      judged_by: the runs that judge, in words; None if there are none.
     """
 
     source: str
@@ -105,8 +105,8 @@ class Comparison(NamedTuple):
     def outcome(self) -> str:
         """`AGREES`, `DISAGREES`, or `NOT JUDGED`.
 
-        A run is not judged where a part is missing, or where no part is there: that the pictures
-        have the right size says nothing of what was trained.
+        A run is not judged if a required part is missing, or if there is no part at all: pictures
+        of the right size say nothing about what was trained.
         """
         if self.failed:
             return DISAGREES
@@ -119,7 +119,7 @@ class Comparison(NamedTuple):
 
 
 def as_dict(found: Comparison) -> dict[str, Any]:
-    """Returns a comparison as JSON has it; `agreement.table` lays it out for people."""
+    """Returns a comparison in JSON's types; `agreement.table` formats it for people."""
     return {
         "format": FORMAT,
         "outcome": found.outcome,

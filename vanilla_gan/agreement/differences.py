@@ -1,4 +1,4 @@
-"""How far a replay is from its trace, and how far it may be.
+"""How far a replay is from its trace, and how far off it may be.
 
 Measured on a processor with AVX2 and on a GPU, TensorFlow 2.21, both engines, all recorded states
 (19 small, 16 on MNIST; on the GPU the 12 small ones that ship with the package), each setting in a
@@ -23,14 +23,14 @@ process of its own; the largest difference:
     H100, TensorFloat-32 off               1.3e-6 1.3e-6  1.1e-6  5.4e-7  2.8e-2  3.6e-4   2.3e-5
 
 The limits are five times the largest of these, for processors that were not at hand (AVX-512 among
-them), with two exceptions on MNIST. There one of 80,000 values before a ReLU may stand so near to 0
-that it rounds to the other side, which moves a unit's weights by up to a tenth of a learning rate:
-its losses after T and its share have room for two such. In the small traces none stands nearer
-than 5e-6 at T, 29e-6 behind it (NumPy in float64). Before the first step Adam divides a gradient by
-its own size, so the largest difference of a weight is always at T = 0.
+them), with two exceptions on MNIST. There, one of 80,000 inputs of a ReLU may be so near to 0 that
+it rounds to the other side, which moves a unit's weights by up to a tenth of a learning rate: the
+limits for the losses after T and for the share leave room for two of these. In the small traces no
+such input is nearer to 0 than 5e-6 at T, 29e-6 after T (NumPy in float64). In its first step Adam
+divides a gradient by its own size, so the largest difference of a weight is always at T = 0.
 
-A GPU needs no limits of its own, as long as TensorFloat-32 is off, which it is while this verifies:
-products are float32 sums in another order, as they are on another processor.
+A GPU needs no limits of its own if TensorFloat-32 is off, which `verify` makes sure of: products
+are float32 sums in another order, as they are on another processor.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from vanilla_gan.agreement.traces import Trace
 
 
 class Differences(NamedTuple):
-    """The largest differences between a replay and its trace, or the limits of them.
+    """The largest differences between a replay and its trace, or their limits.
 
     Attributes:
       loss: relative, of both losses at iteration T.
@@ -71,7 +71,7 @@ LIMITS = {
 
 
 def differences(trace: Trace, found: Replayed, learning_rate: float) -> Differences:
-    """Returns how far a replay is from its trace; infinite where a value of it is not finite."""
+    """Returns how far a replay is from its trace; infinite where the replay is not finite."""
     relative = np.stack(
         [
             np.abs(ours / recorded.astype(np.float64) - 1)
@@ -92,7 +92,7 @@ def differences(trace: Trace, found: Replayed, learning_rate: float) -> Differen
         logits.max() / max(1.0, np.abs(recorded_logits).max()),
         np.abs(found.samples.astype(np.float64) - trace.samples).max(),
         weights.max(),
-        # Not `>`: what is not a number is off.
+        # Not `weights > MOVED`, which would count NaN as near.
         1 - (weights <= MOVED).mean(),
     )
     return Differences(*(float(value) if np.isfinite(value) else np.inf for value in values))

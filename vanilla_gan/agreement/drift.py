@@ -1,15 +1,15 @@
-"""How far rounding alone takes the losses of a run apart on this machine: a run beside its twins.
+"""How far rounding alone moves the losses of a run on this machine: a run beside its twins.
 
 Training is chaotic. A ReLU whose input is nearly 0 goes one way on one processor and the other way
 on another, and from there on the losses differ by more with each iteration. So how far a run may be
-from one that was recorded elsewhere is measured where the question is asked: a run is trained again
-from the same weights and draws, and then twins of it, which begin with each weight moved by one
-unit in the last place, up or down. How far they drift from it is what rounding does here.
+from one that was recorded elsewhere is measured on this machine: the run is trained again from the
+same weights and draws, and then twins of it, which begin with each weight moved by one unit in the
+last place, up or down. How far they drift from the run is what rounding does here.
 
-How well twins stand for processors was tried on one with AVX2 only: for each of the eight recorded
-runs the recording itself, made on another processor, and 20 twins were each judged by 16 of the
-other twins, at iterations 10, 50, 100, 200 and 300. One of the 840 was more than `MULTIPLE` times
-as far as the farthest of these: a ReLU flipped before the 50th iteration in it alone.
+How well twins stand in for processors was only tried on one with AVX2. For each of the eight
+recorded runs, the recording itself, made on another processor, and 20 twins were each judged by 16
+of the other twins, at iterations 10, 50, 100, 200 and 300. One of these 840 was more than
+`MULTIPLE` times as far off as the farthest twin: only in it a ReLU flipped before iteration 50.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from vanilla_gan.settings import RunConfig
 from vanilla_gan.storage.arrays import read_npz
 from vanilla_gan.systems import SYSTEMS
 
-# How many times as far as the farthest twin a recorded run may be.
+# A recorded run may be this many times as far off as the farthest twin.
 MULTIPLE = 10.0
 TWINS = 16
 
 
 def drifts(config: RunConfig, train: DataSet, weights: Weights, iters: int) -> Iterator[Floats]:
-    """Trains a run, from its initial weights, and its twins, one after the other.
+    """Trains a run from its initial weights, and then its twins, one after the other.
 
     Yields:
-      After each twin float64 [iters]: the largest relative difference of both losses of any twin so
-      far, up to each iteration.
+      After each twin, float64 [iters]: how far the losses of any twin so far were from the run's up
+      to each iteration, as the largest relative difference.
     """
     config = dataclasses.replace(config, iters=iters, epochs=None)
     with open_model(config, choose_device(config.device), train.images.shape) as model:
@@ -55,7 +55,7 @@ def drifts(config: RunConfig, train: DataSet, weights: Weights, iters: int) -> I
             twin = _losses(config, model, train, _moved(weights, number))
             with np.errstate(invalid="ignore", divide="ignore"):
                 apart = np.abs(twin / run - 1).max(axis=1)
-            # A run may end in numbers that are none; from there on anything is within rounding.
+            # Losses may become NaN or infinite; from there on anything is within rounding.
             apart = np.nan_to_num(apart, nan=np.inf)
             largest = np.maximum(largest, np.maximum.accumulate(apart))
             yield largest
@@ -64,14 +64,14 @@ def drifts(config: RunConfig, train: DataSet, weights: Weights, iters: int) -> I
 def within_rounding(
     verdicts: Sequence[Verdict], drifts_of: Callable[[int], Iterable[Floats]]
 ) -> list[Verdict]:
-    """Returns verdicts on recorded losses, those that fail judged again by what rounding does here.
+    """Returns verdicts on recorded losses; those that fail are judged again by the rounding here.
 
-    The first that fails is asked for first: a wrong program is far off after ten iterations, and
-    what comes later says nothing more. Twins are trained until the verdict passes, `TWINS` at most.
+    The first failed one is judged again first: a wrong program is far off after ten iterations, and
+    later ones add nothing. Twins are trained until the verdicts pass, at most `TWINS` of them.
 
     Args:
       verdicts: from `judge_recorded`, ascending by iteration.
-      drifts_of: `drifts` for so many iterations.
+      drifts_of: `drifts` of the run for a given number of iterations.
     """
     judged = list(verdicts)
     failed = [place for place, verdict in enumerate(judged) if not verdict.passed]
@@ -89,9 +89,9 @@ def within_rounding(
 
 
 def drifts_of_run(record: RunRecord, data_dir: str | None, iters: int) -> Iterator[Floats]:
-    """Yields how far twins of a run with initial weights are apart, see `drifts`.
+    """Yields how far the twins of a run with `init_weights` are from it; see `drifts`.
 
-    Reads the files of its weights and data; `data_dir` is None for where it found them.
+    Reads the files of its weights and data; `data_dir` is None if these are where they were.
 
     Raises:
       DataError: the run's data are not where they were.
@@ -112,7 +112,7 @@ def drifts_of_run(record: RunRecord, data_dir: str | None, iters: int) -> Iterat
 
 
 def said_of_rounding(verdicts: Sequence[Verdict]) -> list[str]:
-    """Returns a note on the last verdict that passes by what rounding does here, if one does."""
+    """Returns a note on the last verdict that passes only because of rounding, if one does."""
     excused = [verdict for verdict in verdicts if verdict.rounding is not None and verdict.passed]
     return [
         "on this processor, if first weights differ by one unit in the last place, the losses "
@@ -123,7 +123,7 @@ def said_of_rounding(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _moved(weights: Weights, number: int) -> Weights:
-    """Returns weights that are one unit in the last place off, each to a side drawn for it."""
+    """Returns the weights, each moved by one unit in the last place, up or down at random."""
     sides = seeded(number)
     return {
         name: np.nextafter(

@@ -1,4 +1,4 @@
-"""Ensemble: several seeds of one program, by whose range another run of it is judged."""
+"""Ensemble: several seeds of one program, whose range judges another run of the program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Ensemble(NamedTuple):
-    """What several runs of one program left, which differ in their seeds alone.
+    """What several runs of one program left; they differ only in their seeds.
 
     Attributes:
       name: the runs in words: `ten recorded runs`, `8 runs of sweep`.
@@ -22,7 +22,7 @@ class Ensemble(NamedTuple):
         read back (`tiles.read_tiles`), in the order of `statistics.NAMES`.
       loss_iterations: int64 [m], ascending, at least one: the rows of `losses.csv`.
       d_loss, g_loss: float64 [seeds, m], finite.
-      note: how the run that is judged differs from them, as a sentence; empty where it does not.
+      note: how the run that is judged differs from them, as a sentence; empty if it does not.
       judges_first: whether what a run shows at iteration 0 can be judged by them.
     """
 

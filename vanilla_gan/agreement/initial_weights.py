@@ -1,14 +1,14 @@
 """Whether untrained weights are drawn in the published forms: their width and their distribution.
 
-A trace begins with weights that are given, so it cannot show how a run draws its own. These are
-compared with the two published formulas, matrix by matrix: the root of their mean square, and their
-kurtosis, which is 1.8 of a uniform distribution and 3 of a normal one.
+A trace begins with given weights, so it cannot show how a run draws its own. The weights of a run
+are compared with the two published formulas, matrix by matrix: the root of their mean square, and
+their kurtosis, which is 1.8 for a uniform distribution and 3 for a normal one.
 
-Of n independent values the root of the mean square scatters by `sqrt((kurtosis - 1) / 4n)` of
+The root of the mean square of n independent values scatters by `sqrt((kurtosis - 1) / 4n)` of
 itself: for the smallest matrix that is looked at, 100 x 128, by 0.4% (uniform) and 0.6% (normal);
-its kurtosis by 0.6% and 1.4%. `LIMIT` is twice the largest of these. The seed is fixed, so a
-verdict is the same at each start: 0.85% and 1.3% are the largest differences. The other form
-differs by 40% or more in its kurtosis; the other formula of the width by a factor.
+its kurtosis by 0.6% and 1.4%. `LIMIT` is about twice the largest of these. The seed is fixed, so a
+verdict is the same each time: the largest differences are 0.85% and 1.3%. The other distribution
+differs by 40% or more in its kurtosis, and the other formula for the width by a factor.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class InitialWeights(NamedTuple):
 
 
 def initial_weights(system: SystemName, init: InitName, device: Device) -> InitialWeights:
-    """Draws the weights that a run of a system with its own sizes begins with, and measures them.
+    """Draws the weights that a run of a system with default sizes begins with, and measures them.
 
     Source: `xavier_init` of the published repository, `1 / sqrt(rows / 2)`; the default of
     `tf.contrib.layers.xavier_initializer`, uniform in +-sqrt(6 / (rows + columns)).

@@ -1,8 +1,8 @@
 """Whether a run is normal: the one definition that compare, the report and `losses.png` share.
 
-The recorded runs, or those of a sweep, span a range at each iteration, which is drawn dark. A run
-of the same program is expected within that range, widened as `verdicts.expected` does it, which is
-drawn light: a value outside of the dark range is nothing special, one outside of the light range
+The recorded runs, or those of a sweep, span a range at each iteration, which is drawn dark.
+`verdicts.expected` widens it to the range in which another run of the same program is expected,
+which is drawn light. A value outside the dark range is nothing special; one outside the light range
 is.
 """
 
@@ -27,7 +27,7 @@ from vanilla_gan.systems import SYSTEMS
 
 MEAN_LOSSES = ("D loss", "G loss")
 RECORDED_LOSSES = "difference of recorded losses"
-# Of which part of a comparison a verdict is, by its quantity.
+# The part of a comparison that a verdict belongs to, by its quantity.
 PART_OF = {
     **dict.fromkeys(NAMES, "statistics"),
     **dict.fromkeys(MEAN_LOSSES, "losses"),
@@ -37,12 +37,12 @@ PART_OF = {
 # Settings of the published programs that are not among a system's own.
 _LOSS = "sigmoid_cross_entropy"
 _INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
-# What a setting that differs by default does, for those who meet it in the first table they see.
+# What a setting that differs by default does: even a user's first comparison lists it.
 _CLAUSES = {"init": "; another form of the first weights, which only the first pictures show"}
 
 
 def different_settings(config: RunConfig) -> list[str]:
-    """Returns a line for each setting of a run that is not the published one."""
+    """Returns a line for each setting of a run that differs from the published one."""
     system = SYSTEMS[config.system]
     published: dict[str, Any] = {entry.name: entry.default for entry in group_of(RunConfig, CURES)}
     published |= {**system.defaults, "loss": _LOSS}
@@ -62,7 +62,7 @@ def _shown(value: Any) -> str:
 
 
 class Normal(NamedTuple):
-    """What other runs say of a run.
+    """The verdicts of other runs on a run.
 
     Attributes:
       verdicts: of pictures and losses, in the order of iterations.
@@ -79,7 +79,7 @@ def judged_by(
     """Judges the pictures and losses of a run, finished or not, by other runs.
 
     Args:
-      ensemble: these, as `ensemble_for` has them.
+      ensemble: the other runs, as `ensemble_for` returns them.
       record: what the run is.
       rows: its losses.
       statistics: of its pictures as they are drawn, float64 [4] each, by iteration.
@@ -95,7 +95,7 @@ def judged_by(
 def ensemble_for(
     record: RunRecord, against: str | None = None, *, with_pictures: bool = True
 ) -> Ensemble | str:
-    """Returns the runs by which one is judged; a line that says why there are none.
+    """Returns the runs by which a run is judged, or a line that says why there are none.
 
     Args:
       record: what the run is.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from vanilla_gan.drawing.grid import Layout
 
-# Of the published GIF, whose white is that of its palette.
+# Enough for the published GIF, whose white is a colour of its palette.
 _NEARLY_WHITE = 250
 
 
@@ -24,14 +24,14 @@ def tiles_fault(
 ) -> str | None:
     """Returns what is wrong with the places of the tiles; None if nothing.
 
-    Between them all must be white, and each must reach its four edges: somewhere along an edge it
-    is darker.
+    Everything between the tiles must be white, and each tile must reach its four edges: some pixel
+    at each edge must be darker.
 
     Args:
       pixels: uint8 [height, width, 3], of the right size.
       layout: what it should have.
-      has_dark_edges: whether the images have; a white margin cannot be told from the space between
-        tiles, so edges are not looked for.
+      has_dark_edges: whether the images have dark edges. If not, edges are not checked, because a
+        white margin cannot be told from the space between tiles.
     """
     light = pixels.min(axis=-1) >= _NEARLY_WHITE
     between = np.ones(light.shape, bool)

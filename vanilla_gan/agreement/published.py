@@ -52,10 +52,9 @@ class PublishedRuns(NamedTuple):
     g_loss: Floats
 
     def ensemble(self, config: RunConfig) -> Ensemble:
-        """Returns the recorded runs as those by which a run with these settings is judged.
+        """Returns the recorded runs as an ensemble that judges a run with these settings.
 
-        Only at iteration 0 does the form of the initial weights show in the pictures: the recorded
-        runs learn from it.
+        The form of the initial weights shows only at iteration 0: later pictures show training.
         """
         drawn, note, own_weights = self.drawn_statistics, "", config.init_weights is not None
         if own_weights:
@@ -81,7 +80,7 @@ class PublishedRuns(NamedTuple):
 
 
 def published_runs(system: str, dataset: str) -> PublishedRuns | None:
-    """Returns the recorded runs of a system on a data set, or None where there are none."""
+    """Returns the recorded runs of a system on a data set, or None if there are none."""
     name = _RECORDED.get((system, dataset))
     return None if name is None else _read(name)
 
@@ -98,7 +97,7 @@ def _read(name: str) -> PublishedRuns:
 
 
 def _frozen(values: object, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Returns an array that nobody changes by mistake: every caller gets the same one."""
+    """Returns a read-only array, because all callers share it."""
     array = np.array(values, dtype)
     array.setflags(write=False)
     return array

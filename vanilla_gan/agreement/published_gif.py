@@ -1,7 +1,7 @@
-"""The post's own figure, an animated GIF: from a file or an address to its frames as pixels.
+"""The post's own figure, an animated GIF: reads its frames as pixels from a file or a URL.
 
-The figure is its author's and does not ship with this package; who has it, or may fetch it, names
-it. Its frame k is the picture that the post's run drew at iteration 1000 k.
+The figure belongs to its author and does not ship with this package; users give its path or URL.
+Its frame k is the picture that the post's run drew at iteration 1000 k.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def read_published_gif(source: str) -> list[Pixels]:
     """Reads all frames of the figure.
 
     Args:
-      source: path of a file, or an address of http or https.
+      source: path of a file, or an http or https URL.
 
     Returns:
       A picture for each frame, uint8 [337, 330, 3]: red, green, blue.
 
     Raises:
       DataError: it cannot be read, is no animation, or its frames have another size.
-      DownloadError: the address did not deliver it.
+      DownloadError: it could not be downloaded.
     """
     try:
         return _frames(_content(source))
@@ -61,11 +61,11 @@ def read_published_gif(source: str) -> list[Pixels]:
 def frame_samples(frame: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Returns the samples of a frame, each scaled to its own range: float64 [16, size] in [0, 1].
 
-    matplotlib 1.5 drew each tile 76x76 px, of which its figures show all but the first row. The
+    matplotlib 1.5 drew each tile with 76x76 px, and its figures show all but the first row. The
     frames of the published GIF have 64 greys.
 
     Raises:
-      ValueError: it has another size than a frame.
+      ValueError: the frame has another size than those of the GIF.
     """
     return read_tiles(frame, rows_cut=_ROWS_CUT)
 
@@ -79,7 +79,7 @@ def _content(source: str) -> bytes:
         source,
         received,
         max_bytes=MAX_BYTES,
-        # The figure is small: nothing is shown of its transfer.
+        # The figure is small, so its download shows no progress.
         progress=lambda url, total_bytes: contextlib.nullcontext(lambda received_bytes: None),
     )
     return received.getvalue()

@@ -2,7 +2,7 @@
 
 They ship with the package as JSON beside this file, which `tests/data/make_recorded_losses.py`
 makes from the recordings. From the same weights, on the same data, with the same random numbers, a
-port has the same losses at first; rounding then grows, differently in any two builds.
+port has the same losses at first; rounding errors then grow, differently in any two builds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 MAX_WEIGHTS = 1 << 28  # bytes; those of the recorded runs take some 1,000,000
 _FILE = "recorded_losses.json"
-# What decides which numbers are drawn, beside the seed and the size of the data set.
+# What decides which numbers are drawn, apart from the seed and the size of the data set.
 _DRAWS = ("sample_every", "batch_size", "z_dim")
 
 
@@ -68,12 +68,12 @@ def recorded_losses() -> tuple[RecordedLosses, ...]:
 def matching(
     config: RunConfig, dataset_checksum: str, rewound: bool = False
 ) -> RecordedLosses | str:
-    """Returns the recorded run that began as a run did, or the reason why there is none.
+    """Returns the recorded run that began like this one, or the reason why there is none.
 
     Args:
       config: the settings of the run; the file of its initial weights is read.
       dataset_checksum: of what it was trained on.
-      rewound: whether it drew new noise on its way.
+      rewound: whether the run went back to a checkpoint and drew new noise.
     """
     if config.init_weights is None:
         return "the run drew its own initial weights: no --init_weights"

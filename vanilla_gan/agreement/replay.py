@@ -1,4 +1,4 @@
-"""Puts a recorded state into the graph that trains, runs its iterations, returns what came out."""
+"""Puts a recorded state into the training graph, runs its iterations, returns what came out."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from vanilla_gan.graph.weights import Weights, assign_weights, variables_by_name
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
-# Adam's two rates of decay as published; its powers of them are part of a state.
+# Adam's two decay rates as published; a state includes its powers of them.
 BETA1, BETA2 = 0.9, 0.999
 
 
 class Replayed(NamedTuple):
-    """What came out of a replay; the arrays are those of `Trace` of the same names."""
+    """What came out of a replay; the fields mean the same as those of `Trace`."""
 
     d_loss: Floats
     g_loss: Floats
@@ -64,10 +64,10 @@ class Replayer:
         model.initialise()
 
     def replay(self, trace: Trace) -> Replayed:
-        """Trains iteration T from the recorded state, and then the four behind it in one block.
+        """Trains iteration T from the recorded state, and then the next four in one block.
 
         Raises:
-          DataError: the state is not one of this graph, or names rows that the data do not have.
+          DataError: the state does not fit this graph, or names rows that the data do not have.
         """
         self._set(trace)
         at_T = self._before_the_update(trace)
@@ -128,7 +128,7 @@ class Replayer:
 
     def _steps(self, trace: Trace, begin: int, end: int) -> StepsDraw:
         Z_D = trace.Z_D[begin:end]
-        # As the stream of a run has it: one array where the system shares its noise.
+        # As in the stream of a run: one array if the system shares its noise.
         Z_G = Z_D if self._shared_noise else trace.Z_G[begin:end]
         return StepsDraw(trace.iteration + begin, trace.rows[begin:end], Z_D, Z_G, {})
 
@@ -136,8 +136,8 @@ class Replayer:
 def beta_power(beta: float, iteration: int) -> Floats:
     """Returns what Adam's variable holds before an iteration, float32 scalar: `beta^(iteration+1)`.
 
-    Multiplied in float32 step by step, as Adam does: of 0.999 the true power differs by 3e-8, which
-    is 1.5e-5 of the `1 - beta^2` that the second step divides by.
+    Multiplied in float32 step by step, as Adam does: for 0.999 the true power differs by 3e-8,
+    which is 1.5e-5 of the `1 - beta^2` that the second step divides by.
     """
     factors = np.full(iteration + 1, beta, np.float32)
     return np.multiply.accumulate(factors, dtype=np.float32)[-1:].reshape(())
@@ -145,14 +145,14 @@ def beta_power(beta: float, iteration: int) -> Floats:
 
 @contextlib.contextmanager
 def open_replayer(config: RunConfig, device: Device, train: DataSet) -> Iterator[Replayer]:
-    """Opens what a run of these settings trains with; the session is closed behind the block."""
+    """Opens what a run with these settings trains with; the session is closed after the block."""
     with open_model(config, device, train.images.shape) as model:
         yield Replayer(model, config, train)
 
 
 @contextlib.contextmanager
 def exact_products(device: Device) -> Iterator[None]:
-    """Keeps a GPU from rounding what it multiplies to TensorFloat-32, within the block."""
+    """Keeps a GPU from rounding factors to TensorFloat-32 within the block."""
     switches = tf.config.experimental
     before = switches.tensor_float_32_execution_enabled()
     if not device.name.startswith("/CPU"):
@@ -164,7 +164,7 @@ def exact_products(device: Device) -> Iterator[None]:
 
 
 def drawn(config: RunConfig, images: int, iterations: list[int]) -> dict[int, list[Any]]:
-    """Returns what a run of these settings draws for iterations T..T+4, for each of some T.
+    """Returns what a run with these settings draws for T..T+4, for each T of `iterations`.
 
     Returns:
       By T: rows, intp [5, B]; noise of both steps, float32 [5, B, z_dim] each.

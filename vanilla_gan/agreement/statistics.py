@@ -1,9 +1,9 @@
-"""What sets of pictures are like in four numbers, and how they lie within a spread of seeds.
+"""Four numbers that describe sets of pictures, and the spread of such numbers over seeds.
 
 Training a GAN is chaotic: after some hundred iterations two faithful ports share no pixel. What
 they do share is how much ink there is, how many pixels are on, how different the tiles of a picture
 are, and how rough they are; and these vary with the seed. So pictures of one program are compared
-with the spread of another one over seeds.
+with another program's spread over seeds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def share_on(samples: npt.ArrayLike, threshold: float = 0.5) -> Floats:
 def diversity(samples: npt.ArrayLike) -> Floats:
     """Returns the mean Euclidean distance of two samples, [...] for samples [..., n, size].
 
-    It is 0 for a generator that makes one picture of all noise.
+    It is 0 for a generator that makes the same picture from any noise.
 
     Raises:
       ValueError: there are fewer than two samples.
@@ -56,7 +56,7 @@ def roughness(samples: npt.ArrayLike, shape: ImageShape = PUBLISHED_SHAPE) -> Fl
     images = values.reshape(*values.shape[:-1], *shape.array)
     rows, columns = (-2, -1) if shape.channels == 1 else (-3, -2)
     of_a_picture = tuple(range(rows - 1, 0))
-    # Images of one row, or one column, have no neighbours there.
+    # Images of one row or column have no neighbours in that direction.
     none = np.zeros(values.shape[:-2])
     steps = (np.abs(np.diff(images, axis=axis)) for axis in (columns, rows))
     across, down = (step.mean(axis=of_a_picture) if step.size else none for step in steps)
@@ -80,7 +80,7 @@ def picture_statistics(samples: npt.ArrayLike, shape: ImageShape = PUBLISHED_SHA
 
 
 class Spread(NamedTuple):
-    """Between which values something lies over seeds; `low` and `high` are float64, any shape."""
+    """The range of something over seeds; `low` and `high` are float64, any shape."""
 
     low: Floats
     high: Floats

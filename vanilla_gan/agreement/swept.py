@@ -1,4 +1,4 @@
-"""The runs of a sweep as those by which another run of the same settings is judged."""
+"""The runs of a sweep as an ensemble that judges another run with the same settings."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from vanilla_gan.settings import RunConfig
 
 # As many as the recorded runs have.
 _PICTURES = 11
-# Runs that differ in these are runs of one program: what a preset stands for, the other settings
-# say; towers add up in another order; the data have a checksum.
+# Runs that differ only in these are runs of one program: the other settings say what a preset
+# stands for, towers only change the order of sums, and the data are compared by their checksum.
 _MAY_DIFFER = frozenset({"seed", "sample_every", "preset", "towers", "dataset"})
 
 
@@ -40,12 +40,12 @@ class _Run(NamedTuple):
 
 
 def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensemble | str:
-    """Returns the finished runs in a sweep's folder of a run's settings and data, and other seeds.
+    """Returns a sweep's finished runs with the settings and data of a run, but other seeds.
 
-    Their pictures are read only `with_pictures`.
+    Their pictures are read only if `with_pictures` is set.
 
     Returns:
-      The runs; a line that says why the run cannot be judged by the sweep.
+      The runs, or a line that says why the sweep cannot judge the run.
 
     Raises:
       RunConflictError: there is no sweep.
@@ -89,7 +89,7 @@ def swept_like(record: RunRecord, sweep: str, *, with_pictures: bool) -> Ensembl
 
 
 def _folders(sweep: str) -> Iterator[pathlib.Path]:
-    """Yields the folders in a sweep's, in the order of their names.
+    """Yields the folders within a sweep's folder, sorted by name.
 
     Raises:
       RunConflictError: the sweep's folder cannot be read.
@@ -105,7 +105,7 @@ def _folders(sweep: str) -> Iterator[pathlib.Path]:
 
 
 def _differences(run: RunRecord, other: RunRecord) -> list[str]:
-    """Returns in what a run of a sweep is another program, as `--name 1 (this run: 2)`."""
+    """Returns how the program of a sweep's run differs, as `--name 1 (this run: 2)`."""
     said = [
         f"--{entry.flag} {_shown(theirs)} (this run: {_shown(ours)})"
         for name, entry in table_of(RunConfig).items()
@@ -168,7 +168,7 @@ def _ensemble(
 
 
 def _pictures(runs: list[_Run], every: int) -> tuple[Ints, Floats]:
-    """Returns iterations of pictures that all have, multiples of `every`, and their statistics.
+    """Returns iterations, multiples of `every`, for which all have pictures; their statistics.
 
     Raises:
       DamagedRunError: a picture is damaged, or is not one of its run.

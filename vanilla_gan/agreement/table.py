@@ -1,4 +1,4 @@
-"""The table that `./run.sh compare` prints: a line for each verdict, the last one for all."""
+"""The table that `./run.sh compare` prints: a line for each verdict, and one for all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORDS = {True: "PASS", False: "FAIL", None: "-"}
 
 
 def agreement_table(found: dict[str, Any]) -> str:
-    """Returns lines of at most 100 columns, notes aside, for what `comparison.as_dict` holds."""
+    """Returns lines of at most 100 columns, except notes, for what `comparison.as_dict` holds."""
     dataset = found["dataset"]["name"]
     lines = [
         f"{found['source']}: {found['system']} on {dataset}, seed {found['seed']}",

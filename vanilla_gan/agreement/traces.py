@@ -1,4 +1,4 @@
-"""Traces: single steps of the published programs, as TensorFlow 1.15.5 did them, in npz files.
+"""Traces: single steps of the published programs, as TensorFlow 1.15.5 ran them, in npz files.
 
 A trace is a whole state before iteration T (weights and both Adam slots), what iterations T..T+4
 were fed, and what came out. From a recorded state a port must land on the recorded numbers within
@@ -77,18 +77,18 @@ RECORDINGS = (
 
 
 class Trace(NamedTuple):
-    """One recorded state and the iterations behind it; float32 unless it says otherwise.
+    """One recorded state and the iterations that follow it; float32 unless it says otherwise.
 
     Attributes:
       iteration: T.
       weights, m, v: of each trained variable by name, before iteration T: its value, and Adam's
         first and second moment.
       rows: intp [5, B], rows of the training images.
-      Z_D, Z_G: [5, B, z_dim]; one and the same where the program shares its noise.
+      Z_D, Z_G: [5, B, z_dim]; one and the same if the program shares its noise.
       d_loss, g_loss: [5], each fetched before the update of its iteration.
       d_logit_real, d_logit_fake: [B], before the update of iteration T.
       samples: [4, 784], of the first noise vectors of `Z_D`, likewise.
-      after: the weights after iteration T alone.
+      after: the weights after iteration T.
     """
 
     iteration: int

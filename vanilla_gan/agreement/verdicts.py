@@ -2,19 +2,19 @@
 
 Training a GAN is chaotic, so past some hundred iterations a faithful run shares no digit with a
 recorded one; it shares the distribution over seeds. Ten recorded seeds span a range for each
-quantity at each iteration. Quantities that are positive vary by factors, so ranges are taken of
-logarithms; others, such as WGAN's losses, are taken as they are. A run is inside where it is within
-the range widened by twice its width on each side.
+quantity at each iteration. Positive quantities vary by factors, so their ranges are taken of
+logarithms; others, such as WGAN's losses, are taken as they are. A value of a run passes if it is
+within the range widened by twice its width on each side.
 
-Why 2: a run has up to 70 such verdicts, and each of them may fail a faithful run by chance. Of a
-normal distribution a new value lies outside of the widened range of ten with 0.005%, one of 70
-independent ones with 0.4%. Of the recorded seeds no number is farther than 1.4 widths from the
-range of the other nine, of 16 seeds of ours, in both forms of the initial weights, none farther
-than 1.2. Other numbers of seeds widen by as much as makes that chance the same, `WIDENINGS`: few
-seeds span too little of what seeds do. The wrong programs of `tests/wrong_programs.py` are at least
-2.1 widths off somewhere, at each of up to four seeds, but need their time: a learning rate of a
-tenth shows for certain at 3000 iterations, a batch that never changes at 5000. A learning rate
-twice too high is 1.2 off after 10,000: one run does not tell it.
+Why twice: a run has up to 70 such verdicts, and each of them may fail a faithful run by chance. For
+a normal distribution, a new value lies outside the widened range of ten with probability 0.005%,
+and one of 70 independent values with 0.4%. No number of a recorded seed is farther than 1.4 widths
+from the range of the other nine; for 16 seeds of ours, in both forms of the initial weights, none
+is farther than 1.2. `WIDENINGS` keeps that probability the same for other numbers of seeds, because
+few seeds span too little. The wrong programs of `tests/wrong_programs.py` are at least 2.1 widths
+off somewhere, with each of up to four seeds, but they need time to show: a tenth of the learning
+rate always shows at 3000 iterations, a batch that never changes at 5000. Twice the learning rate is
+1.2 off after 10,000, so one run cannot show it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ import numpy.typing as npt
 from vanilla_gan.agreement.ensemble import Floats, Ints
 from vanilla_gan.agreement.statistics import Spread, spread
 
-# By the number of seeds; between two of these as for the smaller one. More than 20 seeds are not
-# taken for a normal distribution's: rare kinds of runs are the rule.
+# By the number of seeds; a number between two of these is treated as the smaller one. More than 20
+# count as 20, because seeds are not quite normally distributed: rare kinds of runs are the rule.
 WIDENINGS = {5: 7.8, 6: 4.84, 7: 3.5, 8: 2.77, 9: 2.31, 10: 2.0, 12: 1.61, 15: 1.29, 20: 1.01}
 LEAST_SEEDS = min(WIDENINGS)
-# How much farther than a plain replica a run may be from recorded losses before it is asked what
-# rounding does on this machine.
+# How many times as far as a plain replica a run may be from recorded losses before the effect of
+# rounding on this machine is measured.
 ALLOWANCE = 10.0
-_LEAST = 1e-12  # for the logarithm of what is not positive
+_LEAST = 1e-12  # for the logarithm of values that are not positive
 
 
 class Verdict(NamedTuple):
@@ -43,10 +43,10 @@ class Verdict(NamedTuple):
 
     Attributes:
       what: the quantity.
-      iteration: where.
-      value: of the run.
-      low, high: between which it is expected, inclusive.
-      rounding: where it was asked for, what rounding alone does there on this machine, see `drift`.
+      iteration: at which it was measured.
+      value: the run's.
+      low, high: the range in which it is expected, inclusive.
+      rounding: what rounding alone does there on this machine, if that was measured; see `drift`.
     """
 
     what: str
@@ -63,10 +63,10 @@ class Verdict(NamedTuple):
 
 
 def loss_windows(last: int) -> dict[int, int]:
-    """Returns where losses are judged, and over how many iterations up to there.
+    """Returns at which iterations losses are judged, and over how many iterations up to there.
 
-    That is each thousand, and twice before the first of them, where seeds differ least; from 10,000
-    on each ten thousand, and so on. Less than 300 iterations are judged in halves.
+    They are judged at 0, at each thousand, and twice before the first thousand, where seeds differ
+    least; from 10,000 on at each ten thousand, and so on. If `last` is below 300, at its half.
 
     Args:
       last: the last iteration of the runs by which they are judged.
@@ -81,7 +81,7 @@ def loss_windows(last: int) -> dict[int, int]:
     return {mark: width for mark, width in windows.items() if mark <= last}
 
 
-# Of the recorded runs.
+# For the recorded runs.
 LOSS_WINDOWS = loss_windows(10_000)
 
 
@@ -92,8 +92,8 @@ def expected(
 
     Args:
       recorded: finite values.
-      widen: by how many widths on each side; by default as `WIDENINGS` says for so many seeds.
-      by_factors: whether their logarithms count; by default where all seeds have positive ones.
+      widen: by how many widths on each side; by default as `WIDENINGS` says for that many seeds.
+      by_factors: unless False, logarithms are used where all seeds have positive values.
 
     Raises:
       ValueError: there are fewer than two seeds.
@@ -104,7 +104,7 @@ def expected(
     positive = (values > 0).all(axis=0) & (by_factors is not False)
     low, high = spread(values, widen)
     ranges = spread(np.log(np.where(positive, values, 1.0)), widen)
-    # A range without a width holds its own value, which the exponential of a logarithm misses.
+    # A range of width 0 must include its own value, which the exponential of a logarithm misses.
     return Spread(
         np.where(positive, np.minimum(np.exp(ranges.low), values.min(axis=0)), low),
         np.where(positive, np.maximum(np.exp(ranges.high), values.max(axis=0)), high),
@@ -146,12 +146,12 @@ def loss_means(
     Args:
       iterations: int64 [n], of the rows, ascending.
       losses: float64 [..., n].
-      reached: the last iteration of which the losses are known.
+      reached: the last iteration for which the losses are known.
       windows: the width of each mark's window, see `loss_windows`.
-      by_factors: the geometric mean; a loss that is not positive counts as one of nearly 0.
+      by_factors: take the geometric mean; a loss that is not positive counts as nearly 0.
 
     Returns:
-      float64 [..., marks], NaN where no row is, or the run has not come.
+      float64 [..., marks], NaN where the window has no row, or the run has not reached the mark.
     """
     values = np.log(np.maximum(losses, _LEAST)) if by_factors else losses
     means = np.full((*losses.shape[:-1], len(windows)), np.nan)
@@ -164,7 +164,7 @@ def loss_means(
 
 
 class LossRanges(NamedTuple):
-    """Between what the means of a loss are expected.
+    """The ranges in which the means of a loss are expected.
 
     Attributes:
       windows: the width of the window that ends at each mark.
@@ -187,11 +187,11 @@ class LossRanges(NamedTuple):
 
 
 def loss_ranges(iterations: Ints, losses: Floats, last: int) -> LossRanges:
-    """Returns between what a loss of some runs, float64 [seeds, n], lets expect that of another.
+    """Returns the ranges in which a loss of another run is expected, given that of some runs.
 
     Args:
       iterations: int64 [n], of the losses.
-      losses: where one is not positive, neither means nor ranges are of logarithms.
+      losses: float64 [seeds, n]; unless all are positive, no logarithms are taken.
       last: the last iteration of these runs.
     """
     windows, by_factors = loss_windows(last), bool((losses > 0).all())
@@ -212,7 +212,7 @@ def judge_recorded(
       what: the quantity.
       limits: `(last iteration, largest difference of a plain replica)`, ascending; `ALLOWANCE`
         times as much is allowed.
-      iterations: int64 [n], which both sides have.
+      iterations: int64 [n], those that both sides have.
       losses: float64 [n, ...], of the run.
       recorded: float64 [n, ...].
     """

@@ -37,7 +37,7 @@ FORMAT = 1
 
 
 class Verdict(NamedTuple):
-    """What was found of one state with one engine.
+    """What was found for one state with one engine.
 
     Attributes:
       recording: the run that was recorded.
@@ -45,7 +45,7 @@ class Verdict(NamedTuple):
       iteration: T.
       draws: whether a run draws the rows and the noise that were recorded, to the bit.
       found: how far the replay is from the trace.
-      allowed: the limits of that.
+      allowed: the limits for that.
     """
 
     recording: Recording
@@ -57,7 +57,7 @@ class Verdict(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether all of it is as recorded."""
+        """Whether everything is as recorded, within the limits."""
         return self.draws and all(
             value <= limit for value, limit in zip(self.found, self.allowed, strict=True)
         )
@@ -86,15 +86,15 @@ class Verification(NamedTuple):
 
     @property
     def judged(self) -> int:
-        """How many there are."""
+        """How many verdicts there are."""
         return len(self.verdicts) + len(self.initial)
 
 
 def verify(config: VerifyConfig) -> Verification:
-    """Replays all traces that there are, and measures the untrained weights.
+    """Replays all traces that are available, and measures the untrained weights.
 
     Raises:
-      UsageError: `traces` is no folder with traces.
+      UsageError: `traces` is not a folder with traces.
       DataError: a trace is damaged, or the data are not those it was recorded on.
       DeviceError: the device is not there.
     """
@@ -127,7 +127,7 @@ def verify(config: VerifyConfig) -> Verification:
 
 
 def as_dict(found: Verification) -> dict[str, Any]:
-    """Returns a verification as JSON has it; `verify_table` lays it out for people."""
+    """Returns a verification in JSON's types; `verify_table` formats it for people."""
     return {
         "format": FORMAT,
         "agrees": found.failed == 0,
@@ -177,7 +177,7 @@ def _in_folder(traces: str) -> dict[Recording, list[Trace]]:
 
 
 def _mnist(data_dir: str | None, notes: list[str]) -> tuple[Bytes, Bytes] | None:
-    """Returns MNIST's training split, images and labels; None, with a note, where it is not there.
+    """Returns MNIST's training split, images and labels; None, with a note, if it is not there.
 
     Raises:
       DataError: it was asked for and is not there, or it is not MNIST.

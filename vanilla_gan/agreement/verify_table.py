@@ -1,4 +1,4 @@
-"""The table that `./run.sh verify` prints: a line a trace and engine, the last one for all."""
+"""The table that `./run.sh verify` prints: a line per trace and engine, and one for all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _WORDS = {True: "PASS", False: "FAIL"}
 
 
 def verify_table(found: dict[str, Any]) -> str:
-    """Returns lines of at most 105 columns, the first ones aside, for what `verify.as_dict` has."""
+    """Returns lines of at most 105 columns, except the first, for what `verify.as_dict` holds."""
     states: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for verdict in found["verdicts"]:
         states.setdefault((verdict["name"], verdict["engine"]), []).append(verdict)
@@ -45,7 +45,7 @@ def verify_table(found: dict[str, Any]) -> str:
 
 
 def _lines(states: dict[tuple[str, str], list[dict[str, Any]]]) -> list[str]:
-    """Returns a line a trace and engine, and one with the limits before each kind of data."""
+    """Returns a line per trace and engine, and one with the limits before each kind of data."""
     lines = []
     data = ""
     for (name, engine), verdicts in states.items():
@@ -68,7 +68,7 @@ def _lines(states: dict[tuple[str, str], list[dict[str, Any]]]) -> list[str]:
 
 
 def _largest(values: tuple[float | None, ...]) -> str:
-    """Returns the largest of numbers, of which one that is not finite is None."""
+    """Returns the largest of numbers, or `inf` if one is None, which stands for not finite."""
     known = [value for value in values if value is not None]
     return "inf" if len(known) < len(values) else f"{max(known):.1e}"
 

@@ -14,9 +14,9 @@ from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.storage.whole import whole_file
 
 FRAME_MS = 750
-# Each frame is a whole picture, as in the published file, and needs none of those before it.
+# Each frame is a whole picture, as in the published file, and does not build on earlier ones.
 _FRAME_IS_REMOVED = 2
-# Pillow makes one frame of those that are alike; it can be shown for 655 s at most.
+# Pillow merges identical frames into one, which can be shown for 655 s at most.
 _MOST_ALIKE = 65535 * 10 // FRAME_MS
 
 
@@ -39,12 +39,12 @@ def is_frame(number: int, frames: int, stride: int) -> bool:
 
 
 def frame_paths(out_dir: pathlib.Path, frames: int, stride: int) -> list[pathlib.Path]:
-    """Returns the pictures that the animation shows, in its order, as far as they are there.
+    """Returns those pictures that the animation shows and that exist, in its order.
 
     Args:
       out_dir: the run's folder.
-      frames: how many pictures it shows in the end.
-      stride: it shows every so many-th picture, from 000.png on.
+      frames: how many pictures the finished animation shows.
+      stride: it shows every `stride`-th picture, from 000.png on.
     """
     return [
         path
@@ -56,17 +56,17 @@ def frame_paths(out_dir: pathlib.Path, frames: int, stride: int) -> list[pathlib
 def write_animation(
     path: pathlib.Path, pictures: Sequence[pathlib.Path], *, colour: bool = False
 ) -> None:
-    """Writes a GIF of the pictures, whole or not at all: 750 ms each, again and again.
+    """Writes a GIF of the pictures, whole or not at all: 750 ms each, in an endless loop.
 
-    Equal pictures give equal bytes. Of pictures that follow each other and are the same the file
-    has one frame, which is shown as long as all of them. Takes some 5 ms and 110 kB of memory for a
-    picture of 330x337 px.
+    Equal pictures give equal bytes. Identical pictures in a row share one frame, which is shown as
+    long as all of them, up to 655 s. Takes some 5 ms and 110 kB of memory for a picture of
+    330x337 px.
 
     Source: `published_training.gif`, the figure of the 2016 post. Difference: its greys are reduced
     to 63; here all are kept.
 
     Args:
-      path: where the GIF shall stand.
+      path: the file to write.
       pictures: at least one PNG file, all of one size.
       colour: whether they have colours, of which 256 are kept; otherwise they are grey.
 
@@ -97,7 +97,7 @@ def _frames(pictures: Sequence[pathlib.Path], mode: str) -> Iterator[PIL.Image.I
             if alike < _MOST_ALIKE:
                 yield frame
         except (OSError, SyntaxError, ValueError) as error:
-            # Pillow tells of some damages by other errors than its own.
+            # Pillow reports some kinds of damage by errors that are not its own.
             raise DamagedPictureError(
                 path, f"{path} cannot be shown in {TRAINING_GIF}: {error}"
             ) from error

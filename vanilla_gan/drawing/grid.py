@@ -1,22 +1,22 @@
 """Draws samples as the published picture: a grid of grey tiles in a PNG, 330x337 px for 4x4.
 
 The published program lets matplotlib lay out and draw sixteen axes for each picture, which takes
-tenths of a second. Where the tiles stand never changes, so `grid_layout` computes it once, and only
+tenths of a second. The places of the tiles never change, so `grid_layout` computes them once. Only
 what depends on the samples is left to matplotlib: scaling a tile to its own range, the grey map and
-the bilinear resampling of its pixels, for which one `AxesImage` is kept alive and asked for its
-pixels (`make_image`). Nothing of matplotlib's arithmetic is rewritten here, so the picture has
-exactly the pixels of one figure with an axes for each tile, `draw_reference` of the tests, whatever
-matplotlib is installed (tried: 3.8 to 3.11).
+the bilinear resampling of its pixels. One `AxesImage` is kept for this and asked for its pixels
+(`make_image`). None of matplotlib's arithmetic is rewritten here, so the picture has exactly the
+pixels of a single figure with an axes for each tile, as the tests' `draw_reference` makes it, with
+any installed version of matplotlib (tried: 3.8 to 3.11).
 
 Milliseconds per 4x4 picture on a two-core server, matplotlib 3.11 (3.10): the published function
 with its PNG 155 (180), `draw_reference` 60 (65), `GridRenderer` 4 (4) once and `draw` 4.5 (5.3),
 `encode_png` 3.5, for noise 4.8. Resampling three tiles at once, as the channels of one RGB image,
-would save 2 more, for code that has to know how matplotlib treats channels. Importing this module
-takes 0.3 s, nearly all of it matplotlib's: a command that draws nothing should not import it.
+would save 2 more, but the code would have to know how matplotlib treats channels. Importing this
+module takes 0.3 s, nearly all for matplotlib: a command that draws nothing should not import it.
 
 Source: `plot` of GAN/vanilla_gan/gan_tensorflow.py (wiseodd/generative-models), as matplotlib 1.5
-drew it. Difference: the figure is never `pyplot`'s, which is not even imported; no display is
-needed, and matplotlib's settings are what they were afterwards.
+drew it. Difference: `pyplot` is not even imported, so no display is needed, and matplotlib's
+settings are restored afterwards.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from vanilla_gan.storage.whole import write_whole
 _DPI = 100  # dots per inch at which the published figures are saved
 _INCH_PX = 100.0  # px of figure for each row and column: figsize=(cols, rows)
 _PAD_PX = 10.0  # `savefig.pad_inches` 0.1
-# px of a tile that each pixel of a sample gets at least.
+# Each pixel of a sample is at least this many px wide and high.
 _ENLARGED = 2
 _SPACE = 0.05  # `wspace` and `hspace`, in cells
 _USED_WIDTH = 0.9 - 0.125  # `figure.subplot.right - left` of matplotlib's classic style
 _USED_HEIGHT = 0.9 - 0.1  # `figure.subplot.top - bottom`
 
-# A tile's axes end this far inside of its pixels: matplotlib before 3.11 rounds a width up, and
-# would make 77 px of the 76.0000000001 that comes out of its transforms.
+# A tile's axes end this far inside its outer edges: matplotlib before 3.11 rounds a width up, and
+# would turn the 76.0000000001 px that its transforms yield into 77.
 _INSET_PX = 1e-6
 
 
@@ -84,11 +84,11 @@ def grid_layout(rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAP
 
     The published figures were drawn by matplotlib 1.5, which gave an image one pixel column more
     than lies between its rounded edges (76 for the 74.7 px of a 4x4 grid); later versions draw 75.
-    The figures are the measure, so the tiles are 76 px wide and 75 px high. In grids of other sizes
-    every tile has the same size, too, where matplotlib's rounding makes some a pixel larger.
+    The published figures decide, so tiles are 76 px wide and 75 px high. In grids of other sizes
+    all tiles have the same size, too, although matplotlib's rounding makes some a pixel larger.
 
-    Of images that are no squares the longer side is as long as that of the square, and the spaces
-    are as wide. Where a pixel would get less than two, the whole figure is larger.
+    If images are not square, their longer side is as long as the side of a square, with the same
+    spaces. If a pixel of a sample would be less than 2 px wide, the whole figure is enlarged.
 
     Args:
       rows, cols: tiles in the grid; 4 and 4 are the published figure's.
@@ -106,7 +106,7 @@ def grid_layout(rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAP
     scale = max(1.0, _ENLARGED * longest / min(cell_width, cell_height))
     cell_width, cell_height = scale * cell_width, scale * cell_height
     side = min(cell_width, cell_height)
-    # What a tile lacks to a square of that side.
+    # How much narrower and lower a tile is than a square of that side.
     less_x, less_y = side * (1 - tile.width / longest), side * (1 - tile.height / longest)
     pitch_x = (1 + _SPACE) * cell_width - less_x
     pitch_y = (1 + _SPACE) * cell_height - less_y
@@ -126,7 +126,7 @@ def grid_layout(rows: int = 4, cols: int = 4, shape: ImageShape = PUBLISHED_SHAP
 
 
 class GridRenderer:
-    """Draws grids of one size, fast; lay it out once and use it for every picture of a run.
+    """Draws grids of one size, fast; create it once and use it for every picture of a run.
 
     Attributes:
       layout: where the tiles lie.
@@ -146,8 +146,8 @@ class GridRenderer:
         """Draws the samples row by row, each scaled to its own minimum (black) and maximum (white).
 
         The greys between are those of matplotlib's map `Greys_r`, which is lighter than linear; a
-        sample of a single value is black. The colours of a sample with three channels are linear,
-        and it is scaled as one. Other channels are shown side by side in grey.
+        sample of a single value is black. A sample with three channels is drawn in linear colours,
+        scaled together. Any other number of channels is shown side by side in grey.
 
         Args:
           samples: float32 [rows * cols, size], or with the dimensions of `ImageShape.array` in
@@ -195,24 +195,24 @@ def apart(picture: npt.NDArray[np.uint8], layout: Layout, each: int) -> npt.NDAr
 
 
 def encode_png(picture: npt.NDArray[np.uint8]) -> bytes:
-    """Encodes uint8 [height, width, 4] as an RGBA PNG, as the published program's are.
+    """Encodes uint8 [height, width, 4] as an RGBA PNG, like those of the published program.
 
-    The bytes depend on the pixels alone: no time, no name of a program is written into them.
+    The bytes depend only on the pixels: they hold neither a time nor the name of a program.
     """
     buffer = io.BytesIO()
-    # Level 1 takes a third of the time of Pillow's default, 6, and here the file is smaller, too:
+    # Level 1 takes a third of the time of Pillow's default, 6, and the file is even smaller here:
     # 3.5 ms and 69 kB against 10.5 ms and 78 kB, after 2000 iterations.
     PIL.Image.fromarray(picture).save(buffer, "png", dpi=(_DPI, _DPI), compress_level=1)
     return buffer.getvalue()
 
 
 def _whole_px(length_px: float) -> int:
-    # 330.0 px must not become 329 for a rounding error below it.
+    # A rounding error must not turn 330.0 px into 329.
     return math.floor(length_px + 1e-6)
 
 
 def _pixel_figure(height: int, width: int) -> Figure:
-    # One pixel an inch: 0.29 inches at 100 dpi are 28.999999999999996 px, 29 inches at 1 are 29.
+    # At 100 dpi, 0.29 inches are 28.999999999999996 px; at 1 dpi, 29 inches are 29 px.
     return Figure(figsize=(width, height), dpi=1, facecolor="white")
 
 
@@ -234,8 +234,8 @@ def _add_tile(
     return axes.imshow(
         np.zeros(shown_shape(shape).array, np.float32),
         cmap="Greys_r",
-        aspect="auto",  # the axes are a tile already, to the pixel
-        # Greys first, then resampled: what matplotlib 1.5 did and 3.10 does again at this scale.
+        aspect="auto",  # the axes already fit the tile, to the pixel
+        # Maps to grey before resampling, as matplotlib 1.5 did and 3.10 does again at this scale.
         interpolation_stage="rgba",
     )
 
@@ -243,7 +243,7 @@ def _add_tile(
 def _tiles(samples: npt.ArrayLike, count: int, shape: ImageShape) -> npt.NDArray[np.float32]:
     """Checks the samples and returns what is shown of each: float32 [count, H, W], or with colours.
 
-    Colours are in [0, 1]; matplotlib itself scales what has none.
+    Colours are scaled to [0, 1] here; matplotlib itself scales grey tiles.
     """
     tiles = np.asarray(samples, np.float32)
     if tiles.shape not in ((count, shape.size), (count, *shape.array)):

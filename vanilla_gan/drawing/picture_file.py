@@ -11,8 +11,8 @@ import PIL.Image
 
 from vanilla_gan.storage.reading import open_file
 
-# A run folder may come from somebody else. A picture of 100 tiles has some 700,000; one of ten for
-# each of 256 classes 18 million.
+# A limit, because run folders may come from others. A picture of 100 tiles has some 700,000 px; one
+# with ten tiles for each of 256 classes has 18 million.
 MAX_PIXELS = 1 << 25
 
 
@@ -23,11 +23,11 @@ def open_png(path: str | os.PathLike[str]) -> Iterator[PIL.Image.Image]:
     Other formats are refused, whatever the name says: Pillow hands some of them to other programs.
 
     Raises:
-      OSError: the file is missing, no regular file, not a PNG, or too large.
-      SyntaxError, ValueError: Pillow's words for some damages, also within the block.
+      OSError: the file is missing, not a regular file, not a PNG, or too large.
+      SyntaxError, ValueError: Pillow's errors for some kinds of damage, also within the block.
     """
     with open_file(path) as stream:
-        # Signature, length and name of the first chunk; Pillow itself would warn, or take it.
+        # Skips the signature and the first chunk's header; Pillow would only warn, or accept it.
         width, height = struct.unpack(">16xII", stream.read(24).ljust(24, b"\0"))
         if width * height > MAX_PIXELS:
             raise OSError(f"it has {width}x{height} px, expected at most {MAX_PIXELS} in all")

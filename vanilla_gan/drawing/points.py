@@ -13,7 +13,7 @@ from vanilla_gan.storage.whole import write_whole
 
 SIDE_PX = 337  # about that of the published picture
 _MARGIN_PX = 8
-_FRAME, _DOT = 160, 0.45  # grey of the frame; how much of the light a dot leaves
+_FRAME, _DOT = 160, 0.45  # grey of the frame; the share of the light that a dot takes away
 _DISC = [(x, y) for x in range(-2, 3) for y in range(-2, 3) if x * x + y * y <= 5]
 
 
@@ -25,7 +25,7 @@ class PointsRenderer:
     """
 
     def __init__(self, count: int, low: float = 0.0, high: float = 1.0) -> None:
-        """Prepares pictures of `count` points, of values from `low` to `high`."""
+        """Prepares pictures of `count` points with values from `low` to `high`."""
         self.layout = Layout(SIDE_PX, SIDE_PX, (0,), (0,), SIDE_PX, SIDE_PX)
         self._count, self._low, self._width = count, low, high - low
 
@@ -33,8 +33,8 @@ class PointsRenderer:
         """Draws points: the first value across, the second one up.
 
         Args:
-          samples: float32 [count, 2], or [count, 1, 2]; finite. One that lies outside of the range
-            is drawn at its edge.
+          samples: float32 [count, 2], or [count, 1, 2]; finite. Points outside the range are drawn
+            at its edge.
 
         Returns:
           uint8 [SIDE_PX, SIDE_PX, 4]: red, green, blue, alpha; grey and opaque.
@@ -76,9 +76,9 @@ def renderer(
     """Returns what draws `rows * cols` samples of a shape in one picture.
 
     Args:
-      rows, cols: tiles of a grid; points of the plane have none, and are only counted.
+      rows, cols: tiles of a grid; for points, only their number, `rows * cols`, counts.
       shape: of a sample.
-      low, high: range of the values, for points; a tile is scaled to its own.
+      low, high: range of the values, for points; tiles are scaled to their own ranges.
     """
     if shape == POINT:
         return PointsRenderer(rows * cols, low, high)
@@ -86,5 +86,5 @@ def renderer(
 
 
 def picture_layout(rows: int, cols: int, shape: ImageShape) -> Layout:
-    """Returns where the tiles of such a picture lie."""
+    """Returns where the tiles of a picture of `rows` x `cols` samples lie."""
     return PointsRenderer(rows * cols).layout if shape == POINT else grid_layout(rows, cols, shape)

@@ -28,7 +28,7 @@ def shown(samples: npt.NDArray[T], shape: ImageShape) -> npt.NDArray[T]:
 
 
 def samples_of(pictures: npt.NDArray[T], shape: ImageShape) -> npt.NDArray[T]:
-    """Returns the samples, [n, size], of which `shown` makes `pictures`."""
+    """Returns the samples, [n, size], that `shown` turns into `pictures`."""
     if shape.channels not in (1, 3):
         pictures = pictures.reshape(-1, shape.height, shape.channels, shape.width).swapaxes(2, 3)
     return pictures.reshape(len(pictures), shape.size)

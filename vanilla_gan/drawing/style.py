@@ -1,4 +1,4 @@
-"""matplotlib's style during a block; its settings are those of the process, not of a thread."""
+"""matplotlib's style during a block; its settings belong to the process, not to a thread."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import matplotlib.style
 
-# Two threads in such blocks would put back each other's settings.
+# Two threads in such blocks at once would overwrite each other's settings.
 _IN_STYLE = threading.RLock()
 
 
 @contextlib.contextmanager
 def drawn_in(style: Any) -> Iterator[None]:
-    """Draws in a style during the block, and waits where another thread is in such a block.
+    """Sets a style during the block; waits while another thread is in such a block.
 
     Args:
       style: what `matplotlib.style.context` takes.

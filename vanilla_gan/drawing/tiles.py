@@ -1,13 +1,12 @@
 """Reads the samples of a grid back out of its picture: what `GridRenderer` drew, as numbers.
 
 A run leaves pictures, not samples. In a picture each tile was scaled to its own minimum and
-maximum, shown in the greys of matplotlib's `Greys_r`, and resampled bilinearly, as each pixel of a
-tile is `rows @ greys @ columns.T` with two known matrices. Both are undone: the greys by least
-squares, the values by reading the map backwards. What stays lost is each sample's range, and what
-8 bits round off.
+maximum, shown in the greys of matplotlib's `Greys_r`, and resampled bilinearly: a tile is
+`rows @ greys @ columns.T` with two known matrices. The resampling is undone by least squares, and
+the map to greys by inverting it. Each sample's range is lost, and so is what 8 bits round off.
 
-How well: random samples in [0, 1], which are the hardest to resample, come back to within 0.03 of a
-value, 0.005 on average, and the four statistics to 1% (`tests/test_tiles.py`).
+Random samples in [0, 1], which are the hardest to resample, come back to within 0.03 of a value,
+0.005 on average, and the four statistics to 1% (`tests/test_tiles.py`).
 """
 
 from __future__ import annotations
@@ -60,11 +59,11 @@ def read_tiles(
         size that `grid_layout` says.
       rows, cols: tiles in the grid.
       shape: of a sample.
-      rows_cut: pixel rows that each tile had above those that are seen; 0 in our own pictures, 1 in
-        the published ones (`published_gif.frame_samples`).
+      rows_cut: pixel rows that are missing at the top of each tile: 0 in our own pictures, 1 in the
+        published ones (`published_gif.frame_samples`).
 
     Returns:
-      float64 [rows * cols, size] in [0, 1], row by row. A tile of one grey, or colour, is 0.
+      float64 [rows * cols, size] in [0, 1], row by row. A tile of a single grey or colour gives 0.
 
     Raises:
       ValueError: the picture has another size.
@@ -97,14 +96,14 @@ def read_tiles(
 
 @functools.cache
 def _least_squares(size: int, cut: int, side: int) -> Floats:
-    """Returns how samples come from pixels along one axis, [side, size]."""
+    """Returns the matrix that computes samples from pixels along one axis, [side, size]."""
     return np.asarray(np.linalg.pinv(_resampling(size, cut, side)), np.float64)
 
 
 def _resampling(size: int, cut: int, side: int) -> Floats:
-    """Returns how pixels come from samples along one axis, [size, side], by bilinear weights.
+    """Returns the bilinear weights that compute pixels from samples on one axis, [size, side].
 
-    `cut` pixels stood before the first of them.
+    `cut` pixels before the first one are missing.
     """
     centres = (np.arange(cut, cut + size) + 0.5) * side / (cut + size) - 0.5
     places = np.clip(centres, 0, side - 1)
@@ -131,7 +130,7 @@ def _grey_map() -> tuple[Floats, Floats]:
 def stretched(values: Floats) -> Floats:
     """Returns samples, [n, size], as a picture shows them: from the darkest, 0, to the lightest, 1.
 
-    One of a single value is 0.
+    A sample of a single value becomes 0.
     """
     low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
     width = np.where(high > low, high - low, 1.0)

@@ -1,1 +1,1 @@
-"""Health: which disease the signs of a run's training tell of, and `./run.sh doctor`."""
+"""Health: which diseases the signs of a run's training show, and `./run.sh doctor`."""

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from vanilla_gan.health.diseases import DISEASES, Disease, Patient
 from vanilla_gan.runfolder.health_csv import HealthRows
 
-# Of the rows within the span of a disease: when it is named, and when it has ended.
+# Shares of the rows within a disease's span: at least this many tell of it when it is named, and at
+# most this many when it has ended. Fewer than `LEAST_ROWS` rows say nothing.
 BEGINS, ENDS = 0.8, 0.2
-# Fewer say nothing.
 LEAST_ROWS = 3
 
 
@@ -23,7 +23,7 @@ class Episode(NamedTuple):
     Attributes:
       disease: which.
       since: the iteration of the first row that told of it.
-      named: of the row at which it had done so for long enough.
+      named: the iteration of the row at which it was named.
       numbers: the signs of that row by name.
       first: the same of the row `since`.
       ended: the iteration of the row at which it was over; None while it lasts.
@@ -48,7 +48,7 @@ class Episode(NamedTuple):
 
     @property
     def born(self) -> bool:
-        """Whether the run had it before its first update, and that makes a difference."""
+        """Whether the run had it before its first update, if that makes a difference."""
         disease = self.disease
         return self.since == 0 and bool(disease.born) and disease.born_told(self.first)
 
@@ -56,13 +56,13 @@ class Episode(NamedTuple):
 def diagnosed(rows: HealthRows, patient: Patient) -> list[Episode]:
     """Returns the episodes that rows tell of, in the order in which they were named.
 
-    A disease is named at the first row at which 80% of the rows within its span, itself among them,
-    tell of it; it has ended where at most 20% do. What was named of some rows is named of these and
-    any later ones. A row without signs, that of a picture between two rows of signs, tells nothing.
+    A disease is named at the first row that tells of it along with at least 80% of the rows within
+    its span; it has ended when at most 20% do. Later rows do not change what is named. A row
+    without signs, which is written for a picture between two rows of signs, is ignored.
     """
     rows = rows.with_signs()
     found = []
-    # What is not finite is no reason to complain: it tells of something, or of nothing.
+    # Numbers that are not finite need no warnings: they tell of a disease, or of nothing.
     with np.errstate(all="ignore"):
         for disease in DISEASES:
             found += _episodes(rows, disease.of(patient), disease.told(rows, patient))
@@ -74,7 +74,7 @@ def _episodes(rows: HealthRows, disease: Disease, told: npt.NDArray[np.bool_]) -
         return []
     it = rows.iteration
     place = np.arange(len(it))
-    # The rows in (it - span, it], or more where these are few: from `first` on.
+    # The rows in (it - span, it] begin at `first`, or earlier if there are too few of them.
     first = np.searchsorted(it, it - disease.span, side="right")
     first = np.maximum(np.minimum(first, place + 1 - LEAST_ROWS), 0)
     sums = np.concatenate([[0], np.cumsum(told)])

@@ -16,26 +16,26 @@ import numpy.typing as npt
 
 from vanilla_gan.runfolder.health_csv import HealthRows
 
-# What is a number as long as a run is well; distances are none in a batch of one image.
+# Signs that are finite as long as a run is well. Distances are NaN in a batch of one image.
 _ALWAYS = ("logit_gap", "largest_logit", "d_gradient", "g_gradient", "d_weights", "g_weights")
 
-# Each by its own name: a rate that a run was given for one network counts more than the common one.
+# Each by its own name: a rate that was given for one network takes precedence over the common one.
 _SLOW = {"D_learning_rate": 0.0002, "G_learning_rate": 0.0002}
-# Of these a run that has more is not told less, but where that is to slow it down.
+# A run with a higher value of these is not told to lower it, except to slow it down.
 _AT_LEAST = ("D_noise", "G_learning_rate")
 
 Told = npt.NDArray[np.bool_]
 
 
 class Patient(NamedTuple):
-    """What is known of a run beside its signs.
+    """What is known of a run apart from its signs.
 
     Attributes:
-      loss: the name of what its networks minimise.
+      loss: the name of its loss.
       classes: how many classes its data have.
-      without: the settings that its system does without.
+      without: the settings that its system does not have.
       most: the largest values that still slow it down, by the names of settings.
-      own: the values that it has trained with from its beginning, likewise.
+      own: the values that it has trained with from its beginning, by the names of settings.
     """
 
     loss: str
@@ -46,23 +46,23 @@ class Patient(NamedTuple):
 
 
 class Disease(NamedTuple):
-    """One of them.
+    """One disease.
 
     Attributes:
-      name: as `stop_on` has it.
+      name: as in `stop_on`.
       what: what is wrong, for people.
       told: from rows and patient to which rows tell of it, bool [n].
-      span: for so many iterations they have to, before it is named.
+      span: for how many iterations rows have to tell of it before it is named.
       numbers: the signs that tell.
-      settings: what to try, by name: a fork of the run takes it.
+      settings: what to try in a fork of the run, by name.
       advice: what else to try, in words, or a flag that is for a new run.
-      slower: whether the settings are to slow a run down, so never above `Patient.most`.
-      stays: whether no setting helps any more once it is there, so that these are to be tried from
+      slower: whether the settings are meant to slow a run down, so never above `Patient.most`.
+      stays: whether no setting helps once the disease is there, so that settings must be tried from
         a state before it: a generator whose pixels are all at their limits has no gradient.
-      born: what to do in place of `advice` where a run has it before its first update and its
-        numbers of then are `born_told`: then its networks or their first weights are wrong, and no
-        training ends it.
-      born_settings: what to try then in a new run, in place of `settings`.
+      born: what to do instead of `advice` if a run has it before its first update and `born_told`
+        holds for its numbers at that time: then its networks or their first weights are wrong, and
+        no training helps.
+      born_settings: what to try in that case in a new run, instead of `settings`.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Disease(NamedTuple):
     born_told: Callable[[Mapping[str, float]], bool] = bool
 
     def of(self, patient: Patient) -> Disease:
-        """Returns it with what a run's system takes of the settings to try, and it has not yet."""
+        """Returns it with only those settings and advice that the system has and the run lacks."""
 
         def taken(settings: Mapping[str, Any]) -> Mapping[str, Any]:
             found = {name: settings[name] for name in settings if name not in patient.without}
@@ -107,10 +107,10 @@ class Disease(NamedTuple):
 
 
 def overpowering(rows: HealthRows, patient: Patient) -> Told:
-    """Says where D tells nearly every image from every sample, by far.
+    """Says where D tells nearly every image from every sample, with a large gap.
 
-    By less, where G makes nothing of it yet: its samples hardly differ. A Wasserstein critic
-    cannot: its gap is a distance of pixels, which it is meant to find.
+    A smaller gap is enough if G's samples hardly differ yet. This is never said of a Wasserstein
+    critic: its gap is a distance in pixels, which it is meant to find.
     """
     if patient.loss == "wgan":
         return np.full(len(rows.iteration), False)
@@ -125,7 +125,7 @@ def collapse(rows: HealthRows, patient: Patient) -> Told:
 
 
 def partial_collapse(rows: HealthRows, patient: Patient) -> Told:
-    """Says where each sample has a near twin, as also where all are one: a run swings between."""
+    """Says where each sample has a near twin; that includes total collapse: runs swing between."""
     return np.asarray(rows.of("nearest") < 0.09 * rows.of("nearest_real"))
 
 
@@ -137,15 +137,15 @@ def frozen(rows: HealthRows, patient: Patient) -> Told:
 
 
 def memorising(rows: HealthRows, patient: Patient) -> Told:
-    """Says where images that D has not seen are, for it, a fifth of the way to samples."""
+    """Says where images that D has not seen are, to D, over a fifth of the way to samples."""
     gap = rows.of("logit_gap")
     return np.asarray((gap > 1) & (rows.of("unseen_gap") > 0.2 * gap))
 
 
 def oscillation(rows: HealthRows, patient: Patient) -> Told:
-    """Says where D took nearly all samples for images, and takes nearly none, or the reverse.
+    """Says where D took nearly all samples for images, and now takes nearly none, or the reverse.
 
-    Both within three rows: a swing that is shorter than the time between two rows comes and goes.
+    Both must be within three rows: a swing shorter than the time between two rows shows by chance.
     """
     right = rows.of("fake_right")
     before = (np.append(np.full(k, np.nan), right)[: len(right)] for k in (1, 2))
@@ -154,7 +154,7 @@ def oscillation(rows: HealthRows, patient: Patient) -> Told:
 
 def numbers(rows: HealthRows, patient: Patient) -> Told:
     """Says where numbers are not finite, or on the way there."""
-    # The sigmoid of TensorFlow 1.x is 0 from -18 on at the latest, and its logarithm infinite.
+    # In TensorFlow 1.x the sigmoid of any logit from -18 down is 0, and its logarithm infinite.
     most = 12.0 if patient.loss == "log" else 100.0
     large = rows.of("largest_logit") > most
     steep = np.maximum(rows.of("d_gradient"), rows.of("g_gradient")) > 1e3
@@ -163,7 +163,7 @@ def numbers(rows: HealthRows, patient: Patient) -> Told:
 
 
 def scale(rows: HealthRows, patient: Patient) -> Told:
-    """Says where images are not about from 0, or -1, to 1."""
+    """Says where images do not range roughly from 0 or -1 to 1."""
     largest = rows.of("largest_pixel")
     return (largest > 2) | (largest < 0.1)
 
@@ -174,16 +174,16 @@ def swapped(rows: HealthRows, patient: Patient) -> Told:
 
 
 def one_class(rows: HealthRows, patient: Patient) -> Told:
-    """Says everywhere that the data have one class, if so."""
+    """Says in every row whether the data have only one class."""
     return np.full(len(rows.iteration), patient.classes == 1)
 
 
 def constant(numbers: Mapping[str, float]) -> bool:
-    """Says whether samples are one: those of `conv` begin with 3% of the distance of images."""
+    """Says whether all samples are one; `conv` begins with 3% of the distance between images."""
     return numbers["diversity"] < 1e-3 * numbers["diversity_real"]
 
 
-# Of both kinds of collapse; the last two of one that a run is born with.
+# For both kinds of collapse; the last two are for one that a run is born with.
 _COLLAPSE: dict[str, Any] = {
     "settings": {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
     "advice": "or --pack 2 in a new run",

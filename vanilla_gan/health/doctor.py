@@ -1,4 +1,4 @@
-"""`./run.sh doctor`: which diseases a run has had, by its `health.csv`."""
+"""`./run.sh doctor`: which diseases a run has had, according to its `health.csv`."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Examined(NamedTuple):
 
 
 def patient_of(record: RunRecord) -> Patient:
-    """Returns what the signs of a run have to be seen by."""
+    """Returns what is needed to interpret the signs of a run."""
     config, classes = record.config, classes_of(record.dataset)
     usual_beta1 = 0.9 if config.optimizer == "adam" else 0.0
     most = {
-        # As people write it: 0.0003 / 5 is 5.9999999999999995e-05.
+        # Rounded as people write it: 0.0003 / 5 is 5.9999999999999995e-05.
         "D_learning_rate": float(f"{rate_of(config, 'D') / 5:.3g}"),
         "G_learning_rate": float(f"{rate_of(config, 'G') / 5:.3g}"),
         "beta1": usual_beta1 if config.beta1 is None else config.beta1,
     }
     own: dict[str, Any] = {}
-    # A fork may have what its parent lacked, whose state it began with.
+    # A fork began with its parent's state, which may have been trained with other values.
     if not record.parent:
         names = ("loss", "r1", "r2", "D_noise", "spectral_norm", "pack")
         own = {name: getattr(config, name) for name in names}
@@ -70,7 +70,7 @@ def as_text(found: Examined) -> str:
 
 
 def as_dict(found: Examined) -> dict[str, Any]:
-    """Returns what was found as JSON has it; a number that is not finite is None."""
+    """Returns what was found in JSON's types; a number that is not finite is None."""
     return {
         "format": 1,
         "source": found.source,

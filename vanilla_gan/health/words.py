@@ -1,4 +1,4 @@
-"""What is said of a disease, in a line."""
+"""What users are told about a disease, in one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vanilla_gan.health.diagnosis import Episode
 
 
 def lines_of(episodes: Iterable[Episode]) -> list[str]:
-    """Returns what is said of each: of its beginning, and of its end if it has one."""
+    """Returns a line for the beginning of each episode, and one for its end if it has ended."""
     return [
         line
         for episode in episodes
@@ -39,7 +39,7 @@ def begun(episode: Episode) -> str:
 
 
 def ended(episode: Episode) -> str:
-    """Returns that it is over."""
+    """Returns a line that says that the disease is over."""
     disease = episode.disease
     return (
         f"health: ended at iteration {episode.ended}: {disease.what} ({disease.name}), which began "

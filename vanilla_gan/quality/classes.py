@@ -1,4 +1,4 @@
-"""Which classes samples show, by a classifier's word: how many are covered, and how evenly."""
+"""Which classes samples show according to a classifier: how many are covered, and how evenly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.quality.neighbours import Floats
 
-# Of an even share, so 2% of the samples where there are ten classes.
+# As a share of an even share, so 2% of the samples if there are ten classes.
 COVERED = 0.2
 
 
@@ -18,15 +18,15 @@ def class_shares(classes: npt.NDArray[np.integer], num_classes: int = PUBLISHED_
 
 
 def classes_covered(shares: Floats, even: int | None = None) -> int:
-    """Returns how many classes have a share above a fifth of an even one, 2% of ten classes.
+    """Returns how many classes have more than a fifth of an even share: 2% for ten classes.
 
     Args:
       shares: of each class.
-      even: among how many classes an even share is; among all unless given.
+      even: how many classes an even share is divided among; by default all.
 
     Source: the count of modes by a classifier in Metz et al. 2017, Unrolled generative adversarial
-    networks, section 3.3.1 (https://arxiv.org/abs/1611.02163). Difference: it takes a share and not
-    a single sample, so that the classifier's own errors cover nothing.
+    networks, section 3.3.1 (https://arxiv.org/abs/1611.02163). Difference: a class needs a share of
+    the samples, not just one, so that the classifier's own errors cover no class.
     """
     return int((shares > COVERED / (even or len(shares))).sum())
 
@@ -41,16 +41,16 @@ def class_entropy(shares: Floats) -> float:
     classifier's decisions in place of its probabilities.
     """
     present = shares[shares > 0]
-    # Of one class alone it would be -0.0.
+    # Without `abs` it would be -0.0 for a single class.
     return abs(float(-(present * np.log(present)).sum()))
 
 
 def says_little(accuracy: float, guessing: float) -> bool:
     """Returns whether a classifier is so poor that what it sees in samples means little.
 
-    That is where it leaves more than half of the errors that naming the most frequent class
-    everywhere would make: below 55% of ten even classes, 75% of two. Twice the share of that class
-    would ask for nothing of many classes, and for too much of two. `accuracy` is the share of the
-    test images that it names right, `guessing` that of the guess.
+    It is if it makes more than half of the errors of always naming the most frequent class: below
+    55% accuracy with ten even classes, 75% with two. Twice that class's share as the limit would
+    demand almost nothing with many classes, and too much with two. `accuracy` is the share of test
+    images that it names correctly, `guessing` the share if the most frequent class is always named.
     """
     return accuracy < (1 + guessing) / 2 and guessing < 1

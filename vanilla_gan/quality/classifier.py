@@ -1,8 +1,8 @@
-"""A small convolutional classifier as a TensorFlow 1 graph, by whose features samples are judged.
+"""A small convolutional classifier as a TensorFlow 1 graph; its features are used to judge samples.
 
-Features of a network that tells the classes of the data set at hand apart stand for what a picture
-shows better than its pixels do. Distances between them have no meaning across data sets, and none
-beside those of an Inception network.
+The features of a network that tells this data set's classes apart describe what a picture shows
+better than its pixels do. Distances between them cannot be compared across data sets, nor with
+those of an Inception network.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vanilla_gan.graph.layers import conv2d, dense, flatten
 from vanilla_gan.graph.tf1 import tf
 
 VERSION = 1
-"""Raise it with every change that gives other weights: kept ones of an older one are not read."""
+"""Raise it with every change that gives other weights: those of an older version are not read."""
 FEATURES = 128
 
 
@@ -26,7 +26,7 @@ class Classifier(NamedTuple):
       X: placeholder, images, float32 [B, size] in [0, 1].
       y: placeholder, their classes, int64 [B] in 0..num_classes-1.
       learning_rate: placeholder, float32 scalar.
-      features: float32 [B, FEATURES], what the last hidden layer gives, at least 0.
+      features: float32 [B, FEATURES], the output of the last hidden layer, at least 0.
       logits: float32 [B, num_classes].
       loss: scalar, mean cross entropy in nats.
       solver: operation, one step of Adam.
@@ -50,7 +50,7 @@ def build_classifier(
 ) -> Classifier:
     """Builds the classifier of images of a shape with its loss and solver in the default graph.
 
-    The graph should be empty; its seed is set.
+    The graph should be empty; its seed is set here.
     """
     tf.set_random_seed(CLASSIFIER)
     X = tf.placeholder(tf.float32, shape=[None, shape.size], name="X")
@@ -72,5 +72,5 @@ def build_classifier(
 
 
 def _pooled(x: Any) -> Any:
-    """Returns the largest of each 2x2 pixels, [B, H, W, C] -> [B, H/2, W/2, C], rounded up."""
+    """Returns the maximum of each 2x2 pixels, [B, H, W, C] -> [B, H/2, W/2, C], rounded up."""
     return tf.nn.max_pool2d(x, ksize=2, strides=2, padding="SAME")

@@ -1,9 +1,9 @@
-"""Keeps a trained classifier: two files whose checksums hold, in the user's own cache.
+"""Keeps a trained classifier: two files with checksums, in the user's own cache.
 
     classifier-0123456789abcdef.npz    the weights, by variable name
-    classifier-0123456789abcdef.json   sealed: of which data, by which classifier, the weights' sum
+    classifier-0123456789abcdef.json   sealed: the data's and weights' checksums, the version, ...
 
-The digits are those of the data's checksum. The JSON is written last.
+The digits are the first 16 of the data's checksum. The JSON is written last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
 FORMAT = 1
-_HEADERS = 1 << 16  # bytes of all in a file of weights that is no number
+_HEADERS = 1 << 16  # bytes of everything in a file of weights except the numbers
 _FIELDS: Mapping[str, Kind] = {
     "format": COUNT,
     "classifier": COUNT,
@@ -57,11 +57,11 @@ class ClassifierStore:
         self.folder = cache_folder()
 
     def read(self, shapes: Mapping[str, tuple[int, ...]], inform: Inform) -> KeptClassifier | None:
-        """Returns the classifier that is kept, or None where none is, or none that is whole.
+        """Returns the classifier that is kept, or None if there is none that can be used.
 
         Args:
           shapes: of the weights, by name.
-          inform: called with a line for one that is damaged, or that others may have written.
+          inform: called with a line if it is damaged, or if others may have written it.
         """
         try:
             return self._read(shapes)
@@ -83,7 +83,7 @@ class ClassifierStore:
         """
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            # An older version, and a careless umask, let the user's group write there.
+            # An older version with a careless umask let the user's group write there.
             self.folder.chmod(0o700)
             self._check_private(self.folder)
         path = self._path("npz")
@@ -106,7 +106,7 @@ class ClassifierStore:
     def _read(self, shapes: Mapping[str, tuple[int, ...]]) -> KeptClassifier:
         path = self._path("npz")
         self._path("json").stat()
-        # Each of the files could be replaced by whoever may write to the folder.
+        # Whoever may write to the folder could replace either file.
         self._check_private(self.folder)
         record = read_sealed(self._path("json"))
         check_fields(record, _FIELDS)
@@ -121,7 +121,7 @@ class ClassifierStore:
         """Checks that a folder is the user's, and that nobody else can change what is in it.
 
         Raises:
-          OSError: it is not, or cannot be asked.
+          OSError: the folder is not private, or its status cannot be read.
         """
         status = path.stat()
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
@@ -134,8 +134,8 @@ class ClassifierStore:
 def cache_folder() -> pathlib.Path:
     """Returns the user's own cache of this program.
 
-    A data folder may be shared with others, or come from them; and whoever chooses the features in
-    which samples are compared chooses the result.
+    A data folder will not do: it may be shared with others, or come from them, and whoever chooses
+    the features in which samples are compared chooses the result.
     """
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return pathlib.Path(home, "vanilla_gan")

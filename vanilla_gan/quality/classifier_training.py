@@ -1,4 +1,4 @@
-"""Trains the classifier on the labelled images of a data set, the same weights each time."""
+"""Trains the classifier on the labelled images of a data set, to the same weights each time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vanilla_gan.settings import RunConfig
 
 EPOCHS = 4
 BATCH = 64
-# Of Adam's first step; from there it falls evenly to 0.
+# At Adam's first step; from there it falls linearly to 0.
 LEARNING_RATE = 2e-3
 CPU = Device("/CPU:0", "the classifier is always there, so that its figures are the same")
 
@@ -33,11 +33,11 @@ def train_classifier(
 ) -> Weights:
     """Returns the weights of a classifier, by name.
 
-    Four epochs on MNIST's 55,000 images take about a minute on two cores and come to 99.2% on its
-    test images. Everything is drawn from fixed seeds: on one machine the weights are the same bits.
+    Four epochs on MNIST's 55,000 images take about a minute on two cores and reach 99.2% on its
+    test images. All draws have fixed seeds: on one machine the weights are the same to the bit.
 
     Args:
-      images: uint8 [N, size], or one image in more dimensions, N at least 1.
+      images: uint8 [N, size], or with more dimensions for an image, N at least 1.
       labels: uint8 [N] in 0..num_classes-1.
       epochs: passes through the images.
       shape, num_classes: of the data.

@@ -1,4 +1,4 @@
-"""`./run.sh evaluate`: what a trained generator's samples are worth, in figures."""
+"""`./run.sh evaluate`: how good a trained generator's samples are, in figures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
     `inform` is called with each line for the user.
 
     Returns:
-      All that was found, as JSON has it; `quality.table` lays it out for people.
+      All that was found, in JSON's types; `quality.table` formats it for people.
 
     Raises:
       VanillaGanError: nothing to load, data that are not those of the run, an unwritable file.
@@ -83,7 +83,7 @@ def evaluate(config: EvaluateConfig, inform: Inform) -> dict[str, Any]:
             real = judge.real
         classes = look(shown).classes
         agreement = {}
-        # Classes that a system draws by itself are no labels.
+        # If a system draws random classes in training, they do not label what its samples show.
         if asked is not None and not SYSTEMS[origin.config.system].draws.classes:
             agreement = {"class_agreement": float((look(samples).classes == asked).mean())}
         accuracy, guessing = look.test_accuracy, look.guessing
@@ -130,7 +130,7 @@ def _modes(
     allow_unverified: bool,
     inform: Inform,
 ) -> dict[str, Any]:
-    """Returns the modes of samples, and of as many real images beside, as JSON has them."""
+    """Returns the modes of samples, and for comparison of as many real images, in JSON's types."""
     train = source.splits.train.images
     rows = seeded(SPLIT).randint(0, len(train), len(samples))
     sets = {"samples": samples, "real images": unit_scale(train[rows].astype(np.float32))}
@@ -153,7 +153,7 @@ def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
     """Reads the data that the run was trained on.
 
     Raises:
-      DataError: those in `data_dir` are others.
+      DataError: `data_dir` holds other data.
     """
     source = data_of(origin.config, origin.dataset, data_dir, inform=inform)
     if source.checksum != origin.dataset["checksum"]:
@@ -204,7 +204,7 @@ def _draw_neighbours(
 ) -> None:
     """Draws four samples a row, each with its nearest training image to the right of it.
 
-    Between the pairs is a gap: else nobody sees which image belongs to which.
+    A gap between the pairs shows which images belong together.
     """
     real = unit_scale(nearest.astype(np.float32))
     pairs = np.stack([shown, real], axis=1).reshape(-1, shape.size)
@@ -220,9 +220,9 @@ def _add_to_run(
 ) -> None:
     """Adds the figures to the `quality.json` of the run that `source` is, or is a checkpoint of.
 
-    Figures of other noise, or of fewer samples than those that stand there, are not added: the
-    run's best checkpoint is chosen by that file. Nor are they if another run has begun in the
-    folder since: it would take them for its own.
+    Figures of another seed, or of fewer samples than the file has for that iteration, are not
+    added, because the run's best checkpoint is chosen by that file. Nor are they if another run has
+    begun in the folder since, because it would take them for its own.
     """
     out_dir = run_of(source)
     if not is_run(out_dir):
@@ -245,5 +245,5 @@ def _add_to_run(
             add_evaluation(out_dir, evaluation, inform)
             inform(f"added to {path}, iteration {iteration}")
     except VanillaGanError as error:
-        # What was asked for stands; somebody else's run need not take it.
+        # The evaluation itself succeeded; adding it to the run is only an extra.
         inform(f"warning: {error}")

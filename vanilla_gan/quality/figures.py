@@ -1,4 +1,4 @@
-"""All figures of quality of one set of samples, beside the same of real images."""
+"""All quality figures of one set of samples, beside those of real images."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ Look = Callable[[Images], tuple[Floats, npt.NDArray[np.intp]]]
 
 
 class Figures(NamedTuple):
-    """The figures of one set of samples; None where they cannot be computed.
+    """The figures of one set of samples; None for those that cannot be computed.
 
     Attributes:
       parzen_nats: mean Parzen log-likelihood of the test images; see `parzen`.
       parzen_nats_error: its standard error.
       frechet: distance of the samples' features to those of real images; see `frechet`.
-      frechet_real: the same of as many other real images: what a perfect generator has.
+      frechet_real: the same for as many other real images: what a perfect generator would have.
       precision, recall, density, coverage: see `precision_recall.Overlap`.
-      classes_covered: how many classes have more than 2% of the samples, or a fifth of an
-        even share where not ten have training images.
+      classes_covered: how many classes have more than a fifth of an even share of the samples: 2%
+        if ten classes have training images.
       class_entropy: of the classes' shares, in nats.
     """
 
@@ -60,7 +60,7 @@ class Quality(NamedTuple):
 
     Attributes:
       figures: the figures.
-      parzen_sigma: width of the Parzen window; None where samples are not finite.
+      parzen_sigma: width of the Parzen window; None if samples are not finite.
       class_shares: share of each class; None likewise.
     """
 
@@ -70,7 +70,7 @@ class Quality(NamedTuple):
 
 
 def evaluation_of(iteration: int, n: int, quality: Quality, real: Quality) -> Evaluation:
-    """Returns what was measured as a run keeps it, beside the same of real images."""
+    """Returns the measurements of samples and of real images in the form that a run keeps."""
     return Evaluation(
         iteration,
         n,
@@ -84,15 +84,15 @@ def evaluation_of(iteration: int, n: int, quality: Quality, real: Quality) -> Ev
 class Judge:
     """Real images, prepared once, against which sets of samples are measured.
 
-    `n` training images stand for what is real, and `n` others for a perfect generator. Which they
-    are is drawn once and for all, because files may be sorted by class.
+    `n` training images represent what is real, and `n` others a perfect generator. They are drawn
+    at random, with a fixed seed, because files may be sorted by class.
 
     Attributes:
       n: how many samples a set has.
     """
 
     def __init__(self, splits: Datasets, n: int, look: Look) -> None:
-        """Looks at the real images of a data set by a classifier; `n` is `largest_n` at the most.
+        """Looks at the real images of a data set with a classifier; `n` is at most `largest_n`.
 
         Raises:
           ValueError: `n` is out of range.
@@ -117,16 +117,16 @@ class Judge:
 
     @functools.cached_property
     def real(self) -> Quality:
-        """The same figures of `n` real images that are not among those compared with."""
+        """The figures of `n` real images that are not among those compared with."""
         return self.measure(self._others)
 
     def measure(self, samples: Images) -> Quality:
         """Returns the figures of samples, float32 [n, size] in [0, 1].
 
-        Where any is not finite there are no figures but `frechet_real`.
+        If any value is not finite, there are no figures but `frechet_real`.
 
         Raises:
-          ValueError: there are not `n` of them.
+          ValueError: there are not `n` samples of that size.
         """
         if samples.shape != (self.n, self._size):
             raise ValueError(
@@ -154,7 +154,7 @@ def largest_n(splits: Datasets) -> int:
     """Returns how many samples can be measured: as many as half of the training images.
 
     Raises:
-      DataError: these are too few, or none is for validation.
+      DataError: there are too few training images, or none for validation.
     """
     count = splits.train.num_examples
     if count < 2 * MIN_SAMPLES:

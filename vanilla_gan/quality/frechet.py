@@ -1,7 +1,7 @@
-"""The Frechet distance of two sets of features, each taken for a normal distribution.
+"""The Frechet distance of two sets of features, each treated as a normal distribution.
 
-NumPy alone computes the trace of the matrix root: it is the sum of the roots of the eigenvalues of
-a symmetric matrix, so neither SciPy's `sqrtm` nor its complex results are needed.
+NumPy is enough for the trace of the matrix root: it is the sum of the roots of the eigenvalues of a
+symmetric matrix, so neither SciPy's `sqrtm` nor its complex results are needed.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
         |m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2))
 
-    `C1 C2` has the eigenvalues of the symmetric `C1^(1/2) C2 C1^(1/2)`. With few samples the
-    distance is too large, the more so the fewer: compare only distances of as many.
+    `C1 C2` has the eigenvalues of the symmetric `C1^(1/2) C2 C1^(1/2)`. The fewer samples there
+    are, the more the distance is overestimated: compare only distances of equally many samples.
 
     Source: Heusel et al. 2017, GANs trained by a two time-scale update rule, section 4 and equation
     6 (https://arxiv.org/abs/1706.08500), who take the features of an Inception network; the

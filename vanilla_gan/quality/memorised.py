@@ -1,4 +1,4 @@
-"""Whether samples are copies: each beside its nearest training image."""
+"""Whether samples are copies: compares each with its nearest training image."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 from vanilla_gan.data.streams import SPLIT, seeded
 from vanilla_gan.quality.neighbours import Floats, nearest
 
-# Real test images that say what distance is usual, and the share of them that are nearer to a
-# training image than what counts as memorised.
+# How many real test images show which distance is usual, and the share of them that are nearer to a
+# training image than the distance below which a sample counts as memorised.
 TEST_IMAGES = 1000
 NEARER_SHARE = 0.01
 
@@ -22,7 +22,7 @@ class Memorised(NamedTuple):
     Attributes:
       row: intp [m], its row among the training images.
       distance: float64 [m], Euclidean, of pixels in [0, 1].
-      limit: below this distance lies 1% of real test images.
+      limit: the distance below which 1% of real test images lie.
       typical: the median of the real test images' distances.
     """
 
@@ -42,15 +42,15 @@ def find_memorised(
 ) -> Memorised:
     """Returns the nearest training image of each sample, and how near real images come.
 
-    Real test images are as near to the training images as images come that never saw them. One
-    sample in a hundred of a perfect generator is nearer than 99% of them; more than that, or one at
-    no distance, is a sign of memory.
+    Real test images show how near to the training images an image is that is no copy. One in a
+    hundred samples of a perfect generator is nearer than 99% of them; more than that, or a sample
+    at distance 0, is a sign of memorisation.
 
     Args:
       samples: [m, size] in [0, 1].
       train: grey values, [n, size].
-      test: grey values, [t, size], t at least 1; 1,000 of them are looked at, always the same, but
-        drawn once: files may be sorted by class.
+      test: grey values, [t, size], t at least 1; 1,000 of them are used, drawn with a fixed seed
+        because files may be sorted by class.
 
     Source: the nearest training images beside the samples are figure 2 of Goodfellow et al. 2014,
     Generative adversarial nets (https://arxiv.org/abs/1406.2661); the comparison with real test

@@ -1,12 +1,12 @@
 """Modes: which of a data set's known clusters the samples reach, and how evenly.
 
 Source: section 4.1 of Lin et al. 2018, PacGAN (https://arxiv.org/abs/1712.04086), and Srivastava et
-al. 2017, VEEGAN (https://arxiv.org/abs/1705.07761). Of points of the plane 2,500 samples are drawn;
-one within three standard deviations of the nearest centre is of high quality, and a mode is covered
-if such a sample lies nearest to it. Of stacked digits 26,000 are drawn; a classifier of single
-digits looks at each colour, and every number of three digits that it reads is a mode. The reverse
-KL divergence is that of the samples' shares of the modes from even ones. Differences: the
-classifier is this program's own; and the same figures of as many real samples stand beside.
+al. 2017, VEEGAN (https://arxiv.org/abs/1705.07761). For points of the plane 2,500 samples are
+drawn; a sample within three standard deviations of its nearest centre is of high quality, and
+covers the mode of that centre. For stacked digits 26,000 are drawn; a classifier of single digits
+reads each colour, and every three-digit number that it reads is a mode. The reverse KL divergence
+is that of the samples' shares of the modes from even shares. Differences: the classifier is this
+program's own; and the same figures of as many real samples are given for comparison.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Modes(NamedTuple):
     Attributes:
       covered: how many modes the samples reach.
       total: how many there are.
-      kl_nats: reverse KL divergence; 0 where the samples are spread evenly, log(total) where all
-        are of one mode.
-      high_quality: share of the samples near a mode; None of digits.
+      kl_nats: reverse KL divergence; 0 if the samples are spread evenly, log(total) if all are of
+        one mode.
+      high_quality: share of the samples near a mode; None for digits.
     """
 
     covered: int
@@ -46,14 +46,14 @@ class Modes(NamedTuple):
 
 
 def samples_of(dataset: str) -> int:
-    """Returns how many samples a data set's modes are counted in; 0 where it has none."""
+    """Returns how many samples are used to count a data set's modes; 0 if it has no modes."""
     if dataset == STACKED:
         return STACKED_SAMPLES
     return POINT_SAMPLES if dataset in MIXTURES else 0
 
 
 def point_modes(samples: npt.NDArray[np.floating], mixture: Mixture) -> Modes:
-    """Returns the modes of points, [n, 2] in [0, 1], of a mixture."""
+    """Returns the modes of a mixture that points, [n, 2] in [0, 1], reach."""
     points = mixture.coordinates(samples)
     distances = np.linalg.norm(points[:, None] - mixture.centres, axis=-1)
     nearest, near = distances.argmin(axis=1), distances.min(axis=1) <= 3 * mixture.sigma
@@ -63,7 +63,7 @@ def point_modes(samples: npt.NDArray[np.floating], mixture: Mixture) -> Modes:
 
 
 def stacked_modes(samples: Images, read: Read) -> Modes:
-    """Returns the modes of stacked digits, float32 [n, H * W * 3] in [0, 1], by their colours."""
+    """Returns the modes of stacked digits, float32 [n, H * W * 3] in [0, 1], one in each colour."""
     colours = samples.reshape(len(samples), -1, 3)
     digits = [read(np.ascontiguousarray(colours[..., colour])) for colour in range(3)]
     total = DIGITS_A_COLOUR**3
@@ -80,7 +80,7 @@ def modes_of(dataset: str, samples: Images, read: Read | None) -> Modes:
 
 
 def modes_lines(found: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
-    """Gives lines for people of the modes of samples and of real images, by these words."""
+    """Yields a line for people for each entry of `found`: samples and real images."""
     for whose, modes in found.items():
         near = modes["high_quality"]
         quality = "" if near is None else f", {near:.1%} within three standard deviations"

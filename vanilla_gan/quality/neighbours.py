@@ -1,4 +1,4 @@
-"""Distances between many points, in blocks: whose neighbours are how far away."""
+"""Distances between many points, in blocks: how far away the neighbours of each are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK = 250
 
 
 class Nearest(NamedTuple):
-    """The nearest of some points to each query.
+    """The nearest point to each query.
 
     Attributes:
       row: intp [m], its row.
@@ -35,12 +35,12 @@ def squared_distances(
 ) -> npt.NDArray[Any]:
     """Returns the squared Euclidean distances of all pairs, `dtype` [m, n], at least 0.
 
-    They come of one matrix product, `|a|^2 + |b|^2 - 2ab`. Of two points that are nearly the same
-    so little may be left that only rounding is: of float64, about 1e-16 of their squared lengths.
+    They come from one matrix product, `|a|^2 + |b|^2 - 2ab`. For two points that are nearly equal
+    only the rounding error may remain: in float64, about 1e-16 of their squared lengths.
 
     Args:
       first, second: [m, d] and [n, d], any real numbers.
-      dtype: in which they are computed, float64 or float32.
+      dtype: the type to compute them in, float64 or float32.
     """
     a, b = np.asarray(first, dtype), np.asarray(second, dtype)
     products: npt.NDArray[Any] = a @ b.T
@@ -58,9 +58,9 @@ def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
 
 
 def over_blocks(n: int, function: Callable[[slice], T], size: int = BLOCK) -> Iterator[T]:
-    """Yields what `function` returns of each of `blocks`, in order; a thread for each core.
+    """Yields what `function` returns for each of `blocks`, in order, with one thread per core.
 
-    NumPy's passages through large arrays let other threads run meanwhile.
+    The threads run in parallel while NumPy works on large arrays.
     """
     with ThreadPoolExecutor(usable_cores()) as threads:
         yield from threads.map(function, blocks(n, size))
@@ -69,7 +69,7 @@ def over_blocks(n: int, function: Callable[[slice], T], size: int = BLOCK) -> It
 def radii(points: Floats, ks: Sequence[int], block: int = BLOCK) -> Floats:
     """Returns each point's distance to its k-th nearest other point, float64 [len(ks), n].
 
-    A point is no neighbour of itself; another one at the same place is, at distance 0.
+    A point is not its own neighbour; another point at the same place is one, at distance 0.
 
     Args:
       points: [n, d].
@@ -97,12 +97,12 @@ def radii(points: Floats, ks: Sequence[int], block: int = BLOCK) -> Floats:
 
 
 def nearest(queries: Floats, points: npt.NDArray[Any], block: int = BLOCK) -> Nearest:
-    """Returns the nearest point of each query; of several equally near ones the first.
+    """Returns the nearest point to each query, the first of several equally near ones.
 
-    The distances are of the differences themselves, so that of a copy is exactly 0.
+    Distances are computed from the differences themselves, so that of a copy is exactly 0.
 
     Args:
-      queries: [m, d], as many as may be compared with `block` points at once.
+      queries: [m, d], few enough to be compared with `block` points at once.
       points: [n, d], any real numbers; converted block by block.
       block: points that are compared at once.
 

@@ -1,9 +1,9 @@
-"""The Parzen log-likelihood: how probable real images are by a density laid around samples.
+"""The Parzen log-likelihood: how probable real images are under a density around samples.
 
 Source: Goodfellow et al. 2014, Generative adversarial nets, section 5 (https://arxiv.org/abs/
 1406.2661), after Breuleux et al. 2011; the grid and the sizes are those of the authors' published
 `parzen_ll.py` (https://github.com/goodfeli/adversarial). The measure has a high variance and does
-not judge sharpness well, as the paper says itself; it is here because the paper's number is.
+not judge sharpness well, as the paper itself says; it is here because the paper reports it.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Parzen(NamedTuple):
 def log_likelihood(
     samples: npt.NDArray[Any], validation: npt.NDArray[Any], test: npt.NDArray[Any]
 ) -> Parzen:
-    """Returns the mean log-likelihood of `test` by a Parzen window around `samples`.
+    """Returns the mean log-likelihood of `test` under a Parzen window around `samples`.
 
-    The width is the one of `SIGMAS` by which `validation` has the highest mean.
+    The width is the one of `SIGMAS` that gives `validation` the highest mean.
 
     Args:
       samples: [n, d]; images in [0, 1], 10,000 in the paper.
@@ -65,7 +65,7 @@ def log_likelihood(
 def log_densities(
     samples: npt.NDArray[Any], points: npt.NDArray[Any], sigmas: npt.ArrayLike, block: int = BLOCK
 ) -> Floats:
-    """Returns the log density at each point by Gaussians around all samples, [len(sigmas), m].
+    """Returns the log density of Gaussians around all samples at each point, [len(sigmas), m].
 
         log p(x) = log sum_i exp(-|x - s_i|^2 / (2 sigma^2)) - log n - d/2 log(2 pi sigma^2)
 
@@ -81,7 +81,7 @@ def log_densities(
     """
     widths = np.asarray(sigmas, np.float64)
     n, d = np.shape(samples)
-    # Single precision will do, about a middle that leaves short vectors: figures differ by 1e-6.
+    # Single precision is enough once centring has made vectors short: figures differ by 1e-6.
     middle = np.mean(samples, axis=0, dtype=np.float64)
     centres = (samples - middle).astype(np.float32)
     constants = math.log(n) + d / 2 * np.log(2 * math.pi * widths**2)

@@ -1,6 +1,6 @@
-"""Precision, recall, density and coverage: how far samples and real images fill the same regions.
+"""Precision, recall, density and coverage: how well samples and real images fill the same regions.
 
-Each set of features stands for a region: the union of balls around its points, each reaching to the
+Each set of features defines a region: the union of balls around its points, each reaching to the
 point's k-th nearest neighbour in the set.
 """
 
@@ -32,13 +32,13 @@ class Region(NamedTuple):
 
 
 class Overlap(NamedTuple):
-    """How samples lie to real images.
+    """How the regions of samples and of real images overlap.
 
     Attributes:
       precision: share of samples within the real region, in [0, 1].
       recall: share of real images within the samples' region, in [0, 1].
       density: mean number of real balls that a sample lies in, divided by `DENSITY_K`; about 1 for
-        real images, and above 1 where samples crowd where real images do.
+        real images, above 1 if samples crowd where real images are dense.
       coverage: share of real balls with a sample in them, in [0, 1].
     """
 
@@ -52,7 +52,7 @@ def region(features: Floats) -> Region:
     """Returns the region of features, [n, d].
 
     Raises:
-      ValueError: they are not more than `DENSITY_K`.
+      ValueError: there are no more than `DENSITY_K` features.
     """
     return Region(features, *radii(features, (PRECISION_K, DENSITY_K)))
 
@@ -60,13 +60,13 @@ def region(features: Floats) -> Region:
 def overlap(real: Region, samples: Region, block: int = BLOCK) -> Overlap:
     """Returns precision, recall, density and coverage of samples.
 
-    A point on the edge of a ball is in it. Distances come in blocks of `block` real images.
+    A point on the edge of a ball is in it. Distances are computed for `block` real images at once.
 
     Source: precision and recall: Kynkaanniemi et al. 2019, Improved precision and recall metric for
     assessing generative models, section 2, equations 1 and 2 (https://arxiv.org/abs/1904.06991),
     k = 3 as they choose. Density and coverage: Naeem et al. 2020, Reliable fidelity and diversity
     metrics for generative models, section 3.2 (https://arxiv.org/abs/2002.09797), k = 5 as they
-    choose. Theirs are features of an Inception or VGG network.
+    choose. They use features of an Inception or VGG network.
     """
     count = len(samples.features)
     is_precise = np.zeros(count, np.bool_)

@@ -19,7 +19,7 @@ Sampler = Callable[[Images, Labels | None], Images]
 
 
 def draw_samples(sample: Sampler, config: RunConfig, n: int, seed: int) -> Images:
-    """Returns samples of a generator, float32 [n, size], as real images are in [0, 1].
+    """Returns samples of a generator, float32 [n, size] in [0, 1], as real images are.
 
     The arguments are those of `draw_with_classes`.
     """
@@ -36,10 +36,10 @@ def draw_with_classes(
     Args:
       sample: from noise, float32 [B, z_dim], and classes, ints [B] (None unless the system is
         conditional), to images, [B, ...], in the range of the system's own training images.
-      config: the settings of the run; of a conditional system all classes with
-        training images are drawn alike often.
+      config: the settings of the run; for a conditional system all classes with training images
+        are drawn with the same probability.
       n: how many.
-      seed: of noise and classes, 0..2**32 - 1; no run draws from this stream.
+      seed: of noise and classes, 0..2**32 - 1; training never draws from this stream.
     """
     system, size = SYSTEMS[config.system], config.image_shape.size
     random_stream = seeded(seed, EVALUATION)
@@ -56,6 +56,6 @@ def draw_with_classes(
 
 
 def to_unit(system: System, images: Images) -> Images:
-    """Returns images of a system's own range as float32 in [0, 1], black 0 and white 1."""
+    """Returns images in a system's own range as float32 in [0, 1], black 0 and white 1."""
     black, white = system.pixels()[[0, 255]]
     return np.asarray((images - black) / (white - black), np.float32)

@@ -9,7 +9,7 @@ from vanilla_gan.declare import PATH, SEED, Settings, at_least, setting
 from vanilla_gan.errors import UsageError
 from vanilla_gan.quality.figures import MIN_SAMPLES
 
-# Of the noise of a run's own evaluations, so that all of them can be compared.
+# Seed of the noise of every evaluation that a run makes, so that all of them can be compared.
 RUNS_SEED = 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from vanilla_gan.quality.classes import COVERED, says_little
 from vanilla_gan.quality.modes import modes_lines
 
-_A_LINE = 10  # shares of classes
+_A_LINE = 10  # shares of classes in a line
 _COLUMNS = "{:<23} {:>15} {:>15}  {}"
 # Name, key in the figures, decimals, and which way is good.
 _ROWS = (

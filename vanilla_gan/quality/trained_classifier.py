@@ -24,7 +24,7 @@ from vanilla_gan.quality.neighbours import Floats, blocks
 from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
 
-# Of the share of right test images: what another processor may round to another class.
+# How much the share of correct test images may differ, because processors round differently.
 _ROUNDING = 0.002
 
 
@@ -39,8 +39,8 @@ class TrainedClassifier:
     """The classifier of a data set, in an open session; `classifier(images)` looks at images.
 
     Attributes:
-      test_accuracy: share of the data set's test images that it names right.
-      guessing: the same of whoever names the most frequent class everywhere.
+      test_accuracy: share of the data set's test images that it names correctly.
+      guessing: the same share if the most frequent class is always named.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class TrainedClassifier:
 
 @contextlib.contextmanager
 def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClassifier]:
-    """Opens the classifier of a data set; trains and keeps it first if there is none.
+    """Opens the classifier of a data set, which is trained and kept first if there is none.
 
-    One that is kept is measured: it must name as many of the test images right as when it was
-    trained.
+    A classifier that was kept is tested: it must name as many of the test images correctly as when
+    it was trained.
 
     Args:
       source: the data.
@@ -69,7 +69,7 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
         classifier is poor.
 
     Yields:
-      The classifier; its session is closed behind the block.
+      The classifier; its session is closed after the block.
 
     Side effects: writes two files; see `classifier_store`.
     """
@@ -116,7 +116,7 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
 
 
 def _measured(classifier: Classifier, session: Any, source: DataSource, weights: Weights) -> float:
-    """Gives the classifier its weights, and returns its share of right test images: 0.3 s."""
+    """Gives the classifier its weights and returns its share of correct test images, in 0.3 s."""
     assign_weights(session, classifier.theta, weights)
     test = source.splits.test
     seen = _look(classifier, session, unit_scale(test.images.astype(np.float32)))

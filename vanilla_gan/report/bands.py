@@ -1,4 +1,4 @@
-"""Several runs in one figure: of each number the mean, and between what the runs lie."""
+"""Several runs in one figure: the mean of each number, and the range in which the runs lie."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from vanilla_gan.report.losses import moving_mean, smoothing_window
 _WIDTH_PX, _WIDE_PX, _SMALL_PX = 800, 300, 220
 _DPI = 100
 _MAX_POINTS = 2_000
-# As few points as these are marked each.
+# Up to this many points are marked individually.
 _MARKED = 20
-# More names than these do not fit above a panel.
+# No more names than this fit above a panel.
 _MAX_NAMES = 8
-# Of the names above the first panel: a row is as wide as the panel and so high; each name has a
-# stroke and a space, and its letters are hardly wider than this.
+# The names above the first panel: the width and height of a row, the width of a stroke with its
+# spacing, and roughly the largest width of a letter.
 _NAMES_PX, _NAMES_ROW_PX, _STROKE_PX, _LETTER_PX = 690, 18, 55, 7
-# To be told apart on white and on black.
+# Distinguishable on white and on black.
 _COLOURS = ("#2f7fd0", "#d2601a", "#2a9d5c", "#b04fb8", "#b58900", "#3aa6b0", "#d1495b", "#7a7f87")
-# When all colours are taken they come again, with the next of these.
+# Once every colour is used, they repeat with the next of these.
 _STROKES = ("-", "--", ":", "-.")
 _LIGHT = {"page": "#ffffff", "text": "#1f2328", "grid": "#eeeeee"}
 _DARK = {"page": "#1c1f23", "text": "#e6e4df", "grid": "#31353b"}
@@ -42,7 +42,7 @@ class Series(NamedTuple):
 
 
 class Band(NamedTuple):
-    """One number of several runs, at the iterations at which all have it.
+    """One number of several runs, at the iterations for which all of them have it.
 
     Attributes:
       iterations: int64 [n], ascending.
@@ -55,12 +55,12 @@ class Band(NamedTuple):
     high: Floats
 
 
-# By the name of a number: for each group of runs, the series of its runs, at least one.
+# From the name of a number to groups of runs; each group has the series of at least one run.
 Panels = Mapping[str, Mapping[str, Sequence[Series]]]
 
 
 def band(runs: Sequence[Series]) -> Band:
-    """Returns what one number of some runs, at least one, is together; each is smoothed before."""
+    """Returns the mean and range of one number over runs, at least one, each smoothed first."""
     shared = functools.reduce(np.intersect1d, [run.iterations for run in runs])
     window = smoothing_window(len(shared))
     places = np.unique(np.linspace(0, len(shared) - 1, _MAX_POINTS).astype(int))[: len(shared)]
@@ -73,13 +73,13 @@ def band(runs: Sequence[Series]) -> Band:
 def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) -> bytes:
     """Draws numbers of groups of runs as a PNG: a mean and a band for each group, in panels.
 
-    Panels are 800 px wide and below each other; small ones are two in a row. Equal arguments give
-    equal bytes.
+    Wide panels are 800 px wide, one below another; small ones are two to a row. Equal arguments
+    give equal bytes.
 
     Args:
-      wide: those of the losses, whose axes are logarithmic where that goes.
-      small: those of other numbers.
-      title: a line above it all.
+      wide: the losses; their axes are logarithmic unless a loss takes both signs.
+      small: other numbers.
+      title: a line above all panels.
       dark: light lines on a dark page.
     """
     colours = _DARK if dark else _LIGHT
@@ -95,11 +95,11 @@ def bands_png(wide: Panels, small: Panels, title: str, *, dark: bool = False) ->
     heights = [_WIDE_PX] * len(wide) + [_SMALL_PX] * rows
     named = list(names)[:_MAX_NAMES]
     columns = _columns(named)
-    # There is room for one row of names in any case.
+    # The layout always has room for one row of names.
     more_names_px = _NAMES_ROW_PX * max(-(-len(named) // columns) - 1, 0)
     with drawn_in(["default", looks]):
         height = sum(heights) + more_names_px
-        # Half a pixel more: what is left of one by rounding would be cut off.
+        # Half a pixel more: a size that rounding leaves just below a whole pixel would lose it.
         size = ((_WIDTH_PX + 0.5) / _DPI, (height + 0.5) / _DPI)
         figure = Figure(figsize=size, dpi=_DPI)
         figure.suptitle(title, x=0.1, y=1 - 9 / height, ha="left", va="top")
@@ -151,7 +151,7 @@ def _draw(
 
 
 def _name(axes: Axes, columns: int) -> None:
-    """Names the groups above the first panel; their colours are those of all panels."""
+    """Names the groups above the first panel; all panels use the same colours."""
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
@@ -163,6 +163,6 @@ def _name(axes: Axes, columns: int) -> None:
 
 
 def _columns(names: Sequence[str]) -> int:
-    """Returns how many names of groups fit beside each other, four at the most."""
+    """Returns how many names of groups fit side by side, at most four."""
     longest = max(map(len, names), default=0)
     return max(1, min(4, _NAMES_PX // (_STROKE_PX + _LETTER_PX * longest)))

@@ -28,32 +28,32 @@ from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.quality_json import Evaluation, read_evaluations
 from vanilla_gan.runfolder.record import RunRecord
 
-_LAST_S = 253402300799  # of the year 9999; `datetime` knows none behind it
+_LAST_S = 253402300799  # the end of the year 9999, the last that `datetime` can represent
 
 
 class Report(NamedTuple):
     """Everything that a report says.
 
     Attributes:
-      folder: of the run.
-      facts: of the run.
-      reached: how many iterations are trained, as far as the files tell.
+      folder: the run's folder.
+      facts: the run's settings and what follows from them.
+      reached: how many iterations are trained, judging by the files.
       state: when the newest file that is shown was written, UTC.
       pictures: those that are shown, ascending.
-      pictures_found: how many there are.
-      losses: every row.
-      parent_losses: those of the parent, from the fork on, if it is there.
+      pictures_found: how many pictures the run has.
+      losses: every row of `losses.csv`.
+      parent_losses: the parent's rows from the fork on; None if there are none to read.
       ensemble: the runs by which it is judged, if there are any.
       frames: the post's own pictures, uint8 [337, 330, 3] each, the k-th of iteration 1000 k.
       quality: evaluations, ascending.
       warnings: a line for each file that could not be used.
-      health: the rows of signs, none where there is no file of them.
-      diseases: what these tell of, a line each.
-      normal: what these runs say of its pictures and losses.
-      against: the sweep whose runs these are; None for the recorded ones.
-      different_settings: those that are not the published ones, a line each.
+      health: the rows of signs; empty if the run has no file of them.
+      diseases: the diseases that these rows tell of, a line each.
+      normal: the verdicts on its pictures and losses by the runs of `ensemble`.
+      against: the sweep that these runs belong to; None for the recorded runs.
+      different_settings: the settings that differ from the published ones, a line each.
       explorer: both networks, for `--explore`.
-      reload_s: after how many seconds a browser may look for a newer page; 0 where none will come.
+      reload_s: after how many seconds a browser may look for a newer page; 0 if none will come.
     """
 
     folder: pathlib.Path
@@ -91,23 +91,23 @@ def gather(
     against: str | None = None,
     ensemble: Ensemble | str | None = None,
 ) -> Report:
-    """Gathers what a report says of the run in `out_dir`.
+    """Gathers what a report says about the run in `out_dir`.
 
-    Equal files with equal times give an equal report: its state is that of the files, not of the
+    Equal files with equal times give an equal report: its date comes from the files, not from the
     clock.
 
     Args:
       out_dir: the run's folder.
       record: what the run is.
       shelf: where its pictures are kept from one report to the next.
-      reached: how many iterations are trained at least; the files may tell of more.
+      reached: how many iterations are trained at least; the files may show more.
       frames: the post's own pictures.
       against: the sweep to judge by; None for the recorded runs.
-      ensemble: what `ensemble_for` has of that; None where it is still to be read.
+      ensemble: what `ensemble_for` returned for it; None if it is still to be read.
 
     Raises:
       RunConflictError: there is no picture yet, or no sweep.
-      DamagedRunError: none can be read, or the losses cannot.
+      DamagedRunError: no picture can be read, or the losses cannot be read.
     """
     if ensemble is None:
         ensemble = ensemble_for(record, against)
@@ -135,7 +135,7 @@ def gather(
     every = facts.sample_every
     statistics = {picture.number * every: picture.statistics for picture in pictures}
     if not isinstance(ensemble, str):
-        # Those that are left out to keep the page small are judged, as `compare` does.
+        # Pictures that are left out to keep the page small are judged too, as in `compare`.
         known = {it // every for it in ensemble.iterations.tolist() if it % every == 0}
         missing = known - {picture.number for picture in pictures}
         for number, four in shelf.statistics(out_dir, missing).items():
@@ -173,8 +173,8 @@ def gather(
 def seconds_between_pictures(report: Report) -> float | None:
     """Returns the median time between two neighbouring pictures, in seconds, by their files.
 
-    None where there are fewer than two neighbours, or where the times do not ascend: then the files
-    are copies, or were written in several goes out of order.
+    None if there are fewer than two pictures, or if the times do not ascend: then the files are
+    copies, or were written out of order.
     """
     shown = report.pictures
     times = np.array([picture.written_s for picture in shown])

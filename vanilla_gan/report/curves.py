@@ -1,4 +1,4 @@
-"""`losses.png`: both losses over the iterations, before the spread of other runs."""
+"""`losses.png`: both losses over the iterations, in front of the spread of other runs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from vanilla_gan.runfolder.losses_csv import LossRows
 
 _SIZE_IN = (8.0, 6.0)
 _DPI = 100
-# More points than pixels show nothing more. Bins keep their smallest and their largest value.
+# More points than pixels add nothing visible. Bins keep their smallest and their largest value.
 _MAX_POINTS = 2_000
-# As few rows as these are marked each: a single one makes no line.
+# Up to this many rows are marked individually: a single one makes no line.
 _MARKED = 60
 _D_COLOUR, _G_COLOUR, _PARENT_COLOUR = "#1764ab", "#b8430b", "#404040"
 _RECORDED_COLOUR, _EXPECTED_COLOUR = "#cccccc", "#eeeeee"
-# A range smaller than this gets labels between the powers of ten, too.
+# If the largest value is less than this many times the smallest, 2 and 5 are labelled, too.
 _MANY_LABELS = 2e3
-# Letters of the other runs' name; beside a parent's there is less room.
+# Letters of the other runs' name in the legend; a parent's entry leaves less room.
 _MAX_NAME, _MAX_NAME_OF_FORK = 27, 15
 
 
@@ -42,24 +42,24 @@ def losses_png(
 ) -> bytes:
     """Draws the losses as a PNG of 800x600 px.
 
-    Each value is faint, a moving mean over a fiftieth of the rows is strong. Behind both lies what
-    the runs of an ensemble span at the same iterations, dark, and where `compare` expects the mean
-    of one more over some hundred iterations, light. The mean of the run that this one is a fork of
-    is dashed. The axes are logarithmic. Of a loss that is never positive, such as G's of
-    `--loss minimax`, the magnitude is drawn; one of both signs gets a linear axis.
-    What has no place on its axis (NaN, infinities, and zero on a logarithmic one) is counted in the
-    panel. Equal arguments give equal bytes.
+    The values are faint, and their moving mean over a fiftieth of the rows is strong. Behind both,
+    a dark band shows the range of an ensemble's runs at the same iterations, and a light band shows
+    where `compare` expects the mean of another run over some hundred iterations. The mean of the
+    run that this one is a fork of is dashed. The axes are logarithmic. A loss that is never
+    positive, such as G's of `--loss minimax`, is drawn by its magnitude; one with both signs gets a
+    linear axis. The panel says how many values its axis cannot show: NaN, infinities, and zero on a
+    logarithmic axis. Equal arguments give equal bytes.
 
     Args:
       rows: of `losses.csv`, at least one.
       ensemble: the recorded runs, if the system has any on the data set, or those of a sweep.
-      title: a line above it all.
-      parent: of the run that this one is a fork of, from the fork on.
+      title: a line above both panels.
+      parent: rows of the run that this one is a fork of, from the fork on.
 
-    Side effects: none on matplotlib's settings, which are those of its own default style here.
+    Side effects: none. The settings in use are those of matplotlib's own default style.
     """
     drawn = curves(rows, ensemble, parent, max_points=_MAX_POINTS)
-    # A name is no formula, however many dollar signs it has.
+    # A name with dollar signs is not a formula.
     with drawn_in(["default", {"text.parse_math": False}]):
         figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
         figure.subplots_adjust(left=0.1, right=0.97, bottom=0.08, top=0.91, hspace=0.16)
@@ -78,7 +78,7 @@ def losses_png(
 def _draw(
     axes: Axes, drawn: Curves, curve: Curve, values: Floats, name: str, colour: str, runs: str
 ) -> None:
-    """Draws one loss, `curve`, of which `values`, float64 [rows], are all, into an empty panel."""
+    """Draws one loss into an empty panel; `values`, float64 [rows], has every row's value."""
     sign, logarithmic = axis_of(values)
     shown = on_axis(sign * values, logarithmic)
     shown = shown[np.isfinite(shown)]
@@ -94,7 +94,7 @@ def _draw(
         if low is None or high is None:
             continue
         low, high = (low, high) if sign > 0 else (-high, -low)
-        # What a loss of the other sign spans has no place here.
+        # A logarithmic axis cannot show a range of the other sign.
         high = on_axis(high, logarithmic)
         if shade == _RECORDED_COLOUR:
             edges += [on_axis(low, logarithmic), high]
@@ -138,7 +138,7 @@ def _draw(
 
 
 def _keep_near(axes: Axes, lines: list[Floats], logarithmic: bool) -> None:
-    """Shows no more than some surroundings of the lines: a light range of few runs is far wider."""
+    """Limits the axis to the surroundings of the lines: few runs have a far wider light range."""
     near = np.concatenate(lines)
     near = near[np.isfinite(near)]
     if len(near):
@@ -151,12 +151,12 @@ def _keep_near(axes: Axes, lines: list[Floats], logarithmic: bool) -> None:
 
 
 def shortened(name: str, most: int = _MAX_NAME) -> str:
-    """Returns a name of at most so many letters: the end of a long one."""
+    """Returns a name, or `...` and its end if it has more than `most` letters."""
     return name if len(name) <= most else f"...{name[3 - most :]}"
 
 
 def axis_of(values: Floats) -> tuple[int, bool]:
-    """Returns the sign with which values are drawn, 1 or -1, and whether logarithmically."""
+    """Returns the sign to draw values with, 1 or -1, and whether the axis is logarithmic."""
     finite = values[np.isfinite(values)]
     if (finite >= 0).all():
         return 1, True
@@ -164,12 +164,12 @@ def axis_of(values: Floats) -> tuple[int, bool]:
 
 
 def on_axis(values: Floats, logarithmic: bool) -> Floats:
-    """Returns values, float64 [n]; NaN in place of those that the axis has no place for."""
+    """Returns values, float64 [n], with NaN in place of those that the axis cannot show."""
     return np.where(np.isfinite(values) & (values > 0 if logarithmic else True), values, np.nan)
 
 
 def label_between(axes: Axes, shown: Floats) -> None:
-    """Labels 2 and 5 as well as 1, 10, ..., where there is room for it."""
+    """Labels 2, 5, 20, 50, ... as well as the powers of ten if there is room."""
     if shown.max() < _MANY_LABELS * shown.min():
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -177,7 +177,7 @@ def label_between(axes: Axes, shown: Floats) -> None:
 
 
 def label_iterations(axes: Axes, iterations: Ints, most: int = 10) -> None:
-    """Labels whole iterations, `most` at the most; a single one is the only label."""
+    """Labels whole iterations, with at most `most` steps between labels, or the only iteration."""
     if len(np.unique(iterations)) == 1:
         axes.xaxis.set_major_locator(FixedLocator(iterations[:1].tolist()))
     else:
@@ -185,7 +185,7 @@ def label_iterations(axes: Axes, iterations: Ints, most: int = 10) -> None:
 
 
 def encode(figure: Figure) -> bytes:
-    """Draws a figure as a PNG of 256 colours, 40% of the size of one of all."""
+    """Draws a figure as a PNG of 256 colours, 40% of the size of one with all colours."""
     canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         # The name of a data set may have letters that the font lacks.

@@ -23,13 +23,13 @@ from vanilla_gan.runfolder.pictures import picture_path
 STATISTICS = ("Ink", "Pixels on", "Diversity", "Roughness")
 assert len(STATISTICS) == len(NAMES)
 
-# Rows of signs in a chart.
+# Charts are thinned to about this many rows of signs, always to fewer than twice as many.
 MAX_SIGNS = 1000
 _DIGITS = 5  # more than a screen can show
 
 
 def page_data(report: Report) -> dict[str, Any]:
-    """Returns what the scripts of the page read, but for the pictures themselves."""
+    """Returns what the scripts of the page read, except the pictures themselves."""
     d_loss, g_loss = losses_at(report)
     config = report.facts.record.config
     rows, columns = config.picture_tiles
@@ -66,7 +66,7 @@ def page_data(report: Report) -> dict[str, Any]:
 
 def _health(report: Report) -> dict[str, Any]:
     rows = report.health
-    # Each k-th row: curves of a hundred pixels show no more.
+    # Every k-th row: curves that are a few hundred pixels wide show no more.
     step = max(1, len(rows.iteration) // MAX_SIGNS)
     return {
         "iterations": rows.iteration[::step].tolist(),
@@ -75,7 +75,7 @@ def _health(report: Report) -> dict[str, Any]:
 
 
 def losses_at(report: Report) -> tuple[list[float | None], list[float | None]]:
-    """Returns both losses at the iteration of each picture, None where no row is of that one."""
+    """Returns both losses at the iteration of each picture, None where there is no such row."""
     rows = report.losses
     iterations = np.array(report.iterations(), np.int64)
     # A dictionary of a million rows would take 150 MB.
@@ -91,7 +91,7 @@ def losses_at(report: Report) -> tuple[list[float | None], list[float | None]]:
 
 
 def numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
-    """Returns the values with five digits, None for what is not finite."""
+    """Returns the values with five significant digits, None for those that are not finite."""
     return [
         float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None for value in values.tolist()
     ]
@@ -117,7 +117,7 @@ def _losses(report: Report) -> dict[str, Any]:
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
-    # A logarithmic axis has no place for 0, which a sure discriminator reaches in float32.
+    # A logarithmic axis cannot show 0, which a confident discriminator's loss reaches in float32.
     logarithmic = not (curve.raw < 0).any()
     found: dict[str, Any] = dict.fromkeys(curve._fields)
     found["logarithmic"] = logarithmic

@@ -14,11 +14,11 @@ from vanilla_gan.data.streams import EXPLORED, seeded
 from vanilla_gan.generator.dense import Layer, NotDense, read_dense
 from vanilla_gan.report.parts import asset, in_base64, json_text
 
-# The losses whose discriminator says how likely it takes an image for real; others give a score.
+# With these losses D's output is the log-odds that an image is real; with others it is a score.
 _LOG_ODDS = ("sigmoid_cross_entropy", "log", "log_epsilon", "minimax")
-# Noise vectors: four corners of a map each.
+# Noise vectors; a map has one at each of its four corners.
 _NOISE = 64
-# Bytes of weights: more makes a page that a phone is slow to open.
+# Bytes of weights: a page with more is slow to open on a phone.
 MAX_BYTES = 12_000_000
 
 
@@ -26,9 +26,9 @@ class Explorer(NamedTuple):
     """What a report needs to let its reader play with the networks.
 
     Attributes:
-      data: what `explore.js` reads; None where there is nothing to play with.
+      data: what `explore.js` reads; None if there is nothing to play with.
       iteration: how many iterations the networks were trained for.
-      reason: why there is nothing, a sentence; else empty.
+      reason: why there is nothing, as a sentence; otherwise empty.
     """
 
     data: dict[str, Any] | None
@@ -37,7 +37,7 @@ class Explorer(NamedTuple):
 
 
 def explorer_of(source: str, inform: Callable[[str], None]) -> Explorer:
-    """Returns the networks of a run, or why it has none that a page computes with.
+    """Returns the networks of a run, or why a page cannot compute with them.
 
     Args:
       source: the folder of the run.

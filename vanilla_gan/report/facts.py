@@ -1,4 +1,4 @@
-"""What a report says of a run's settings, out of its record; how to train the run again."""
+"""What a report says about a run's settings, from its record, and how to train the run again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vanilla_gan.say import printable
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS
 
-# Said in any case: the defaults of another version, or of another machine, may be others.
+# Always named: their defaults may differ in another version or on another machine.
 _ALWAYS = ("system", "dataset", "iters")
 
 
@@ -27,17 +27,17 @@ class RunFacts(NamedTuple):
     Attributes:
       record: all that `run.json` says.
       system, dataset: their names; the data set is never `auto`.
-      data_name: what people call the data: a folder's name for somebody's own.
-      iters: how many iterations the run shall have.
+      data_name: what people call the data; for a user's own data, a folder's name.
+      iters: how many iterations the run is to have.
       sample_every: iterations between two pictures.
       num_classes: how many classes have training images.
-      class_labels: all classes, by label, as people call them.
-      classes: these with their names, in words; empty where they have none.
+      class_labels: the name of every class, or its number if classes have none, by label.
+      classes: the classes that have training images, in words; empty if classes have no names.
       settings: every setting that applies to the system, by name.
       moved: whether it went on with other settings of the machine, such as device or threads.
       command: the line that trains it again, from the first word to the last.
-      parent: where it was forked from, in words; empty where it was not.
-      best: the best checkpoint that is kept, in words; empty where there is none.
+      parent: where it was forked from, in words; empty if it is no fork.
+      best: the best checkpoint that is kept, in words; empty if there is none.
     """
 
     record: RunRecord
@@ -57,7 +57,7 @@ class RunFacts(NamedTuple):
 
 
 def facts_of(record: RunRecord) -> RunFacts:
-    """Returns what a report says of a run, out of its record."""
+    """Returns what a report says about a run, from its record."""
     config, classes = record.config, classes_of(record.dataset)
     settings = {
         name: sendable(as_word(value)) if isinstance(value, (str, tuple)) else value
@@ -98,13 +98,13 @@ def _data_name(record: RunRecord) -> str:
 
 
 def _in_its_place(name: str) -> str:
-    """Returns one of several names in a line; letters written to the left turn no others round."""
+    """Returns a name for a list in a line; right-to-left letters do not reorder its neighbours."""
     turns = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
     return f"\u2066{sendable(name)}\u2069" if turns else sendable(name)
 
 
 def _best(record: RunRecord) -> str:
-    """Returns which checkpoint is the best one, by what; nothing where none is kept."""
+    """Returns which checkpoint is the best, and by which figure; empty if none is kept."""
     best = record.best
     if not best:
         return ""
@@ -112,7 +112,7 @@ def _best(record: RunRecord) -> str:
 
 
 def _parent(record: RunRecord) -> str:
-    """Returns where a fork began, and with what changed; nothing for another run."""
+    """Returns where a fork began, and which settings changed; empty for a run that is no fork."""
     parent = record.parent
     if not parent:
         return ""
@@ -126,8 +126,8 @@ def _parent(record: RunRecord) -> str:
 def command_line(record: RunRecord) -> str:
     """Returns the line for a shell that trains the run again, into a folder of its own.
 
-    It names every setting that is not what it would be by itself, except those on which no number
-    of the run depends.
+    It names every setting that differs from its default, except those that no number of the run
+    depends on.
     """
     if record.parent:
         return _fork_line(record)
@@ -138,7 +138,7 @@ def command_line(record: RunRecord) -> str:
     words = ["./run.sh"]
     for name, entry in table_of(RunConfig).items():
         value = getattr(config, name)
-        # `iters` says what `epochs` says.
+        # `iters` covers `epochs`.
         left_out = name == "epochs" or entry.effect in ("keeping", "speed")
         if name in _ALWAYS or (not left_out and value not in (None, defaults[name])):
             words += _flag(name, value)
@@ -149,10 +149,10 @@ def _fork_line(record: RunRecord) -> str:
     parent = record.parent
     source = f"{parent['path']}/{FOLDER}/{parent['iteration']:010d}"
     words = ["./run.sh", "fork", "--from", sendable(source)]
-    # By now the parent, or this run, may have been trained for longer than then.
+    # The parent or this run may have been trained for longer since the fork.
     words += _flag("iters", record.config.iters)
     for change in parent["changes"]:
-        # What is None now follows from the others, and `iters` says what `epochs` says.
+        # A setting that became None follows from the others, and `iters` covers `epochs`.
         if change["is"] is not None and change["setting"] not in ("iters", "epochs"):
             words += _flag(change["setting"], change["is"])
     return shlex.join([*words, *_plugins(record), "--out", "again"])
@@ -163,15 +163,15 @@ def _plugins(record: RunRecord) -> list[str]:
 
 
 def sendable(text: str) -> str:
-    """Returns a text as a page that is sent away can hold it.
+    """Returns a text in a form that is safe in a page that is sent to others.
 
-    The home folder is a `~`, which flags take, too: its name is nobody's business. Control
-    characters, marks that turn the direction of writing, and bytes that are no UTF-8 become codes.
+    The home folder becomes `~`, which flags accept, too: its name is private. Control characters,
+    marks that change the direction of writing, and bytes that are not UTF-8 are escaped.
     """
     home = os.path.expanduser("~").rstrip("/")
     if home.startswith("/"):
         text = re.sub(rf"(?<![^\s=:('\"]){re.escape(home)}(?![^\s/:;,)'\"])", "~", text)
-    # Not spaces and joiners of other scripts: names are made of them.
+    # Spaces and joiners of other scripts are kept, because names need them.
     marks = (*map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)),)
     return "".join(
         printable(c) if c in marks or unicodedata.category(c) in ("Cc", "Cs") else c for c in text
@@ -182,5 +182,5 @@ def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no{name}"]
     text = sendable(as_word(value))
-    # absl takes a word with a dash for the next flag.
+    # absl would take a separate word that begins with a dash for the next flag.
     return [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]

@@ -19,12 +19,12 @@ class Curve(NamedTuple):
 
     Attributes:
       raw: float64 [n], the values themselves.
-      smooth: float64 [n], the mean over the rows around each.
-      low, high: float64 [n], between which the runs of an ensemble lie; None where there is none.
-      expected_low, expected_high: float64 [n], between which `compare` expects the mean of any run
-        over the iterations around, one pair for each of its windows; likewise.
-      parent: float64 [n], the mean around each in the run that this one is a fork of, from the fork
-        on; None where that is not known.
+      smooth: float64 [n], the mean over the rows around each value.
+      low, high: float64 [n], the range of an ensemble's runs; None if there is no ensemble.
+      expected_low, expected_high: float64 [n], the range in which `compare` expects the mean of any
+        run, the same for all iterations of one of its windows; None likewise.
+      parent: float64 [n], the moving mean of the run that this one is a fork of, from the fork on;
+        None if that is not known.
     """
 
     raw: Floats
@@ -42,8 +42,8 @@ class Curves(NamedTuple):
     Attributes:
       iterations: int64 [n], ascending.
       d_loss, g_loss: the curves.
-      rows_per_bin: how many rows each pair of points stands for, its smallest and its largest; 1
-        where every row is a point.
+      rows_per_bin: how many rows each pair of points (their smallest and largest value) stands for;
+        1 if every row is a point.
       window: how many rows `smooth` is the mean of.
     """
 
@@ -62,14 +62,14 @@ def curves(
 ) -> Curves:
     """Returns the curves of a run's losses.
 
-    Where there are more rows than `max_points`, bins of equally many rows become two points each,
-    at the first and the middle iteration of the bin: its smallest and its largest value, in the
-    order in which they came. So no peak is lost.
+    If there are more rows than `max_points`, bins of equally many rows become two points each, so
+    that no peak is lost: the smallest and the largest value of a bin, in their original order, are
+    placed at its first and its middle iteration.
 
     Args:
       rows: of `losses.csv`.
       ensemble: the runs whose range lies behind the curves.
-      parent: of the run that this one is a fork of, from the fork on.
+      parent: rows of the run that this one is a fork of, from the fork on.
       max_points: at least 2.
     """
     window = smoothing_window(len(rows.iteration))
@@ -111,10 +111,10 @@ def smoothing_window(rows: int) -> int:
 
 
 def moving_mean(values: Floats, window: int, places: npt.NDArray[np.intp]) -> Floats:
-    """Returns the mean of the `window` (odd) values around each of these places.
+    """Returns the mean of the `window` (odd) values around each of the `places`.
 
-    At the ends it is that of the values there are. What is not finite counts as not there; where
-    nothing is there, the mean is NaN.
+    At the ends it is the mean of the values that exist. Values that are not finite are left out; if
+    none remains, the mean is NaN.
     """
     finite = np.isfinite(values)
     half = window // 2
@@ -131,7 +131,7 @@ def moving_mean(values: Floats, window: int, places: npt.NDArray[np.intp]) -> Fl
 
 
 def _two_a_bin(count: int, per_bin: int) -> npt.NDArray[np.intp]:
-    """Returns the first and the middle place of each bin, without twins in a bin of one."""
+    """Returns the first and the middle place of each bin, or the only place of a bin of one."""
     first = np.arange(0, count, per_bin)
     size = np.minimum(per_bin, count - first)
     places: npt.NDArray[np.intp] = np.unique(np.stack([first, first + size // 2], axis=1))

@@ -1,8 +1,8 @@
-"""A report as one HTML page: it holds all that it shows, and asks nobody for anything.
+"""A report as one HTML page: it holds all that it shows, and requests nothing.
 
-The page is `assets/report.html` with its places filled in. A policy in its head forbids
-every request and every script but those whose SHA-256 it names. What comes from the run is escaped,
-in text as HTML and in data as JSON without a `<`. Equal reports give equal bytes.
+The page is `assets/report.html` with its placeholders filled in. A policy in its head forbids all
+requests, and all scripts but those whose SHA-256 it names. What comes from the run is escaped: in
+text as HTML, in data as JSON without a `<`. Equal reports give equal bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vanilla_gan.report.text import page_text
 from vanilla_gan.storage.own import open_own
 
 _SCRIPTS = ("uPlot.iife.min.js", "player.js", "charts.js")
-# What every report has said above its title, and how far that is from the beginning at most.
+# The line above the title in reports of every version, and within how many bytes it is found.
 _SIGN = b'<p class="overline">Training report</p>'
 _HEAD_BYTES = 1 << 16
 _STYLES = ("uPlot.min.css", "report.css")
@@ -56,7 +56,7 @@ def page(report: Report) -> bytes:
 
 
 def is_page(path: pathlib.Path) -> bool:
-    """Returns whether a file is a page of this program, by any version of it."""
+    """Returns whether a file is a report that any version of this program wrote."""
     try:
         with open(open_own(path, os.O_RDONLY, other_names=True), "rb") as stream:
             found = stream.read(_HEAD_BYTES)

@@ -1,4 +1,4 @@
-"""What pages are made of: files of `assets/`, the policy in the head, tables, lists of facts."""
+"""Building blocks of pages: files of `assets/`, the policy in the head, tables, lists of facts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def policy(scripts: list[str], style: str) -> str:
-    """Returns the content security policy: nothing from anywhere, but what stands in the page."""
+    """Returns the content security policy, which allows only what the page itself contains."""
     hashes = " ".join(_hash(script) for script in scripts) or "'none'"
     return (
         f"default-src 'none'; script-src {hashes}; style-src {_hash(style)}; img-src data:; "
@@ -31,12 +31,12 @@ def asset(name: str) -> str:
 
 
 def in_base64(content: bytes) -> str:
-    """Returns bytes as base64, as data in a page are."""
+    """Returns bytes as base64, the form in which a page holds them."""
     return base64.b64encode(content).decode()
 
 
 def json_text(content: Any) -> str:
-    """Returns JSON that cannot end the script element that it stands in."""
+    """Returns JSON that cannot end the script element in which it is embedded."""
     return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
@@ -51,7 +51,7 @@ def definitions(pairs: Iterable[tuple[str, str]], kind: str = "facts") -> str:
 def table_html(
     head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: Sequence[int] = ()
 ) -> str:
-    """Returns a table; what stands in it is escaped.
+    """Returns a table; its texts are escaped.
 
     Args:
       head: the title of each column.

@@ -1,8 +1,8 @@
-"""The pictures of a run, small: what a report shows of each, and its statistics.
+"""The pictures of a run in small form: what a report shows of each, and its statistics.
 
-A picture of a run takes 50 to 110 kB, nearly all of it for pixels between the samples' own. Its
-tiles are read back to the samples' own pixels, 28x28 or what the data have, and kept as one PNG,
-4 to 13 kB, that the browser enlarges as matplotlib did.
+A picture of a run takes 50 to 110 kB, nearly all of it for interpolated pixels. Its tiles are read
+back to the samples' own pixels, 28x28 or the size of the data, and kept as one PNG, 4 to 13 kB,
+that the browser enlarges as matplotlib did.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vanilla_gan.runfolder.pictures import numbered_pictures
 
 # Pages larger than some 25 MB are slow to open; base64 makes 4 bytes of 3.
 MAX_BYTES = 16_000_000
-# Each takes some 15 ms to read back, when it is first seen.
+# Each takes some 15 ms to read back when it is first seen.
 MAX_PICTURES = 2000
 _NONE: npt.NDArray[np.float64] = np.full(4, np.nan)
 
@@ -35,10 +35,10 @@ class SmallPicture(NamedTuple):
     """What a report shows of one picture.
 
     Attributes:
-      number: of its file: 7 for `007.png`.
+      number: the number of its file: 7 for `007.png`.
       png: its samples side by side without spaces, as a PNG.
       statistics: float64 [4], of its samples as they were drawn; see `agreement.statistics`.
-        NaN of points of the plane.
+        NaN for points of the plane.
       written_s: when its file was written, in seconds since 1970.
     """
 
@@ -56,7 +56,7 @@ class Shelf:
         self._rows = rows
         self._cols = cols
         self._shape = shape
-        # For each file the state that it was read in, and what came of it: a reason, if it failed.
+        # For each file, its state when it was read and the result: a reason if reading failed.
         self._kept: dict[pathlib.Path, tuple[tuple[int, int], SmallPicture | str]] = {}
 
     def pictures(
@@ -64,8 +64,8 @@ class Shelf:
     ) -> tuple[list[SmallPicture], list[str]]:
         """Reads the pictures that are new or have changed.
 
-        Where there are more than `max_pictures`, or their PNGs take more than `max_bytes`, every
-        second, third, ... is taken, the first and the last among them.
+        If there are more than `max_pictures`, or their PNGs take more than `max_bytes`, only every
+        second, third, ... is taken, and always the first and the last.
 
         Returns:
           The small pictures, in ascending order, and a line for each that could not be read.
@@ -84,7 +84,7 @@ class Shelf:
     def statistics(
         self, out_dir: pathlib.Path, numbers: Collection[int]
     ) -> dict[int, npt.NDArray[np.float64]]:
-        """Returns the statistics of pictures by number, as far as they are there and whole."""
+        """Returns statistics by picture number, without pictures that are missing or damaged."""
         paths = numbered_pictures(out_dir)
         found = [self._read(number, paths[number]) for number in paths if number in numbers]
         return {
@@ -105,7 +105,7 @@ class Shelf:
         try:
             picture = open_picture(path)
             if self._shape == POINT:
-                # No sample can be read back out of a plot.
+                # Samples cannot be read back from a plot.
                 png, statistics = encode_pixels(picture[..., :1]), _NONE
             else:
                 samples = read_tiles(picture, self._rows, self._cols, self._shape)
@@ -151,7 +151,7 @@ def sheet_png(
 
 
 def encode_pixels(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encodes uint8 [height, width, 1 or 3] as a PNG, small, and grey where there are no colours.
+    """Encodes uint8 [height, width, 1 or 3] as a small PNG, in greyscale if it has no colours.
 
     Equal pixels give equal bytes.
     """

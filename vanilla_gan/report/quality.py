@@ -1,4 +1,4 @@
-"""What the figures of quality are called in a report, in which order, and which belong together."""
+"""The labels and the order of quality figures in a report, and which figures belong together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Row(NamedTuple):
     real: Figure
 
 
-# A figure that is not here goes by its own name, behind these.
+# Figures that are not listed here are shown after these, under their own names.
 _LABELS = {
     "parzen_nats": ("Parzen log-likelihood, nats", "higher"),
     "frechet": ("Fréchet distance", "lower"),
@@ -38,7 +38,7 @@ _LABELS = {
     "classes_covered": ("Classes covered, of {classes}", "all {in_words}"),
     "class_entropy": ("Entropy of the classes, nats", "higher, to {entropy:.3f}"),
 }
-# From 0 to 1.
+# Figures that lie in 0 to 1.
 SHARES = ("precision", "recall", "coverage")
 _ERROR = "_error"
 _REAL = "_real"
@@ -59,7 +59,7 @@ def rows_of(evaluation: Evaluation, num_classes: int) -> list[Row]:
 
 
 def real_of(evaluation: Evaluation, name: str) -> Figure:
-    """Returns a figure of real images; None where it is unknown."""
+    """Returns a figure of real images; None if it is unknown."""
     return evaluation.figures.get(name + _REAL, evaluation.real.get(name))
 
 
@@ -71,7 +71,7 @@ def figure_names(evaluations: Sequence[Evaluation]) -> list[str]:
 
 
 def label_of(name: str, num_classes: int | None) -> str:
-    """Returns what a figure is called for people; None where data have different classes."""
+    """Returns a figure's label; `num_classes` is None if it differs between data sets."""
     label = _label(name, num_classes or 1)[0]
     return label if num_classes else label.partition(", of ")[0]
 

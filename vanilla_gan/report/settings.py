@@ -11,7 +11,7 @@ from vanilla_gan.runfolder.names import REPORT
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReportConfig(Settings):
-    """Which run to report on, and where to."""
+    """Which run to report on, and where to write the report."""
 
     source: str = setting("out", "folder of the run", PATH, flag="from")
     out: str | None = setting(None, "file to write (default report.html in the run's folder)", PATH)

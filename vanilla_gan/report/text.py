@@ -23,7 +23,7 @@ from vanilla_gan.report.quality import SHARES, Row, figure_names, label_of, rows
 from vanilla_gan.runfolder.pictures import picture_path
 from vanilla_gan.runfolder.quality_json import Evaluation, Figure
 
-# Of the signs, those whose curves are drawn.
+# The signs whose curves are drawn.
 _SIGNS = {
     "real_right": "Share of images D gets right",
     "fake_right": "Share of samples D gets right",
@@ -39,13 +39,13 @@ _SHARE_SIGNS = ("real_right", "fake_right")
 _QUANTITIES = dict(zip(NAMES, (name.lower() for name in STATISTICS), strict=True)) | {
     name: name for name in MEAN_LOSSES
 }
-# More classes make no table that anyone would read.
+# Nobody would read a table of more classes.
 _MOST_CLASSES = 100
 _NONE = "\N{EN DASH}"
 
 
 def page_text(report: Report) -> dict[str, str]:
-    """Returns what fills the places of `report.html` that hold words and tables, by name."""
+    """Returns the words and tables that fill the placeholders of `report.html`, by name."""
     facts, record = report.facts, report.facts.record
     return {
         "title": html.escape(f"{facts.system} on {facts.data_name}: report"),
@@ -112,7 +112,7 @@ def _state(report: Report) -> str:
 
 
 def _verdict(report: Report) -> str:
-    """Returns what other runs say of this one, as an element of the page."""
+    """Returns the verdict on this run by other runs, as an element of the page."""
     judged = report.normal.verdicts
     program = report.ensemble.program if report.ensemble else ""
     outside = [verdict for verdict in judged if not verdict.passed]
@@ -138,7 +138,7 @@ def _verdict(report: Report) -> str:
 
 
 def command_html(line: str) -> str:
-    """Returns a line for a shell; a narrow window does not break its flags behind the dashes."""
+    """Returns a shell command as HTML; a narrow window does not break flags after their dashes."""
     flag = re.compile(r"^--\w{1,30}(?==|$)")
     words = (
         flag.sub(r'<span class="flag">\g<0></span>', html.escape(word)) for word in line.split(" ")
@@ -172,7 +172,7 @@ def _statistics_note(report: Report) -> str:
 
 
 def _runs(report: Report) -> str:
-    """Returns what the runs are that are drawn in grey."""
+    """Returns a description of the runs that are drawn in grey."""
     assert report.ensemble is not None
     return sendable(f"{report.ensemble.name}{' of the published program' * (not report.against)}")
 
@@ -219,7 +219,7 @@ def _curve_label(report: Report, name: str) -> str:
 
 
 def _health(report: Report) -> str:
-    """Returns the section of the signs, or nothing where there are none."""
+    """Returns the section of the signs, or an empty string if there are none."""
     if not len(report.health.iteration):
         return ""
     said = [f'<p class="note">{html.escape(line)}</p>' for line in report.diseases]
@@ -234,7 +234,7 @@ def _health(report: Report) -> str:
 
 
 def _chart(of: str, name: str, label: str, where: str) -> str:
-    """Returns the place of a small curve; `where` says what holds its numbers in words."""
+    """Returns the element for a small curve; `where` names the place of its numbers."""
     share = " data-share" if name in (*SHARES, *_SHARE_SIGNS) else ""  # An axis from 0 to 1.
     label = html.escape(label)
     return (
@@ -245,7 +245,7 @@ def _chart(of: str, name: str, label: str, where: str) -> str:
 
 
 def _quality(report: Report) -> str:
-    """Returns the section of the quality figures, or nothing where there are none."""
+    """Returns the section of the quality figures, or an empty string if there are none."""
     if not report.quality:
         return ""
     newest, classes = report.quality[-1], report.facts.num_classes
@@ -294,7 +294,7 @@ def _quality(report: Report) -> str:
 
 
 def _class_shares(newest: Evaluation, labels: Sequence[str]) -> str:
-    """Returns the share of each class as a table with bars; nothing where they are unknown."""
+    """Returns the classes' shares as a table with bars; empty if they are unknown or too many."""
     shares = newest.shares
     if not shares or len(shares) > _MOST_CLASSES:
         return ""
@@ -303,7 +303,7 @@ def _class_shares(newest: Evaluation, labels: Sequence[str]) -> str:
     longest = max(*shares, *(value for value in real if math.isfinite(value)), 1e-9)
     rows = []
     for name, share, beside in zip(names, shares, real, strict=True):
-        # Attributes: the page's own policy forbids styles of elements.
+        # Attributes, because the page's own policy forbids inline styles.
         marks = f'<rect width="{100 * share / longest:.4g}" height="10"/>'
         if math.isfinite(beside):
             at = 100 * beside / longest
@@ -370,7 +370,7 @@ def _repeat_note(report: Report) -> str:
 
 
 def _speed(iterations: int, seconds: float) -> str:
-    """Returns a rate for people: seconds an iteration where it is slow."""
+    """Returns a rate in words, as seconds per iteration if it is slow."""
     if iterations < seconds:
         return f"{seconds / iterations:.3g} s an iteration"
     return f"{iterations / seconds:,.{1 if iterations < 10 * seconds else 0}f} iterations a second"

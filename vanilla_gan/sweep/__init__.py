@@ -1,1 +1,1 @@
-"""`./run.sh sweep`: many runs side by side as processes, and what they say together."""
+"""`./run.sh sweep`: many runs side by side as processes, and a summary of them."""

@@ -1,4 +1,4 @@
-"""`sweep.png`: losses, and figures of quality, over the seeds of each combination of settings."""
+"""`sweep.png`: losses and figures of quality over the seeds of each combination of settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Groups = dict[str, list[Series]]
 def sweep_png(
     found: Sequence[Found], heading: str, num_classes: int | None, *, dark: bool
 ) -> bytes:
-    """Draws the finished runs of a sweep, of which there is one at least; see `bands_png`."""
+    """Draws the finished runs of a sweep, at least one; see `bands_png`."""
     wide = {f"{player.upper()} loss": _groups(found, _loss, f"{player}_loss") for player in "dg"}
     names = figure_names([one for each in found for one in each.evaluations])
     small = {label_of(name, num_classes): _groups(found, _figure, name) for name in names}

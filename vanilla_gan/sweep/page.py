@@ -24,7 +24,7 @@ def page(
     dark: bytes,
     num_classes: int | None,
 ) -> bytes:
-    """Returns the page as UTF-8, for what `summary` found and the figure as PNG, light and dark.
+    """Returns the page as UTF-8, from what `summary` found and the figure as PNG, light and dark.
 
     Equal arguments give equal bytes.
     """

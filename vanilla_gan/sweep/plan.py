@@ -1,4 +1,4 @@
-"""Which runs a sweep has: a name, a folder and settings for each; which of them are finished."""
+"""Which runs a sweep has: the name, folder and settings of each; which of them are finished."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Run(NamedTuple):
     """One run of a sweep.
 
     Attributes:
-      name: of its folder: in what it differs from the others.
+      name: of its folder: how it differs from the others.
       seed: its seed.
       values: its values of the grid, by name.
-      config: its settings, of which those count that were given.
+      config: its settings; only those that were given count.
       is_own: whether it belongs to this part of the sweep.
     """
 
@@ -54,7 +54,7 @@ class Run(NamedTuple):
         return self.config.out_dir
 
     def record(self) -> RunRecord | None:
-        """Returns what `run.json` says; None where it is not there, or damaged."""
+        """Returns what `run.json` says; None if it is missing or damaged."""
         try:
             return read_record(self.folder)
         except VanillaGanError:
@@ -74,26 +74,26 @@ class Run(NamedTuple):
         if record is None:
             return False
         try:
-            # With --overwrite nobody has asked yet.
+            # With --overwrite this has not been checked yet.
             _check_same_settings(self, record)
             config = continued_config(record, self.config, begun=True)
             newest = newest_iteration(self.folder)
-            # One that was stopped may be further than the sweep goes.
+            # A run that was stopped may already be past the sweep's iterations.
             is_beyond = newest is not None and newest > config.resolved_int("iters")
             return is_beyond or record.is_finished(config, newest)
         except VanillaGanError:
-            # What stands there is another run, which the run itself says in its own words.
+            # The folder holds another run; training this one reports that itself.
             return False
 
 
 def planned(config: SweepConfig, grid: Grid) -> list[Run]:
     """Returns the runs of a sweep: for each combination of the grid's values, one for each seed.
 
-    Each has one thread where nobody asked for more: the runs use the cores, not their operations.
+    Each has one thread unless more are asked for: runs share the cores, not their operations.
 
     Raises:
       UsageError: a setting does not apply, or is given in two ways; there are too many runs.
-      RunConflictError: a run stands in the folder itself.
+      RunConflictError: the sweep's folder itself holds a run.
     """
     shared, out = config.of_run().filled({"data_dir": config.data_dir}), config.out_dir
     for name in grid:
@@ -126,15 +126,15 @@ def planned(config: SweepConfig, grid: Grid) -> list[Run]:
 
 
 def check_alike(runs: Sequence[Run]) -> None:
-    """Checks that what stands in the folders of a sweep's runs is what it would train now.
+    """Checks that the runs that a sweep's folders already hold are those it would train now.
 
     Raises:
-      RunConflictError: a run has another setting than this sweep, or one that this sweep leaves
-        out, or other data than `data`; or two have different data of the same name, or by `auto`.
-      UsageError: the data set of that name was made of other pictures than `data`.
+      RunConflictError: a run has a setting that this sweep changes or leaves out, or other data
+        than `data`; or two runs have different data under the same name, or under `auto`.
+      UsageError: the data set of that name was made from other pictures than `data`.
     """
     for config in {run.config.dataset: run.config for run in runs}.values():
-        # Nothing is imported here. Where all runs are finished, nobody else looks.
+        # The data exist, so nothing is imported. If all runs are finished, only this checks them.
         if config.data is not None and os.path.isdir(
             os.path.join(config.data_dir, name_of(config))
         ):
@@ -167,11 +167,11 @@ def _check_same_settings(run: Run, record: RunRecord) -> None:
         new = run.config.resolved().of_data(record.config.image_shape, record.config.classes)
         new = new.counted(record.dataset["train_examples"])
     except RunConflictError:
-        raise  # Each run would say it, and their results be gone from the table.
+        raise  # Otherwise each run would report it, and the table would lack their results.
     except VanillaGanError:
-        return  # The run itself says it in its own words.
+        return  # Training the run reports it itself.
     then = record.config.init_weights
-    # A run that goes on has no use for them, and so may be given any.
+    # `continued_config` accepts any initial weights, because a continued run does not use them.
     if "init_weights" in run.config.given and new.init_weights != then:
         was = f"--init_weights={then}" if then else "weights of its own"
         raise RunConflictError(
@@ -181,19 +181,19 @@ def _check_same_settings(run: Run, record: RunRecord) -> None:
     left_out = {
         name: getattr(record.config, name)
         for name, entry in table_of(RunConfig).items()
-        # A run that has begun ends where it was told to, a new one where the system says.
+        # A run that has begun keeps its `iters`; a new run takes the system's.
         if (not entry.is_free or (name == "iters" and "epochs" not in run.config.given))
         and name not in ("dataset", *run.config.given)
         and getattr(record.config, name) != getattr(new, name)
     }
-    # The others come with these.
+    # These bring the others with them.
     bring = {name: left_out[name] for name in ("system", "preset") if name in left_out}
     named = bring or left_out
     if not named:
         return
     listed = ", ".join(f"--{name}={as_word(value)}" for name, value in named.items())
     if None in named.values():
-        # A version that left unset what is set now began it.
+        # The version that began it left unset what is always set now.
         raise RunConflictError(
             f"{run.folder} was begun with {listed}, which no flag can set; choose another --out"
         )
@@ -206,16 +206,16 @@ def _check_same_settings(run: Run, record: RunRecord) -> None:
 def with_data(
     runs: Sequence[Run], begun: Sequence[Run], inform: Callable[[str], None]
 ) -> list[Run]:
-    """Returns the runs with the name of their data, which are there then, and fit.
+    """Returns the runs with the name of their data; fetches and checks the data of new runs.
 
-    The data are fetched here, once, before many processes would do it at the same time. For a run
-    that is among those that may have `begun`, `auto` is what it was then; for the others what it
-    was for the first of these, or what is there now.
+    They are fetched here, once, so that many processes do not fetch them at the same time. For a
+    run of `begun` that has a record, `auto` means the data in that record. For others it means the
+    data of the first such run with `auto`, or else what is there now.
 
     Raises:
       UsageError: a setting does not go with the data.
       RunConflictError: a run that has begun was trained on other data of the same name.
-      DataError, DownloadError: they are not to be had.
+      DataError, DownloadError: the data cannot be read or downloaded.
     """
     records = {run.name: record for run in begun if (record := run.record()) is not None}
     of_auto = [records[r.name] for r in begun if r.name in records and r.config.dataset == "auto"]
@@ -225,7 +225,7 @@ def with_data(
     def named(run: Run) -> Run:
         config = run.config
         if config.data is not None:
-            # They are looked through once, not once for each run.
+            # The pictures are looked through once, not once for each run.
             if config.dataset not in own:
                 own[config.dataset] = with_own_pictures(config, inform)
             there = own[config.dataset]

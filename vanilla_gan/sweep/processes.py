@@ -18,18 +18,18 @@ from vanilla_gan.storage.files import writing
 from vanilla_gan.storage.own import open_own
 from vanilla_gan.training.signals import StopRequest
 
-# In the environment of a run of a sweep. Schedulers send a signal to every process of a job, and a
-# sweep passes on its own: the second one must not end a run that is saving its state.
+# Set in the environment of a sweep's runs. Schedulers signal every process of a job, and a sweep
+# passes its own signal on: this second signal must not end a run that is saving its state.
 OF_A_SWEEP = "VANILLA_GAN_OF_A_SWEEP"
-# Between two looks at who has ended: a run takes seconds at least.
+# Time between two checks for runs that have ended; a run takes seconds at least.
 _LOOK_S = 0.05
 _TAIL_BYTES = 4096
-# Of a log, the line that a run ends with, whatever the program was called by.
+# The line in a log that says how a run ended, however the program was started.
 _SAID = re.compile(r"(?:run\.sh|vanilla-gan|python -m vanilla_gan): (.*)")
-# Becomes the program behind the first word, and sends it SIGTERM, once, when this process ends,
-# however that ends: its stdin, a pipe, ends then. The kernel's own signal at a parent's death comes
-# once for each of the parent's threads, and a second one ends a run without saving it. The watcher
-# is killed with the program: PR_SET_PDEATHSIG is 1.
+# Replaces itself with the program in its arguments; a forked watcher sends that program SIGTERM,
+# once, when the sweep ends for any reason: then its stdin, a pipe, ends. The kernel's own signal on
+# a parent's death comes once for each of the parent's threads, and a second one would end a run
+# without saving it. The watcher is killed with the program: PR_SET_PDEATHSIG is 1.
 _TIED = """
 import ctypes, os, signal, sys
 program = os.getpid()
@@ -47,7 +47,7 @@ class Job(NamedTuple):
     """A process to run.
 
     Attributes:
-      name: how it is called in lines for the user.
+      name: its name in lines for the user.
       words: the program and its arguments.
       log: file that its stdout and stderr are appended to.
     """
@@ -60,23 +60,23 @@ class Job(NamedTuple):
 def run_jobs(
     jobs: Sequence[Job], at_a_time: int, stop: StopRequest, inform: Callable[[str], None]
 ) -> dict[str, int]:
-    """Runs processes side by side to their ends; a signal to this one is passed on to all.
+    """Runs processes side by side to their ends; a signal to this process is passed on to all.
 
-    A terminal's Ctrl-C reaches them through this process alone: each has a session of its own. If
+    A terminal's Ctrl-C reaches them only through this process: each has a session of its own. If
     this process is killed, they get SIGTERM. A further signal does not keep them from saving.
 
     Args:
       jobs: what to run, in this order.
       at_a_time: how many at the same time, at least 1.
-      stop: whether a signal came; no other process is started then.
+      stop: whether a signal came; after that no further process is started.
       inform: called with a line for each start and each end.
 
     Returns:
-      The exit status of each that was started, by its name; -N of one that signal N killed.
+      The exit status of each process that was started, by name; -N if signal N killed it.
 
     Raises:
-      OutputError: a log cannot be written, or a process not be started. Those that run are asked
-        to stop, and waited for.
+      OutputError: a log cannot be written, or a process cannot be started. Running processes are
+        asked to stop, and waited for.
     """
     waiting, running, ended = list(jobs), dict[str, tuple[Job, subprocess.Popen[bytes]]](), {}
     passed_on = False

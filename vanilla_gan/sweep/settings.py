@@ -13,9 +13,9 @@ _SPAN = re.compile(r"(\d{1,10})(?::(\d{1,10}))?", re.ASCII)
 
 
 def seeds_of(text: str) -> list[int]:
-    """Returns the seeds that `0:10`, `3,5,8` or a mixture of both means; none where it is neither.
+    """Returns the seeds that `0:10`, `3,5,8` or a mixture of both means; none if it is neither.
 
-    Of a span the first number is in it, the last one is not.
+    A span includes its first number, but not its last.
     """
     found: list[int] = []
     for part in text.split(","):
@@ -31,7 +31,7 @@ def seeds_of(text: str) -> list[int]:
 
 
 def part_of(text: str) -> tuple[int, int] | None:
-    """Returns `(I, N)` of `I/N` with I below N; None where it is something else."""
+    """Returns `(I, N)` for `I/N` with I below N; None if it is anything else."""
     found = re.fullmatch(r"(\d{1,5})/(\d{1,5})", text, re.ASCII)
     if found is None or int(found[1]) >= int(found[2]):
         return None
@@ -60,9 +60,9 @@ _PART = Rule(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepConfig(RunConfig):
-    """What the runs have in common, and in what they differ."""
+    """What the runs have in common, and how they differ."""
 
-    # Each run has its own; and no timing of threads means anything beside other runs.
+    # Each run has its own; and timing thread counts means nothing while other runs compete.
     seed: int | None = None
     log_json: str | None = None
     tune: bool = False

@@ -1,4 +1,4 @@
-"""What the finished runs of a sweep say together: last losses and figures, mean and deviation."""
+"""A summary of a sweep's finished runs: last losses and figures, their mean and deviation."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Number = float | int | None
 
 
 class Found(NamedTuple):
-    """What is found of one run.
+    """What was found of one run.
 
     Attributes:
       run: the run.
-      losses: the rows of a finished run, up to the sweep's iterations; None of another one.
+      losses: the rows up to the sweep's iterations; None if the run is unfinished or unusable.
       evaluations: its evaluations up to there, ascending.
     """
 
@@ -56,8 +56,8 @@ def look_at(run: Run, warn: Callable[[str], None]) -> Found:
 def summary(found: Sequence[Found]) -> dict[str, Any]:
     """Returns the content of `sweep.json`: each run, and each combination of settings over seeds.
 
-    `mean` and `sd`, the standard deviation with n - 1, are of the finished runs that have the
-    number; None where there are too few. Numbers that are not finite are None.
+    `mean` and `sd`, the standard deviation with n - 1, are over the finished runs that have the
+    number; None if there are too few. Numbers that are not finite are None.
     """
     names = figure_names([each.quality for each in found if each.quality is not None])
     runs = [_run(each, names) for each in found]
@@ -102,6 +102,6 @@ def _run(found: Found, names: Sequence[str]) -> dict[str, Any]:
 def _known(
     runs: Sequence[dict[str, Any]], name: str, of: Callable[[list[float]], float], least: int
 ) -> float | None:
-    """Returns a statistic of the runs' numbers; None where fewer than `least` have one."""
+    """Returns a statistic of the runs' numbers; None if fewer than `least` runs have one."""
     known = [run["numbers"][name] for run in runs if run["numbers"][name] is not None]
     return of(known) if len(known) >= least else None

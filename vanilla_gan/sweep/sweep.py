@@ -26,7 +26,7 @@ from vanilla_gan.sweep.summary import Found, look_at, summary
 from vanilla_gan.training.signals import stop_on_signals
 
 Inform = Callable[[str], None]
-# Letters of seeds, of the names of systems, and of those of data, that a heading has room for.
+# How many letters of seeds, of system names and of data set names a heading has room for.
 _LISTED, _SYSTEMS, _DATA = 24, 24, 20
 SWEEP_JSON, SWEEP_PNG, SWEEP_HTML = "sweep.json", "sweep.png", "sweep.html"
 
@@ -35,8 +35,8 @@ class Program(NamedTuple):
     """How the command line is spelled, which only `cli` knows.
 
     Attributes:
-      train: from the settings of a run to the words that train it, the Python first.
-      sweep: the line for a shell that makes the sweep again.
+      train: from the settings of a run to the words of the command that trains it, Python first.
+      sweep: the shell command that repeats the sweep.
     """
 
     train: Callable[[RunConfig], Sequence[str]]
@@ -68,7 +68,7 @@ def sweep(
     """
     runs = planned(config, grid)
     out = config.out_dir
-    # Given again, --overwrite would move what is finished by then aside.
+    # If given again, --overwrite would move aside the runs that are finished by then.
     again = "the same command" + (" without --overwrite" if config.overwrite else "")
     with stop_on_signals() as stop, no_empty_folders(out):
         make_out_dir(out)
@@ -91,7 +91,7 @@ def sweep(
                 f"the others that had begun are saved; {again} goes on",
             )
         check_unchanged()
-    # The last part of several has all runs.
+    # The part that ends last finds the runs of all parts.
     with locked_folder(out, out):
         found = [look_at(run, inform) for run in runs]
         content = _write(config, found, program, inform)
@@ -110,7 +110,7 @@ def sweep(
 def _write(
     config: SweepConfig, found: Sequence[Found], program: Program, inform: Inform
 ) -> dict[str, Any]:
-    """Writes the results of a sweep; those that show losses only where there are some."""
+    """Writes the results of a sweep; the figure and the page only if some run has losses."""
     out, content = config.out_dir, summary(found)
     content = {**content, "command": program.sweep}
     write_whole(out / SWEEP_JSON, json_text(content).encode())
@@ -124,7 +124,7 @@ def _write(
         command = sendable(program.sweep)
         write_whole(out / SWEEP_HTML, page(content, heading, command, light, dark, classes))
     else:
-        # Those of an earlier command would pass for this one's.
+        # Files of an earlier command would pass for this one's.
         for name in (SWEEP_PNG, SWEEP_HTML):
             clear(out / name, inform)
     return content
@@ -146,7 +146,7 @@ def _heading(config: SweepConfig, records: Sequence[RunRecord]) -> str:
 
 
 def _together(names: Sequence[str], most: int, what: str) -> str:
-    """Returns different names as a heading has them: how many there are, if they are too long."""
+    """Returns the different names for a heading, or how many there are if they are too long."""
     different = [*dict.fromkeys(names)]
     listed = " and ".join(different)
     if len(different) == 1:

@@ -11,7 +11,7 @@ Row = tuple[str, ...]
 
 
 def rows_of(found: Mapping[str, Any]) -> tuple[Row, list[Row]]:
-    """Returns the titles of the columns, and the rows, for what `summary` found."""
+    """Returns the titles of the columns and the rows for what `summary` found."""
     columns = found["columns"]
     rows: list[Row] = []
     for of in found["combinations"]:
@@ -41,7 +41,7 @@ def sweep_table(found: Mapping[str, Any]) -> str:
 
 
 def title(settings: Mapping[str, Any]) -> str:
-    """Returns a combination of settings in words; nothing where there is one combination alone."""
+    """Returns a combination of settings in words; empty if the sweep has no grid."""
     return ", ".join(f"{name} {as_word(value)}" for name, value in settings.items())
 
 

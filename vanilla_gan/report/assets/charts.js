@@ -1,4 +1,4 @@
-// The curves: both losses, zoomed together, with the picture under the pointer; figures of quality.
+// The curves: both losses, zoomed together, with a picture in the tooltip; signs of health; figures of quality.
 "use strict";
 (() => {
   const { data, draw, whole, short, onPicture, pictureAt, pick, shownIteration } = window.report;
@@ -12,19 +12,19 @@
 
   const axis = (more) => ({ stroke: () => colour("--quiet"), grid: { stroke: () => colour("--grid"), width: 1 },
     ticks: { stroke: () => colour("--grid"), width: 1 }, font: "12px system-ui, sans-serif", ...more });
-  // Ticks are round: four digits behind the point tell neighbours apart, and are seldom needed.
+  // Ticks are round numbers: four decimals tell neighbours apart, and are seldom needed.
   const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 4 });
   const alongX = axis({ values: (_, ticks) => ticks.map((it) => (it % 1 ? "" : compact.format(it))) });
   const line = (name, width, more) => ({ stroke: () => colour(name), width, points: { show: x.length < 30 }, ...more });
   const hidden = { stroke: () => "transparent", points: { show: false } };
 
-  // A logarithmic axis by itself would end at powers of ten; 1, 2 and 5 of them are round enough.
+  // By default a logarithmic axis ends at powers of ten; 1, 2 and 5 times those are round enough.
   const rounded = (value, up) => {
     const power = 10 ** Math.floor(Math.log10(value));
     return up ? power * [1, 2, 5, 10].find((k) => k * power >= value) : power * [5, 2, 1].find((k) => k * power <= value);
   };
   const aboutValues = (low, high) => [rounded(low, false), rounded(high * 1.05, true)];
-  // The light range of few runs is far wider than anything that happens: some of it is enough.
+  // The light range of few runs is far wider than any run's curve: showing part of it is enough.
   const about = (curve) => {
     const values = [curve.raw, curve.low || [], curve.high || []].flat().filter((y) => y !== null);
     const [least, most] = values.reduce(([a, b], y) => [Math.min(a, y), Math.max(b, y)], [Infinity, -Infinity]);
@@ -44,11 +44,11 @@
     tip.style.transform = `translate(${left}px, ${top}px)`;
   }
 
-  // Each point has a row of losses.csv; what has no place on the axis is no number, or 0 on a logarithmic one.
+  // Each point has a row of losses.csv; the axis cannot show NaN or infinities, nor 0 if it is logarithmic.
   const lossAt = (curve, index) => (curve.raw[index] !== null ? short(curve.raw[index])
     : curve.logarithmic ? "0 or no number" : "no number");
 
-  // What stands under the pointer: its iteration, both losses, the newest picture until then.
+  // Shows the tooltip for the point under the pointer: iteration, both losses, the newest picture up to it.
   function point(u, event) {
     const index = u.posToIdx(event.clientX - u.over.getBoundingClientRect().left);
     const picture = pictureAt(x[index]);
@@ -81,7 +81,7 @@
       series: [{}, hidden, hidden, hidden, hidden,
         line(name, 1, { alpha: data.losses.window > 1 ? 0.4 : 1 }), line(name, 2, { show: data.losses.window > 1 }),
         line("--quiet", 1.5, { dash: [6, 4], points: { show: false }, show: Boolean(curve.parent) })],
-      // Light: where a run is expected; dark: the recorded runs.
+      // Light: where a run is expected; dark: the runs that it is judged by.
       bands: ranged ? [{ series: [2, 1], fill: () => colour("--range") + "40" },
         { series: [4, 3], fill: () => colour("--range") + "99" }] : [],
       hooks: {

@@ -1,4 +1,4 @@
-// Both networks in the page: a map of the latent space, a walk through it, and what D says of a drawing.
+// Both networks in the page: a map of the latent space, a walk through it, and D's verdict on a drawing.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -10,7 +10,7 @@
   const G = read(setup.generator), D = read(setup.discriminator), noise = floats(setup.noise);
   const zDim = G[0].W.length / G[0].b.length - (setup.G_sees_class ? setup.class_count : 0);
 
-  // An activation and its derivative, which is told from the result.
+  // Each activation, and its derivative as a function of the activation's output.
   const activations = {
     none: [(x) => x, () => 1],
     leaky: [(x, slope) => (x > 0 ? x : slope * x), (y, slope) => (y > 0 ? 1 : slope)],
@@ -31,7 +31,7 @@
     return passed;
   }
 
-  // Returns how the only number of the last layer changes with each value of the input.
+  // Returns the gradient of the last layer's only output with respect to the input.
   function backward(layers, passed) {
     return layers.reduceRight((gradient, { W, activation, slope }, layer) => {
       const inner = gradient.map((g, k) => g * activations[activation][1](passed[layer + 1][k], slope));
@@ -48,7 +48,7 @@
     return { logit, gradient: backward(D, passed).slice(0, x.length) };
   }
 
-  // Pictures: colours, or all channels side by side in grey.
+  // Pictures are shown in colour, or with all channels side by side in grey.
   const isColour = channels === 3;
   const shownWidth = isColour ? width : width * channels;
   function paint(canvas, colourOf) {
@@ -61,7 +61,7 @@
     }
     pen.putImageData(image, 0, 0);
   }
-  // Where the values of a shown pixel stand: three of them, or one.
+  // The indices of a shown pixel's values in an image: three for a colour, otherwise one.
   const places = (y, x) => (isColour ? [0, 1, 2].map((c) => (y * width + x) * 3 + c)
     : [(y * width + (x % width)) * channels + Math.floor(x / width)]);
   const byteOf = (value) => Math.round(255 * Math.min(Math.max((value - low) / (high - low), 0), 1));
@@ -73,7 +73,7 @@
     ? `${(100 / (1 + Math.exp(-logit))).toFixed(1)}% real (logit ${logit.toFixed(2)})` : `score ${logit.toFixed(3)}`);
   const label = () => Number(byId("class").value);
 
-  // The generator: between four samples, the corners of a map.
+  // The generator: a map that interpolates between four samples at its corners.
   const cells = 5;
   let first = 0, walking = 0, sample = [];
   const corner = (k) => {
@@ -120,10 +120,10 @@
 
   function walk() {
     if (walking) return stop();
-    // Pictures that flash by are what reduced motion asks to be spared.
+    // People who ask for reduced motion should not see pictures flash by.
     const [steps, pause_ms] = matchMedia("(prefers-reduced-motion: reduce)").matches ? [8, 750] : [60, 50];
     let step = 0;
-    // A voice that read each of them out would never keep up.
+    // A screen reader could not keep up with them.
     byId("sample-verdict").setAttribute("aria-live", "off");
     moveTo(0, 0);
     byId("walk").textContent = "Stop";
@@ -133,7 +133,7 @@
     }, pause_ms);
   }
 
-  // Calls `use` with where a pointer is in an element, in [0, 1], as long as it is held down.
+  // Calls `use` with a pointer's position in an element, in [0, 1], while it is held down.
   function whileHeld(element, use) {
     const at = (event) => {
       const box = element.getBoundingClientRect();
@@ -149,7 +149,7 @@
   byId("walk").addEventListener("click", walk);
   byId("corners").addEventListener("click", () => { first += 4; drawMap(); showSample(); });
 
-  // The discriminator: what it says of a drawing, and where it would like it brighter or darker.
+  // The discriminator: its verdict on a drawing, and where brighter or darker pixels look more real to it.
   let drawing = new Float64Array(height * width * channels).fill(low);
   let pen = [height / 2, shownWidth / 2];
   const radius = Math.max(1.5 * Math.max(height, width) / 28, 0.8);
@@ -172,7 +172,7 @@
     byId("pen").style.top = `${100 * pen[0] / height}%`;
   }
 
-  // Lights up what lies around the pen, softly; most where it is.
+  // Brightens the pixels around the pen, most at its centre and softly at its edge.
   function dot([top, left]) {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < shownWidth; x++) {

@@ -1,4 +1,4 @@
-// The pictures: slider, keys, play button, statistics. Tells `window.report` who else wants to know.
+// The pictures: slider, keys, play button, statistics. Other scripts use them through `window.report`.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -13,7 +13,7 @@
   let shown = -1;
   let timer = 0;
 
-  // Parsed when the first picture is drawn, decoded one by one: a thousand pictures open at once.
+  // Parsed when the first picture is drawn, and decoded one by one, so that a page of a thousand opens quickly.
   const decoded = new Map();
   function sheetOf(index, ready) {
     sheets = sheets || JSON.parse(byId("report-sheets").textContent);
@@ -28,9 +28,9 @@
     else image.addEventListener("load", () => ready(image), { once: true });
   }
 
-  // Draws a sheet as the published figure has it: each tile enlarged, white between them.
+  // Draws a sheet like the published figure: each tile enlarged, white between the tiles.
   function draw(canvas, index) {
-    // Phones show nothing of a canvas of over 16.7 million pixels, some browsers of one over 32,767 high.
+    // Phones show nothing if a canvas has over 16.7 million pixels, some browsers if it is over 32,767 px high.
     const scale = Math.min(2, Math.sqrt(16e6 / (layout.width * layout.height)), 16384 / Math.max(layout.width, layout.height));
     const [wide, high] = [layout.width, layout.height].map((side) => Math.max(1, Math.floor(side * scale)));
     if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
@@ -140,14 +140,14 @@
 
   function toggle() {
     if (timer) return stop();
-    // A voice that read each of them out would never keep up.
+    // A screen reader could not keep up with them.
     byId("now").setAttribute("aria-live", "off");
     byId("play").textContent = "Stop";
     if (shown >= last) show(0);
     timer = setTimeout(step, Number(byId("speed").value));
   }
 
-  // Pictures that flash by are what reduced motion asks to be spared.
+  // People who ask for reduced motion should not see pictures flash by.
   function suitSpeeds() {
     [...byId("speed").options].forEach((option) => {
       option.disabled = calm.matches && option.value !== "750";
@@ -164,7 +164,7 @@
   document.addEventListener("keydown", (event) => {
     const taken = event.target.closest("select, summary, [tabindex], #explore");
     if (taken || event.ctrlKey || event.altKey || event.metaKey) return;
-    // A button presses itself. Up, Down, Home and End scroll the page, but for the player's own.
+    // The space bar presses a focused button by itself. Up, Down, Home and End scroll the page outside of the player.
     if (event.key === " " && event.target.closest("button")) return;
     if (/Up|Down|Home|End/.test(event.key) && !event.target.closest(".player")) return;
     const moves = { ArrowLeft: shown - 1, ArrowDown: shown - 1, ArrowRight: shown + 1,
@@ -185,7 +185,7 @@
     pick: (index) => { stop(); show(index); }, shownIteration: () => iterations[shown] };
   show(last);
 
-  // A page that a run writes again and again follows it, unless somebody is busy with it.
+  // Reloads a page that its run keeps rewriting, unless the reader is busy with it.
   const isBusy = () => document.hidden || timer || shown !== last || window.report.isZoomed() ||
     document.activeElement !== document.body || document.querySelector("details[open]");
   if (data.reload_s) setInterval(() => isBusy() || location.reload(), data.reload_s * 1000);
