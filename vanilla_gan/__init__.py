@@ -1,10 +1,10 @@
-"""The vanilla GAN of 2016 as a TensorFlow 1 graph; importing this has no effect.
+"""The vanilla GAN of 2016 as a TensorFlow 1 graph; importing it has no side effects.
 
 For programs and notebooks (see `docs/python.md`): `RunConfig`, `train`, `fork`, `Observer`,
 `Generator`, `evaluate`, `compare`, `doctor`, `make_report`, `export`, `import_images`,
 `import_arrays`, `build_graph`, `register_loss`, `register_penalty`, `register_system`,
-`load_plugin`, and `VanillaGanError`, which all failures are. Each is loaded when it is first asked
-for.
+`load_plugin`, and `VanillaGanError`, the base class of all errors that a user can cause. Each is
+loaded on first use.
 """
 
 __version__ = "0.1.0"
@@ -31,7 +31,7 @@ __all__ = [
     "train",
 ]
 
-# As `typing.TYPE_CHECKING`, without loading `typing`.
+# Like `typing.TYPE_CHECKING`, but without loading `typing`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vanilla_gan.api import (

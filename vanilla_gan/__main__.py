@@ -1,4 +1,4 @@
-"""`python -m vanilla_gan`."""
+"""Runs the command line as `python -m vanilla_gan`."""
 
 import sys
 

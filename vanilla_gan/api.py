@@ -1,4 +1,4 @@
-"""What a notebook uses: a run from its settings, a graph from its settings."""
+"""The Python interface: what the commands do, as functions, and the graph of given settings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from vanilla_gan.training.host import Host
 
 
 class TrainedRun(NamedTuple):
-    """The state of a run. A notebook shows it as its newest picture beside its losses.
+    """The state of a run. A notebook displays it as the newest picture beside the losses.
 
     Attributes:
       out: the folder of its results.
@@ -56,12 +56,12 @@ class TrainedRun(NamedTuple):
 
     @property
     def losses(self) -> npt.NDArray[Any]:
-        """The rows of `losses.csv`: a structured array with the columns of that file, by name."""
+        """The rows of `losses.csv`, as a structured array with one field per column."""
         return _records(read_losses(self.out / LOSSES)._asdict())
 
     @property
     def health(self) -> npt.NDArray[Any]:
-        """The signs in `health.csv`: a structured array, NaN where a sign is missing."""
+        """The signs in `health.csv`, as a structured array; NaN if a sign is missing."""
         rows = read_health(self.out / HEALTH).with_signs()
         columns = {name: rows.of(name) for name in NUMBERS}
         return _records({"iteration": rows.iteration, **columns})
@@ -74,7 +74,7 @@ class TrainedRun(NamedTuple):
 
     @property
     def quality(self) -> list[Evaluation]:
-        """The evaluations that the run has, by ascending iteration; see `evaluate`."""
+        """The run's evaluations, in ascending order of iteration; see `evaluate`."""
         return read_evaluations(self.out)
 
     def _repr_html_(self) -> str:
@@ -90,7 +90,7 @@ def _records(columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
 def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> TrainedRun:
     """Trains the run in `config.out`, as the command does: begins it, or continues it.
 
-    A run that is continued keeps its own value of every setting that `config` was not given. The
+    A continued run keeps its own value of every setting that is not given in `config`. The
     published lines go to `sys.stdout`, all others to `sys.stderr`; a notebook shows both in the
     cell.
 
@@ -106,7 +106,7 @@ def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> Tra
     Raises:
       VanillaGanError: every failure that a user can cause.
       KeyboardInterrupt: the kernel was interrupted. The state is saved, and the same call continues
-        the run. Other signals do what they would do without a run, after it is saved.
+        the run. Any other signal has its usual effect once the state is saved.
 
     Side effects: those of `training.run.train`.
     """
@@ -120,10 +120,10 @@ def train(config: RunConfig, observers: Sequence[Observer] | None = None) -> Tra
 def fork(
     source: str | os.PathLike[str], config: RunConfig, observers: Sequence[Observer] | None = None
 ) -> TrainedRun:
-    """Begins a run in `config.out` with the state of another one, and trains it.
+    """Starts a run in `config.out` from the state of another run, and trains it.
 
     Args:
-      source: that run's folder, for its newest checkpoint; or a checkpoint in it.
+      source: the folder of that run, for its newest checkpoint; or one of its checkpoints.
       config: the settings; each one that is not given is taken from that run.
       observers: see `train`.
 
@@ -151,7 +151,7 @@ def _host(config: RunConfig, observers: Sequence[Observer] | None) -> Host:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ends a run that a signal stopped as Python ends any other code at that signal."""
+    """Lets a signal that stopped the run in the block have its usual effect in Python."""
     try:
         yield
     except StoppedBySignal as error:
@@ -166,18 +166,18 @@ def _trained(config: RunConfig) -> TrainedRun:
     out_dir = config.out_dir
     record = read_record(out_dir)
     if record is not None and newest_iteration(out_dir) is None:
-        # It was finished before, and its checkpoints are removed: its results can still be read.
+        # The run was already finished and its checkpoints are gone; its results can still be read.
         return TrainedRun(out_dir, record.trained, checkpoint_folder(out_dir, record.trained))
     _, checkpoint = find_checkpoint(out_dir)
     return TrainedRun(out_dir, checkpoint.iteration, checkpoint.folder)
 
 
 def evaluate(source: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:
-    """Judges samples of a trained generator beside real images, as the command does.
+    """Compares samples of a trained generator with real images, as the command does.
 
     Args:
       source: a run, one of its checkpoints, or an export.
-      settings: as the flags of `./run.sh evaluate`.
+      settings: the flags of `./run.sh evaluate`, as keyword arguments.
 
     Returns:
       What the command prints as JSON; see docs/quality.md.
@@ -195,11 +195,11 @@ def compare(source: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:
 
     Args:
       source: the run.
-      settings: as the flags of `./run.sh compare`.
+      settings: the flags of `./run.sh compare`, as keyword arguments.
 
     Returns:
-      What the command prints as JSON. A run that does not agree is not an error here: `failed`
-      counts the verdicts that fail.
+      What the command prints as JSON. A run that does not agree raises no error: `failed` counts
+      the verdicts that fail.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `agreement.compare.compare`.
@@ -220,7 +220,7 @@ def doctor(source: str | os.PathLike[str]) -> dict[str, Any]:
       What `./run.sh doctor --format json` prints.
 
     Raises:
-      VanillaGanError: there is no run, or it has no signs; a file is damaged.
+      VanillaGanError: there is no run, it has no signs, or a file is damaged.
     """
     from vanilla_gan.health.doctor import as_dict, examined
 
@@ -228,11 +228,11 @@ def doctor(source: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def make_report(source: str | os.PathLike[str], **settings: Any) -> pathlib.Path:
-    """Writes one HTML page of a run, as the command `report` does, and returns its path.
+    """Writes an HTML page about a run, as the command `report` does, and returns its path.
 
     Args:
       source: the run.
-      settings: as the flags of `./run.sh report`.
+      settings: the flags of `./run.sh report`, as keyword arguments.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `report.report.write_report`.
@@ -250,7 +250,7 @@ def export(
     Args:
       source: a run, one of its checkpoints, or an export.
       out: the folder or file to make.
-      settings: as the flags of `./run.sh export`, such as `format="onnx"`.
+      settings: the flags of `./run.sh export`, as keyword arguments, such as `format="onnx"`.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see `generator.export.export`.
@@ -264,12 +264,12 @@ def export(
 def import_images(
     source: str | os.PathLike[str], out: str | os.PathLike[str], **settings: Any
 ) -> pathlib.Path:
-    """Makes a data set from pictures or a file of them, as the command does; returns its folder.
+    """Makes a data set from pictures or a file of images, as the command does; returns its folder.
 
     Args:
       source: a folder of pictures, or a `.npy`, `.npz` or `.csv` file.
       out: the folder to make.
-      settings: as the flags of `./run.sh import_images`.
+      settings: the flags of `./run.sh import_images`, as keyword arguments.
 
     Raises:
       VanillaGanError: every failure that a user can cause; see
@@ -283,15 +283,15 @@ def import_images(
 
 
 def build_graph(config: RunConfig, graph: Any = None) -> Gan:
-    """Builds the graph of the settings' system, with its losses and solvers.
+    """Builds the graph of the system in `config`, with its losses and solvers.
 
     Args:
       config: the settings; without a seed, a new one is drawn.
-      graph: a `tf.Graph` without variables, in which it is built; a new one unless given.
+      graph: the `tf.Graph` to build in, which must have no variables; by default a new one.
 
     Returns:
-      The graph's handles; `handles.X.graph` is the graph. The variables have no values before a
-      session has run `handles.init`. First weights that depend on the images, such as the last bias
+      The graph's handles; `handles.X.graph` is the graph. The variables have no values until a
+      session runs `handles.init`. Initial weights that depend on the images, such as the last bias
       of `goodfellow2014`'s G, are 0: see `System.first_weights`.
 
     Raises:
@@ -299,7 +299,7 @@ def build_graph(config: RunConfig, graph: Any = None) -> Gan:
 
     Side effects: sets the seed of `graph`. The default graph stays as it is.
     """
-    # No part of the graph; the settings of a finished run say each of these twice.
+    # Not part of the graph, and `resolved` would reject the `iters` and `epochs` of a recorded run.
     config = dataclasses.replace(config, iters=None, epochs=None, tune=False).resolved()
     with without_chatter():
         load_tensorflow()

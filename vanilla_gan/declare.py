@@ -1,10 +1,10 @@
-"""How settings are declared: one entry a setting, from which checks, flags, help and tests come.
+"""How settings are declared: one entry each, from which checks, flags, help and tests are made.
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class SampleConfig(Settings):
         n: int | None = setting(None, "how many images", at_least(1))
 
-The annotation says the kind, and whether None may stand for "left out".
+The annotation gives the kind, and says whether the value may be None, which means "not given".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple, NewType, TypeVar
 from vanilla_gan.errors import UsageError
 
 MOST_SEVERAL = 16
-# Of a setting that has one number, or several in their order.
+# The value of a setting that takes one number, or several in order.
 Several = int | tuple[int, ...]
 KINDS: Mapping[type, str] = {
     int: "a whole number",
@@ -33,25 +33,22 @@ KINDS: Mapping[type, str] = {
     str: "a text",
 }
 
-# What depends on a setting: the run's numbers; which variables it has; what these begin with; how
-# far it goes; where its data are looked for; what happens when it diverges; which of its numbers
-# are written; what is kept and shown, and where; the time and memory that it takes; which parts of
-# the machine compute it, and with that at most the last digits.
+# What depends on a setting.
 Effect = Literal[
-    "numbers",
-    "variables",
-    "beginning",
-    "length",
-    "data",
-    "rescue",
-    "rows",
-    "keeping",
-    "speed",
-    "machine",
+    "numbers",  # the numbers that the run computes
+    "variables",  # which variables the run has
+    "beginning",  # the initial values of the variables
+    "length",  # how many iterations the run has
+    "data",  # where the data are found
+    "rescue",  # what happens if the run diverges or shows a disease
+    "rows",  # which of the run's numbers are written
+    "keeping",  # what is kept and shown, and where
+    "speed",  # the time and the memory that the run takes
+    "machine",  # which parts of the machine compute the run; changes the last digits at most
 ]
 _FIXED: tuple[Effect, ...] = ("numbers", "variables", "beginning")
 
-# The name of what a plug-in registers, which no list for type checkers can have.
+# The name of something that a plug-in registers, which no `Literal` can list.
 Registered = NewType("Registered", str)
 
 T = TypeVar("T")
@@ -62,9 +59,9 @@ class Rule(NamedTuple):
     """What a value must be.
 
     Attributes:
-      expected: what an error says of it.
-      holds: whether a value of the right kind is that.
-      wrong: some that are not, for the tests: the nearest on either side among them.
+      expected: the requirement in words, for error messages.
+      holds: whether a value of the right kind meets the requirement.
+      wrong: values that do not meet it, for the tests, including the nearest on either side.
     """
 
     expected: str
@@ -73,24 +70,24 @@ class Rule(NamedTuple):
 
 
 def at_least(least: int) -> Rule:
-    """Returns the rule of a count."""
+    """Returns the rule that a value is a whole number of at least `least`."""
     what = f"a whole number of at least {least}"
     return Rule(what, lambda value: value >= least, (least - 1, least - 10**6))
 
 
 def at_most(most: int) -> Rule:
-    """Returns the rule of what must not be larger."""
+    """Returns the rule that a value is at most `most`."""
     return Rule(f"at most {most}", lambda value: value <= most, (most + 1,))
 
 
 def within(first: int, last: int, what: str = "a whole number") -> Rule:
-    """Returns the rule of a number from `first` to `last`, both included."""
+    """Returns the rule that a number is in `first`..`last`, both included."""
     expected = f"{what} in {first}..{last}"
     return Rule(expected, lambda value: first <= value <= last, (first - 1, last + 1))
 
 
 def one_of(choices: Sequence[str], others: Rule | None = None) -> Rule:
-    """Returns the rule of a word out of some, or of one that follows another rule."""
+    """Returns the rule that a word is one of `choices`, or follows the rule `others`."""
     expected = f"one of {', '.join(choices)}"
     if others is not None:
         either = f"{expected}, or {others.expected}"
@@ -100,7 +97,7 @@ def one_of(choices: Sequence[str], others: Rule | None = None) -> Rule:
 
 
 def some_of(choices: Sequence[str]) -> Rule:
-    """Returns the rule of none, or of words out of some with commas between."""
+    """Returns the rule that a value is `none`, or some of `choices` separated by commas."""
     wrong = ("", "nonsense", f"{choices[0]},", f"none,{choices[0]}", " ".join(choices))
     return Rule(
         f"none, or some of {', '.join(choices)}, with commas between",
@@ -109,13 +106,13 @@ def some_of(choices: Sequence[str]) -> Rule:
     )
 
 
-_LARGEST = 2**63 - 1  # of what other programs take for a whole number
+_LARGEST = 2**63 - 1  # the largest integer that other programs accept
 _NAN, _INF = math.nan, math.inf
 ABOVE_0 = Rule("a number above 0", lambda value: 0 < value < _INF, (0.0, -1e-3, _INF, _NAN))
 
 
 def _is_path(value: str) -> bool:
-    # What a file says may be a text that no path can be.
+    # A text from a file may be one that cannot be a path.
     try:
         return bool(value) and b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:
@@ -124,7 +121,7 @@ def _is_path(value: str) -> bool:
 
 PATH = Rule("a path", _is_path, ("",))
 SEED = within(0, 2**32 - 1)
-# More than any machine has cores: all threads of a session start at once, and each takes memory.
+# The limit exceeds any number of cores. A session starts all threads at once; each takes memory.
 THREADS = (at_least(0), at_most(1024))
 
 
@@ -133,22 +130,22 @@ class Setting:
     """One entry of a table of settings.
 
     Attributes:
-      name: of the field.
-      flag: how the command line calls it.
+      name: the name of the field.
+      flag: the name on the command line.
       kind: int, float, bool or str; tuple for `Several`.
-      optional: whether None is a value: it is left out, and something else decides.
-      default: the value where none is given.
+      optional: whether it may be None, which means that it is not given and something else decides.
+      default: the value if none is given.
       shown: the default as the help shows it.
-      text: what it is for, in a line.
-      group: the heading of this setting and the ones behind it.
-      choices: the words that it may be; empty where there is no list of them.
-      others: the rule of words beside `choices`; None where there are none.
+      text: what it is for, in one line.
+      group: the heading above this setting and those that follow it.
+      choices: the words that it may be; empty if there is no list of them.
+      others: the rule for words that are not in `choices`; None if no others are allowed.
       rules: what a value must be.
       effect: what depends on it.
-      missing: what to give; empty where it may be left out.
-      word: how the help calls it where it may also stand without its flag.
-      repeats: whether the flag may be given several times; the value has blanks between them.
-      common: whether it is among the few that a first look at the help shows.
+      missing: what the error for a missing value tells the user to give; empty if it is optional.
+      word: its name in the help if it may also be given without its flag.
+      repeats: whether the flag may be given several times; the value joins them with spaces.
+      common: whether the short help lists it.
     """
 
     name: str
@@ -177,7 +174,7 @@ class Setting:
         """Checks a value.
 
         Raises:
-          UsageError: it is of another kind or out of range; naming flag, value and expectation.
+          UsageError: it is of another kind or out of range; names flag, value and expectation.
         """
         if value is None and self.optional:
             return
@@ -198,28 +195,28 @@ class Setting:
                 raise bad_value(self.flag, value, rule.expected + self.meant(value))
 
     def meant(self, value: object) -> str:
-        """Returns the suggestion of `nearest` among the choices; nothing where there are none."""
+        """Returns the suggestion of `nearest` among the choices; empty if there are none."""
         return nearest(str(value), self.choices)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Returns ` (did you mean ...?)` for the known word that is most like `word`, or nothing."""
+    """Returns ` (did you mean ...?)` with the known word most like `word`, or an empty string."""
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def several(value: Several) -> tuple[int, ...]:
-    """Returns the numbers of a setting that has one or several."""
+    """Returns the value of a setting that takes one number or several, as a tuple."""
     return value if isinstance(value, tuple) else (value,)
 
 
 def as_word(value: object) -> str:
-    """Returns a value as the command line takes it behind its flag."""
+    """Returns a value as it is written after its flag on the command line."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def bad_value(flag: str, value: object, expected: str) -> UsageError:
-    """Returns the error of a value that cannot be."""
+    """Returns the error for a value that is not allowed."""
     said = repr("") if value == "" else as_word(value)
     return UsageError(f"--{flag}={said}: expected {expected}")
 
@@ -241,7 +238,7 @@ def setting(
 ) -> T:
     """Declares a field of a class of settings; `Setting` describes the arguments.
 
-    `choices` may be a collection that grows; `choices_changed` tells of it.
+    `choices` may be a collection that grows; call `choices_changed` when it does.
     """
     entry: dict[str, Any] = {"text": text, "rules": rules, "choices": choices, "others": others}
     entry |= {"effect": effect, "group": group, "flag": flag, "shown": shown}
@@ -250,24 +247,24 @@ def setting(
 
 
 def table_of(config: type[Settings]) -> Mapping[str, Setting]:
-    """Returns the settings of a class by name, in their order."""
-    key: Any = config  # mypy takes the hash of the class for that of its instances.
+    """Returns the settings of a class by name, in the order of their fields."""
+    key: Any = config  # mypy mistakes the hash of the class for that of its instances.
     return _table_of(key)
 
 
 def choices_changed() -> None:
-    """Lets the tables of settings have the choices that there are now."""
+    """Makes the tables of settings pick up the current choices."""
     _table_of.cache_clear()
 
 
 def group_of(config: type[Settings], heading: str) -> list[Setting]:
-    """Returns the settings of a class under a heading, in their order."""
+    """Returns the settings of a class under a heading, in the order of their fields."""
     found = itertools.dropwhile(lambda entry: entry.group != heading, table_of(config).values())
     return [next(found), *itertools.takewhile(lambda entry: not entry.group, found)]
 
 
 def _kind_of(hints: Sequence[Any]) -> type:
-    """Returns the kind that a field's annotation says; `Several` is a number or a tuple."""
+    """Returns the kind that a field's annotation gives; tuple for `Several`."""
     kinds = [typing.get_origin(hint) or hint for hint in hints if hint is not types.NoneType]
     return tuple if tuple in kinds else str if Literal in kinds else kinds[0]
 
@@ -303,28 +300,28 @@ def _table_of(config: Any) -> Mapping[str, Setting]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings that are checked when they are made.
+    """Settings that are checked when they are created.
 
     Attributes:
-      given: the names of those that somebody asked for. To leave a setting out and to give it the
-        value that is its default are different things; to give None is to leave it out. It has no
-        part in whether two are equal. `dataclasses.replace` adds the names of its changes.
+      given: the names of the settings that were given. A setting that is given its default value
+        counts as given; one that is given None does not. It does not matter when two objects are
+        compared. `dataclasses.replace` updates it with the names of its changes.
     """
 
-    # The first field: `dataclasses.replace` hands on its changes, then all other fields in order.
+    # Must be first: `dataclasses.replace` passes its changes, then all other fields in order.
     given: frozenset[str] = dataclasses.field(default=frozenset(), compare=False, repr=False)
 
     def __new__(cls: type[S], **values: object) -> S:
-        """Notes which settings the call names, for `__post_init__`."""
+        """Notes which settings the call names, in their order, for `__post_init__`."""
         config = super().__new__(cls)
         object.__setattr__(config, "_named", tuple(values))
         return config
 
     def __post_init__(self) -> None:
-        """Checks every setting by itself.
+        """Checks every setting on its own.
 
         Raises:
-          UsageError: naming the setting as its flag, the value, and what was expected.
+          UsageError: a value is not allowed; names the flag, the value, and what was expected.
         """
         named = self.__dict__.pop("_named")
         changed = set(named[: named.index("given")] if "given" in named else named)
@@ -333,13 +330,13 @@ class Settings:
         for name, entry in table_of(type(self)).items():
             value = getattr(self, name)
             if entry.kind is tuple and isinstance(value, (list, tuple)):
-                # JSON has lists; and one number alone is that number.
+                # JSON has lists instead of tuples; a single number is stored as a number.
                 value = value[0] if len(value) == 1 else tuple(value)
                 object.__setattr__(self, name, value)
             entry.check(value)
 
     def filled(self: S, values: Mapping[str, Any]) -> S:
-        """Returns these settings with other values that nobody asked for."""
+        """Returns these settings with other values, which do not count as given."""
         return dataclasses.replace(self, given=self.given, **values)
 
     def to_json(self) -> dict[str, Any]:

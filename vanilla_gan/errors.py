@@ -1,13 +1,13 @@
-"""The exception tree: every failure that a user can cause, with the exit status it ends in.
+"""The exception hierarchy: every failure that a user can cause, with its exit status.
 
-An error of this tree carries one complete line (what is wrong, where, what was expected, what to
-do), which `cli` prints without a traceback. Anything else that escapes is a bug of this program
+Each of these errors holds one complete line (what is wrong, where, what was expected, what to do),
+which `cli` prints without a traceback. Any other exception that escapes is a bug of this program
 and keeps its traceback.
 """
 
 
 class VanillaGanError(Exception):
-    """A failure that its user can mend; `str(error)` is the whole line to show.
+    """A failure that the user can fix; `str(error)` is the whole line to show.
 
     Attributes:
       exit_status: what the process exits with; 1 unless a subclass says otherwise.
@@ -17,7 +17,7 @@ class VanillaGanError(Exception):
 
 
 class UsageError(VanillaGanError):
-    """The command line asks for something that cannot be: a flag, a value, a combination."""
+    """The command line asks for something impossible: a flag, a value, or a combination of them."""
 
     exit_status = 2
 
@@ -31,7 +31,7 @@ class DownloadError(DataError):
 
 
 class DeviceError(VanillaGanError):
-    """The device that was asked for is not one that TensorFlow sees."""
+    """TensorFlow does not see the device that was asked for, or it cannot do what was asked."""
 
 
 class WeightsError(VanillaGanError):
@@ -47,20 +47,20 @@ class CheckpointError(VanillaGanError):
 
 
 class RunConflictError(UsageError):
-    """The folder of results holds a run with other settings, or one that is still going on."""
+    """The results folder holds a run with other settings, or one that is still training."""
 
 
 class DamagedRunError(RunConflictError):
-    """A file of a run is damaged or missing: not the fault of the command line.
+    """A file of a run is damaged or missing, which is not the fault of the command line.
 
-    It is one of the conflicts for those who catch these, as it was before it had a name.
+    It is a `RunConflictError`, so that code written before this class existed still catches it.
     """
 
     exit_status = 1
 
 
 class PluginError(VanillaGanError):
-    """A plug-in fails; or the one that a run needs is missing, changed, or not trusted."""
+    """A plug-in fails, or one that a run needs is missing, changed, or not trusted."""
 
 
 class UnownedVariableError(VanillaGanError, ValueError):
@@ -68,11 +68,11 @@ class UnownedVariableError(VanillaGanError, ValueError):
 
 
 class DisagreementError(VanillaGanError):
-    """A run does not agree with what was published."""
+    """A run, or this installation, does not agree with what it was compared with."""
 
 
 class NotJudgedError(VanillaGanError):
-    """Whether a run agrees with what was published cannot be said."""
+    """It cannot be decided whether a run agrees with what it was compared with."""
 
     exit_status = 3
 
@@ -90,7 +90,7 @@ class DivergedError(VanillaGanError):
         self.iteration = iteration
 
     def __reduce__(self) -> tuple[type, tuple[int, str]]:
-        # By default one of the arguments would be lost, and a pool of processes wait for ever.
+        # The default loses an argument: unpickling fails, and a process pool waits for ever.
         return type(self), (self.iteration, str(self))
 
 
@@ -99,20 +99,20 @@ class FailedRunsError(VanillaGanError):
 
 
 class SickRunError(VanillaGanError):
-    """The run has a disease that it was to be stopped on, and has saved its state."""
+    """The run was stopped because it has a disease named by `stop_on`; its state is saved."""
 
 
 class LostPeerError(VanillaGanError):
-    """Another task of the cluster does not answer; schedulers start all of them again."""
+    """Another task of the cluster does not answer; the exit status lets schedulers restart all."""
 
     exit_status = 138
 
 
 class StoppedBySignal(VanillaGanError):
-    """The run was asked to stop by a signal and has saved its state.
+    """A signal asked the run to stop, and its state is saved.
 
     Attributes:
-      signal_number: which one.
+      signal_number: the number of the signal.
       exit_status: 128 + its number, as shells report it: 130 for SIGINT, 143 for SIGTERM.
     """
 
@@ -123,4 +123,4 @@ class StoppedBySignal(VanillaGanError):
         self.exit_status = 128 + signal_number
 
     def __reduce__(self) -> tuple[type, tuple[int, str]]:
-        return type(self), (self.signal_number, str(self))  # as above
+        return type(self), (self.signal_number, str(self))  # see DivergedError

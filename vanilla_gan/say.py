@@ -1,4 +1,4 @@
-"""What is printed for people: nothing in it that a terminal would obey."""
+"""Output for people, free of anything that would control the terminal."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import Any
 def printable(text: str) -> str:
     r"""Returns a text as one line for a terminal.
 
-    A name or a value out of somebody else's file may hold line breaks, escape sequences, marks that
-    turn the direction of writing, or bytes that are no text. Each is shown as its code: `\x1b`.
+    A name or value from somebody else's file may contain line breaks, escape sequences, marks that
+    reverse the writing direction, or bytes that are not text. Each is shown as its code: `\x1b`.
     """
     if text.isprintable():
         return text
@@ -26,30 +26,30 @@ def printable(text: str) -> str:
 
 
 def shown(text: str, most: int = 200) -> str:
-    """Returns a text out of a file as it can stand in a message: printable, and no longer."""
+    """Returns a text from a file for use in a message: printable, cut after `most` characters."""
     text = printable(text)
     return text if len(text) <= most else f"{text[:most]}..."
 
 
 def say(line: str) -> None:
-    """Prints a line on stderr; a terminal that was closed is no reason to give up the work."""
+    """Prints a line on stderr; ignores errors, because a closed terminal must not stop the work."""
     with contextlib.suppress(OSError):
         print(printable(line), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
-    """Shows on a terminal what goes on during the block, and for how many seconds it has.
+    """Shows on a terminal what the block does, and how many seconds it has taken so far.
 
-    The line appears after `every_s` and is taken away behind the block. Elsewhere nothing is shown.
-    The block gets a function that takes what to show from then on in place of `name`.
+    The line appears after `every_s` and is removed after the block. Without a terminal, or on a
+    dumb one, nothing is shown. The block gets a function that takes a text to show for `name`.
 
-    Side effects: a thread, which writes on stderr as that was in the beginning: TensorFlow's own
-    words may be kept from it during the block.
+    Side effects: starts a thread that writes to stderr as it was before the block, which may
+    redirect it to hide TensorFlow's messages.
     """
     with contextlib.ExitStack() as opened:
         try:
-            # One that is dumb would show the escape sequences.
+            # A dumb terminal would show the escape sequences.
             moves = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
             terminal = os.dup(sys.stderr.fileno()) if moves else None
         except (AttributeError, OSError, ValueError):
@@ -66,7 +66,7 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
         is_over = threading.Event()
 
         def write(text: str) -> None:
-            # Past Python's own buffer, whose lock must not be held when the process ends.
+            # Bypasses Python's buffer, whose lock must not be held when the process ends.
             with contextlib.suppress(OSError):
                 os.write(terminal, text.encode(errors="replace"))
 
@@ -74,7 +74,7 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
             began_s = time.monotonic()
             while not is_over.wait(every_s):
                 text = f"{printable(said[0])}, {time.monotonic() - began_s:.0f} s"
-                # A longer line would break, and its first part would stay.
+                # A longer line would wrap, and its first part would not be erased.
                 with contextlib.suppress(OSError):
                     text = cut(text, max(os.get_terminal_size(terminal).columns - 1, 1))
                 write(f"\r{text}\x1b[K")
@@ -86,7 +86,7 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
         finally:
             is_over.set()
             teller.join(1.0)
-            # It may hang on a terminal that takes nothing; nobody waits for that.
+            # The thread may hang on a blocked terminal; then its descriptor must remain open.
             if teller.is_alive():
                 opened.pop_all()
             else:
@@ -94,7 +94,7 @@ def phase(name: str, every_s: float = 1.0) -> Iterator[Callable[[str], None]]:
 
 
 def cut(text: str, columns: int) -> str:
-    """Returns as much of a text as fits into columns of a terminal; some letters take two."""
+    """Returns the start of a text that fits into `columns` of a terminal; some letters take two."""
     for at, letter in enumerate(text):
         columns -= 2 if unicodedata.east_asian_width(letter) in "WF" else 1
         if columns < 0:
@@ -103,7 +103,7 @@ def cut(text: str, columns: int) -> str:
 
 
 def without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns values by name, None for each NaN and infinity, which JSON does not have."""
+    """Returns values by name, with None for NaN and infinity, which JSON does not have."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in values.items()
@@ -111,7 +111,7 @@ def without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def json_text(content: Any) -> str:
-    """Returns a result as JSON text; a number that is not finite is a ValueError."""
+    """Returns a result as JSON text; raises a ValueError for a number that is not finite."""
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
@@ -119,7 +119,7 @@ def show(text: str) -> None:
     """Prints the lines of a result on stdout.
 
     Raises:
-      OSError: nobody reads them, or the disk is full.
+      OSError: the reader of stdout is gone, or the disk is full.
     """
     lines = text.removesuffix("\n").split("\n")
     print("".join(printable(line) + "\n" for line in lines), end="", flush=True)

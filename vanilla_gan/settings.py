@@ -1,4 +1,4 @@
-"""RunConfig: the table of a run's settings, recorded in `out/run.json`; no TensorFlow."""
+"""RunConfig: the table of a run's settings, recorded in `out/run.json`; needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from vanilla_gan.systems.presets import PRESETS
 
 DATASETS = ("auto", *KNOWN)
 INITS = ("xavier", "xavier_normal", OWN)
-LOSSES = tuple(losses.LOSSES)  # of this program; `plugins` adds others
+LOSSES = tuple(losses.LOSSES)  # this program's own; plug-ins add others
 ENGINES = ("loop", "feed")
 PRECISIONS = ("float32", "bfloat16")
 DISEASES = (
     *("overpowering", "collapse", "partial_collapse", "frozen", "memorising", "oscillation"),
     *("numbers", "scale", "swapped", "one_class"),
 )
-# Figures of an evaluation by which checkpoints can be told apart, and which way is better.
+# The evaluation figures by which checkpoints can be ranked, and which direction is better.
 BETTER = {
     **{"parzen_nats": "higher", "frechet": "lower", "precision": "higher", "recall": "higher"},
     **{"coverage": "higher", "classes_covered": "higher"},
 }
-# For type checkers, which find a misspelt name; at run time the tables decide.
+# For type checkers, which catch misspelt names; at run time the tables decide.
 SystemName = (
     Literal["vanilla", "layers", "conditional", "conv", "wgan", "wgan_gp", "lsgan", "infogan"]
     | Literal["acgan", "goodfellow2014"]
@@ -66,10 +66,10 @@ FigureName = Literal[
 ]
 InitName = Literal["xavier", "xavier_normal", "own"]
 CURES = "Cures, which the published programs do not have"
-# Every system has them, whether its defaults name them or not; the others only if they do.
+# Every system has these, even if its defaults do not name them; others only if they are named.
 _COMMON = ("iters", "epochs", "sample_every")
 
-# Far more than fits any machine with the rest; TensorFlow fails in riddles beyond it.
+# Far more than any machine can hold; beyond it TensorFlow's errors do not name the cause.
 SIZE = (at_least(1), at_most(2**20))
 _NAN, _INF = float("nan"), float("inf")
 _SHARE = Rule("a number in [0, 1)", lambda value: 0 <= value < 1, (-0.1, 1.0, _INF, _NAN))
@@ -84,13 +84,13 @@ def _are_penalties(value: str) -> bool:
         return False
 
 
-# Which names there are, `resolved` asks.
+# `resolved` checks whether the names exist.
 _PENALTY = Rule(
     "none, or NAME:WEIGHT with commas between, each weight a number of at least 0",
     _are_penalties,
     ("", "mine", "mine:", "mine:x", "mine:-1", "mine:nan", "mine:1,", "mine:1,mine:2", "none,a:1"),
 )
-# Which there are, the data say.
+# `of_data` checks whether the data have the class.
 CLASS = Rule("a class, or all", lambda value: 0 < len(value) <= 1000, ("", 1001 * "x"))
 DEVICE = Rule(
     "auto, cpu, gpu or gpu:K with K = 0, 1, ...",
@@ -110,8 +110,8 @@ class RunConfig(Settings):
     on the data are None until `of_data()` and `counted()` fill them in.
 
     Attributes:
-      image_shape, classes: those of the data, which `run.json` records beside their name; the
-        published ones until `of_data` sets others. No flag sets them.
+      image_shape, classes: those of the data, which `run.json` records with the data's name. They
+        are the published ones until `of_data` sets others. No flag sets them.
     """
 
     image_shape: ImageShape = PUBLISHED_SHAPE
@@ -445,7 +445,7 @@ class RunConfig(Settings):
     )
 
     def of_run(self) -> RunConfig:
-        """Returns the settings that were given, without those that only a command has."""
+        """Returns the given settings of the run, without those that belong only to a command."""
         names = self.given & {field.name for field in dataclasses.fields(RunConfig)}
         return RunConfig(**{name: getattr(self, name) for name in names})
 
@@ -453,7 +453,7 @@ class RunConfig(Settings):
         """Returns these settings with the preset's, the system's own and a seed filled in.
 
         Raises:
-          UsageError: for a setting that the system does not have.
+          UsageError: a setting does not apply to the system, or two do not go together.
         """
         self.check_applies()
         self._check_beginning()
@@ -463,7 +463,7 @@ class RunConfig(Settings):
         }
         filled |= self.from_program | self.from_preset
         if self.iters is not None or self.epochs is not None:
-            # However the system counts, the user has counted.
+            # A length that the user gave, in iterations or epochs, replaces the system's.
             filled.pop("iters", None)
             filled.pop("epochs", None)
         if self.seed is None:
@@ -473,10 +473,10 @@ class RunConfig(Settings):
         return complete
 
     def check_used(self, asked: Iterable[str]) -> None:
-        """Checks that the optimizer has a use for the settings of these names.
+        """Checks that the optimizer uses the settings of these names.
 
         Raises:
-          UsageError: it has none for one of them.
+          UsageError: it does not use one of them.
         """
         whose = f"--optimizer {self.optimizer}"
         if self.optimizer == OWN:
@@ -489,7 +489,7 @@ class RunConfig(Settings):
         """Checks that the system has each of these settings.
 
         Raises:
-          UsageError: it lacks one, or two of them say the same.
+          UsageError: it lacks one, or both `iters` and `epochs` are set.
         """
         system, known = SYSTEMS[self.system], table_of(RunConfig)
         for name in system_settings():
@@ -522,10 +522,10 @@ class RunConfig(Settings):
             raise UsageError("--iters and --epochs say the same in two ways; give one of them")
 
     def _check_beginning(self) -> None:
-        """Checks what decides something in a run that begins, and nothing in one that goes on.
+        """Checks the settings that matter only when a run begins.
 
         Raises:
-          UsageError: the preset has nothing for the system, or threads are given and to be chosen.
+          UsageError: the preset has no row for the system, or `tune` and threads are both given.
         """
         rows = PRESETS[self.preset]
         if rows and self.system not in rows:
@@ -539,9 +539,9 @@ class RunConfig(Settings):
 
     @property
     def from_program(self) -> dict[str, Any]:
-        """What the published program says of settings that all systems have and nobody gave."""
+        """The published program's values of settings that all systems have, unless given."""
         row = SYSTEMS[self.system].published if self.preset == "published" else {}
-        # Another optimizer than the program's means something else by them.
+        # To any optimizer but the program's, beta1 and beta2 mean something else.
         own = row.get("optimizer", table_of(RunConfig)["optimizer"].default)
         is_other = "optimizer" in self.given and self.optimizer != own
         of_optimizer = ("beta1", "beta2") if is_other else ()
@@ -551,7 +551,7 @@ class RunConfig(Settings):
 
     @property
     def from_preset(self) -> dict[str, Any]:
-        """What the preset says of this system's settings, but for those that somebody gave."""
+        """The preset's values for this system, unless given or not used by the optimizer."""
         row = PRESETS[self.preset].get(self.system, {})
         return {
             name: value
@@ -561,15 +561,15 @@ class RunConfig(Settings):
 
     @property
     def _unused_by_optimizer(self) -> set[str]:
-        """The settings that the optimizer has no use for."""
+        """The settings that the optimizer does not use."""
         unused = {"sgd": ("beta2", "adam_epsilon"), OWN: SYSTEMS[self.system].unused}
         return {*unused.get(self.optimizer, ())}
 
     def paired(self, asked: Collection[str]) -> RunConfig:
-        """Returns these settings without a smoothing of labels that the loss does not have.
+        """Returns these settings, with label smoothing turned off if the loss has no labels.
 
         Args:
-          asked: the names of settings that somebody gave, of which `label_smoothing` counts.
+          asked: the names of the given settings; only `label_smoothing` matters here.
 
         Raises:
           UsageError: two of them do not go together.
@@ -612,10 +612,10 @@ class RunConfig(Settings):
         return self.filled({"label_smoothing": 0.0})
 
     def _check_penalties(self) -> None:
-        """Checks that the penalties of plug-ins are there.
+        """Checks that plug-ins have registered the penalties that `penalty` names.
 
         Raises:
-          UsageError: one is not.
+          UsageError: one is not registered, or has a flag of its own.
         """
         own = [name for name in PENALTIES if name not in OWN_WEIGHTS]
         for name in weights_of(self.penalty):
@@ -626,13 +626,13 @@ class RunConfig(Settings):
                 raise bad_value("penalty", self.penalty, expected)
 
     def of_data(self, shape: ImageShape, classes: Classes) -> RunConfig:
-        """Returns these settings for data of a shape, with these classes.
+        """Returns these settings for data of this shape, with these classes.
 
-        `sample_class` becomes a number where it is a name. One that the system brings, and of which
-        there is no training image, becomes the last one that has some.
+        A name in `sample_class` becomes a number. If the system's default class has no training
+        images, the last class that has some replaces it.
 
         Raises:
-          UsageError: the system cannot make images of that shape, or `sample_class` is not there.
+          UsageError: the system cannot make images of that shape, or the data lack `sample_class`.
         """
         layers, of_shape = self.strided_layers, SYSTEMS[self.system].strided_layers
         if of_shape is not None and "strided_layers" not in self.given:
@@ -645,7 +645,7 @@ class RunConfig(Settings):
                 "another system"
             )
         if SYSTEMS[self.system].draws.classes:
-            # They are no labels: it is trained on all of them, and names do not fit them.
+            # The classes are drawn, not taken from labels: all are trained, and names do not fit.
             classes = all_classes(classes.total)
         filled: dict[str, Any] = {
             "image_shape": shape,
@@ -662,13 +662,13 @@ class RunConfig(Settings):
     def counted(self, num_examples: int) -> RunConfig:
         """Returns these settings with `iters` and `sample_every` filled in from the epoch's length.
 
-        An epoch is as many iterations as whole batches fit into `num_examples` images, and one
-        more for what is left in a system with short batches. An iteration of several updates of D
-        takes as many batches, and one more where one goes unused; one that packs images takes as
-        many times the images. Both take whole batches in any system.
+        An iteration takes `D_steps` batches of `batch_size * pack` images, and one more batch in a
+        system that leaves one unused. An epoch is the number of iterations that fit into
+        `num_examples` images, at least 1. With short batches (see `has_short_batches`), any images
+        that are left take one more iteration.
 
         Raises:
-          UsageError: a batch is larger than that; evaluations that fall between pictures.
+          UsageError: a batch or `towers` is too large, or an evaluation is between pictures.
         """
         images = self.images_a_step
         if images > num_examples:
@@ -698,10 +698,10 @@ class RunConfig(Settings):
         return counted
 
     def check_complete(self, num_examples: int) -> None:
-        """Checks that these are the settings of a run that was begun on so many images.
+        """Checks that these are the complete settings of a run on `num_examples` training images.
 
         Raises:
-          ValueError: one is missing, is not of the system, or does not go with another one.
+          ValueError: one is missing, does not apply to the system, or does not go with another one.
         """
         own = [name for name in SYSTEMS[self.system].defaults if name not in _COMMON]
         for name in (*own, "iters", "sample_every", "seed"):
@@ -720,12 +720,12 @@ class RunConfig(Settings):
 
     @property
     def images_a_step(self) -> int:
-        """How many images, and how many noise vectors, a step is trained on."""
+        """How many images, and how many noise vectors, one training step uses."""
         return self.resolved_int("batch_size") * self.pack
 
     @property
     def has_short_batches(self) -> bool:
-        """Whether an epoch ends with a batch of what is left: not where several are needed."""
+        """Whether an epoch may end with a smaller batch; needs one unpacked batch per iteration."""
         draws = SYSTEMS[self.system].draws
         return draws.short_batches and not draws.unused and self.D_steps == self.pack == 1
 
@@ -737,7 +737,7 @@ class RunConfig(Settings):
 
     @classmethod
     def from_json(cls, settings: object) -> RunConfig:
-        """Returns the settings that `to_json` gave.
+        """Returns the settings that `to_json` returned.
 
         Raises:
           ValueError: something is unknown, of another type or out of range.
@@ -751,11 +751,11 @@ class RunConfig(Settings):
             config = cls(**settings)
         except UsageError as error:
             raise ValueError(str(error)) from error
-        # One that is missing came with a later version: it is the system's, or left at its default.
+        # A missing setting is newer than the record: the system's default or its own applies.
         defaults = SYSTEMS[config.system].defaults
         missing = {name: defaults[name] for name in defaults.keys() - settings.keys()}
         config = config.filled(missing)
-        # As if asked for: the size of the images did not decide it then.
+        # Counts as given, so that `of_data` does not derive it from the size of the images.
         return dataclasses.replace(config, strided_layers=config.strided_layers)
 
     @property
@@ -765,9 +765,9 @@ class RunConfig(Settings):
 
     @property
     def picture_tiles(self) -> tuple[int, int]:
-        """How many tiles the pictures have down and across; with all classes, a row for each.
+        """The rows and columns of tiles in a picture; with all classes, a row for each.
 
-        Points of the plane are in one plot; it shows the product of the two.
+        Points of the plane are drawn in one plot, which shows rows times columns of them.
         """
         points = self.image_shape == POINT
         if self.sample_class == "all":
@@ -781,12 +781,12 @@ class RunConfig(Settings):
 
     @property
     def out_dir(self) -> pathlib.Path:
-        """The folder of the results as a path."""
+        """The results folder as a path."""
         return pathlib.Path(self.out)
 
 
 def bad_class(flag: str, said: str, classes: Classes) -> UsageError:
-    """Returns the error of a class of which there is no training image."""
+    """Returns the error for a class that has no training images."""
     return bad_value(flag, said, f"a class with training images, {classes.listed()}, or all")
 
 
@@ -797,11 +797,11 @@ def system_settings() -> list[str]:
 
 
 def default_data_dir() -> str:
-    """Returns where the data sets are looked for: `$VANILLA_GAN_DATA`, else `data`."""
+    """Returns the folder of the data sets: `$VANILLA_GAN_DATA`, else `data`."""
     return os.path.expanduser(os.environ.get("VANILLA_GAN_DATA") or "data")
 
 
 def parse_device(device: str) -> tuple[str, int | None]:
-    """Returns `(kind, index)` of a device that `RunConfig` takes: kind `auto`, `cpu` or `gpu`."""
+    """Returns `(kind, index)` of a `device` setting: `auto`, `cpu` or `gpu`, and its K or None."""
     kind, _, index = device.partition(":")
     return kind, int(index) if index else None

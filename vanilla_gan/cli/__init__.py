@@ -1,1 +1,1 @@
-"""The command line: flags, one file a command; the only room that knows how a flag is spelled."""
+"""The command line: the commands, their flags, and the exit status."""

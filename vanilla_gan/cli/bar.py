@@ -1,4 +1,4 @@
-"""A bar on stderr that says how many pictures are read."""
+"""A progress bar on stderr for pictures that are being read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from vanilla_gan.say import say
 
 
 class Bar:
-    """A bar if stderr is a terminal; it makes way for lines."""
+    """A progress bar, if stderr is a terminal; it is removed before a line is printed."""
 
     def __init__(self) -> None:
         self._bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Shows that so many of all pictures are done."""
+        """Shows that `done` of `total` pictures are done."""
         if self._bar is None:
             from tqdm import tqdm
 
@@ -22,11 +22,11 @@ class Bar:
         self._bar.update(done - self._bar.n)
 
     def inform(self, line: str) -> None:
-        """Prints a line on stderr, and takes the bar away before."""
+        """Removes the bar, then prints a line on stderr."""
         self.close()
         say(line)
 
     def close(self) -> None:
-        """Takes the bar off the terminal."""
+        """Removes the bar from the terminal."""
         if self._bar is not None:
             self._bar.close()

@@ -1,7 +1,7 @@
-"""The commands: what each is for, its flags, and the function that gets its settings.
+"""The commands: what each is for, its flags, and the function that runs it with its settings.
 
-Each is a function that loads only what its flags need; the work itself loads the rest. So no
-command pays for what another one needs.
+Each is made by a function that imports only what the flags need; running the command imports the
+rest. So no command loads what only another one needs.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Command(NamedTuple):
 
     Attributes:
       summary: what it does, for its help.
-      flags: its flags, which also know the class of its settings.
-      run: does it, with these settings.
-      example: words behind the program's name that show its use.
+      flags: its flags, which also hold the class of its settings.
+      run: runs it with these settings.
+      example: an example of the words after the program's name.
     """
 
     summary: str
@@ -41,7 +41,7 @@ def _alone(command: str, instead: str) -> None:
 
 
 def train() -> Command:
-    """Returns the command that needs no name: a training run."""
+    """Returns the command that trains a run, which is the default command."""
     from vanilla_gan.settings import default_data_dir
     from vanilla_gan.systems import SYSTEMS
     from vanilla_gan.training.settings import TrainConfig
@@ -51,7 +51,7 @@ def train() -> Command:
         if "data_dir" not in config.given:
             config = config.filled({"data_dir": default_data_dir()})
         if config.log_device_placement:
-            # TensorFlow logs placements as information, which `cli` keeps quiet.
+            # TensorFlow logs placements at level INFO, which `cli` hides.
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
         from vanilla_gan.sweep.processes import OF_A_SWEEP
         from vanilla_gan.training.host import Host
@@ -77,7 +77,7 @@ def train() -> Command:
 
 
 def fork() -> Command:
-    """Returns the command of a run that begins as another one."""
+    """Returns the command that starts a run from the state of another one."""
     from vanilla_gan.declare import table_of
     from vanilla_gan.settings import default_data_dir
     from vanilla_gan.training.settings import ForkConfig
@@ -98,7 +98,7 @@ def fork() -> Command:
     return Command(
         "Begins a new run with the state of another one, at its newest checkpoint or the one "
         "named, and trains it. The flags are those of train; by default they are the parent's.",
-        # No default is shown, because the parent has it.
+        # No default is shown, because the defaults are the parent's values.
         Flags(ForkConfig, dict.fromkeys(table_of(ForkConfig), " ")),
         run,
         "fork --from out --out slower --learning_rate 0.0002",
@@ -106,7 +106,7 @@ def fork() -> Command:
 
 
 def sweep() -> Command:
-    """Returns the command of many runs; it prints their table and fails where one of them did."""
+    """Returns the command that trains many runs; it prints a table, and fails if any run fails."""
     from vanilla_gan.settings import default_data_dir
     from vanilla_gan.sweep.settings import SweepConfig
     from vanilla_gan.systems import SYSTEMS
@@ -126,7 +126,7 @@ def sweep() -> Command:
         if "data_dir" not in config.given:
             config = config.filled({"data_dir": default_data_dir()})
         plugins = [f"--plugin={path}" for path in given()]
-        # What makes all of it again, not the part that this is.
+        # The command of the whole sweep, not of this part of it.
         whole = dataclasses.replace(config, part=None)
         program = Program(
             train=lambda settings: [*this_program(), "train", *plugins, *words_of(settings)],
@@ -150,7 +150,7 @@ def sweep() -> Command:
 
 
 def sample() -> Command:
-    """Returns the command of sampling from a trained generator."""
+    """Returns the command that samples from a trained generator."""
     from vanilla_gan.generator.settings import SampleConfig
 
     def run(config: SampleConfig) -> None:
@@ -168,7 +168,7 @@ def sample() -> Command:
 
 
 def evaluate() -> Command:
-    """Returns the command of judging a trained generator; it prints what was found."""
+    """Returns the command that judges a trained generator; it prints what was found."""
     from vanilla_gan.quality.settings import EvaluateConfig
 
     def run(config: EvaluateConfig) -> None:
@@ -189,7 +189,7 @@ def evaluate() -> Command:
 
 
 def report() -> Command:
-    """Returns the command of a report."""
+    """Returns the command that writes a report."""
     from vanilla_gan.report.settings import ReportConfig
 
     def run(config: ReportConfig) -> None:
@@ -207,7 +207,7 @@ def report() -> Command:
 
 
 def compare() -> Command:
-    """Returns the command of comparing a run; it prints what was found and fails where it does."""
+    """Returns the command that compares a run; it prints verdicts and fails if one of them does."""
     from vanilla_gan.agreement.settings import CompareConfig
 
     def run(config: CompareConfig) -> None:
@@ -244,7 +244,7 @@ def compare() -> Command:
 
 
 def doctor() -> Command:
-    """Returns the command of looking at a run's health; it prints what is found."""
+    """Returns the command that examines a run's health; it prints what is found."""
     from vanilla_gan.health.settings import DoctorConfig
 
     def run(config: DoctorConfig) -> None:
@@ -263,7 +263,7 @@ def doctor() -> Command:
 
 
 def verify() -> Command:
-    """Returns the command of checking this installation against recorded steps."""
+    """Returns the command that checks this installation against recorded steps."""
     from vanilla_gan.agreement.settings import VerifyConfig
 
     def run(config: VerifyConfig) -> None:
@@ -292,7 +292,7 @@ def verify() -> Command:
 
 
 def export() -> Command:
-    """Returns the command of exporting a trained system."""
+    """Returns the command that exports a trained system."""
     from vanilla_gan.generator.settings import ExportConfig
 
     def run(config: ExportConfig) -> None:
@@ -311,7 +311,7 @@ def export() -> Command:
 
 
 def import_weights() -> Command:
-    """Returns the command of taking weights from another program's checkpoint."""
+    """Returns the command that takes weights from another program's checkpoint."""
     from vanilla_gan.generator.settings import ImportConfig
 
     def run(config: ImportConfig) -> None:
@@ -329,7 +329,7 @@ def import_weights() -> Command:
 
 
 def import_images() -> Command:
-    """Returns the command of making a data set from a folder of pictures."""
+    """Returns the command that makes a data set from a folder of pictures."""
     from vanilla_gan.data.pictures.settings import ImportConfig
 
     def run(config: ImportConfig) -> None:

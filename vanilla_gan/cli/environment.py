@@ -1,7 +1,7 @@
-"""What TensorFlow and matplotlib read in the environment, set before either is loaded.
+"""Environment variables of TensorFlow and matplotlib, set before either is loaded.
 
 The environment of a shell, a notebook or a container is made for other programs: a notebook names a
-plotting backend that only it has, a container may have no home.
+plotting backend that only it has, and a container may have no home folder.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from vanilla_gan.errors import OutputError, UsageError
 
 
 def set_environment() -> None:
-    """Sets what both libraries read in the environment of a command; loads neither."""
-    # TensorFlow's chatter about the processor is no news; its errors still come through.
+    """Sets the environment variables that both libraries read; loads neither."""
+    # Hides TensorFlow's messages about the processor; its errors are still shown.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # No window is ever opened, and pictures are drawn in matplotlib's own classic style.
     os.environ["MPLBACKEND"] = "agg"
@@ -34,21 +34,20 @@ def set_environment() -> None:
 
 
 def accept_every_character() -> None:
-    """Lets stdout escape what its encoding does not have, as stderr does by itself."""
-    # The second is what the locale C has: it only lets bytes through that are no text.
+    """Makes stdout escape characters that its encoding does not have, as stderr does by default."""
+    # The C locale has the second one, which lets through only bytes that are not text.
     refuse = ("strict", "surrogateescape")
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in refuse:
-        # A terminal that was closed takes no flush, and nothing else either.
+        # This flushes, which fails if the terminal was closed; nothing can be printed then anyway.
         with contextlib.suppress(OSError):
             sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def check_names(words: Sequence[str]) -> None:
-    """Checks that Python and TensorFlow mean the same files by the words of a command.
+    """Checks that Python and TensorFlow take the words of a command for the same file names.
 
     Raises:
-      UsageError: Python takes names in another encoding than UTF-8, and one of them has letters in
-        which the two differ.
+      UsageError: Python's encoding of file names is not UTF-8, and one of the words is not ASCII.
     """
     encoding = sys.getfilesystemencoding()
     if encoding != "utf-8" and not all(word.isascii() for word in words):
@@ -59,9 +58,10 @@ def check_names(words: Sequence[str]) -> None:
 
 
 def check_temporary_folder() -> None:
-    """Checks that files can be made somewhere, as TensorFlow and matplotlib need.
+    """Checks that temporary files can be made, which TensorFlow and matplotlib need.
 
-    Side effects: gives matplotlib a temporary folder, removed at exit, where it has no home.
+    Side effects: gives matplotlib a temporary folder, removed at exit, if it has no home folder;
+    loads it if the current folder has a `matplotlibrc`.
 
     Raises:
       OutputError: no folder for temporary files can be written.
@@ -81,7 +81,7 @@ def check_temporary_folder() -> None:
 
 
 def _has_a_home() -> bool:
-    """Returns whether matplotlib can keep its settings and its cache where it would by itself."""
+    """Returns whether matplotlib can write to its default folders for settings and cache."""
     try:
         home = pathlib.Path.home()
     except RuntimeError:
@@ -94,9 +94,9 @@ def _has_a_home() -> bool:
 
 
 def _load_matplotlib_elsewhere() -> None:
-    """Loads matplotlib from another folder: it reads a file of this name in the current one first.
+    """Loads matplotlib in another folder, because it would read a `matplotlibrc` in this one.
 
-    The file belongs to other programs, and may be damaged.
+    That file belongs to other programs, and may be damaged.
     """
     here = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,4 +1,4 @@
-"""Flags of one command: made of its table of settings, parsed without anybody's global flags."""
+"""The flags of one command: made from its table of settings, parsed without global flags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vanilla_gan.errors import UsageError
 
 _COLUMNS = 80
 _WRAP: Any = {"subsequent_indent": 6 * " ", "break_on_hyphens": False, "break_long_words": False}
-# What other programs call them.
+# Names that other programs have for these flags.
 _CALLED_ELSEWHERE = {
     **dict.fromkeys(("lr", "rate", "alpha"), "learning_rate"),
     **dict.fromkeys(("steps", "n_iter", "num_iters", "max_iter", "max_iters", "it"), "iters"),
@@ -40,7 +40,7 @@ class _SeveralParser(flags.ArgumentParser[Several]):
         """Returns one number, or several.
 
         Raises:
-          ValueError: a part is none.
+          ValueError: a part is not a whole number.
         """
         numbers = [flags.IntegerParser().parse(part) for part in argument.split(",")]
         return numbers[0] if len(numbers) == 1 else tuple(numbers)
@@ -67,8 +67,8 @@ class Flags:
 
         Args:
           config: the class.
-          shown: defaults for the help, by name, that are not those of the table.
-          of_systems: for each system the defaults that come with it, for the help.
+          shown: defaults by name that the help shows in place of those in the table.
+          of_systems: the defaults of each system, for the help.
         """
         self.config = config
         self._shown = shown or {}
@@ -98,7 +98,7 @@ class Flags:
           The value of each setting that was given.
 
         Raises:
-          UsageError: an unknown flag, a value of the wrong type, or a word that is no flag.
+          UsageError: a flag is unknown, a value has the wrong type, or a word is not a flag.
         """
         try:
             rest = self._values(["command", *words])[1:]
@@ -107,7 +107,7 @@ class Flags:
                 f"unknown flag --{error.flagname}{self._meant(error.flagname)}"
             ) from error
         except flags.IllegalFlagValueError as error:
-            # absl: "flag --iters=x: " and what Python's own conversion says.
+            # absl's message is "flag --iters=x: " followed by that of Python's own conversion.
             shown, _, _ = str(error).removeprefix("flag ").partition(": ")
             name, _, value = shown.removeprefix("--").partition("=")
             if name not in self._settings:  # absl's own --flagfile
@@ -115,7 +115,7 @@ class Flags:
             entry = self._settings[name]
             expected = entry.rules[0].expected if entry.choices else KINDS[entry.kind]
             raise UsageError(f"{shown}: expected {expected}{entry.meant(value)}") from error
-        # absl: a ValueError for a value behind --noflag.
+        # absl raises a ValueError for a value after --noflag.
         except (flags.Error, ValueError) as error:
             raise UsageError(" ".join(str(error).split())) from error
         if rest and self._word is not None and not self._values[self._word.flag].present:
@@ -125,7 +125,7 @@ class Flags:
             raise UsageError(f"{' '.join(rest)!r}: expected {only} only")
         values = {entry.name: self._values[flag].value for flag, entry in self._settings.items()}
         values |= {name: " ".join(of) for name, of in values.items() if isinstance(of, list)}
-        # No shell expands a ~ behind --out=; a folder of that name is nobody's wish.
+        # No shell expands a ~ after --out=, and nobody wants a folder of that name.
         return {
             name: os.path.expanduser(value) if isinstance(value, str) else value
             for name, value in values.items()
@@ -133,24 +133,24 @@ class Flags:
         }
 
     def _meant(self, unknown: str) -> str:
-        """Returns the suggestion of a flag that was perhaps meant, or nothing."""
+        """Returns a suggestion of the flag that was perhaps meant, or an empty string."""
         meant = _CALLED_ELSEWHERE.get(unknown.lower())
         return nearest(meant if meant in self._settings else unknown, self._settings)
 
     def usage(self) -> str:
-        """Returns what may stand behind the name of the command."""
+        """Returns what may follow the name of the command."""
         return f"{self._word.word} [--flag=value ...]" if self._word else "[--flag=value ...]"
 
     @property
     def has_common(self) -> bool:
-        """Whether some of them are marked as common: then the help need not list all."""
+        """Whether some flags are marked as common, so that a short help can list only these."""
         return any(entry.common for entry in self._settings.values())
 
     def help(self, *, common: bool = False) -> str:
         """Returns the flags with their kind, use and default, in lines of at most 80 columns.
 
         Args:
-          common: only the common ones; all of them, group by group, unless asked for.
+          common: whether to list only the common flags; otherwise all of them, group by group.
         """
         lines: list[str] = ["Common flags:"] if common else []
         for flag, entry in self._settings.items():
@@ -173,7 +173,7 @@ class Flags:
         return [first, *textwrap.wrap(text, _COLUMNS, **_WRAP, initial_indent=indent)]
 
     def _default(self, entry: Setting) -> str:
-        """Returns the default for people; the systems that have another one stand behind it."""
+        """Returns the default for the help, followed by the systems that have another one."""
         shown = self._shown.get(entry.name, entry.shown).strip()
         own = {
             system: str(defaults.get(entry.name, shown))
@@ -182,7 +182,7 @@ class Flags:
         having = [value for value in own.values() if value]
         if not having:
             return shown
-        # What the first system has stands alone, unless few have any: then these are named.
+        # The first system's default needs no name if all systems have one, or most have this one.
         first = next(iter(own.values()))
         usual = len(having) == len(own) or 2 * having.count(first) > len(own)
         base = shown or (first if usual else "")

@@ -1,4 +1,4 @@
-"""`--grid` of a sweep: the flags of train that it names, and the values that these take."""
+"""`--grid` of a sweep: the flags of train that it names, and the values of each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def grid_of(text: str | None) -> dict[str, list[Any]]:
     """Returns the values of `--grid`, by the name of their setting.
 
     Args:
-      text: `NAME=VALUE,VALUE` with blanks between several; None for no grid.
+      text: `NAME=VALUE,VALUE`, several of them separated by spaces; None for no grid.
 
     Raises:
-      UsageError: a name is no flag that runs may differ in, or a value is none of that flag's.
+      UsageError: a name is not a flag that runs may differ in, or a flag does not allow its value.
     """
     grid: dict[str, list[Any]] = {}
     entries = {entry.flag: entry for entry in table_of(RunConfig).values() if _may_differ(entry)}
@@ -39,7 +39,7 @@ def grid_of(text: str | None) -> dict[str, list[Any]]:
 
 
 def _may_differ(entry: Setting) -> bool:
-    """Returns whether runs may differ in a setting, and be named by it: a short, plain word."""
+    """Returns whether runs may differ in a setting, and be named by its short, plain values."""
     is_plain = entry.kind is not str or bool(entry.choices)
     is_of_all = entry.name in ("seed", "tune") or entry.effect in ("keeping", "data", "rows")
     return is_plain and not is_of_all

@@ -50,11 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Args:
-      argv: the words behind the program's name; those of the process unless given.
+      argv: the words after the program's name; by default those of the process.
 
     Returns:
-      The exit status: 0 done, 1 failed, 2 wrong usage, 3 not judged, 138 a task of the
-      cluster is lost, 128 + N stopped by signal N.
+      The exit status: 0 done, 1 failed, 2 wrong usage, 3 not judged, 138 a task of the cluster is
+      lost, 141 the reader of the output is gone, 128 + N stopped by signal N.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     open_missing_streams()
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _status(words: list[str]) -> int:
-    """Runs one command and returns the exit status; failures are told."""
+    """Runs one command and returns the exit status; prints failures."""
     try:
         check_names(words)
         _run(words)
@@ -75,11 +75,11 @@ def _status(words: list[str]) -> int:
         say(f"{_program()}: {error}")
         return error.exit_status
     except BrokenPipeError:
-        # Whoever read the help or the like has seen enough.
+        # The reader of the output has closed it, as `head` does.
         discard(sys.stdout)
         return 141
     except FileNotFoundError as error:
-        # Of the current folder alone it has no name.
+        # The error has no file name only if it is about the current folder.
         if error.filename is not None:
             raise
         say(
@@ -88,14 +88,14 @@ def _status(words: list[str]) -> int:
         )
         return 2
     except OSError as error:
-        # What has no name is standard output: whatever else fails is an error with a line by now.
+        # Without a file name it is about standard output: other failures have become our errors.
         if error.filename is not None:
             raise
         discard(sys.stdout)
         say(f"{_program()}: {unwritable('standard output', error)}")
         return 1
     except MemoryError as error:
-        # What it says is NumPy's: how much was asked for.
+        # NumPy's message says how much memory was asked for.
         said = f": {error}" if str(error) else ""
         say(f"{_program()}: there is not enough memory{said}; ask for less at once, or free some")
         return 1
@@ -118,7 +118,7 @@ def _run(words: list[str]) -> None:
     if name == "version" or "--version" in words:
         print(f"vanilla_gan {__version__}", flush=True)
         return
-    # Before the flags are made, whose choices they add to.
+    # Before the flags are made, because plug-ins add to their choices.
     for path in _plugins(words):
         load_plugin(path)
     command = COMMANDS[name]()
@@ -138,7 +138,7 @@ def _plugins(words: list[str]) -> list[str]:
     """Takes `--plugin FILE` out of the words of any command, and returns the files.
 
     Raises:
-      UsageError: there is no file behind it.
+      UsageError: no file follows it.
     """
     found: list[str] = []
     for at in reversed(range(len(words))):

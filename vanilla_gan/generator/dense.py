@@ -1,4 +1,4 @@
-"""The networks of a trained system as plain layers, where all that they do is fully connected."""
+"""The networks of a trained system as plain layers, if all their layers are fully connected."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vanilla_gan.graph.update import uses
 
 Floats = npt.NDArray[np.float32]
 
-# By the operation of the graph, what it is called here.
+# The names used here, by the type of the graph's operation.
 _ACTIVATIONS = {"Relu": "leaky", "LeakyRelu": "leaky", "Sigmoid": "sigmoid", "Tanh": "tanh"}
 _SUMS = ("Add", "AddV2", "BiasAdd")
 
 
 class NotDense(Exception):
-    """A network has a part that is no fully connected layer; the text says which."""
+    """A network has a part that is not a fully connected layer; the message says which."""
 
 
 class Layer(NamedTuple):
@@ -30,7 +30,7 @@ class Layer(NamedTuple):
     Attributes:
       W, b: float32 [n, m] and [m].
       activation: `none`, `leaky`, `sigmoid` or `tanh`.
-      slope: of `leaky`, where its input is negative; 0 is ReLU.
+      slope: the slope of `leaky` for negative inputs; 0 means ReLU.
     """
 
     W: Floats
@@ -43,8 +43,8 @@ class DenseNetworks(NamedTuple):
     """Both networks of a system.
 
     Attributes:
-      generator: its layers; takes noise, and the one-hot class behind it where `G_sees_class`.
-      discriminator: its layers up to the logit; takes an image, and likewise the class.
+      generator: its layers; takes noise, followed by the one-hot class if `G_sees_class`.
+      discriminator: its layers up to the logit; takes an image, and the class if `D_sees_class`.
       G_sees_class, D_sees_class: whether the class is among the inputs.
     """
 
@@ -57,14 +57,14 @@ class DenseNetworks(NamedTuple):
 def read_dense(path: str, inform: Callable[[str], None]) -> tuple[Origin, DenseNetworks]:
     """Returns where a trained system comes from, and the layers of its networks.
 
-    They are as they are applied: averages and norms are in them.
+    The weights are those that are applied, with averaging and normalisation already done.
 
     Args:
       path: as `Generator.load` takes it.
       inform: called with a line for each damaged checkpoint that is passed over.
 
     Raises:
-      NotDense: one of the networks is made of other layers.
+      NotDense: one of the networks has other layers.
       CheckpointError: there is nothing to load.
     """
     with open_trained(path, inform=inform) as trained:
@@ -75,7 +75,7 @@ def read_dense(path: str, inform: Callable[[str], None]) -> tuple[Origin, DenseN
 
 
 def _layers(trained: Trained, output: Any, first: Any) -> tuple[list[Layer], bool]:
-    """Returns the layers from an input to an output, and whether labels stand beside the input."""
+    """Returns the layers from an input to an output, and whether labels are joined to the input."""
     tensors = trained.tensors
     inputs = [each for each in (tensors.X, tensors.Z, tensors.y) if each is not None]
     found: list[tuple[Any, Any, str, float]] = []

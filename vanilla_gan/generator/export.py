@@ -1,7 +1,7 @@
 """`./run.sh export`: a trained system as a SavedModel, as weights by name, ONNX, or TFLite.
 
-Each export is made beside its place, read back and compared with the session it was made from, and
-only then put in its place.
+Each export is written under a temporary path, read back, and compared with the session that it was
+made from; only then is it moved to its place.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ from vanilla_gan.storage.plain_path import plain_path
 
 CPU = Device("/CPU:0", "exports are made there")
 
-# Where TensorFlow Serving looks unless it is told otherwise.
+# The signature that TensorFlow Serving uses by default.
 DEFAULT_SIGNATURE = "serving_default"
 
 # How many images an export is tried on.
 TRIALS = 64
 
-# How far the results of ONNX and TensorFlow Lite may be off: so far; or, where float32 does not
-# hold that, so many times what TensorFlow's own results move when each input moves by its last bit.
-# onnxruntime adds up products in another order; it was never off by more than twice that.
-ONNX_TOLERANCE = 4e-6  # as the recorded states allow for logits
+# How far the results of ONNX and TensorFlow Lite may be off: ONNX_TOLERANCE or, if more,
+# ONNX_LAST_BITS times the change of TensorFlow's own results when each input changes by its last
+# bit. onnxruntime adds up products in another order; it was never off by more than 2 such changes.
+ONNX_TOLERANCE = 4e-6  # what the recorded states allow for logits
 ONNX_LAST_BITS = 8
 
 
 def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
-    """Exports what `config` asks for, and returns where it stands; tells the user by `inform`.
+    """Exports what `config` asks for, and returns its path; `inform` gets each line for the user.
 
     Raises:
-      VanillaGanError: nothing to load, an unwritable or occupied place, or an export that does not
-        give back what went in.
+      VanillaGanError: there is nothing to load, the place is occupied or not writable, or the
+        export does not give back what went in.
     """
-    # `resolve` raises a RuntimeError for a link to itself.
+    # Not `Path.resolve`, which raises a RuntimeError for a link to itself.
     named = (pathlib.Path(config.source), config.path)
     source, target = (pathlib.Path(os.path.realpath(path)) for path in named)
     if target in (source, *source.parents):
@@ -106,21 +106,21 @@ def export(config: ExportConfig, inform: Callable[[str], None]) -> pathlib.Path:
 
 
 def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
-    """Writes both networks as a SavedModel, and `vanilla_gan.json` beside.
+    """Writes both networks as a SavedModel, with `vanilla_gan.json` in its folder.
 
-    Signatures, float32 where nothing else is said, with any number of rows B:
+    Signatures, float32 unless stated otherwise, with any number of rows B:
       generate: z [B, Z_dim] (and y, one-hot [B, num_classes]) to images [B, size];
       discriminate: x [B, size] (and y) to probability and logit [B, 1], one for each `pack` rows;
       generate_images: z (and label, int64 [B]) to images, uint8 [B, H, W, C];
       serving_default: as generate.
 
     Args:
-      folder: where it shall stand; nothing may stand there.
+      folder: the folder to write; it must not exist.
       trained: the networks, in a graph that holds nothing else.
 
     Raises:
       OSError: it could not be written.
-      OutputError: `vanilla_gan.json` could not.
+      OutputError: `vanilla_gan.json` could not be written.
     """
     tensors = trained.tensors
     try:
@@ -146,7 +146,7 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
                 strip_default_attrs=True,
             )
             builder.save()
-        # Made under a plain name, because TensorFlow cannot write to each that a folder may have.
+        # Written under a plain name, because TensorFlow cannot write to every folder name.
         os.rename(folder.parent / "saved_model", folder)
     except tf.errors.OpError as error:
         # TensorFlow reports a full disk and the like as errors of its own.
@@ -155,7 +155,7 @@ def write_saved_model(folder: pathlib.Path, trained: Trained) -> None:
 
 
 def trial_inputs(trained: Trained, signature: str) -> dict[str, npt.NDArray[Any]]:
-    """Returns inputs to try a signature on, by name: noise of seed 0, each class in turn.
+    """Returns inputs to try a signature on, by name: noise from seed 0, and the classes in turn.
 
     The discriminator's images are those that the generator draws from the noise.
     """
@@ -176,7 +176,7 @@ def trial_inputs(trained: Trained, signature: str) -> dict[str, npt.NDArray[Any]
 
 
 def _described(tensors: dict[str, Any]) -> dict[str, Any]:
-    """Returns what a signature says of each tensor; TensorFlow's own function for it is leaving."""
+    """Returns a signature's entry for each tensor; TensorFlow's own function is deprecated."""
     return {
         name: tf.TensorInfo(
             name=tensor.name,
@@ -213,9 +213,9 @@ def _check_close(
     runs: Mapping[str, Callable[[dict[str, Array]], dict[str, Array]]],
     by: str,
 ) -> str:
-    """Compares what a file computes by another program, for each signature in it."""
+    """Compares what another program computes from a file with the session, for each signature."""
     worst, pack = 0.0, trained.origin.config.pack
-    # As few rows as can be besides: any number of them must do.
+    # Also tried with the fewest rows possible, because any number of rows must work.
     for signature, rows in itertools.product(runs, (TRIALS, pack)):
         lines = rows // pack if signature == "discriminate" else rows
         inputs = trial_inputs(trained, signature)
@@ -228,7 +228,7 @@ def _check_close(
                 raise _differs(path, name)
             allowed = max(ONNX_TOLERANCE, ONNX_LAST_BITS * _distance(moved[name], array))
             if array.dtype == np.uint8:
-                allowed = 1.0  # a grey value, where one rounds up and the other one down
+                allowed = 1.0  # one grey level, if one rounds up and the other one down
             off = _distance(got, array[:lines])
             # Not `off > allowed`, which a NaN would pass.
             if not off <= allowed:

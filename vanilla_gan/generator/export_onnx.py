@@ -1,7 +1,7 @@
-"""ONNX files of the networks: TensorFlow's operations written as ONNX's by tf2onnx.
+"""ONNX files of the networks: tf2onnx converts TensorFlow's operations.
 
-tf2onnx is given what depends on a network's inputs, and everything else as constants. Otherwise it
-computes these itself, in sessions of its own that would take the memory of a GPU.
+tf2onnx gets the operations that depend on a network's inputs, and everything else as constants.
+Otherwise it would compute these itself, in sessions of its own that take the memory of a GPU.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from vanilla_gan.generator.export_record import made_with
 from vanilla_gan.generator.trained import Array, Trained
 from vanilla_gan.graph.tf1 import tf
 
-# Old enough for any onnxruntime that is still about; nothing newer is needed.
+# Old enough for any onnxruntime that is still in use; nothing newer is needed.
 OPSET = 13
 
 _PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 
 
 def check_onnx_installed() -> None:
-    """Checks that the packages of the extra `onnx` are there.
+    """Checks that the packages of the extra `onnx` are installed.
 
     Raises:
       UsageError: one is not.
@@ -43,7 +43,7 @@ def check_onnx_installed() -> None:
 
 
 def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
-    """Writes one network, by its signature in `EXPORTED`, as an ONNX file with its names.
+    """Writes one signature of `EXPORTED` as an ONNX file, with the signature's names.
 
     Raises:
       UsageError: the network has an operation that tf2onnx does not know.
@@ -68,7 +68,7 @@ def write_onnx(path: pathlib.Path, trained: Trained, signature: str) -> None:
             opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         )
     for node in model.graph.node:
-        # tf2onnx leaves an operation that it does not know as it is.
+        # tf2onnx leaves operations that it does not know unconverted.
         if not onnx.defs.has(node.op_type):
             raise UsageError(
                 f"--format=onnx: the network has an operation {node.op_type} ({node.name}), which "
@@ -101,15 +101,15 @@ def run_onnx(path: pathlib.Path, inputs: dict[str, Array]) -> dict[str, Array]:
 
 
 def _dependent(trained: Trained, inputs: Iterable[Any], outputs: Iterable[Any]) -> Any:
-    """Returns a new graph: the operations from `inputs` to `outputs`, and constants.
+    """Returns a new graph with the operations from `inputs` to `outputs`, and constants.
 
-    What they take from elsewhere, variables or what is computed from these, is a constant of the
-    name that it had.
+    Whatever else they use, variables or values computed from these, becomes a constant of the same
+    name.
     """
     operations = trained.session.graph.get_operations()
     dependent = {tensor.op for tensor in inputs}
-    # An operation stands behind those that it takes its inputs from. One with several results stays
-    # what it is: a constant has one.
+    # Operations come after those that they take their inputs from. One with several outputs is not
+    # replaced, because a constant has only one.
     for op in operations:
         if len(op.outputs) > 1 or any(tensor.op in dependent for tensor in op.inputs):
             dependent.add(op)
@@ -129,12 +129,12 @@ def _dependent(trained: Trained, inputs: Iterable[Any], outputs: Iterable[Any]) 
 
 
 def _count_afresh(graph: Any) -> None:
-    """Names all but inputs and outputs by their order, so that the same network is the same file.
+    """Renames all but inputs and outputs by their order, so that equal networks give equal files.
 
-    tf2onnx's own names count on from export to export, and constants stand in any order.
+    tf2onnx keeps counting from one export to the next, and puts constants in any order.
     """
     names = {value.name: value.name for value in (*graph.input, *graph.output)}
-    names[""] = ""  # an input that a node does without
+    names[""] = ""  # an optional input that a node does not use
     for node in graph.node:
         for tensors in (node.input, node.output):
             tensors[:] = [names.setdefault(name, f"tensor_{len(names)}") for name in tensors]
@@ -142,7 +142,7 @@ def _count_afresh(graph: Any) -> None:
     for constant in graph.initializer:
         constant.name = names[constant.name]
     graph.initializer.sort(key=lambda constant: int(constant.name.removeprefix("tensor_")))
-    # Shapes in between, which any reader infers.
+    # Intermediate shapes, which any reader infers.
     del graph.value_info[:]
 
 

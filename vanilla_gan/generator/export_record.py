@@ -1,8 +1,8 @@
-"""`vanilla_gan.json` in a SavedModel export: what the networks are, and the sums of its files.
+"""`vanilla_gan.json` in a SavedModel export: what the networks are, and checksums of its files.
 
-Plain TensorFlow loads the export without it; it is this package that reads it. It holds the system,
-the settings, the iteration, the run's id and its data set, the versions it was exported with, the
-plug-ins that it needs, and size and SHA-256 of each other file.
+Plain TensorFlow loads the export without it; only this package reads it. It holds the system, the
+settings, the iteration, the run's id and data set, the versions that the export was made with, the
+plug-ins that it needs, and the size and SHA-256 of each other file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _FIELDS: Mapping[str, Kind] = {
     "settings": each(TEXT, lambda value, name: None),
     "files": each(PATH_BELOW, FILE_ENTRY),
 }
-# Those that came later.
+# Fields of later versions.
 _LATER: Mapping[str, Kind] = {
     "plugins": list_of(fields({"name": TEXT, "sha256": SHA256})),
     "versions": each(TEXT, TEXT),
@@ -61,7 +61,7 @@ class Origin(NamedTuple):
       config: the settings of the run.
       iteration: how many iterations they were trained for.
       run_id: the run's id.
-      dataset: the data that they were trained on: as its `run.json` has them.
+      dataset: the data that they were trained on, as in the run's `run.json`.
     """
 
     config: RunConfig
@@ -76,18 +76,18 @@ class Origin(NamedTuple):
 
 
 def made_with() -> dict[str, str]:
-    """Returns the versions of this program and of TensorFlow; the machine is nobody's business."""
+    """Returns the versions of this program and of TensorFlow; says nothing about the machine."""
     return {name: versions()[name] for name in ("vanilla_gan", "tensorflow")}
 
 
 def write_origin(folder: pathlib.Path, origin: Origin) -> None:
-    """Writes `vanilla_gan.json` for the files that stand in an export's folder.
+    """Writes `vanilla_gan.json` for the files in an export's folder.
 
     Raises:
       OutputError: it could not be written.
     """
     settings = origin.config.to_json()
-    # An export is given away: where things stood on the machine that made it is nobody's business.
+    # Exports are shared, so they must not reveal paths on the machine that made them.
     for private in ("data_dir", "out", "init_weights", "log_json", "against"):
         del settings[private]
     content = {
@@ -114,7 +114,7 @@ def read_origin(folder: pathlib.Path) -> Origin:
       CheckpointError: it is damaged, of another format, or a file is not what was written.
       PluginError: it needs a plug-in that is missing, changed, or not trusted.
 
-    Side effects: runs the plug-ins that it needs, as far as the user has given them before.
+    Side effects: runs the plug-ins that it needs, if the user has given them before.
     """
     try:
         content = read_sealed(folder / EXPORT_JSON)
@@ -130,7 +130,7 @@ def read_origin(folder: pathlib.Path) -> Origin:
             path = folder / name
             if not path.is_file():
                 raise ValueError(f"{name} is missing, or no regular file")
-            # Size first: a file with holes may claim any.
+            # Size first, because a sparse file may have any size.
             if path.stat().st_size != entry["bytes"] or file_entry(path) != entry:
                 raise ValueError(f"{name} is not what was exported")
     except (OSError, ValueError) as error:
@@ -148,12 +148,12 @@ def is_export(folder: pathlib.Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     folders = {str(parent) for name in recorded for parent in pathlib.PurePosixPath(name).parents}
-    # The builder of SavedModels makes a folder for assets, which stays empty.
+    # TensorFlow's SavedModel builder also makes a folder for assets, which remains empty.
     return found <= {*recorded, *folders, EXPORT_JSON, "assets", "fingerprint.pb"}
 
 
 def _files(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
-    """Returns size and SHA-256 of each file below a folder, but for `vanilla_gan.json`."""
+    """Returns the size and SHA-256 of each file below a folder, except `vanilla_gan.json`."""
     entries = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -163,6 +163,6 @@ def _files(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
 
 
 def one_line(error: Exception) -> str:
-    """Returns what an error says, in one line of at most 200 characters."""
+    """Returns an error's message as one line of at most 200 characters."""
     text = " ".join(str(error).split())
     return text[:200] if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""TensorFlow Lite files of both networks, for telephones and browsers: a SavedModel, converted."""
+"""TensorFlow Lite files of both networks, for phones and browsers, converted from a SavedModel."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_tflite(
         try:
             content: bytes = converter.convert()
         except Exception as error:
-            # Its errors have no class in common that has a name for others.
+            # The converter's errors have no public base class.
             raise UsageError(
                 f"--format=tflite: the networks cannot be converted ({one_line(error)}); export a "
                 "saved_model instead"
@@ -47,7 +47,7 @@ def write_tflite(
 def run_tflite(path: pathlib.Path, signature: str, inputs: dict[str, Array]) -> dict[str, Array]:
     """Returns the outputs of a signature of a TensorFlow Lite file by name, on the CPU."""
     with warnings.catch_warnings(), without_chatter():
-        # It says that it will once be in a package of its own.
+        # It warns that it will move to a package of its own.
         warnings.simplefilter("ignore")
         interpreter = _lite().Interpreter(model_content=path.read_bytes())
         found: dict[str, Array] = interpreter.get_signature_runner(signature)(**inputs)
@@ -55,5 +55,5 @@ def run_tflite(path: pathlib.Path, signature: str, inputs: dict[str, Array]) -> 
 
 
 def _lite() -> Any:
-    # Not of `compat.v1`, whose converter is another one.
+    # Not from `compat.v1`, which has a different converter.
     return importlib.import_module("tensorflow").lite

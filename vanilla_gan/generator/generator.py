@@ -31,11 +31,11 @@ from vanilla_gan.say import phase
 from vanilla_gan.settings import RunConfig
 
 BLOCK = 1000
-# Values of the images that are computed at once: 1000 images of 64x64x3, 21 of 512x512x3. A
-# network's own tensors take many times that.
+# How many image values are computed at once: 1000 images of 64x64x3, 21 of 512x512x3. A network's
+# own tensors take many times as much memory.
 BLOCK_VALUES = 1 << 24
 
-# Of checkpoints that a run drops while they are opened.
+# How often to look for a checkpoint if a run deletes them while they are opened.
 _TRIES = 20
 
 Inform = Callable[[str], None]
@@ -52,7 +52,7 @@ class Generator:
     Attributes:
       config: the settings of the run that trained it.
       iteration: how many iterations it was trained for.
-      system: the program that it belongs to, as it was then: a plug-in may be loaded anew.
+      system: its system, as it was when loaded: a plug-in may be loaded again later.
     """
 
     def __init__(self, trained: Trained, resources: contextlib.ExitStack) -> None:
@@ -80,7 +80,7 @@ class Generator:
 
         Raises:
           CheckpointError: there is no run, or no whole checkpoint or export to load.
-          UsageError: the device is none that `--device` takes.
+          UsageError: the device is not one that `--device` takes.
           DeviceError: the device is not there.
         """
         with contextlib.ExitStack() as stack:
@@ -99,7 +99,7 @@ class Generator:
 
     @property
     def rows(self) -> int:
-        """How many images are computed at once, at the most."""
+        """The largest number of images that are computed at once."""
         return max(1, min(BLOCK, BLOCK_VALUES // self.config.image_shape.size))
 
     def sample_Z(self, n: int, seed: int | None = None) -> npt.NDArray[np.float32]:
@@ -122,7 +122,7 @@ class Generator:
     def __call__(
         self, Z: npt.ArrayLike, classes: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float32]:
-        """Returns images, float32 [n, H, W], or [n, H, W, C] where there are several channels.
+        """Returns images, float32 [n, H, W], or [n, H, W, C] if there are several channels.
 
         They have the size and the range of the system's training images, [n, 28, 28] for the
         published ones. They are computed in blocks, so memory beyond the result does not grow
@@ -143,7 +143,7 @@ class Generator:
                 "this generator is closed; use it in its `with` block, or load it again"
             )
         if os.getpid() != self._process:
-            # A fork has none of the threads that TensorFlow would wait for.
+            # A forked process lacks the threads that TensorFlow would wait for.
             raise UsageError(
                 "this generator was loaded in another process; load it in each process, and start "
                 "these by multiprocessing's spawn, not by fork"
@@ -235,7 +235,7 @@ def open_trained(
 ) -> Iterator[Trained]:
     """Opens the networks of a run, of a checkpoint, or of an export, as `Generator.load` does.
 
-    The session is closed behind the block.
+    The session is closed after the block.
     """
     table_of(RunConfig)["device"].check(device)
     path = pathlib.Path(source)
@@ -243,7 +243,7 @@ def open_trained(
         if os.path.exists(path / EXPORT_JSON):
             opened = functools.partial(open_export, path)
         else:
-            # Asked at once: loading TensorFlow takes seconds, and a wrong path shall not wait.
+            # Checked first: loading TensorFlow takes seconds, and a wrong path should fail at once.
             with_newest(path, _say_nothing, _record_and_folder)
             opened = functools.partial(_open_newest, path, inform)
         with phase("loading TensorFlow"), without_chatter():
@@ -254,7 +254,7 @@ def open_trained(
 
 @contextlib.contextmanager
 def _open_newest(path: pathlib.Path, inform: Inform, device: Device) -> Iterator[Trained]:
-    # Without a word: the checkpoint is found again, when its variables are read at once.
+    # Informs of nothing: the checkpoint is looked up again right before its variables are read.
     record, out_dir = with_newest(path, _say_nothing, _record_and_folder)
 
     def of_that_run(found: RunRecord, newest: Checkpoint) -> Trained:
@@ -274,13 +274,13 @@ def _record_and_folder(record: RunRecord, checkpoint: Checkpoint) -> tuple[RunRe
 
 
 def with_newest(path: pathlib.Path, inform: Inform, use: Callable[[RunRecord, Checkpoint], T]) -> T:
-    """Returns `use(record, checkpoint)` of the checkpoint that is the newest now.
+    """Returns `use(record, checkpoint)` for the checkpoint that is the newest now.
 
-    A run that trains drops its old checkpoints: if this one is gone before it was read, `use` is
-    called again, with the next one.
+    A run deletes its old checkpoints while it trains. If this one was deleted before it was read,
+    `use` is called again with the next one.
 
     Raises:
-      CheckpointError: see `find_checkpoint`; or `use` raises it of a checkpoint that is there.
+      CheckpointError: see `find_checkpoint`; or `use` raises it for a checkpoint that still exists.
     """
     left = _TRIES
     while True:
@@ -293,7 +293,7 @@ def with_newest(path: pathlib.Path, inform: Inform, use: Callable[[RunRecord, Ch
 
 
 def _checkpoints_in(path: pathlib.Path) -> list[str]:
-    """Returns the names of a run's checkpoints; none where there is no such folder."""
+    """Returns the names of a run's checkpoints; none if there is no such folder."""
     folder = path.parent if names_best(path) else path
     with contextlib.suppress(OSError):
         return sorted(os.listdir(folder / FOLDER))
@@ -310,8 +310,8 @@ def find_checkpoint(
       inform: called with a line for each damaged checkpoint that is passed over.
 
     Raises:
-      CheckpointError: neither a run nor a checkpoint of one stands there, or none that is whole.
-      UsageError: the best one is named, and none is kept.
+      CheckpointError: there is neither a run nor a checkpoint of one, or no checkpoint is whole.
+      UsageError: the best checkpoint is named, but none is kept.
     """
     if names_best(path):
         path = best_folder(_record(path.parent), path.parent)

@@ -1,9 +1,9 @@
-"""`./run.sh import_weights`: weights out of another program's TensorFlow checkpoint.
+"""`./run.sh import_weights`: takes the weights from another program's TensorFlow checkpoint.
 
-Which variable is which follows from their names where they have those of the system; from the order
-in which the published program made them where they are called `Variable`, `Variable_1`, ...; or
-from a map that the user gives. Every variable of the checkpoint is accounted for: as a weight of
-the right shape, or as something that is known not to be one.
+Variables are identified by name if they have the system's names; by the order in which the
+published program creates them if they are called `Variable`, `Variable_1`, ...; or by a map that
+the user gives. Every variable of the checkpoint must be a weight of the right shape, or be known
+not to be a weight.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from vanilla_gan.storage.plain_path import plain_path
 from vanilla_gan.storage.reading import MAX_JSON, read_file
 from vanilla_gan.systems import SYSTEMS
 
-# The order in which the published programs make their variables, which they do not name. Source:
-# `gan_tensorflow.py` and `cgan_tensorflow.py` of wiseodd/generative-models.
+# The systems whose variables the published programs do not name, but always create in one order.
+# Source: `gan_tensorflow.py` and `cgan_tensorflow.py` of wiseodd/generative-models.
 CREATED = ("vanilla", "conditional")
 
-# What is in a checkpoint besides weights. An optimizer's slot, and a moving average, has the name
-# of the variable before its own, which anybody may choose, and the variable's shape; the scope that
-# the optimizer was made in may stand before both.
+# What a checkpoint holds besides weights. An optimizer's slot or a moving average has the shape of
+# its variable. Its name is the variable's, followed by a name that anybody may choose; the scope in
+# which the optimizer was made may precede both.
 _SLOT = re.compile(r"(.+)/[^/]+")
 _SLOT_OF_KERAS = re.compile(r"(.+)/\.OPTIMIZER_SLOT/.+")
 _BOOKKEEPING = re.compile(
@@ -56,8 +56,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathlib.Path:
     """Writes the weights of a checkpoint as an npz file for `--init_weights`, and returns its path.
 
-    The file is read back and compared bit for bit before it stands in its place. `inform` is called
-    with each line for the user.
+    The file is read back and compared bit for bit before it is moved to its place. `inform` is
+    called with each line for the user.
 
     Raises:
       UsageError: a setting or the map is wrong.
@@ -78,7 +78,7 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     with _opened(prefix) as (reader, found):
         if config.map is not None:
             names, how = _read_map(config.map, expected, statistics), f"by {config.map}"
-            # As tensors are called: D_W1:0 is what the variable D_W1 holds.
+            # A map may also use names of tensors: D_W1:0 is the value of the variable D_W1.
             names = {
                 ours: theirs if theirs in found else theirs.removesuffix(":0")
                 for ours, theirs in names.items()
@@ -115,10 +115,10 @@ def check_variables(
 
     Args:
       where: the checkpoint, for messages.
-      names: for each name of the system the checkpoint's.
+      names: the checkpoint's names by the system's names.
       expected: the shapes by the system's names; those that `names` lacks are not looked for.
-      found: the shapes by the checkpoint's names; a bias may be one row.
-      names_are_all: whether somebody said of `names` that there are no other weights.
+      found: the shapes by the checkpoint's names; a bias may have the shape of one row.
+      names_are_all: whether the user has named all weights, so that the rest may be left out.
 
     Returns:
       The names in the checkpoint that are known not to be weights: optimizers' slots and the like.
@@ -152,7 +152,7 @@ def check_variables(
 
 @contextlib.contextmanager
 def _opened(prefix: str) -> Iterator[tuple[Any, Shapes]]:
-    """Gives the reader of a checkpoint and the shapes of what it holds."""
+    """Yields the reader of a checkpoint and the shapes of its variables by name."""
     with contextlib.ExitStack() as stack:
         try:
             reader = tf.train.load_checkpoint(stack.enter_context(plain_path(prefix)))
@@ -163,9 +163,9 @@ def _opened(prefix: str) -> Iterator[tuple[Any, Shapes]]:
 
 
 def _prefix_in(source: str) -> str:
-    """Returns the prefix of the newest checkpoint in a folder; what is no folder is a prefix.
+    """Returns the prefix of the newest checkpoint in a folder, or `source` if it is not a folder.
 
-    The newest is the one that the folder's `checkpoint` file names, which TensorFlow writes, or the
+    The newest is the one named by the folder's `checkpoint` file, which TensorFlow writes, or the
     only one.
     """
     if not os.path.isdir(source):
@@ -174,7 +174,7 @@ def _prefix_in(source: str) -> str:
         state = read_file(os.path.join(source, "checkpoint"), MAX_JSON).decode()
         named = re.search(r'^model_checkpoint_path: "(.+)"$', state, re.MULTILINE)
         if named is not None:
-            # From the root it may be of another machine.
+            # An absolute path may be that of another machine.
             for path in (named[1], os.path.basename(named[1])):
                 if os.path.exists(os.path.join(source, f"{path}.index")):
                     return os.path.join(source, path)
@@ -207,13 +207,13 @@ def _unreadable(prefix: str, error: Exception) -> WeightsError:
 def _named(
     prefix: str, run: RunConfig, expected: Shapes, statistics: Shapes, found: Shapes
 ) -> tuple[dict[str, str], str]:
-    """Returns the names in the checkpoint by the system's, and how they were found."""
+    """Returns the checkpoint's names by the system's names, and how they were found."""
     numbered = sorted(
         (name for name in found if re.fullmatch(r"Variable(_[1-9]\d*)?", name)),
         key=lambda name: int(name.partition("_")[2] or 0),
     )
     if not numbered:
-        # Statistics need not be there.
+        # Statistics may be missing.
         names = [*expected, *(name for name in statistics if name in found)]
         return {name: name for name in names}, "by name"
     if run.system not in CREATED:
@@ -222,7 +222,7 @@ def _named(
             f"{run.system} has no published order for them; give a --map from the system's names "
             "to the checkpoint's"
         )
-    # Numbered by place and not by rank: a hole in the numbers is a missing variable.
+    # By number, not by rank: a gap in the numbers is a missing variable.
     layers = range(1, len(several(run.h_dim or 0)) + 2)
     created = [f"{player}_{kind}{layer}" for player in "DG" for layer in layers for kind in "Wb"]
     names_by_place = [f"Variable_{place}" if place else "Variable" for place in range(len(created))]
@@ -256,7 +256,7 @@ def _read_map(path: str, expected: Shapes, statistics: Shapes) -> dict[str, str]
 
 
 def _forms_of(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Returns the shapes in which a variable may come: a bias is also added as one row."""
+    """Returns the shapes that a variable may have: a bias may also be one row."""
     return [shape, (1, *shape)] if len(shape) == 1 else [shape]
 
 
@@ -300,7 +300,7 @@ def _check_written(path: pathlib.Path, weights: Weights, shapes: Shapes) -> None
 
 
 def _counted(names: list[str]) -> str:
-    """Returns how many of the names end in what: `Adam (8), beta1_power (1)`."""
+    """Returns the last parts of the names with their counts: `Adam (8), beta1_power (1)`."""
     kinds = collections.Counter(
         name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE").rpartition("/")[2] for name in names
     )

@@ -11,8 +11,8 @@ def walk(Z: npt.NDArray[np.float32], steps: int, *, spherical: bool) -> npt.NDAr
 
     Args:
       Z: float32 [n, Z_dim], n at least 2.
-      steps: points of a leg, at least 2.
-      spherical: whether to go along the great circle, and change the length evenly, as befits a
+      steps: points from one row to the next, at least 2.
+      spherical: whether to follow the great circle and change the length evenly, which suits a
         normal prior, whose vectors all have nearly the same length; otherwise along the line.
 
     Returns:
@@ -37,14 +37,14 @@ def _spherical(
     start: npt.NDArray[np.float64], end: npt.NDArray[np.float64], t: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     lengths = [np.linalg.norm(point, axis=-1, keepdims=True) for point in (start, end)]
-    # The origin has no direction; any will do where the way is straight.
+    # The origin has no direction; any will do, because the path from it is straight.
     unit = [
         point / np.where(length == 0, 1.0, length)
         for point, length in zip((start, end), lengths, strict=True)
     ]
     cosine = np.clip((unit[0] * unit[1]).sum(axis=-1, keepdims=True), -1.0, 1.0)
     angle = np.arccos(cosine)
-    # Along one ray, between opposite points, or to the origin, no one great circle leads.
+    # Points on one ray, opposite points, and the origin do not define a single great circle.
     straight = (np.sin(angle) < 1e-6) | (lengths[0] * lengths[1] == 0)
     sine = np.where(straight, 1.0, np.sin(angle))
     direction = (np.sin((1.0 - t) * angle) * unit[0] + np.sin(t * angle) * unit[1]) / sine

@@ -31,12 +31,12 @@ from vanilla_gan.storage.npz import ArrayBlocks, write_npz
 from vanilla_gan.storage.reading import reason_of
 from vanilla_gan.systems import noise
 
-# Called anew, it yields the same noise again, float32 [rows, z_dim].
+# Yields the same noise each time it is called, float32 [rows, z_dim].
 Noise = Callable[[], Iterator[npt.NDArray[np.float32]]]
 
 FRAME_MS = 100
 MAX_INPUTS = 1 << 32  # bytes of the noise in a file
-# How long the longer side of a frame is, about.
+# The approximate length of a frame's longer side.
 _GIF_PX = 280
 
 
@@ -44,8 +44,8 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
     """Samples what `config` asks for, and returns the files that were written.
 
     Raises:
-      VanillaGanError: nothing to load, noise or classes that do not fit, or an unwritable or
-        occupied place.
+      VanillaGanError: there is nothing to load, the noise or the classes do not fit, or the place
+        is occupied or not writable.
     """
     place, beside = _places(config)
     for each in (place, beside):
@@ -77,7 +77,7 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
 
 
 def _places(config: SampleConfig) -> tuple[Place, Place | None]:
-    """Returns where the result goes, and where what comes beside it."""
+    """Returns the place of the result, and that of the labels or the GIF beside it, if any."""
     if config.separate:
         is_given_up = config.overwrite or _is_empty(config.path)
         return Place(config.path, is_given_up, _holds_pictures_alone), None
@@ -90,10 +90,10 @@ def _places(config: SampleConfig) -> tuple[Place, Place | None]:
 
 
 def _check_no_labels(path: pathlib.Path) -> None:
-    """Checks that no labels stand beside the place of images that have none.
+    """Checks that there is no file of labels beside images that have no labels.
 
     Raises:
-      UsageError: there are some.
+      UsageError: there is one.
     """
     if os.path.lexists(path):
         raise UsageError(
@@ -124,7 +124,7 @@ def _holds_pictures_alone(folder: pathlib.Path) -> bool:
 def _noise(
     config: SampleConfig, generator: Generator, inform: Callable[[str], None]
 ) -> tuple[int, Noise]:
-    """Returns how many noise vectors there are, and what yields them."""
+    """Returns how many noise vectors there are, and a function that yields them."""
     if config.inputs is not None:
         try:
             loaded = read_npy(config.inputs, max_bytes=MAX_INPUTS)
@@ -171,14 +171,14 @@ def _classes(
         drawn = [label]
     if classes.names:
         inform(f"classes shown: {classes._replace(trained=drawn).listed()}")
-    # Each leg of a walk shows one class: its points are steps of one change.
+    # Each leg of a walk shows one class, so that only the noise changes along it.
     turns = np.arange(n) // max(config.interpolate, 1) % len(drawn)
     labels: npt.NDArray[np.intp] = np.array(drawn)[turns]
     return labels
 
 
 class Blocks(NamedTuple):
-    """Images that are drawn block by block: however many there are, few are in memory.
+    """Images that are drawn block by block, so that only a few are in memory at a time.
 
     Attributes:
       generator: draws them.
@@ -194,7 +194,7 @@ class Blocks(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of all of them, [n, H, W] or [n, H, W, C]."""
+        """The shape of all images together, [n, H, W] or [n, H, W, C]."""
         return (self.n, *self.generator.config.image_shape.array)
 
     def images(self) -> Iterator[npt.NDArray[np.float32]]:
@@ -207,7 +207,7 @@ class Blocks(NamedTuple):
                 yield self.generator(Z, None if self.classes is None else self.classes[rows])
 
     def grey(self) -> Iterator[npt.NDArray[np.uint8]]:
-        """Yields them as uint8 [rows, ...]."""
+        """Yields the images as grey values, uint8 [rows, ...]."""
         return map(self.generator.to_grey, self.images())
 
 

@@ -31,7 +31,7 @@ _DEFAULT_OUT = {
     "onnx": "{signature}.onnx",
     "tflite": "model.tflite",
 }
-# Formats by how a name ends; what ends as another program's format is refused, not written as ours.
+# The endings of names, by format; a name with the ending of an unsupported format is refused.
 _SAMPLE_ENDINGS: Mapping[str, tuple[str, ...]] = {
     "png": (".png",),
     "npy": (".npy",),
@@ -47,10 +47,10 @@ _FILES_OF_PREFIX = re.compile(r"\.(?:index|meta|data-\d{5}-of-\d{5})$")
 def _format_by_name(
     config: Any, endings: Mapping[str, tuple[str, ...]], foreign: tuple[str, ...]
 ) -> str:
-    """Returns the format that is asked for: the one that is given, or what the name says.
+    """Returns the format that is given, or else the one that the name's ending says.
 
     Raises:
-      UsageError: both are there and differ, or the name is one of a format that is not written.
+      UsageError: the two differ, or the ending is that of a format that is not written.
     """
     name = str(config.out or "").lower()
     meant = next((of for of, ends in endings.items() if name.endswith(ends)), None)
@@ -111,7 +111,7 @@ class SampleConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # A folder may have any name, and a walk's GIF has an error of its own.
+        # A folder may have any name, and the name of a walk's GIF gets an error of its own below.
         if not self.separate:
             foreign = tuple(end for end in _PICTURES if not self.interpolate or end != ".gif")
             found = _format_by_name(self, _SAMPLE_ENDINGS, foreign)
@@ -148,7 +148,7 @@ class SampleConfig(Settings):
 
     @property
     def gif_path(self) -> pathlib.Path:
-        """Where the walk goes, beside the strip."""
+        """Where the walk's GIF goes, beside the strip."""
         return self.path.parent / f"{self.path.stem}.gif"
 
     @property
@@ -162,7 +162,7 @@ class SampleConfig(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportConfig(Settings):
-    """What to export, and where to; what is not ONNX holds both networks."""
+    """What to export, and where to; every format except ONNX holds both networks."""
 
     source: str = setting("out", _SOURCE, PATH, flag="from")
     out: str | None = setting(
@@ -238,5 +238,5 @@ class ImportConfig(Settings):
 
     @property
     def prefix(self) -> str:
-        """The checkpoint's prefix, also where one of its files was named."""
+        """The checkpoint's prefix, even if one of its files was named."""
         return _FILES_OF_PREFIX.sub("", self.source)

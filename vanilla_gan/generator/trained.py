@@ -26,7 +26,7 @@ from vanilla_gan.settings import default_data_dir
 
 Array = npt.NDArray[np.float32]
 
-# Where a SavedModel has its variables.
+# The prefix of the variables' files in a SavedModel.
 VARIABLES = "variables/variables"
 
 
@@ -35,7 +35,7 @@ class Trained:
 
     Attributes:
       origin: where they come from.
-      tensors: of the graph.
+      tensors: the inputs and outputs of the graph.
       trained: the trained variables.
       variables: these and the statistics that the networks keep.
       session: the open `tf.Session`.
@@ -51,7 +51,7 @@ class Trained:
         self.session = session
 
     def run(self, signature: str, **inputs: Array) -> dict[str, Array]:
-        """Returns the outputs of one of `SIGNATURES` for inputs by name, both as exports name them.
+        """Returns the outputs of one of `SIGNATURES` by name; takes inputs by name, as exports do.
 
         `generate`: z [B, Z_dim], and y, one-hot [B, num_classes], in a conditional system, to
         images [B, size]; `discriminate`: x [B, size], and y, to probability and logit, [B, 1]. With
@@ -71,14 +71,14 @@ class Trained:
 def open_networks(
     record: RunRecord, out_dir: pathlib.Path, device: Device
 ) -> Iterator[Callable[[Checkpoint], Trained]]:
-    """Opens the networks of a run, on a device, still without their variables.
+    """Opens the networks of a run, on a device, without values for their variables.
 
-    Building them takes far longer than reading a checkpoint, which a run that trains may drop
-    meanwhile: so the checkpoint comes last.
+    Building them takes far longer than reading a checkpoint, which a run that is training may
+    delete meanwhile, so the checkpoint is read last.
 
     Yields:
-      What reads the variables of a checkpoint; it raises a CheckpointError where the checkpoint
-      does not hold those of these networks.
+      A function that reads the variables of a checkpoint. It raises a CheckpointError if the
+      checkpoint does not hold the variables of these networks.
     """
     config = record.config.filled({"data_dir": data_dir_of(record, out_dir)})
     origin = Origin(config, 0, record.run_id, record.dataset)
@@ -99,7 +99,7 @@ def open_export(folder: pathlib.Path, device: Device) -> Iterator[Trained]:
       CheckpointError: it is damaged, or not an export of this program.
     """
     origin = read_origin(folder)
-    # It does not say where the data were.
+    # An export does not say where the data were.
     origin = origin._replace(config=origin.config.filled({"data_dir": default_data_dir()}))
     with _built(origin, device) as read:
         yield read(origin, str(folder / VARIABLES), folder)
@@ -112,16 +112,16 @@ def _built(
     """Builds the networks in a session.
 
     Yields:
-      What reads their variables, of such an origin, from files with a path prefix in a folder. With
-      `averaged` the generator's are read from their moving averages. An export has only one set,
-      under the plain names. It raises a CheckpointError where these are not the variables of these
-      networks.
+      A function `(origin, prefix, folder)` that reads their variables from the files with that path
+      prefix. If `averaged`, it reads the generator's from their moving averages; an export has only
+      one set, under the plain names. It raises a CheckpointError if the files do not hold the
+      variables of these networks.
     """
-    # On the CPU nodes name no device: the session hides the GPUs, and an export shall run anywhere.
+    # On the CPU, nodes name no device: the session hides the GPUs, and exports must run anywhere.
     on_cpu = device.name.startswith("/CPU")
     with (
         tf.Graph().as_default() as graph,
-        # Within the graph: outside, `tf.device` is that of the eager side, which takes the GPUs.
+        # Inside the graph: outside it, `tf.device` acts on eager execution, which takes the GPUs.
         contextlib.nullcontext() if on_cpu else tf.device(device.name),
     ):
         tensors, trained = build_inference(origin.system, origin.config)
@@ -129,9 +129,9 @@ def _built(
         names = {v.op.name: v for v in tf.global_variables()}
         kept = {average_name(name) if name in of_G else name: v for name, v in names.items()}
         saver = tf.train.Saver(kept)
-    # Whatever it was trained in: what uses these networks shall get the same from any machine.
+    # Whatever it was trained in, the networks should give the same results on any machine.
     config = dataclasses.replace(origin.config, precision="float32")
-    # Not the default session: that would take eager execution away from whoever holds it.
+    # Not the default session, which would disable eager execution for the code that holds it.
     with contextlib.closing(open_session(graph, config, device)) as session:
 
         def read(origin: Origin, prefix: str, folder: pathlib.Path) -> Trained:

@@ -1,6 +1,6 @@
-"""The graph in a SavedModel that was just written, run to check what others will load.
+"""Runs the graph in a SavedModel that was just written, to check what others will load.
 
-Only for what this very process wrote: the graph of a SavedModel is a program.
+Only for what this process itself wrote, because the graph of a SavedModel is a program.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Arrays = Mapping[str, npt.NDArray[np.float32]]
 def open_written_graph(
     folder: pathlib.Path, config: RunConfig, device: Device
 ) -> Iterator[Callable[[str, Arrays], Arrays]]:
-    """Gives a function from a signature and its inputs by name to its outputs by name.
+    """Yields a function that takes a signature and its inputs by name, and returns its outputs.
 
     Raises:
       OutputError: it cannot be loaded.
@@ -39,7 +39,7 @@ def open_written_graph(
     with contextlib.closing(open_session(graph, config, device)) as session:
         try:
             content = (folder / "saved_model.pb").read_bytes()
-            # The one graph in it; TensorFlow's own loader for sessions is leaving.
+            # It has exactly one graph. TensorFlow's own loader for sessions is deprecated.
             (meta,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
             with graph.as_default(), without_chatter(), plain_path(folder / VARIABLES) as plain:
                 saver = tf.train.import_meta_graph(meta)

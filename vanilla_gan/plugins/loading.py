@@ -1,4 +1,4 @@
-"""`load_plugin`: runs a file that registers something; and those that a run needs, if trusted."""
+"""Runs plug-ins: files that the user gives, and those that a run needs if the user trusts them."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from vanilla_gan.storage.reading import read_file, reason_of
 
 _MAX_BYTES = 1 << 20
 
-# Those that this process has run, by SHA-256, with what they registered; and by path the SHA-256 of
-# those that were given.
+# The plug-ins that this process has run, by SHA-256, with what they registered; and the SHA-256 of
+# those that were given, by path.
 _loaded: dict[str, tuple[Plugin, list[tuple[str, str]]]] = {}
 _given: dict[str, str] = {}
-# What registers something while a file runs counts as that file's: one runs at a time. A file may
-# load another one.
+# Whatever is registered while a file runs counts as that file's, so only one may run at a time. The
+# lock is reentrant because a file may load another one.
 _RUNNING = threading.RLock()
 
 
 def load_plugin(path: str | os.PathLike[str]) -> None:
     """Runs a Python file that registers losses, penalties or systems, as `--plugin` does.
 
-    From then on runs that were trained with this very content are read without being asked.
+    From then on, reading a run that was trained with exactly this content loads it by itself.
 
     Args:
-      path: the file; it is one by itself, whose folder is not searched for modules.
+      path: the file; its folder is not searched for modules.
 
     Raises:
       UsageError: it cannot be read.
       PluginError: it fails, or registers nothing.
 
     Side effects: runs the file, once in a process, and adds its SHA-256 and path to the user's list
-      of trusted ones.
+      of trusted plug-ins.
     """
     named = os.fspath(path)
     absolute = os.path.abspath(named)
@@ -61,7 +61,7 @@ def given() -> list[str]:
 
 
 def check_unchanged() -> None:
-    """Checks that the plug-ins that this process was given are still what they were.
+    """Checks that the plug-ins that this process was given have not changed.
 
     Raises:
       PluginError: one has other content, or is gone.
@@ -79,16 +79,16 @@ def check_unchanged() -> None:
 
 
 def require(plugins: Iterable[Plugin], where: str) -> None:
-    """Runs the plug-ins that a run or an export was made with, as far as the user trusts them.
+    """Runs the plug-ins that a run or an export was made with, if the user trusts them.
 
-    Nothing is run but what this user has given before, by path and content.
+    Only a file that this user has given before, at the same path and with the same content, is run.
 
     Args:
-      plugins: as the record names them; the paths are only told.
+      plugins: as the record names them; their paths are used only in messages.
       where: the file that names them, for errors.
 
     Raises:
-      PluginError: one is not trusted, missing, or changed; with what to give.
+      PluginError: one is not trusted, missing, or changed; the message says what to give.
     """
     for plugin in plugins:
         if _in_force(plugin.sha256) is not None:
@@ -125,9 +125,9 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
 
 
 def _place_of(sha256: str) -> str | None:
-    """Returns where the user has given a plug-in: the last place where it still has that content.
+    """Returns the path last given by the user at which a plug-in still has that content.
 
-    If it has it nowhere, the last one; None if the user has never given it.
+    If there is none, the path given last; None if the user has never given the plug-in.
     """
     paths = paths_of(sha256)
     for path in paths:
@@ -158,7 +158,7 @@ def _run_alone(path: str, content: bytes, is_given: bool) -> Plugin:
     sys.modules[module.__name__] = module
     try:
         with running(plugin, is_given):
-            # The bytes that were summed up, not what stands there by now.
+            # The bytes that were hashed, not what the file holds by now.
             exec(compile(content, path, "exec", dont_inherit=True), module.__dict__)
     except VanillaGanError as error:
         raise PluginError(f"{line_in(plugin, error)}: {error}") from error
@@ -174,6 +174,6 @@ def _run_alone(path: str, content: bytes, is_given: bool) -> Plugin:
 
 
 def _in_force(sha256: str) -> Plugin | None:
-    """Returns the plug-in of that content, if it was run, and no other one has replaced a name."""
+    """Returns the plug-in with that content if it was run and none of its names was replaced."""
     plugin, names = _loaded.get(sha256, (None, []))
     return plugin if plugin is not None and names_of(plugin) == names else None

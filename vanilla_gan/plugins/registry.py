@@ -1,6 +1,6 @@
-"""`register_loss`, `register_penalty` and `register_system`: rows in the tables of this program.
+"""`register_loss`, `register_penalty`, `register_system`: add rows to the tables of this program.
 
-What a file registers, while `loading` runs it, is noted as that file's, so that a run can record
+What a file registers while `loading` runs it is recorded as that file's, so that a run can record
 where its loss, its penalties and its system come from.
 """
 
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z]\w{0,39}", re.ASCII)
 _TABLES: dict[str, dict[str, Any]] = {"loss": LOSSES, "penalty": PENALTIES, "system": SYSTEMS}
 _PUBLISHED = {kind: frozenset(table) for kind, table in _TABLES.items()}
 _EVERY = [frozenset(system.defaults) for system in SYSTEMS.values()]
-# Settings without which nothing trains, and all that a system may bring.
+# The settings that every system must have, and all that a system may have.
 _NEEDED = frozenset.intersection(*_EVERY)
 _KNOWN = frozenset.union(*_EVERY)
 
@@ -35,15 +35,15 @@ class Plugin(NamedTuple):
     """A file that registers something.
 
     Attributes:
-      path: of the file, absolute.
-      sha256: of its content, 64 hex digits.
+      path: the absolute path of the file.
+      sha256: the SHA-256 of its content, 64 hex digits.
     """
 
     path: str
     sha256: str
 
 
-# By kind and name: the file that registered it, None for what was registered from Python.
+# By kind and name: the file that registered it; None if it was not registered by a file.
 _owners: dict[tuple[str, str], Plugin | None] = {}
 _running: Plugin | None = None
 _is_given = True
@@ -55,9 +55,9 @@ def register_loss(
     """Adds a loss, which `--loss NAME` chooses.
 
     Args:
-      name: letters, digits and underscores, a letter first; none that this program has.
+      name: letters, digits and underscores, a letter first; not a name of this program's own.
       loss: `(D_logit_real, D_logit_fake, real_label) -> (D_loss, G_loss)`, logits float32 [B, 1],
-        losses float32 scalars; an `Objective` will do, too. `real_label` is 1 minus
+        losses float32 scalars; it may also return an `Objective`. `real_label` is 1 minus
         `--label_smoothing`.
       labelled: whether it uses `real_label`; otherwise `--label_smoothing` does not apply to it.
 
@@ -95,11 +95,11 @@ def register_penalty(
     """Adds a penalty on D's gradients, which `--penalty NAME:WEIGHT` adds to what D minimises.
 
     Args:
-      name: as of `register_loss`.
-      part: `(passes) -> (logits, images)`: where the gradient of logits by images is looked at; see
-        `graph.passes.Passes`.
-      distance: `(gradients [B, X_dim]) -> scalar`, how far they are from what they should be; half
-        the mean squared norm unless given.
+      name: see `register_loss`.
+      part: `(passes) -> (logits, images)`: the gradient of these logits with respect to these
+        images is penalised; see `graph.passes.Passes`.
+      distance: `(gradients [B, X_dim]) -> scalar`, how far they are from what they should be; by
+        default half the mean squared norm.
       draws: whether `part` calls `passes.seed_for`.
 
     Raises:
@@ -135,15 +135,15 @@ def register_system(name: str, system: System) -> Registered:
     """Adds a system, which `--system NAME` chooses.
 
     Args:
-      name: as of `register_loss`.
-      system: see `graph.system.System`; `dataclasses.replace(SYSTEMS["vanilla"], ...)` makes one of
-        another one.
+      name: see `register_loss`.
+      system: see `graph.system.System`; `dataclasses.replace(SYSTEMS["vanilla"], ...)` makes one
+        from an existing one.
 
     Returns:
       The name, as `RunConfig.system` takes it.
 
     Raises:
-      UsageError: the name cannot be used, or the system's defaults are not what they can be.
+      UsageError: the name cannot be used, or the system's defaults or its update are not valid.
     """
     if not isinstance(system, System):
         raise UsageError(f"the system {shown(name)} is not a vanilla_gan.graph.system.System")
@@ -175,7 +175,7 @@ def register_system(name: str, system: System) -> Registered:
 
 
 def _with_shapes_checked(name: str, system: System) -> System:
-    """Returns a system whose networks say so if they return something else than they should."""
+    """Returns a system whose networks raise a PluginError if they return a wrong shape."""
 
     @functools.wraps(system.generator)
     def generator(z: Any, config: Any, y: Any, training: Any) -> Any:
@@ -203,7 +203,7 @@ def _with_shapes_checked(name: str, system: System) -> System:
 
 
 def _shape(tensor: Any) -> list[int | None]:
-    """Returns the shape of a tensor; an empty list for what is none."""
+    """Returns the shape of a tensor; an empty list for anything else."""
     rank = getattr(getattr(tensor, "shape", None), "rank", None)
     return [] if rank is None else list(tensor.shape.as_list())
 
@@ -219,7 +219,7 @@ def _register(kind: str, name: str, row: Any) -> None:
             f"{kind} {name}: this program already has one of that name; choose another name"
         )
     other = _owners.get((kind, name))
-    # A cell that is run again, or a file that was changed, puts another one in its place.
+    # A notebook cell that is run again, or a changed file, replaces what it registered before.
     if other is not None and (_running is None or other.path != _running.path):
         raise UsageError(f"{kind} {name}: {other.path} registers it already; choose another name")
     if other is None and (kind, name) in _owners and not _is_given:
@@ -246,8 +246,8 @@ def forget(kind: str, name: str) -> None:
 
 
 def names_of(plugin: Plugin) -> list[tuple[str, str]]:
-    """Returns kind and name of what a file has registered, and nothing has replaced since."""
-    # Of a copy: another thread may register something meanwhile.
+    """Returns the kind and name of all that a file registered and nothing has replaced since."""
+    # Iterates over a copy, because another thread may register something meanwhile.
     return [key for key, owner in list(_owners.items()) if owner == plugin]
 
 
@@ -261,9 +261,9 @@ def plugins_of(config: Any) -> list[Plugin]:
 
 @contextlib.contextmanager
 def running(plugin: Plugin, is_given: bool = True) -> Iterator[None]:
-    """Notes what is registered in the block as that file's; of a block that fails nothing stays.
+    """Records what the block registers as that file's, and removes it again if the block fails.
 
-    Only a file that is given now takes the place of what was registered without a file.
+    Only a file that the user gives now may replace what was registered without a file.
     """
     global _running, _is_given
     outer, _running = _running, plugin
@@ -279,7 +279,7 @@ def running(plugin: Plugin, is_given: bool = True) -> Iterator[None]:
 
 
 def line_in(plugin: Plugin, error: BaseException) -> str:
-    """Returns `FILE, line N` of where an error left a file: the last of its lines on the way."""
+    """Returns `FILE, line N`, the last line of a file in an error's traceback, or only `FILE`."""
     if isinstance(error, SyntaxError) and error.filename == plugin.path:
         return f"{plugin.path}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -288,15 +288,15 @@ def line_in(plugin: Plugin, error: BaseException) -> str:
 
 
 def what_it_says(error: BaseException) -> str:
-    """Returns the class of an error and what it says, in one line that is not long."""
+    """Returns the class and the message of an error, in one line that is not long."""
     said = " ".join(str(error).split())
     return shown(f"{type(error).__name__}: {said}" if said else type(error).__name__, 300)
 
 
 def _told(kind: str, name: str, function: Any) -> Any:
-    """Returns a function of a file whose errors say in one line where they come from.
+    """Returns a plug-in's function, whose errors now say in one line where they come from.
 
-    In a notebook they keep their traceback, and a function of this package is left as it is.
+    In a notebook, errors keep their traceback; functions of this package are returned unchanged.
     """
     plugin = _running
     if plugin is None or str(getattr(function, "__module__", "")).startswith("vanilla_gan."):

@@ -1,7 +1,7 @@
-"""Which plug-ins this user has given: SHA-256 and path, in a file of the user's own.
+"""Which plug-ins this user has given: the SHA-256 and path of each, in a file of the user's own.
 
-A plug-in is a program. One that a run merely names is never run; one that the user has given by
-`--plugin`, or to `load_plugin`, is known by its content from then on.
+A plug-in is a program. One that is only named by a run is never run. One that the user has given by
+`--plugin` or to `load_plugin` is recognised by its content from then on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FIELDS: Mapping[str, Kind] = {
 
 
 def trusted_file() -> pathlib.Path:
-    """Returns where they are listed: `plugins.json` in the user's own settings."""
+    """Returns the path of the list: `plugins.json` in the user's configuration folder."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return pathlib.Path(home, "vanilla_gan", "plugins.json")
 
@@ -35,20 +35,20 @@ def trusted_file() -> pathlib.Path:
 def trusted() -> dict[str, str]:
     """Returns the paths of the plug-ins that the user has given, by SHA-256, the oldest first.
 
-    Of several copies that is the path of the one that was given last.
+    If several copies were given, the path is that of the one given last.
     """
     return {plugin.sha256: plugin.path for plugin in _listed()}
 
 
 def paths_of(sha256: str) -> list[str]:
-    """Returns where the user has given a plug-in of that content, the last place first."""
+    """Returns the paths at which the user has given a plug-in with that content, latest first."""
     return [plugin.path for plugin in reversed(_listed()) if plugin.sha256 == sha256]
 
 
 def _listed() -> list[Plugin]:
     """Returns the plug-ins that the user has given, the oldest first.
 
-    A list that is damaged, or that others may write to, counts as none.
+    A list that is damaged, or that others may write to, counts as empty.
     """
     path = trusted_file()
     try:
@@ -64,21 +64,21 @@ def _listed() -> list[Plugin]:
 
 
 def remember(plugin: Plugin) -> None:
-    """Adds a plug-in that the user has given; does nothing where it cannot be kept.
+    """Adds a plug-in that the user has given; does nothing if the list cannot be written.
 
-    It is given again then, each time.
+    In that case the user has to give the plug-in each time.
     """
     if trusted().get(plugin.sha256) == plugin.path:
         return
     path = trusted_file()
     with contextlib.suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A careless umask lets the user's group write there.
+        # With a lax umask, the user's group could write there.
         path.parent.chmod(0o700)
         with locked_folder(path.parent, path):
             found = [*(other for other in _listed() if other != plugin), plugin]
             entries = [each._asdict() for each in found]
             with whole_file(path) as stream:
-                # Before it has its name: one that others may write to counts as none.
+                # Before the file gets its name, because one that others may write to is ignored.
                 os.fchmod(stream.fileno(), 0o600)
                 stream.write(seal({"format": FORMAT, "plugins": entries[-_MOST:]}))

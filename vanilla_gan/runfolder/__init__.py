@@ -1,1 +1,1 @@
-"""The run folder: what stands in `out/`, written by training and read by everyone else."""
+"""The run folder: the files in `out/`, which training writes and everything else reads."""

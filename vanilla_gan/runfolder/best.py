@@ -1,4 +1,4 @@
-"""The best checkpoint of a run: which one it is by a figure of its evaluations, and its name."""
+"""The best checkpoint of a run by a figure of its evaluations, and the paths that name it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from vanilla_gan.settings import BETTER
 def best_of(
     record: RunRecord, evaluations: Iterable[Evaluation], kept: Collection[int]
 ) -> dict[str, Any]:
-    """Returns what `RunRecord.best` becomes; nothing where no checkpoint has the figure.
+    """Returns the new value of `RunRecord.best`; empty if no checkpoint has the figure.
 
-    The earlier of equals is the best one.
+    Of equal values, the earliest is the best.
 
     Args:
-      record: its settings say by which figure. The best one so far stays in the running, whatever
-        somebody has evaluated since by another number of samples.
+      record: its settings choose the figure. Its best checkpoint so far still counts, even if an
+        evaluation with another number of samples has since replaced its own.
       evaluations: all that can be compared.
-      kept: the iterations of the checkpoints that are there.
+      kept: the iterations of the checkpoints that exist.
     """
     figure, before = record.config.keep_best, record.best
     found = {each.iteration: each.figures.get(figure) for each in evaluations}
@@ -42,7 +42,7 @@ def best_of(
     if not there:
         return {}
     best = max(there, key=worth)
-    # The run's own ones, not that of a run's end, behind which it may go on, or of a command.
+    # Only the run's scheduled evaluations count, not one at its end or one by the command.
     since, every = record.judged_from, record.config.evaluate_every
     own = [it for it in found if it % every == 0 and it >= since]
     first = max((it for it in own if it in values), key=worth, default=since)
@@ -51,7 +51,7 @@ def best_of(
 
 
 def names_best(path: pathlib.Path) -> bool:
-    """Returns whether a path is that of a run's best checkpoint, `OUT/best`, which is no folder."""
+    """Returns whether a path is `OUT/best`, which names the best checkpoint but is no folder."""
     return path.name == BEST and not os.path.lexists(path) and is_run(path.parent)
 
 
@@ -61,24 +61,24 @@ def is_run(path: pathlib.Path) -> bool:
 
 
 def with_parents(path: pathlib.Path) -> pathlib.Path:
-    """Returns a path that names what it is in, also if that is the current folder."""
+    """Returns a path that includes its parent folder, even if that is the current folder."""
     return path if len(path.parts) > 1 else pathlib.Path(os.path.abspath(path))
 
 
 def names_checkpoint(path: pathlib.Path) -> bool:
-    """Returns whether a path is `OUT/checkpoints/N`, and not a run in a folder of that name."""
+    """Returns whether a path is `OUT/checkpoints/N`, not a run in a folder named `checkpoints`."""
     return with_parents(path).parent.name == FOLDER and not is_run(path)
 
 
 def run_of(path: pathlib.Path) -> pathlib.Path:
-    """Returns the folder of the run that a `--from` names, by itself or by a checkpoint of it."""
+    """Returns the folder of the run that `--from` names, directly or by one of its checkpoints."""
     if names_checkpoint(path):
         return with_parents(path).parent.parent
     return path.parent if names_best(path) else path
 
 
 def best_folder(record: RunRecord, out_dir: pathlib.Path) -> pathlib.Path:
-    """Returns where the best checkpoint of a run stands.
+    """Returns the folder of a run's best checkpoint.
 
     Raises:
       UsageError: none is kept.

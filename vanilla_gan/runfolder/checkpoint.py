@@ -1,10 +1,10 @@
-"""Checkpoints: everything that the next iteration depends on, whole or not at all.
+"""Checkpoints: everything that the next iteration depends on, written whole or not at all.
 
-On the disk, one folder for each, named after the iteration that comes next:
+On disk, each checkpoint is one folder, named after the iteration that comes next:
 
     out/checkpoints/0000012000/
       model.ckpt.index                  TensorFlow's own format (`tf.compat.v1.train.Saver`): all
-      model.ckpt.data-00000-of-00001    variables, both Adams' slots and powers, by variable name
+      model.ckpt.data-00000-of-00001    variables, and both optimizers' state, by variable name
       state.npz                         the rest, as arrays:
         mt19937_key, mt19937_position, has_gauss, gauss   the random stream
         order, index_in_epoch, epochs_completed           the data order and the place in it
@@ -13,13 +13,13 @@ On the disk, one folder for each, named after the iteration that comes next:
       manifest.json                     the run's id, the iteration, size and SHA-256 of each file
                                         above, and a SHA-256 of the manifest itself; written last
 
-A checkpoint is written into a hidden folder, flushed, and renamed when it is whole; one that is
-dropped is first renamed to a hidden name. A run begins with the checkpoint of iteration 0, so that
-a run without any has lost them. `0000012000.passed_over` is a damaged one, or one that a run which
-went further back has left aside; nothing reads it any more. The best one by a figure is one of
-these folders: `run.json` names it, and it is not dropped with other old ones. Settings and data set
-are the run's (`out/run.json`), which the id ties the checkpoint to. This module knows nothing of
-TensorFlow: who saves hands in the function that writes the variables.
+A checkpoint is written into a hidden folder, flushed, and renamed when it is whole. Before one is
+deleted, it is renamed to a hidden name. A run begins with the checkpoint of iteration 0, so a run
+without checkpoints has lost them. `0000012000.passed_over` is a damaged one, or one that is later
+than the checkpoint from which the run was continued; nothing reads it any more. The best one by a
+figure is one of these folders: `run.json` names it, and it is not deleted with other old ones. The
+settings and the data set are in the run's `out/run.json`; the run's id ties the checkpoint to it.
+This module does not use TensorFlow: its caller passes the function that writes the variables.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ FORMAT = 1
 PREFIX = "model.ckpt"
 STATE = "state.npz"
 MANIFEST = "manifest.json"
-# Bytes. Nearly all of them are the order of the training images, 8 for each.
+# Bytes. Nearly all of them are the order of the training images, 8 bytes for each image.
 MAX_STATE = 1 << 28
 _FIELDS: Mapping[str, Kind] = {
     "format": COUNT,
@@ -81,11 +81,11 @@ State = dict[str, npt.NDArray[Any]]
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint whose sums hold.
+    """A checkpoint whose checksums match.
 
     Attributes:
       iteration: the iteration that comes next.
-      folder: where it stands.
+      folder: its folder.
       state: the arrays of `state.npz`.
     """
 
@@ -95,7 +95,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def prefix(self) -> str:
-        """What `Saver.restore` and `tf.train.load_checkpoint` take."""
+        """The path prefix that `Saver.restore` and `tf.train.load_checkpoint` take."""
         return str(self.folder / PREFIX)
 
 
@@ -109,9 +109,9 @@ class Checkpoints:
         keep: int,
         best: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """Makes the store of the run `run_id` below `out_dir`.
+        """Manages the checkpoints of the run `run_id` in `out_dir`.
 
-        The newest `keep` are kept, and the one of the iteration that `best` returns, if any.
+        Keeps the newest `keep`, and the one at the iteration that `best` returns, if any.
         """
         self._folder = out_dir / FOLDER
         self._run_id = run_id
@@ -121,7 +121,7 @@ class Checkpoints:
     def save(
         self, iteration: int, save_variables: Callable[[str], object], state: Mapping[str, Any]
     ) -> None:
-        """Writes a checkpoint, then drops those beyond the newest `keep`, but for the best one.
+        """Writes a checkpoint, then deletes all except the newest `keep` and the best one.
 
         Args:
           iteration: the iteration that comes next.
@@ -152,14 +152,14 @@ class Checkpoints:
     def newest_whole(
         self, acceptable: Callable[[Checkpoint], None], warn: Callable[[str], None]
     ) -> Checkpoint:
-        """Returns the newest checkpoint whose sums hold.
+        """Returns the newest checkpoint whose checksums match and that `acceptable` accepts.
 
         Args:
           acceptable: raises a CheckpointError for a checkpoint that cannot be continued from.
           warn: called with one line for each checkpoint that is passed over.
 
         Raises:
-          CheckpointError: there is none that can be continued from.
+          CheckpointError: none of them can be continued from.
         """
         numbered = _readable(self._folder)
         for folder in numbered:
@@ -181,11 +181,11 @@ class Checkpoints:
         )
 
     def go_back_to(self, iteration: int) -> None:
-        """Leaves the folder as it was when the checkpoint of `iteration` had just been written.
+        """Restores the folder to what it was just after the checkpoint of `iteration` was written.
 
-        Checkpoints of later iterations, from which the run is not continued, are renamed: under
-        their own names they would count as the newest ones to keep. What killed processes left
-        half-written or half-removed, and what they had yet to drop, is removed.
+        Later checkpoints, from which the run is not continued, are renamed: under their own names
+        they would count as the newest ones to keep. Whatever killed processes left half-written or
+        half-removed, and old checkpoints that they had yet to delete, are removed.
 
         Raises:
           OutputError: something could not be renamed.
@@ -207,7 +207,7 @@ class Checkpoints:
 
 
 def newest_iteration(out_dir: pathlib.Path) -> int | None:
-    """Returns the iteration of the newest checkpoint, whole or not; None where there is none.
+    """Returns the iteration of the newest checkpoint, whole or not; None if there is none.
 
     Raises:
       CheckpointError: the folder of the checkpoints cannot be read.
@@ -217,26 +217,26 @@ def newest_iteration(out_dir: pathlib.Path) -> int | None:
 
 
 def checkpoint_folder(out_dir: pathlib.Path, iteration: int) -> pathlib.Path:
-    """Returns where the checkpoint of an iteration stands, or would stand."""
+    """Returns the folder of an iteration's checkpoint, whether it exists or not."""
     return out_dir / FOLDER / _name(iteration)
 
 
 def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoint:
-    """Reads a checkpoint after checking its manifest and every sum in it.
+    """Reads a checkpoint after checking its manifest and every checksum in it.
 
     Args:
       folder: the checkpoint's folder.
       run_id: the run that it must belong to; None accepts any.
 
     Raises:
-      CheckpointError: a file is missing or not what was written, or the run is another one.
+      CheckpointError: a file is missing or has changed, or the checkpoint is of another run.
     """
     manifest = _read_manifest(folder / MANIFEST)
     if run_id is not None and manifest["run_id"] != run_id:
         raise CheckpointError(f"it belongs to another run ({manifest['run_id']}, not {run_id})")
     for name, entry in manifest["files"].items():
         try:
-            # Before it is read: a file with holes may claim any size.
+            # Checked before it is read, because a sparse file may have any size.
             size = (folder / name).stat().st_size
             if size != entry["bytes"]:
                 raise CheckpointError(f"{name} has {size} bytes, expected {entry['bytes']}")
@@ -253,10 +253,10 @@ def read_checkpoint(folder: pathlib.Path, run_id: str | None = None) -> Checkpoi
 
 
 def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) -> None:
-    """Writes a copy of a checkpoint that belongs to another run, in a folder without checkpoints.
+    """Copies a checkpoint into another run, `run_id` in `out_dir`, which has no checkpoints yet.
 
     Raises:
-      CheckpointError: a file of it is not what was written, or was dropped by now.
+      CheckpointError: a file of it has changed, or has been deleted by now.
       OSError: the copy could not be written.
     """
     manifest = _read_manifest(checkpoint.folder / MANIFEST)
@@ -278,7 +278,7 @@ def copy_checkpoint(checkpoint: Checkpoint, out_dir: pathlib.Path, run_id: str) 
 
 
 def run_state(stream: Mapping[str, Any], losses: Mark, rewinds: int) -> State:
-    """Returns the arrays of `state.npz`; of the stream they are those of `Stream.state`."""
+    """Returns the arrays of `state.npz`; `stream` is what `Stream.state` returns."""
     return {
         **stream,
         "losses_size": np.array(losses.size, np.int64),
@@ -288,7 +288,7 @@ def run_state(stream: Mapping[str, Any], losses: Mark, rewinds: int) -> State:
 
 
 def check_state(state: State) -> None:
-    """Checks that these are the arrays of a run's `state.npz`, before anything is made of them.
+    """Checks that these are the arrays of a run's `state.npz`, before they are used.
 
     Raises:
       ValueError: one is missing, unknown, of another type or shape, or out of range.
@@ -304,7 +304,7 @@ def check_state(state: State) -> None:
 
 
 def mark_of(state: State) -> Mark:
-    """Returns where `losses.csv` ended, by the arrays of `state.npz`."""
+    """Returns where `losses.csv` ended, according to the arrays of `state.npz`."""
     return Mark(int(state["losses_size"]), int(state["losses_crc32"]))
 
 
@@ -315,7 +315,7 @@ def _read_manifest(path: pathlib.Path) -> dict[str, Any]:
         raise CheckpointError(f"{path.name}: {error.strerror or error}") from error
     except ValueError as error:
         raise CheckpointError(f"{path.name} is damaged: {reason_of(error)}") from error
-    # Its seal holds, so it is as some version of this program wrote it; but maybe as another file.
+    # The seal is valid, so this program wrote the file, but perhaps as another kind of file.
     try:
         check_fields(manifest, _FIELDS)
     except ValueError as error:
@@ -345,7 +345,7 @@ def _readable(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _numbered(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The checkpoint folders, newest first."""
+    """Returns the checkpoint folders, newest first."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:

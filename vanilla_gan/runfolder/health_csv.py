@@ -1,4 +1,4 @@
-"""`health.csv`: signs of a run's health by iteration, cut back exactly where it continues."""
+"""`health.csv`: signs of a run's health by iteration, truncated where the run continues."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SIGNS = (
     *("d_gradient", "g_gradient", "d_weights", "g_weights"),
     *("diversity", "diversity_real", "nearest", "nearest_real", "ink", "ink_real", "largest_pixel"),
 )
-# Of the tiles of a picture as they are drawn, in the order of `agreement.statistics`.
+# Statistics of a picture's tiles as they are drawn, in the order of `agreement.statistics`.
 PICTURE = ("picture_ink", "picture_share_on", "picture_diversity", "picture_roughness")
 NUMBERS = (*SIGNS, *PICTURE)
-# How many samples are of each class, with spaces between: a text, where classes are watched.
+# The number of samples of each class, as text with spaces between; empty if not watched.
 CLASSES = "classes"
 HEADER = ",".join(("iteration", *NUMBERS, CLASSES)) + "\n"
-MAX_BYTES = 1 << 28  # some million rows
+MAX_BYTES = 1 << 28  # about a million rows
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,8 +40,8 @@ class HealthRows(NamedTuple):
 
     Attributes:
       iteration: int64 [n], ascending.
-      numbers: float64 [n, len(NUMBERS)]; NaN where there is none, and where a sign is none.
-      classes: what stands in the last column, [n].
+      numbers: float64 [n, len(NUMBERS)]; NaN if a cell is empty or holds NaN.
+      classes: the text in the last column, [n].
     """
 
     iteration: npt.NDArray[np.int64]
@@ -53,15 +53,15 @@ class HealthRows(NamedTuple):
         return self.numbers[:, NUMBERS.index(name)]
 
     def with_signs(self) -> HealthRows:
-        """Returns the rows that have signs; those of pictures alone have none."""
+        """Returns the rows that have signs; rows written only for a picture have none."""
         return self._only(np.flatnonzero(~np.isnan(self.numbers[:, : len(SIGNS)]).all(axis=1)))
 
     def first(self, count: int) -> HealthRows:
-        """Returns so many rows."""
+        """Returns the first `count` rows."""
         return HealthRows(self.iteration[:count], self.numbers[:count], self.classes[:count])
 
     def since(self, iteration: int) -> HealthRows:
-        """Returns the rows of an iteration and of later ones."""
+        """Returns the rows from an iteration on."""
         return self._only(np.flatnonzero(self.iteration >= iteration))
 
     def _only(self, kept: npt.NDArray[np.intp]) -> HealthRows:
@@ -74,18 +74,18 @@ NO_ROWS = HealthRows(np.empty(0, np.int64), np.empty((0, len(NUMBERS))), ())
 
 
 class HealthCsv:
-    """Appends rows, and has those there are.
+    """Appends rows to the file, and keeps all rows in memory.
 
-    A row is in the file as soon as it is appended: a killed process loses none.
+    A row is in the file as soon as it is appended, so a killed process loses none.
     """
 
     def __init__(self, path: pathlib.Path, start: int, warn: Callable[[str], None]) -> None:
         """Opens the file and cuts off the rows of iteration `start` and later ones.
 
         Args:
-          path: the file; a new one is begun where there is none.
-          start: the iteration that comes next, which has a row yet to come.
-          warn: called with one line where a file is damaged, and so renamed.
+          path: the file; a new one is started if it does not exist.
+          start: the iteration that comes next, whose row is yet to come.
+          warn: called with one line if the file is damaged and therefore renamed.
 
         Raises:
           OutputError: it cannot be opened, cut or renamed.
@@ -103,17 +103,17 @@ class HealthCsv:
         with writing(path):
             self._file: BinaryIO = open_cut(path, size)
         self._n = len(found.iteration)
-        # As they grow, twice as many: what is kept of a run is never copied for each of its rows.
+        # The arrays double in size when they are full, so that not every new row copies them.
         self._iteration, self._numbers = found.iteration, found.numbers
         self._classes = list(found.classes)
 
     @property
     def rows(self) -> HealthRows:
-        """All of them, as they are read back."""
+        """All rows, as they are read back."""
         return HealthRows(self._iteration[: self._n], self._numbers[: self._n], self._classes)
 
     def append(self, it: int, numbers: Mapping[str, float], classes: str = "") -> None:
-        """Appends the row of an iteration, of which what is not named has no number.
+        """Appends the row of an iteration; columns that `numbers` does not name are empty.
 
         Raises:
           OutputError: it could not be written.
@@ -127,7 +127,7 @@ class HealthCsv:
             self._file.write((",".join((str(it), *cells, classes)) + "\n").encode())
             self._file.flush()
         self._iteration[self._n] = it
-        # As they will be read.
+        # Rounded, as the file has them.
         self._numbers[self._n] = [float(cell or "nan") for cell in cells]
         self._classes.append(classes)
         self._n += 1
@@ -143,23 +143,23 @@ class HealthCsv:
 
 
 def read_health(path: pathlib.Path) -> HealthRows:
-    """Reads the rows there are; none where there is no file.
+    """Reads all rows; none if there is no file.
 
-    A last one that is still being written is left out.
+    A last row that is still being written is left out.
 
     Raises:
-      DamagedRunError: the file cannot be read, or is not one of signs.
+      DamagedRunError: the file cannot be read, or is not a file of signs.
     """
     return _read(path, None)[1]
 
 
 def _read(path: pathlib.Path, before: int | None) -> tuple[int, HealthRows]:
-    """Returns where the whole rows before an iteration, or all, end in the file, and these rows.
+    """Returns the byte offset where the whole rows before an iteration, or all, end, and the rows.
 
     Raises:
       DamagedRunError: see `read_health`.
     """
-    # They grow in place: a list of rows would take ten times as much.
+    # Arrays grow in place; a list of rows would take ten times as much memory.
     iteration, numbers, classes = array.array("q"), array.array("d"), list[str]()
     size, last = len(HEADER), -1
     try:
@@ -189,13 +189,13 @@ def _read(path: pathlib.Path, before: int | None) -> tuple[int, HealthRows]:
 
 
 def _row(line: str) -> tuple[int, list[float], str]:
-    """Returns what a row says.
+    """Returns the iteration, the numbers and the counts of classes in a row.
 
     Raises:
-      ValueError: it is none.
+      ValueError: it is not a valid row.
     """
     it, *cells = line.split(",")
-    # Of a longer number Python would speak in words of its own.
+    # For a very long number, `int` would raise an error with another text.
     if len(cells) != len(NUMBERS) + 1 or not re.fullmatch("[0-9]{1,16}", it) or int(it) > 2**53:
         raise ValueError(f"{line[:80]!r} is no row of {len(NUMBERS) + 2} cells")
     classes = cells.pop()

@@ -1,4 +1,4 @@
-"""One run per folder: a lock that dies with its process and names who holds it."""
+"""A lock that allows one run per folder; it ends with its process, and names its holder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vanilla_gan.storage.own import open_own
 from vanilla_gan.storage.reading import MAX_JSON, read_file
 
 _OWNER: Mapping[str, Kind] = {"host": TEXT, "pid": COUNT, "started": TEXT}
-# What file systems say that have none: Lustre, FUSE, NFS without its lock service, and others.
+# Errors of file systems without locks: Lustre, FUSE, NFS without its lock service, and others.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL}
 
 
@@ -30,13 +30,13 @@ def run_lock(
 ) -> Iterator[None]:
     """Holds `out_dir/run.lock` during the block.
 
-    The kernel's lock on the file counts, not the file: whatever way a process ends, its lock ends
-    with it, and the next start takes the file over. The file names host, pid and start of the
-    holder for those who have to wait.
+    What counts is the kernel's lock on the file, not whether the file exists: however a process
+    ends, its lock ends too, and the next process takes the file over. The file holds the host, pid
+    and start time of the holder, for the error that others get.
 
     Args:
       out_dir: the folder.
-      inform: called with a warning where the file system has no locks; the block runs all the same.
+      inform: called with a warning if the file system has no locks; the block runs anyway.
 
     Raises:
       RunConflictError: another process holds it.
@@ -58,13 +58,13 @@ def run_lock(
             "pid": os.getpid(),
             "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         }
-        # A full disk must not keep a run from continuing to the point where it can say so.
+        # A full disk must not stop the run here: a later step reports it better.
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps(owner).encode() + b"\n")
         yield
     finally:
-        # Removed while it is still locked: see the check in _lock_file.
+        # Removed while it is still locked; see the check in _lock_file.
         with contextlib.suppress(OSError):
             if _same_file(descriptor, path):
                 path.unlink()

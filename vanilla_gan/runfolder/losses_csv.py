@@ -1,4 +1,4 @@
-"""`losses.csv`: one row every so many iterations, cut back exactly where a run continues."""
+"""`losses.csv`: a row every `log_every` iterations, truncated where a run continues."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class LossesCsv:
     def __init__(
         self, path: str | os.PathLike[str], log_every: int, mark: Mark, warn: Callable[[str], None]
     ) -> None:
-        """Opens the file behind `mark`, cutting off what follows.
+        """Opens the file for appending at `mark`, and cuts off what follows.
 
-        It is a result, which no iteration depends on: a file that is not the one that was written
-        is renamed, and another one is begun.
+        No iteration depends on this file. If it has changed, it is renamed; then, and if it is
+        missing, a new one is started.
 
         Args:
           path: the file.
           log_every: the iterations that are multiples of it have a row.
-          mark: where the file ended when the checkpoint was saved that the run goes on from.
-          warn: called with one line where another file is begun.
+          mark: where the file ended when the checkpoint that the run continues from was saved.
+          warn: called with one line if a new file is started.
 
         Raises:
           OutputError: the file cannot be opened, cut or renamed.
@@ -66,7 +66,7 @@ class LossesCsv:
             self._file: BinaryIO = open_cut(self._path, mark.size)
 
     def append(self, first: int, d_loss: list[float], g_loss: list[float]) -> None:
-        """Appends the rows of iterations `first, first + 1, ...` that are due.
+        """Appends the rows that are due among iterations `first, first + 1, ...`.
 
         Raises:
           OutputError: they could not be written.
@@ -86,7 +86,7 @@ class LossesCsv:
             self._crc32 = zlib.crc32(content, self._crc32)
 
     def flush(self) -> None:
-        """Hands the rows to the system, so that other programs see them."""
+        """Flushes the rows to the operating system, so that other programs see them."""
         with writing(self._path):
             self._file.flush()
 
@@ -100,7 +100,7 @@ class LossesCsv:
             self._file.flush()
             os.fsync(self._file.fileno())
             if not os.fstat(self._file.fileno()).st_nlink:
-                # Written to all the same, but to be found by nobody.
+                # Writing still succeeds, but nobody can find the file.
                 raise FileNotFoundError(errno.ENOENT, "it was removed")
         return Mark(self._size, self._crc32)
 
@@ -133,14 +133,14 @@ class LossRows(NamedTuple):
 
 
 def read_losses(path: pathlib.Path) -> LossRows:
-    """Reads the rows there are; a last one that is still being written is left out.
+    """Reads all rows; a last one that is still being written is left out.
 
     A loss may be NaN or infinite, as Python and C write them. An iteration is a whole number.
 
     Raises:
-      DamagedRunError: the file is missing, or not one of losses.
+      DamagedRunError: the file is missing, cannot be read, or is not a file of losses.
     """
-    # They grow in place: a list of tables would have to be copied into one.
+    # Arrays grow in place; a list of tables would have to be copied into one.
     columns: tuple[array.array[Any], ...] = (array.array("q"), array.array("d"), array.array("d"))
     try:
         with open_file(path) as stream:
@@ -170,14 +170,14 @@ def _table(rows: bytes) -> npt.NDArray[np.float64]:
     """Returns the numbers of rows, float64 [n, 3].
 
     Raises:
-      ValueError: they are no rows of losses.
+      ValueError: they are not rows of losses.
     """
     text = io.StringIO(rows.decode("ascii", "replace"))
     table: npt.NDArray[np.float64] = np.loadtxt(text, delimiter=",", comments=None, ndmin=2)
     if table.shape[1:] != (3,):
         raise ValueError(f"it has rows of {table.shape[1]} numbers, expected 3")
     iteration = table[:, 0]
-    # Up to there every whole number has a float64 of its own.
+    # float64 represents every whole number up to 2**53 exactly.
     whole = (iteration >= 0) & (iteration <= 2**53) & (iteration == np.floor(iteration))
     if not whole.all():
         raise ValueError(f"{iteration[~whole][0]:g} is no iteration, expected a whole number")
@@ -185,7 +185,7 @@ def _table(rows: bytes) -> npt.NDArray[np.float64]:
 
 
 def begin_losses(path: pathlib.Path) -> Mark:
-    """Writes the file of a run that begins, the header alone, and returns where it ends.
+    """Writes a new file that holds only the header, and returns where it ends.
 
     Raises:
       OutputError: it could not be written.

@@ -1,4 +1,4 @@
-"""The names of what stands in a run's folder."""
+"""The names of the files and folders in a run's folder."""
 
 RUN_JSON = "run.json"
 LOCK = "run.lock"

@@ -1,4 +1,4 @@
-"""The folder of a run's results: made, checked, and moved aside when a new run shall take it."""
+"""The folder of a run's results: made, checked, and moved aside to make room for a new run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vanilla_gan.storage.files import unwritable, writing
 from vanilla_gan.storage.whole import check_writable
 
 _KEPT = ".gitkeep"
-# What a run shows of itself. The next run there would put its own in their place, or beside them.
+# What a run shows of itself. Another run in the folder would replace it or mix its own with it.
 _SHOWN = (LATEST, TRAINING_GIF, LOSSES_PNG, TENSORBOARD)
 # The folders in a run's folder.
 _OWN = (FOLDER, TENSORBOARD)
@@ -34,7 +34,7 @@ def make_out_dir(out_dir: pathlib.Path) -> None:
     """Makes the folder with its parents and checks that files can be made in it.
 
     Raises:
-      UsageError: the path, or a part of it, is something else than a folder, or belongs to a run.
+      UsageError: the path, or a part of it, is not a folder, or belongs to a run.
       OutputError: the folder cannot be made or written to.
     """
     check_no_part_of_a_run(out_dir)
@@ -55,15 +55,15 @@ def make_out_dir(out_dir: pathlib.Path) -> None:
 
 
 def check_no_part_of_a_run(out_dir: pathlib.Path) -> None:
-    """Checks that a path does not lead into what a run keeps in folders of its own.
+    """Checks that a path does not lead into a folder that a run keeps for itself.
 
     Raises:
       UsageError: it does.
     """
-    # `resolve` raises a RuntimeError for a link to itself.
+    # Not `Path.resolve`, which raises a RuntimeError for a link to itself.
     for path in (real := pathlib.Path(os.path.realpath(out_dir)), *real.parents):
         is_checkpoint = all(os.path.exists(path / name) for name in (MANIFEST, STATE))
-        # A folder of this name would hide the best checkpoint, which has none.
+        # A folder of this name would hide the best checkpoint, which has no such folder.
         hides_best = path.name == BEST and not os.path.lexists(path)
         is_own = path.name in _OWN or hides_best
         if is_checkpoint or (is_own and os.path.exists(path.parent / RUN_JSON)):
@@ -75,10 +75,10 @@ def check_no_part_of_a_run(out_dir: pathlib.Path) -> None:
 
 
 def check_own_folders(out_dir: pathlib.Path) -> None:
-    """Checks that what a run keeps in a folder of its own stays within `out_dir`.
+    """Checks that the folder of a run's checkpoints does not lead out of `out_dir`.
 
-    `out_dir` itself may be a link: its user chose it. A link in it may be somebody else's, who sent
-    the run, and lead to where checkpoints would be renamed, dropped and written.
+    `out_dir` itself may be a link, because the user chose it. A link inside it may come from
+    whoever sent the run; checkpoints would then be renamed, deleted and written elsewhere.
 
     Raises:
       RunConflictError: the folder of the checkpoints is a link.
@@ -96,10 +96,10 @@ def check_no_results(out_dir: pathlib.Path, lacking: str) -> None:
 
     Args:
       out_dir: the folder.
-      lacking: what it would have to hold besides for these results to be continued.
+      lacking: what the folder would also need for these results to be continued.
 
     Raises:
-      RunConflictError: the folder holds pictures, losses, what was made of them, or checkpoints.
+      RunConflictError: the folder holds pictures, losses, what was made from them, or checkpoints.
     """
     if _has_results(out_dir):
         raise RunConflictError(
@@ -112,18 +112,18 @@ def _has_results(out_dir: pathlib.Path) -> bool:
     losses = out_dir / LOSSES
     shown = any((out_dir / name).exists() for name in _SHOWN)
     rows = losses.exists() and losses.stat().st_size > len(HEADER)
-    # Those of another run would count as the newest ones to keep. Of a link another check tells.
+    # Another run's checkpoints would count as the newest ones. `check_own_folders` rejects links.
     saved = not (out_dir / FOLDER).is_symlink() and newest_iteration(out_dir) is not None
     return bool(numbered_pictures(out_dir)) or rows or shown or saved
 
 
 def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
-    """Renames a folder with a run, or with what is left of one, to `<out>.1`, ...
+    """Renames a folder with a run, or with the remains of one, to `<out>.1`, ...
 
-    The first number that is free is taken. A folder with other things alone stays where it is.
+    The first free number is taken. A folder that holds only other things is not moved.
 
-    A `.gitkeep` stays behind in a new, empty folder. Must be called with the folder locked: the
-    lock goes with it, so that at no moment another start can lock a folder that is on its way.
+    A `.gitkeep` is copied to the new, empty folder. The caller must hold the folder's lock, which
+    moves with it, so that no other process can lock a folder that is being moved.
 
     Returns:
       Where the results are now; None if there were none.
@@ -136,7 +136,7 @@ def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
     while os.path.lexists(aside := real.with_name(f"{real.name}.{number}")):
         number += 1
     try:
-        # What is a run is moved, also where its checkpoints cannot be read.
+        # A run is moved even if its checkpoints cannot be read.
         if not ((real / RUN_JSON).exists() or _has_results(real)):
             return None
         real.rename(aside)

@@ -1,4 +1,4 @@
-"""The losses of the run that a fork began as, to be shown beside the fork's own."""
+"""The losses of a fork's parent, to be shown beside the fork's own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vanilla_gan.runfolder.record import read_record
 
 
 def parent_losses(parent: Mapping[str, Any]) -> LossRows | None:
-    """Returns the rows that a fork's parent has from the fork on.
+    """Returns the parent's rows from the iteration on at which the fork began.
 
     Args:
-      parent: what the fork's record says of it; empty for a run that is no fork.
+      parent: `RunRecord.parent` of the fork; empty for a run that is not a fork.
 
     Returns:
-      At least one row; None where there is none, or where the parent is not there any more.
+      At least one row; None if there is none, or if the parent is no longer there.
     """
     if not parent:
         return None

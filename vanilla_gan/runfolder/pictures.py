@@ -13,12 +13,12 @@ from vanilla_gan.storage.whole import whole_path
 
 
 def picture_path(out_dir: pathlib.Path, number: int) -> pathlib.Path:
-    """Returns where picture `number` (from 0) stands; three digits at least."""
+    """Returns the path of picture `number`, counted from 0; its name has at least three digits."""
     return out_dir / f"{number:03d}.png"
 
 
 def numbered_pictures(out_dir: pathlib.Path) -> dict[int, pathlib.Path]:
-    """Returns the pictures there are, by number, in ascending order."""
+    """Returns the existing pictures by number, in ascending order."""
     found = {
         int(path.stem): path
         for path in out_dir.glob("*.png")
@@ -28,7 +28,7 @@ def numbered_pictures(out_dir: pathlib.Path) -> dict[int, pathlib.Path]:
 
 
 def remove_pictures_from(out_dir: pathlib.Path, number: int, warn: Callable[[str], None]) -> None:
-    """Removes pictures `number` and later: the run goes back to before they were made.
+    """Removes picture `number` and later ones, because the run goes back to before them.
 
     Raises:
       OutputError: see `clear`.
@@ -39,10 +39,10 @@ def remove_pictures_from(out_dir: pathlib.Path, number: int, warn: Callable[[str
 
 
 def set_latest(out_dir: pathlib.Path, picture: pathlib.Path) -> None:
-    """Makes `latest.png` the same as a picture, at once or not at all.
+    """Makes `latest.png` the same as a picture, atomically.
 
-    It is a second name of the same file, which costs next to nothing, or a copy where the file
-    system has no second names. A picture that is drawn again becomes a file of its own.
+    It is a hard link to the picture, which costs next to nothing, or a copy if the file system has
+    no hard links. A picture that is drawn again becomes a file of its own.
 
     Raises:
       OutputError: the picture cannot be read, or the file could not be written.

@@ -1,4 +1,4 @@
-"""Where a command puts a result: a free name, or that of a thing which was given up for it."""
+"""Where a command puts a result: under a free name, or in place of what may be replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vanilla_gan.runfolder import names
 from vanilla_gan.storage.files import no_empty_folders, unwritable, writing
 from vanilla_gan.storage.whole import whole_path
 
-# What a run has, or may have once it goes on; a numbered picture is one of them, too.
+# The files and folders that a run has or may get later; numbered pictures belong to it, too.
 _OF_A_RUN = {
     *(names.RUN_JSON, names.LOCK, names.LOSSES, names.QUALITY, names.LATEST, names.TRAINING_GIF),
     *(names.LOSSES_PNG, names.REPORT, names.TENSORBOARD, names.SAMPLES, names.FIRST_LAST),
@@ -27,12 +27,11 @@ class Place(NamedTuple):
     """The place of one result; every command puts its results through this.
 
     Attributes:
-      path: where the result shall stand; folders above it that are missing are made.
-      overwrite: whether a file that stands there may be replaced, or a folder that is ours.
-      is_ours: whether a folder that stands there is a result of the same kind, with nothing of
-        anybody else's in it.
-      name: of the setting that says the path.
-      report: whether it may be the report in a run's folder, which is that of the run.
+      path: the path of the result; missing parent folders are made.
+      overwrite: whether an existing file, or an existing folder that is ours, may be replaced.
+      is_ours: whether an existing folder is a result of the same kind and holds nothing else.
+      name: the name of the setting that gives the path.
+      report: whether the path may be that of the run's own report in a run's folder.
     """
 
     path: pathlib.Path
@@ -42,12 +41,12 @@ class Place(NamedTuple):
     report: bool = False
 
     def check(self) -> None:
-        """Checks that the result may be put there; asked before the work, and again after it.
+        """Checks that the result may be put there; called before the work, and again after it.
 
         Raises:
-          UsageError: the path has no name, is one of a run's files, or something stands there that
-            may not be replaced.
-          OutputError: its folder cannot be read, or a part of its path is no folder.
+          UsageError: the path has no name, is one of a run's files, or exists and may not be
+            replaced.
+          OutputError: its folder cannot be read or made, or a part of its path is not a folder.
         """
         path, shown = self.path, f"--{self.name}={self.path}"
         if path.name in ("", ".."):
@@ -59,7 +58,7 @@ class Place(NamedTuple):
         except FileNotFoundError as error:
             if not os.path.isdir(above):
                 raise unwritable(path, error) from error
-            # Folders that have to be made are no surprise for the end of the work.
+            # Whether missing folders can be made is found out now, not after the work.
             may_make = os.access(above, os.W_OK | os.X_OK, effective_ids=True)
             if above != path.parent and not may_make:
                 denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -88,7 +87,7 @@ class Place(NamedTuple):
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[pathlib.Path]:
-        """Gives a temporary path of what becomes the result behind the block; see `whole_path`.
+        """Yields a temporary path that becomes the result after the block; see `whole_path`.
 
         Raises:
           UsageError: see `check`.
@@ -103,7 +102,7 @@ class Place(NamedTuple):
 
 
 def _run_of(path: pathlib.Path) -> pathlib.Path | None:
-    """Returns the folder of the run that a path is a file of, by its name alone; else None."""
+    """Returns the folder of the run to which a path belongs, judged only by its name, or None."""
     real = pathlib.Path(os.path.realpath(path.parent), path.name)
     for folder in real.parents:
         name = real.relative_to(folder).parts[0]

@@ -5,8 +5,8 @@
        "real": {"parzen_nats": 230.1}, "shares": [0.11, 0.89], "real_shares": [0.5, 0.5]}
     ]}
 
-In ascending order, one for each iteration: the weights behind so many updates. A figure that cannot
-be computed is null; there is no NaN. The run itself adds to it, and the command `evaluate`.
+Iterations ascend, with one evaluation each, of the weights after that many updates. A figure that
+cannot be computed is null, never NaN. The run itself and the command `evaluate` add to the file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from vanilla_gan.storage.reading import read_file, reason_of
 from vanilla_gan.storage.whole import write_whole
 
 FORMAT = 1
-# Some 60,000 evaluations of ten classes, 9,000 of 256: at one more the run would end.
+# About 60,000 evaluations with ten classes, or 9,000 with 256; one more would end the run.
 MAX_BYTES = 1 << 26
 
 Figure = float | int | None
@@ -50,7 +50,7 @@ _FIELDS: Mapping[str, Kind] = {
     "evaluations": list_of(
         fields(
             {"iteration": COUNT, "n": COUNT, "figures": each(TEXT, optional(NUMBER))},
-            # Earlier versions did not write them.
+            # Earlier versions did not write these.
             {
                 "real": each(TEXT, optional(NUMBER)),
                 **dict.fromkeys(("shares", "real_shares"), list_of(NUMBER)),
@@ -67,9 +67,9 @@ class Evaluation(NamedTuple):
       iteration: how many updates the generator had.
       n: how many samples were judged.
       figures: by name, in the order of `quality.figures.Figures`.
-      real: the same figures of as many real images; empty where unknown.
-      shares: the share of each class among the samples, in [0, 1]; empty where unknown.
-      real_shares: the same of the real images.
+      real: the same figures of as many real images; empty if unknown.
+      shares: the share of each class among the samples, in [0, 1]; empty if unknown.
+      real_shares: the same for the real images.
     """
 
     iteration: int
@@ -80,16 +80,16 @@ class Evaluation(NamedTuple):
     real_shares: Sequence[float] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Returns it as the file has it: without what is unknown."""
+        """Returns its entry in the file, without what is unknown."""
         content = {**self._asdict(), "real": dict(self.real)}
         return {name: value for name, value in content.items() if value not in ({}, ())}
 
 
 def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
-    """Returns the evaluations of a run, ascending; none where there is no file.
+    """Returns the evaluations of a run, in ascending order; none if there is no file.
 
     Raises:
-      DamagedRunError: the file cannot be read, or is not one of evaluations.
+      DamagedRunError: the file cannot be read, or is not a file of evaluations.
     """
     path = out_dir / QUALITY
     try:
@@ -113,9 +113,9 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
 def add_evaluation(
     out_dir: pathlib.Path, evaluation: Evaluation, inform: Callable[[str], None] = lambda line: None
 ) -> None:
-    """Adds an evaluation, in place of an earlier one of the same iteration.
+    """Adds an evaluation, which replaces an earlier one of the same iteration.
 
-    `inform` is called with one line if another process has to be waited for.
+    `inform` is called with one line if it has to wait for another process.
 
     Raises:
       DamagedRunError: see `read_evaluations`.
@@ -130,10 +130,10 @@ def add_evaluation(
 
 
 def go_back_to(out_dir: pathlib.Path, iteration: int, warn: Callable[[str], None]) -> None:
-    """Drops what a run that is continued at an iteration will find again: all later evaluations.
+    """Drops all evaluations later than `iteration`, which a continued run will make again.
 
-    A run that begins has none. A file that cannot be read is renamed, and `warn` is called with a
-    line: training needs none of it.
+    At iteration 0 it drops all. A file that cannot be read is renamed, and `warn` is called with
+    one line; training does not need the file.
 
     Raises:
       OutputError: the file could not be written or renamed.

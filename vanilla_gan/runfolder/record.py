@@ -1,4 +1,4 @@
-"""`out/run.json`: what a run is, so that the same command continues it and another one does not."""
+"""`out/run.json`: what identifies a run, so that only a command that fits it can continue it."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ DATASET = fields(
         "checksum": SHA256,
         "train_examples": whole(1),
     },
-    # Earlier versions had data of the published shape and classes alone, and did not record them.
-    # The last two are missing where every class has training images, and where none has a name.
+    # Earlier versions knew only the published shape and classes, and did not record them.
+    # `trained_classes` is missing if all have training images, `class_names` if none has a name.
     {
         "image_shape": list_of(whole(1, MAX_SIDE)),
         "num_classes": whole(1, MAX_CLASSES),
@@ -70,7 +70,7 @@ DATASET = fields(
         "class_names": list_of(TEXT),
     },
 )
-# Of the settings `RunConfig` says what they must be.
+# `RunConfig` checks the values in `config`.
 _FIELDS: Mapping[str, Kind] = {
     "format": whole(FORMAT, FORMAT),
     "run_id": TEXT,
@@ -91,12 +91,12 @@ _PARENT = fields(
         "checkpoint": SHA256,
         "changes": list_of(fields(_CHANGE)),
     },
-    # The parent's own, where that is not 0.
+    # The parent's own value, if it is not 0.
     {"judged_from": COUNT},
 )
 _DIVERGED = fields({"iteration": COUNT, "why": TEXT})
 _BEST = fields({"figure": TEXT, "iteration": COUNT, "value": NUMBER, "no_gain": COUNT})
-# Those that came later; runs that were begun before have none.
+# Fields of later versions; records of earlier runs lack them.
 _LATER: Mapping[str, Kind] = {
     "data_at": PATH,
     "changes": list_of(fields({"iteration": COUNT, **_CHANGE})),
@@ -106,8 +106,8 @@ _LATER: Mapping[str, Kind] = {
     "plugins": list_of(fields({"path": PATH, "sha256": SHA256})),
     "diverged": lambda value, name: None if value == {} else _DIVERGED(value, name),
 }
-# Of one start alone, or told in another way.
 _ONEDNN = "oneDNN"
+# Not recorded as changes: they concern one start only, or are reported in another way.
 _NO_CHANGE = ("iters", "epochs", "out", "overwrite", "tune", "log_json")
 
 
@@ -117,26 +117,26 @@ class RunRecord:
 
     Attributes:
       run_id: ties the run's checkpoints to it.
-      config: every setting, the system's own and the seed filled in.
-      dataset: of the data that it is trained on, as `DATASET` has it.
+      config: every setting, with the system's own and the seed filled in.
+      dataset: the data that it is trained on, in the form of `DATASET`.
       device: where the graph was placed.
-      versions: of what the numbers may depend on.
+      versions: what `versions` returned at the first start, or the parent's for a fork.
       started: UTC time of the first start.
       trained: how many iterations it had when it last reached its end; 0 before.
-      rewinds: for each time that the run diverged and went back: `iteration`, where it was found,
+      rewinds: for each time that the run diverged and went back: `iteration`, where this was found,
         and `to`, the iteration it went back to.
-      data_at: where `config.data_dir` was, a path from the root.
-      changes: of settings on which no number depends, each with `iteration`, where the run went on
-        with another value, `setting`, `was` and `is`.
-      parent: of a fork, the `path` and `run_id` of the run that it began as, the `iteration`, the
-        SHA-256 of that `checkpoint`'s manifest, and `changes`, each with `setting`, `was` and
-        `is`; empty for other runs.
+      data_at: the absolute path of `config.data_dir` at the last start.
+      changes: changes of settings on which no number depends, each with the `iteration` at which
+        the run went on with the new value, `setting`, `was` and `is`.
+      parent: for a fork, the `path` and `run_id` of its parent, the `iteration` at which it began,
+        as `checkpoint` the SHA-256 of that checkpoint's manifest, and `changes`, each with
+        `setting`, `was` and `is`; empty for other runs.
       from_preset: the names of the settings that came from `config.preset`.
-      best: which checkpoint is kept as the best one, its `iteration`, by which `figure`, and the
-        `value` of that; `no_gain` counts the evaluations since the best. Empty where none is kept.
+      best: the checkpoint that is kept as the best one: its `iteration`, the `figure` that decides,
+        its `value`, and `no_gain`, the number of evaluations since the best. Empty if none is kept.
       plugins: `path` and `sha256` of the files that register its loss, penalties or system.
-      diverged: where the last start of the run failed for a number that is not finite: the
-        `iteration`, and `why`, in words; empty for other runs.
+      diverged: if the last start of the run failed because a number was not finite: the
+        `iteration`, and `why`, in words; empty otherwise.
     """
 
     run_id: str
@@ -156,7 +156,7 @@ class RunRecord:
     diverged: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def gains_no_more(self, config: RunConfig) -> bool:
-        """Returns whether as many evaluations as the settings say have found nothing better."""
+        """Returns whether the last `stop_after_no_gain` evaluations have found nothing better."""
         most = config.stop_after_no_gain
         return self.best.get("figure") == config.keep_best and 0 < most <= self.best["no_gain"]
 
@@ -164,7 +164,7 @@ class RunRecord:
         """Returns whether nothing is left to train.
 
         Args:
-          config: the settings that it would go on with.
+          config: the settings that it would continue with.
           newest: the iteration of its newest checkpoint, if it has one.
         """
         if self.trained >= config.resolved_int("iters"):
@@ -173,16 +173,16 @@ class RunRecord:
 
     @property
     def judged_from(self) -> int:
-        """The first iteration that counts where a run is to be stopped for what has become of it.
+        """The first iteration that counts when deciding whether to stop a run early.
 
-        A fork with other settings is there to see what they do, so what its parent had does not
-        count. One without a change is judged as its parent is.
+        A fork with changed settings is made to see their effect, so its parent's past does not
+        count. A fork without changes is judged like its parent.
         """
         name = "iteration" if self.parent.get("changes") else "judged_from"
         return int(self.parent.get(name, 0))
 
     def begins_with_another_seed(self, iteration: int) -> bool:
-        """Returns whether this is a fork that begins at `iteration`, with a seed of its own."""
+        """Returns whether this is a fork that begins at `iteration` with another seed."""
         names = [change["setting"] for change in self.parent.get("changes", [])]
         return self.parent.get("iteration") == iteration and "seed" in names
 
@@ -200,9 +200,9 @@ class RunRecord:
         write_sealed(out_dir / RUN_JSON, content)
 
     def check_still_there(self, out_dir: pathlib.Path) -> None:
-        """Checks that the folder of a run that goes on does not hold another run by now.
+        """Checks that the folder of a run that is training does not hold another run by now.
 
-        The lock does not keep anybody from renaming the folder, and goes with it.
+        The lock does not prevent the folder from being renamed, and moves with it.
 
         Raises:
           OutputError: it does.
@@ -210,7 +210,7 @@ class RunRecord:
         try:
             there = read_sealed(out_dir / RUN_JSON).get("run_id")
         except (OSError, ValueError):
-            return  # Where it is gone, whatever is written next says so.
+            return  # If it is gone, the next write fails and says so.
         if there != self.run_id:
             raise OutputError(
                 f"{out_dir} holds another run by now, because the folder of this one was moved; "
@@ -224,7 +224,7 @@ def new_record(
 ) -> RunRecord:
     """Returns the record of a run that starts now, with an id that no other run has.
 
-    It has the versions of the parent, if there is one; otherwise it loads TensorFlow to ask.
+    Its versions are `of_parent`, if there is a parent; otherwise TensorFlow is loaded to get them.
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     return RunRecord(
@@ -241,13 +241,13 @@ def new_record(
 
 
 def read_record(out_dir: pathlib.Path) -> RunRecord | None:
-    """Reads `run.json`; returns None where there is none.
+    """Reads `run.json`; returns None if there is none.
 
     Raises:
-      DamagedRunError: it is, or it is of another format.
+      DamagedRunError: it is damaged, or of another format.
       PluginError: it needs a plug-in that is missing, changed, or not trusted.
 
-    Side effects: runs the plug-ins that it needs, as far as the user has given them before.
+    Side effects: runs the plug-ins that it needs, if the user has given them before.
     """
     path = out_dir / RUN_JSON
     try:
@@ -269,11 +269,11 @@ def read_record(out_dir: pathlib.Path) -> RunRecord | None:
 
 
 def dataset_entry(source: DataSource, num_classes: int | None = None) -> dict[str, Any]:
-    """Returns what a record says of the data of a run.
+    """Returns the entry for a run's data in its record.
 
     Args:
       source: the data.
-      num_classes: how many classes the run has, where that is more than the data have.
+      num_classes: how many classes the run has, if that is more than the data have.
     """
     train, names = source.splits.train, source.class_names
     labels = range(num_classes or train.num_classes)
@@ -292,10 +292,10 @@ def dataset_entry(source: DataSource, num_classes: int | None = None) -> dict[st
 
 
 def classes_of(dataset: Mapping[str, Any]) -> Classes:
-    """Returns the classes of the data that a record is of; `dataset` is of the kind `DATASET`.
+    """Returns the classes that a record's `dataset`, in the form of `DATASET`, describes.
 
     Raises:
-      ValueError: they do not go together.
+      ValueError: its fields contradict each other.
     """
     count = dataset.get("num_classes", PUBLISHED_CLASSES)
     trained = dataset.get("trained_classes", range(count))
@@ -308,10 +308,10 @@ def classes_of(dataset: Mapping[str, Any]) -> Classes:
 
 
 def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
-    """Returns the settings of a run with the shape and classes of its data, of the kind `DATASET`.
+    """Returns a run's settings with the shape and classes of `dataset`, in the form of `DATASET`.
 
     Raises:
-      ValueError: they are not what they can be.
+      ValueError: the shape or the classes are not valid, or do not fit the settings.
     """
     shape = dataset.get("image_shape", PUBLISHED_SHAPE)
     if len(shape) != 3:
@@ -326,12 +326,12 @@ def config_of_data(config: RunConfig, dataset: Mapping[str, Any]) -> RunConfig:
 def data_of(
     config: RunConfig, dataset: Mapping[str, Any], data_dir: str | None = None, **more: Any
 ) -> DataSource:
-    """Reads the data of a run for somebody who asks for no batches; compares no checksum.
+    """Reads the data of a run for a caller that needs no batches; does not check the checksum.
 
     Args:
       config: the settings of the run.
-      dataset: of the kind `DATASET`.
-      data_dir: where the data are now; where the run found them unless given.
+      dataset: the run's data, in the form of `DATASET`.
+      data_dir: where the data are now; by default where the run found them.
       more: `pixels` and `inform` of `read_data_sets`; see there for what it raises.
     """
     return read_data_sets(
@@ -347,7 +347,7 @@ def data_of(
 
 
 def record_from(source: str) -> RunRecord:
-    """Reads the `run.json` of the folder that a `--from` names.
+    """Reads the `run.json` of the folder that `--from` names.
 
     Raises:
       RunConflictError: there is none.
@@ -369,23 +369,23 @@ def record_from(source: str) -> RunRecord:
 
 
 def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = False) -> RunConfig:
-    """Returns the settings to continue a run with: of `config` what was given, else the run's own.
+    """Returns the settings to continue a run with: those given in `config`, else the run's own.
 
     Args:
-      record: of the run.
-      config: the settings, of which those count that were given.
-      begun: whether the run has a checkpoint. `init_weights` is the run's own then, whatever is
-        given: no number depends on it any more.
+      record: the run's record.
+      config: the settings; only those that were given count.
+      begun: whether the run has a checkpoint. Then a given `init_weights` is ignored, because no
+        number depends on it any more.
 
     Raises:
-      RunConflictError: a given setting, on which the run's numbers depend, is not the run's.
-      UsageError: `iters` and `epochs` are both given.
+      RunConflictError: a given setting on which the run's numbers depend differs from the run's.
+      UsageError: settings do not go together, such as `iters` and `epochs`.
     """
     then = {**record.config.to_json(), "dataset": record.dataset["name"]}
-    # What a run was begun with alone is not asked for again.
+    # These apply only to the start at which they are given.
     now = {"overwrite": False, "tune": False, **given_settings(record, config)}
     said = now.get("sample_class") or "all"
-    # A class may have that name, too.
+    # A class may have the name "all", too; here it means all classes.
     label = None if said == "all" else record.config.classes.label(said)
     if label is not None:
         now["sample_class"] = str(label)
@@ -412,24 +412,24 @@ def continued_config(record: RunRecord, config: RunConfig, *, begun: bool = Fals
 def forked_record(
     parent: RunRecord, config: RunConfig, folder: pathlib.Path, dataset: dict[str, Any]
 ) -> RunRecord:
-    """Returns the record of a run that begins as another one, but for the checkpoint in `parent`.
+    """Returns the record of a fork; the caller adds the checkpoint to its `parent`.
 
     Args:
-      parent: of that one; what it depends on and how often it was rewound are those of the new one.
-      config: the settings, of which those count that were given.
-      folder: of the parent.
-      dataset: of the data that the new run is trained on.
+      parent: the parent's record; the fork takes its device, versions and rewinds.
+      config: the settings; only those that were given count.
+      folder: the parent's folder.
+      dataset: the data that the fork is trained on, in the form of `DATASET`.
 
     Raises:
-      UsageError: `iters` and `epochs` are both given, a batch is too large, or the optimizer has no
-        use for a setting.
+      UsageError: settings do not go together, such as `iters` and `epochs`, a batch is too large,
+        or the optimizer does not use a setting.
     """
     now = {**given_settings(parent, config), "overwrite": False, "tune": False}
     was = parent.config.to_json()
     if not {"iters", "epochs"} & now.keys() and any(
         now.get(name, was[name]) != was[name] for name in ("batch_size", "D_steps")
     ):
-        # Epochs have another length from here on; the run ends where the parent would.
+        # An epoch now has another length, but the run ends at the same iteration as its parent.
         now["iters"] = was["iters"]
     new = _with(parent, now, config.out, folder, dataset)
     becomes = new.to_json()
@@ -441,7 +441,7 @@ def forked_record(
         for name in becomes
         if becomes[name] != was[name]
         and name not in no_change
-        # Without epochs, `iters` says how long.
+        # If `epochs` was dropped, `iters` says how long the run is.
         and (name != "epochs" or becomes[name] is not None)
     ]
     new.check_used(change["setting"] for change in changes)
@@ -455,9 +455,9 @@ def forked_record(
 
 
 def given_settings(record: RunRecord, config: RunConfig) -> dict[str, Any]:
-    """Returns the settings that were given for a run that is there, but for its own data set.
+    """Returns the settings given for an existing run, without a `dataset` that is the run's own.
 
-    Whatever `auto` was then, it is what it means for this run.
+    For this run, `auto` means the data set that it was begun with.
     """
     now = {name: getattr(config, name) for name in config.given if name in table_of(RunConfig)}
     if now.get("dataset") in ("auto", record.dataset["name"]):
@@ -472,16 +472,16 @@ def _with(
     folder: pathlib.Path,
     dataset: Mapping[str, Any],
 ) -> RunConfig:
-    """Returns the settings of a run in `folder` with others in their place, complete, for data.
+    """Returns the complete settings of a run in `folder`, with those in `now` replaced.
 
     Raises:
-      UsageError: two of them do not go together, or there is a class that the data lack.
+      UsageError: two of them do not go together, or `dataset` lacks the class they name.
     """
     if "iters" in now and "epochs" in now:
         raise UsageError("--iters and --epochs say the same in two ways; give one of them")
     if "iters" in now:
         now["epochs"] = None
-    # It may be anywhere: what a record names is not written to, unless the user names it, too.
+    # The record may name any path; it is written to only if the user names it, too.
     now.setdefault("log_json", None)
     if "data_dir" not in now:
         now["data_dir"] = data_dir_of(record, folder, dataset["name"])
@@ -492,14 +492,11 @@ def _with(
 
 
 def data_dir_of(record: RunRecord, out_dir: pathlib.Path, name: str | None = None) -> str:
-    """Returns where the data of a run are likely to be now, seen from the working folder.
+    """Returns the folder in which the data of a run, or the data set `name`, are likely to be now.
 
-    With a `name` it is where the data set of that name is likely to be.
-
-    A relative path is looked for where it was when the run went on last, from here, and beside the
-    run; at last there is the folder of all data sets, such as $VANILLA_GAN_DATA. A place that has
-    the folder of the data set comes before one that has not. Whoever reads them compares the
-    checksum.
+    It tries the folder of the run's last start, `data_dir` relative to the current folder, to the
+    run's folder and to that folder's parent, and last the default folder of data sets. A place that
+    has a folder for the data set comes before one that has not. The caller compares the checksum.
     """
     named = record.config.data_dir
     places = (record.data_at, named, out_dir / named, out_dir.parent / named, default_data_dir())
@@ -511,10 +508,10 @@ def data_dir_of(record: RunRecord, out_dir: pathlib.Path, name: str | None = Non
 
 
 def note_changes(record: RunRecord, config: RunConfig, iteration: int) -> str | None:
-    """Makes `config` the settings of a run that goes on, and notes what changed with that.
+    """Makes `config` the settings of a run that goes on, and records what that changes.
 
     Returns:
-      A line for the user, where something changed.
+      A line for the user; None if nothing changed.
     """
     then, now = record.config.to_json(), config.to_json()
     names = [name for name in now if now[name] != then[name] and name not in _NO_CHANGE]
@@ -535,10 +532,10 @@ def note_changes(record: RunRecord, config: RunConfig, iteration: int) -> str | 
 
 
 def changed_surroundings(record: RunRecord, device: str) -> list[str]:
-    """Returns a line for each thing the run's numbers may depend on that is not as it was.
+    """Returns a warning for each changed thing, not a setting, that may affect the run's numbers.
 
-    They are no settings, and none of them stops a run from being continued; but from here on it may
-    differ in the last digits from one that was never stopped.
+    None of them prevents the run from being continued, but from here on it may differ in the last
+    digits from one that was never stopped.
     """
     then = {"device": record.device, **record.versions}
     now = {"device": device, **versions()}
@@ -546,15 +543,15 @@ def changed_surroundings(record: RunRecord, device: str) -> list[str]:
         f"warning: this run was begun with {name} {then.get(name, 'unknown')} and goes on with "
         f"{value}; its numbers may differ from here on"
         for name, value in now.items()
-        # Earlier versions did not record it.
+        # Earlier versions did not record oneDNN.
         if then.get(name) != value and not (name == _ONEDNN and name not in then)
     ]
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of what a run's numbers may depend on; loads TensorFlow."""
+    """Returns the versions of all that a run's numbers may depend on; loads TensorFlow."""
     found = {"vanilla_gan": __version__, "python": platform.python_version()}
-    # Of the module: what is installed may be `tensorflow-cpu`, or a build of one's own.
+    # Taken from the module: the installed package may be `tensorflow-cpu`, or a custom build.
     found["tensorflow"] = tf.__version__
     for package in ("numpy", "matplotlib"):
         found[package] = importlib.metadata.version(package)
