@@ -1,4 +1,4 @@
-"""The kinds of fields: what is taken, and the line that what is not taken ends in."""
+"""The kinds of fields: which values are accepted, and the error line for each other value."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GOOD = {
 }
 
 
-def test_what_is_as_it_should_be():
+def test_good_content_passes():
     f.check_fields(GOOD, TABLE)
     f.check_fields({**GOOD, "share": 1e308, "count": 2**53, "named": {}, "listed": []}, TABLE)
 
@@ -77,12 +77,12 @@ def test_the_line_names_the_field_the_value_and_what_was_expected(change, said):
 
 
 @pytest.mark.parametrize("content", [None, 7, [], "x"])
-def test_what_is_no_object(content):
+def test_non_objects_are_refused(content):
     with pytest.raises(ValueError, match=r"^it is .*, expected an object$"):
         f.check_fields(content, TABLE)
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_field_that_is_missing(name):
+def test_a_missing_field(name):
     with pytest.raises(ValueError, match=f"^{name} is missing$"):
         f.check_fields({key: value for key, value in GOOD.items() if key != name}, TABLE)

@@ -1,4 +1,4 @@
-"""Files that land whole or not at all, and what is left of those that did not."""
+"""Files that are written whole or not at all, and leftovers of writes that were cut short."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vanilla_gan.storage.files import file_entry, unwritable
 from vanilla_gan.storage.whole import remove_leftovers, whole_file, whole_path, write_whole
 
 
-def test_content_stands_under_the_name_only_when_the_block_is_over(tmp_path):
+def test_the_file_is_replaced_only_when_the_block_ends(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"before")
     with whole_file(path) as stream:
@@ -69,7 +69,7 @@ def test_read_only_folder(tmp_path, monkeypatch, unprivileged):
 
 
 def test_full_disk(tmp_path):
-    """A limit on the size of files stands for the disk."""
+    """A limit on file size stands in for a full disk."""
     write_whole(tmp_path / "a", b"before")
     message = r"cannot write .*/a: File too large; free some"
     with limited_files(1000), pytest.raises(OutputError, match=message):
@@ -106,7 +106,7 @@ def make_beside(final, steps: int) -> None:
 
 
 @pytest.mark.parametrize("steps", range(4))
-def test_a_folder_is_replaced_or_stays_whenever_the_process_is_killed(tmp_path, steps):
+def test_a_folder_is_replaced_or_kept_whenever_the_process_is_killed(tmp_path, steps):
     final = tmp_path / "model"
     final.mkdir()
     (final / "old").touch()
@@ -116,13 +116,13 @@ def test_a_folder_is_replaced_or_stays_whenever_the_process_is_killed(tmp_path, 
     assert os.listdir(final) == ["old" if steps < 2 else "new"]
 
 
-def test_half_of_a_result_lands_nowhere_whatever_its_name(tmp_path):
+def test_a_half_result_leaves_nothing_whatever_its_name(tmp_path):
     assert forked(lambda: make_beside(tmp_path / "old.model", 0)) == -signal.SIGKILL
     remove_leftovers(tmp_path)
     assert os.listdir(tmp_path) == []
 
 
-def test_what_took_the_place_meanwhile_costs_neither(tmp_path):
+def test_old_and_new_survive_a_taken_name(tmp_path):
     final = tmp_path / "model"
     final.mkdir()
     (final / "old").touch()
@@ -174,7 +174,7 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path):
     assert (outside / "kept").exists()
 
 
-def test_what_a_living_process_makes_is_no_leftover(tmp_path):
+def test_files_of_a_running_process_are_not_leftovers(tmp_path):
     def look() -> None:
         remove_leftovers(tmp_path)
 
@@ -186,16 +186,16 @@ def test_what_a_living_process_makes_is_no_leftover(tmp_path):
     assert (tmp_path / "model" / "variables").read_bytes() == b"half"
 
 
-def test_a_write_finds_leftovers_wherever_it_is(tmp_path):
-    """But not those with names that other programs may give, too."""
+def test_a_write_removes_leftovers_in_its_folder(tmp_path):
+    """But it leaves files whose names another program might have given."""
     assert forked(lambda: make_beside(tmp_path / "model", 0)) == -signal.SIGKILL
     (tmp_path / ".paper.1.2.tmp").touch()
     write_whole(tmp_path / "a", b"")
     assert sorted(os.listdir(tmp_path)) == [".paper.1.2.tmp", "a"]
 
 
-def test_what_a_process_with_the_same_number_has_is_left_alone(tmp_path):
-    """Two containers may have one."""
+def test_files_of_a_process_with_the_same_id_are_left_alone(tmp_path):
+    """Processes in two containers may have the same id."""
     write_whole(tmp_path / "a", b"")
     *_, number, _ = only_place(tmp_path).split(".")
     theirs = tmp_path / f".vanilla_gan.{os.getpid()}.{int(number) + 1}.tmp"
@@ -205,7 +205,7 @@ def test_what_a_process_with_the_same_number_has_is_left_alone(tmp_path):
 
 
 def only_place(folder) -> str:
-    """Returns the name of the place in which something is made."""
+    """Returns the name of the hidden folder in which `whole_path` makes a result."""
     with whole_path(folder / "c"):
         (name,) = (name for name in os.listdir(folder) if name.startswith(".vanilla_gan."))
         (folder / name / "c").touch()
@@ -213,7 +213,7 @@ def only_place(folder) -> str:
     return name
 
 
-def test_leftovers_of_no_folder(tmp_path):
+def test_leftovers_without_a_folder(tmp_path):
     remove_leftovers(tmp_path / "gone")
     assert not (tmp_path / "gone").exists()
 

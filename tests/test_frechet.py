@@ -1,4 +1,4 @@
-"""Tests of the Frechet distance: numbers by hand, and a matrix root by another way."""
+"""Tests of the Frechet distance: numbers worked out by hand, and a root found another way."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def cloud(n, d, seed):
     return stream.normal(size=(n, d)) @ stream.normal(size=(d, d))
 
 
-def test_of_diagonal_covariances_by_hand():
-    # Means 1 apart in the second coordinate; (1 - 3)^2 + (2 - 2)^2 + (0 - 1)^2 of the deviations.
+def test_diagonal_covariances_by_hand():
+    # Means 1 apart in the second coordinate; deviations: (1 - 3)^2 + (2 - 2)^2 + (0 - 1)^2.
     first = normal([0, 1, 0], np.diag([1, 4, 0]))
     second = normal([0, 2, 0], np.diag([9, 4, 1]))
     assert frechet_distance(first, second) == pytest.approx(1 + 4 + 0 + 1)
 
 
-def test_of_covariances_that_do_not_commute_by_hand():
+def test_covariances_that_do_not_commute_by_hand():
     # C1 = diag(4, 1), C2 = [[2, 1], [1, 2]]: C1 C2 = [[8, 4], [1, 2]] has trace 10 and determinant
     # 12, so the trace of its root is sqrt(10 + 2 sqrt 12) (for eigenvalues a, b: (sqrt a + sqrt
-    # b)^2 = a + b + 2 sqrt(ab)). Then 5 + 4 - 2 * that.
+    # b)^2 = a + b + 2 sqrt(ab)). The distance is 5 + 4 minus twice that.
     first, second = normal([0, 0], [[4, 0], [0, 1]]), normal([0, 0], [[2, 1], [1, 2]])
     expected = 9 - 2 * np.sqrt(10 + 2 * np.sqrt(12))
     assert frechet_distance(first, second) == pytest.approx(expected)
@@ -47,14 +47,14 @@ def test_against_the_eigenvalues_of_the_product(d):
     assert frechet_distance(first, second) == pytest.approx(expected)
 
 
-def test_of_a_set_to_itself_is_0():
+def test_distance_to_itself_is_0():
     same = moments(cloud(29, 7, 0))
     scale = np.trace(same.covariance)
     assert 0 <= frechet_distance(same, same) < 1e-9 * scale
 
 
 def test_fewer_samples_than_features():
-    # 4 points in 7 dimensions: both covariances are singular. A shift by 2 in each costs 7 * 4.
+    # 4 points in 7 dimensions: both covariances are singular. Shifting by 2 in each adds 7 * 4.
     points = cloud(4, 7, 0)
     got = frechet_distance(moments(points), moments(points + 2))
     assert got == pytest.approx(28, rel=1e-6)

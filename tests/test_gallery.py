@@ -1,4 +1,4 @@
-"""latest.png, training.gif and losses.png: what they show while a run goes on, and at its end."""
+"""latest.png, training.gif and losses.png: what they show during a run and at its end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def original(tmp_path_factory, offline_data_dir):
 
 @pytest.fixture
 def finished(tmp_path, original, monkeypatch):
-    """Returns a copy of that run, in the folder `out` in which the test stands."""
+    """Returns a copy of that run, in `out` below the current folder."""
     monkeypatch.chdir(tmp_path)
     return original._replace(out=shutil.copytree(original.out, pathlib.Path("out")))
 
@@ -57,7 +57,7 @@ def warnings() -> list[str]:
 
 @pytest.fixture
 def watched(finished, warnings):
-    """Returns what makes the gallery of that run as it is continued at an iteration."""
+    """Returns a function from an iteration to the gallery of that run, continued there."""
     record = read_record(finished.out)
     record.config = dataclasses.replace(record.config, out=str(finished.out))
 
@@ -79,7 +79,7 @@ class TestARun:
         assert (out / "training.gif").read_bytes() == (tmp_path / "expected.gif").read_bytes()
         rows = read_losses(out / "losses.csv")
         assert rows.iteration.tolist() == list(range(0, 26, 2))
-        # The offline images are no MNIST, whatever their name: no recorded runs lie behind.
+        # The offline images are not MNIST, whatever their name: no recorded runs are drawn.
         expected = losses_png(rows, None, "vanilla on mnist, seed 3")
         assert (out / "losses.png").read_bytes() == expected
 
@@ -113,8 +113,8 @@ class TestARun:
 
 
 class TestGoingBack:
-    def test_nothing_is_shown_of_what_is_still_to_come(self, finished, watched) -> None:
-        """At iteration 12 there are pictures 0, 1 and 2; those behind them are of another time."""
+    def test_nothing_still_to_come_is_shown(self, finished, watched) -> None:
+        """At iteration 12 there are pictures 0, 1 and 2; later ones are from before going back."""
         watched(12)
         assert made(finished.out) == ["latest.png"]
         assert (finished.out / LATEST).read_bytes() == (finished.out / "002.png").read_bytes()
@@ -127,12 +127,12 @@ class TestGoingBack:
         watched(0)
         assert made(finished.out) == []
 
-    def test_they_come_back_though_nothing_happens(self, finished, watched) -> None:
+    def test_they_return_even_if_nothing_happens(self, finished, watched) -> None:
         before = {name: (finished.out / name).read_bytes() for name in MADE}
         watched(26).close()
         assert {name: (finished.out / name).read_bytes() for name in MADE} == before
 
-    def test_they_come_back_at_their_time_though_no_picture_comes(
+    def test_they_come_back_in_time_without_a_new_picture(
         self, finished, watched, monkeypatch
     ) -> None:
         now_s = [0.0]
@@ -176,7 +176,7 @@ class TestWhileItGoesOn:
         assert (finished.out / "000.png.1").stat().st_size == 100
         assert ["000.png.1" in line for line in warnings] == [True]
 
-    def test_a_picture_that_is_too_large_for_it_is_whole(
+    def test_a_picture_too_large_for_the_gif_is_kept(
         self, finished, watched, warnings, monkeypatch
     ) -> None:
         for module in (gallery, picture_file):
@@ -194,7 +194,7 @@ class TestWhileItGoesOn:
         ):
             begun.close()
 
-    def test_no_row_no_picture_of_losses(self, finished, watched) -> None:
+    def test_without_rows_no_losses_are_drawn(self, finished, watched) -> None:
         begun = watched(26)
         (finished.out / "losses.csv").write_text("iteration,d_loss,g_loss\n")
         begun.close()
@@ -225,7 +225,7 @@ class TestLatest:
         assert (folder / LATEST).read_bytes() == before
         self.show(folder, 1)
 
-    def test_where_files_have_one_name_only(self, folder, monkeypatch) -> None:
+    def test_file_systems_without_hard_links(self, folder, monkeypatch) -> None:
         def no_link(*paths: object) -> None:
             raise PermissionError(1, "Operation not permitted")
 

@@ -29,7 +29,7 @@ def settings(**changes):
 
 
 def random_weights():
-    """Returns weights with biases that are not zero, so that each shows."""
+    """Returns weights, with biases that are not zero, so that each has an effect."""
     stream = np.random.RandomState(1)
     return {
         name: np.float32(stream.normal(0, 0.3 if len(shape) == 1 else shape[0] ** -0.5, shape))
@@ -69,7 +69,7 @@ class Session:
 
 @pytest.fixture
 def opened(closing):
-    """Returns a function that makes a Session, closed behind the test."""
+    """Returns a function that makes a Session, closed after the test."""
     return closing(Session)
 
 
@@ -87,7 +87,7 @@ def forward_D(theta, x):
 
 
 def backward_D(theta, x, h, of_logit):
-    """Returns the gradients of D's variables, and of x, for that of the logits."""
+    """Returns the gradients with respect to D's variables and to x, given that of the logits."""
     of_h = (of_logit @ theta["D_W2"].T) * (h > 0)
     gradients = {
         "D_W1": x.T @ of_h,
@@ -142,7 +142,7 @@ class Adam:
             theta[name] = theta[name] - rate * self.m[name] / (np.sqrt(self.v[name]) + 1e-8)
 
 
-# The others are tested in test_losses.py, and in both updates in test_update.py.
+# The other losses are tested in test_losses.py, and with both updates in test_update.py.
 @pytest.mark.parametrize("loss", ["sigmoid_cross_entropy", "log", "minimax"])
 @pytest.mark.parametrize("learning_rate", [None, 0.0037])
 def test_two_iterations_are_what_numpy_computes(opened, loss, learning_rate):
@@ -170,8 +170,8 @@ def test_two_iterations_are_what_numpy_computes(opened, loss, learning_rate):
         np.testing.assert_allclose(
             values[f"{name}/{solver}_1"], adam.v[name], rtol=1e-4, atol=1e-8 * scale**2
         )
-        # Adam divides a gradient by its own size: where that is rounding, so is the step, and no
-        # more than a few in a thousand are.
+        # Adam divides a gradient by its own size: one that is only a rounding error makes a random
+        # step. At most a few in a thousand are like that.
         off = np.abs(values[name] - theta[name]) > 1e-3 * adam.learning_rate
         assert off.mean() < 0.005, f"{name}: {off.sum()} of {off.size}"
 
@@ -198,7 +198,7 @@ def test_the_reused_discriminator_is_the_first_one(opened):
     _, Z_mb, _ = batch()
     G_sample, D_logit_fake = got.run([got.gan.G_sample, got.gan.D_logit_fake], Z=Z_mb)
     assert got.run(got.gan.D_logit_real, X=G_sample).tobytes() == D_logit_fake.tobytes()
-    # And stays it when it is trained.
+    # It still is after a training step.
     X_mb, Z_D, _ = batch(3)
     got.run(got.gan.D_solver, X=X_mb, Z=Z_D)
     again = got.run(got.gan.D_logit_fake, Z=Z_mb)
@@ -209,7 +209,7 @@ def test_the_reused_discriminator_is_the_first_one(opened):
 def test_reuse_made_no_second_set(opened):
     got = opened()
     assert sorted(got.trained) == sorted(SHAPES)
-    # Two slots a variable, two powers an optimizer, and nothing else.
+    # Two slots for each variable, two powers for each optimizer, and nothing else.
     slots = [
         f"{name}/{solver}{suffix}"
         for solver, theta in (("D_solver", THETA_D), ("G_solver", THETA_G))
@@ -278,7 +278,7 @@ def test_the_seed_decides_the_initial_weights():
         is_weight = "_W" in name
         assert (first[name].tobytes() == other[name].tobytes()) is not is_weight, name
         assert first[name].any() == is_weight
-    # Settings that make other nodes leave the weights alone.
+    # A setting that makes other nodes does not change the weights.
     assert initial(loss="log")["D_W1"].tobytes() == first["D_W1"].tobytes()
 
 

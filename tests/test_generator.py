@@ -37,7 +37,7 @@ def vanilla(trained_run):
         yield generator
 
 
-def test_it_is_the_listing_in_numpy(vanilla, trained_run):
+def test_it_matches_the_listing_in_numpy(vanilla, trained_run):
     V = read_variables(trained_run("vanilla"), ITERS)
     Z = noise(13).astype(np.float64)
     hidden = np.maximum(Z @ V["G_W1"] + V["G_b1"], 0)
@@ -141,7 +141,7 @@ def test_noise_is_the_systems_prior(trained_run):
         assert not np.array_equal(uniform.sample_Z(7), uniform.sample_Z(7))
 
 
-def test_a_fork_is_told_at_once(vanilla):
+def test_a_fork_fails_at_once(vanilla):
     def use():
         with pytest.raises(UsageError, match="was loaded in another process"):
             vanilla(noise(1))
@@ -149,12 +149,12 @@ def test_a_fork_is_told_at_once(vanilla):
     assert forked(use) == 0
 
 
-def test_it_takes_no_eager_execution_away(trained_run):
+def test_it_leaves_eager_execution_on(trained_run):
     first = Generator.load(trained_run("vanilla"))
     second = Generator.load(trained_run("vanilla"))
     assert tf.executing_eagerly()
     expected = second(noise(3))
-    # In the order in which no stack would close them.
+    # Not the last one first, as a stack would close them.
     first.close()
     np.testing.assert_array_equal(second(noise(3)), expected)
     second.close()
@@ -207,7 +207,7 @@ def test_classes_that_do_not_fit(trained_run, classes, said):
 
 @pytest.fixture
 def copy(trained_run, tmp_path):
-    """Returns a copy of a vanilla run that may be damaged."""
+    """Returns a copy of a vanilla run, which the test may damage."""
     return shutil.copytree(trained_run("vanilla"), tmp_path / "run")
 
 
@@ -215,7 +215,7 @@ def data_of(checkpoint):
     return checkpoint / "model.ckpt.data-00000-of-00001"
 
 
-def test_a_damaged_checkpoint_is_passed_over_and_said(copy):
+def test_a_damaged_checkpoint_is_skipped_and_reported(copy):
     flip(data_of(copy / "checkpoints" / f"{ITERS:010d}"))
     lines = []
     with Generator.load(copy, inform=lines.append) as generator:
@@ -230,7 +230,7 @@ def load_error(path):
         Generator.load(path)
     assert type(caught.value) is CheckpointError
     assert str(caught.value).isprintable()
-    # Advice for who trains would lead astray who only wants images.
+    # Advice on training would mislead somebody who only wants images.
     assert "--overwrite" not in str(caught.value)
     return str(caught.value)
 
@@ -261,7 +261,7 @@ def test_a_checkpoint_of_another_run(copy, trained_run):
 
 
 def test_a_checkpoint_of_another_architecture(copy, trained_run):
-    """Even where it says that it is this run's."""
+    """Even if its manifest says that it is this run's."""
     from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 
     checkpoint = copy / "checkpoints" / "0000000009"
@@ -288,8 +288,8 @@ def test_a_damaged_record(copy):
     assert f"{copy / 'run.json'} cannot be used: " in load_error(copy)
 
 
-def test_a_run_that_trains_can_be_loaded(offline_data_dir, tmp_path, monkeypatch):
-    """It drops the checkpoint that was found before that is opened, again and again."""
+def test_a_run_in_training_can_be_loaded(offline_data_dir, tmp_path, monkeypatch):
+    """Three times, the run deletes the checkpoint that was found before it is opened."""
     out = tmp_path / "out"
     settings = {"batch_size": 11, "z_dim": 5, "h_dim": 7, "seed": 1, "checkpoint_every": 1}
     train(out, offline_data_dir, iters=4, keep_checkpoints=5, **settings)
@@ -315,8 +315,8 @@ def test_a_run_that_trains_can_be_loaded(offline_data_dir, tmp_path, monkeypatch
         assert np.array_equal(generator(generator.sample_Z(3, seed=0)), expected)
 
 
-def test_a_run_that_takes_the_place_of_another_one_is_not_taken_for_it(copy, monkeypatch):
-    """As `train --overwrite` begins one while the networks of the first are built."""
+def test_a_run_that_replaces_another_is_not_taken_for_it(copy, monkeypatch):
+    """As if `train --overwrite` began one while the networks of the first were being built."""
     found, records = generator_module.find_checkpoint, []
 
     def find(*words):
@@ -333,7 +333,7 @@ def test_a_run_that_takes_the_place_of_another_one_is_not_taken_for_it(copy, mon
     assert len(records) == 3
 
 
-def test_a_run_may_stand_in_a_folder_called_checkpoints(trained_run, tmp_path) -> None:
+def test_a_run_may_be_in_a_folder_called_checkpoints(trained_run, tmp_path) -> None:
     for name in ("1", "mine"):
         out = pathlib.Path(shutil.copytree(trained_run("vanilla"), tmp_path / "checkpoints" / name))
         assert generator_module.find_checkpoint(out)[1].folder.parent.parent == out

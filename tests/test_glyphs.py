@@ -42,7 +42,7 @@ class TestGlyphs:
         skeleton = glyphs.thin(mask)[0]
         assert not (skeleton & ~mask[0]).any()
         assert np.abs(radius[skeleton] - 9).max() < 1.5
-        # Closed and thin: in each of 24 sectors there is some of it, and little.
+        # Closed and thin: each of 24 sectors has some of its pixels, but few.
         sector = np.floor(np.arctan2(rows - 16, columns - 17) / (2 * np.pi) * 24).astype(int) % 24
         counts = np.bincount(sector[skeleton], minlength=24)
         assert counts.min() >= 1
@@ -66,16 +66,16 @@ class TestLoadGlyphs:
             scale = glyphs.GLYPH_PX / max(box.width, box.height)
             middle = (glyphs.FRAME_PX - 1) / 2
             vertices = (outline.vertices - (box.p0 + box.p1) / 2) * [scale, -scale] + middle
-            # Contour by contour, because a counter is a hole: even and odd.
+            # One contour at a time, by the even-odd rule, because an inner contour is a hole.
             inside = np.zeros(rows.shape, bool)
             for contour in Path(vertices, outline.codes).to_polygons():
                 inside ^= Path(contour).contains_points(points).reshape(rows.shape)
-            # DejaVu Sans is the first face, and its first variant the evenly wide pen.
+            # DejaVu Sans is the first face, and its first variant is the pen of even width.
             field = fonts.fields[fonts.choices[digit][0]]
             path = field < 1.5
             assert path.sum() > 100
             assert (path & ~inside).sum() <= 0.02 * path.sum()
-            # The pen that leaves as much ink as the font leaves it in the same places, but for
-            # its round ends and the share of corners that its path leaves out.
+            # A pen wide enough to leave as much ink as the font leaves it in the same places,
+            # except at its round ends and in the corners that its path leaves out.
             pen = field < np.sort(field, axis=None)[inside.sum()]
             assert (pen & inside).sum() > 0.75 * (pen | inside).sum()

@@ -24,7 +24,7 @@ def names(player):
 
 
 def D_forward(w, x, kept, rates):
-    """Returns logits [B, 1], and what the way back needs: each layer's input, its largest piece."""
+    """Returns logits [B, 1], and each layer's input and largest piece for the backward pass."""
     passed = []
     for layer, (kernel, bias) in enumerate(names("discriminator")):
         x = x * kept[layer] / (1 - rates[layer])
@@ -38,7 +38,7 @@ def D_forward(w, x, kept, rates):
 
 
 def D_backward(w, dy, passed, kept, rates):
-    """Returns the gradients by D's variables, and by its images."""
+    """Returns the gradients with respect to D's variables, and to its images."""
     gradients = {}
     for layer, (kernel, bias) in reversed(list(enumerate(names("discriminator")))):
         x, largest = passed[layer]
@@ -50,7 +50,7 @@ def D_backward(w, dy, passed, kept, rates):
 
 
 def by_hand(w, X, Z, kept, rates):
-    """Returns both losses, and the gradients by all variables, of one pass."""
+    """Returns both losses of one pass, and their gradients with respect to all variables."""
     (h0, h1, y), h, G_passed = names("generator"), Z, []
     for kernel, bias in (h0, h1):
         G_passed.append(h)
@@ -84,7 +84,7 @@ def test_two_steps_by_hand(done):
         for name, value in first.items():
             bound = (0.05 if name.startswith("g") else 0.005) if name.endswith("kernel") else 0.0
             assert 0.9 * bound <= np.abs(value).max() <= bound or value.size < 20, name
-            # Larger ones, so that each unit has its own say, and each gradient some size.
+            # Larger values, so that every unit matters and no gradient is tiny.
             variables[name].load(stream.normal(0, 0.5, value.shape), session)
         counters = [v for v in tf.global_variables() if v.op.name.startswith("updates")]
         assert len(counters) == 2
@@ -135,14 +135,14 @@ def test_the_first_bias_gives_the_mean_image(twenty_images, tmp_path):
     given = {"system": "goodfellow2014", "h_dim": 7, "z_dim": 5, "batch_size": 8, "seed": 1}
     run = train(tmp_path / "out", twenty_images, iters=1, **given)
     bias = run.variables(0)["generator/y/bias"]
-    grey = np.random.RandomState(3).randint(0, 256, (20, 784))  # those of the fixture
+    grey = np.random.RandomState(3).randint(0, 256, (20, 784))  # the images of the fixture
     np.testing.assert_allclose(sigmoid(bias), grey.mean(axis=0) / 255, rtol=1e-6)
     other = train(tmp_path / "xavier", twenty_images, iters=1, init="xavier", **given)
     assert not other.variables(0)["generator/y/bias"].any()
 
 
 @pytest.mark.parametrize("name", ["init", "optimizer"])
-def test_only_a_system_that_brings_one_has_its_own(name):
+def test_own_needs_a_system_that_brings_one(name):
     with pytest.raises(UsageError, match=f"--{name} own does not apply to --system wgan, "):
         RunConfig(system="wgan", **{name: "own"}).resolved()
     assert getattr(RunConfig(system="goodfellow2014").resolved(), name) == "own"

@@ -37,7 +37,7 @@ def test_dense_without_bias_is_a_product(layer):
 
 
 def build_rounded(build):
-    """Returns what builds a layer in training, in bfloat16, with its trained gradients."""
+    """Returns a function that builds a bfloat16 layer in training, with its weights' gradients."""
 
     def built(x, iteration):
         y = build(x, training_pass(x, iteration, bfloat16=True))
@@ -60,7 +60,7 @@ def test_in_bfloat16_products_are_rounded_and_the_gradient_of_a_bias_is_not(laye
     got = layer(build_rounded(build), [None, *shape[1:]])
     y, gradients = got.run(got.built, normal(*shape))
     assert y.dtype == tf.bfloat16.as_numpy_dtype
-    # Each of 6,272 places adds 1. In bfloat16 256 and 1 are 256.
+    # Each of 6,272 places adds 1. In bfloat16, 256 + 1 is 256.
     np.testing.assert_allclose(gradients["c/bias"], 6272, rtol=2**-8)
     assert {gradient.dtype for gradient in gradients.values()} == {np.dtype(np.float32)}
 
@@ -135,7 +135,7 @@ def test_kernels_are_glorot_uniform(layer, build, bound):
 
 
 @pytest.mark.parametrize("build", [conv2d, conv2d_transpose])
-def test_the_normal_form_takes_the_channels_that_come_in(layer, build):
+def test_the_normal_form_scales_with_input_channels(layer, build):
     got = layer(lambda x, it: build(x, 64, 5, "c", "xavier_normal"), [None, 4, 4, 32])
     # 51,200 draws: five standard errors are 1.6%.
     assert got.initial["c/kernel"].std() == pytest.approx((25 * 32 / 2) ** -0.5, rel=0.016)
@@ -187,7 +187,7 @@ def test_batch_norm_moves_no_average_unless_the_updates_run(layer):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_batch_norm_of_pieces_is_that_of_the_batch(layer, shape):
-    """The layer, its gradients and its moving averages, in pieces of which one is larger."""
+    """The layer, its gradients and its moving averages, with pieces of different sizes."""
     sizes = [shape[0] - 4, 2, 2]
 
     def loss_gradients(x, y):

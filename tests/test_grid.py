@@ -36,13 +36,13 @@ def runs(inked: np.ndarray) -> list[tuple[int, int]]:
 
 
 def tile_runs(picture: np.ndarray) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Finds the rows and the columns of pixels in which anything but white stands."""
+    """Finds the rows and the columns of pixels that are not all white."""
     inked = (picture[..., :3] != 255).any(axis=-1)
     return runs(inked.any(axis=1)), runs(inked.any(axis=0))
 
 
 def published_plot(samples: np.ndarray, rows: int, cols: int) -> np.ndarray:
-    """Draws what the published function draws, by the matplotlib at hand and without pyplot."""
+    """Draws what the published function draws, with the installed matplotlib, without pyplot."""
     with matplotlib.style.context("classic"):
         figure = Figure(figsize=(cols, rows))
         FigureCanvasAgg(figure)
@@ -124,7 +124,7 @@ def test_picture_has_the_published_size_and_tiles():
     assert (picture[..., 0] == picture[..., 2]).all()
 
 
-def test_todays_matplotlib_puts_the_tiles_there_one_column_narrower():
+def test_todays_matplotlib_draws_the_tiles_one_column_narrower():
     picture = published_plot(np.zeros((16, 784)), 4, 4)
 
     assert picture.shape == (*PUBLISHED_SIZE, 4)
@@ -133,7 +133,7 @@ def test_todays_matplotlib_puts_the_tiles_there_one_column_narrower():
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(1, 1), (1, 10), (10, 1), (3, 5), (7, 3)])
-def test_other_grids_lie_within_a_pixel_of_the_published_function(rows, cols):
+def test_other_grids_are_within_a_pixel_of_the_published_function(rows, cols):
     picture = published_plot(np.zeros((rows * cols, 784)), rows, cols)
     layout = grid.grid_layout(rows, cols)
 
@@ -146,9 +146,9 @@ def test_other_grids_lie_within_a_pixel_of_the_published_function(rows, cols):
     np.testing.assert_allclose(ours, column_runs, atol=1)
 
 
-def test_samples_stand_in_reading_order_upright_and_unmirrored():
+def test_samples_are_in_reading_order_upright_and_unmirrored():
     samples = noise(count=6, seed=3)
-    samples[:, :2] = [0, 1]  # the range of every tile, so that nothing is left to scale
+    samples[:, :2] = [0, 1]  # the full range in every tile, so that scaling changes nothing
     renderer = grid.GridRenderer(2, 3)
     picture = renderer.draw(samples)
 
@@ -157,7 +157,7 @@ def test_samples_stand_in_reading_order_upright_and_unmirrored():
         top, left = layout.tops[index // 3], layout.lefts[index % 3]
         tile = picture[top : top + layout.tile_height, left : left + layout.tile_width, 0]
         greys = 255 * matplotlib.colormaps["Greys_r"](sample)[:, 0]
-        # Agg cuts off fractions of a grey and rounds places, both ways, to 1/256 of a pixel.
+        # Agg truncates greys, and rounds positions, both ways, to 1/256 of a pixel.
         np.testing.assert_allclose(tile, bilinear(greys, *tile.shape), atol=3)
 
 
@@ -223,7 +223,7 @@ def test_png_decodes_to_what_was_drawn(tmp_path, shape):
     assert [entry.name for entry in tmp_path.iterdir()] == ["000.png"]
 
 
-def test_png_bytes_depend_on_the_samples_alone(tmp_path):
+def test_png_bytes_depend_only_on_the_samples(tmp_path):
     renderer = grid.GridRenderer()
     renderer.save(tmp_path / "a.png", noise())
     renderer.save(tmp_path / "other.png", noise(seed=1))

@@ -32,7 +32,7 @@ class TestCentred:
 
 
 class TestDrawDigits:
-    def test_takes_every_chance_from_the_stream(self) -> None:
+    def test_takes_all_randomness_from_the_stream(self) -> None:
         fonts = glyphs.load_glyphs()
         labels = np.arange(10, dtype=np.uint8)
         stream = np.random.RandomState(1)
@@ -56,7 +56,7 @@ class TestDrawDigits:
             assert np.array_equal(handwriting._draw(fonts, alone)[0], together[row])
 
     def test_ink_is_where_the_pen_reaches(self) -> None:
-        """On a field that is a plane, interpolation is exact and the ink a formula."""
+        """On a field that is a plane, interpolation is exact, and a formula gives the ink."""
         rows, columns = np.indices((glyphs.FRAME_PX, glyphs.FRAME_PX), dtype=np.float32)
         fonts = glyphs.Glyphs(
             fields=np.stack([0 * rows, 0.5 * columns - 0.25 * rows + 3]),

@@ -1,4 +1,4 @@
-"""The diseases: each by rows made by hand, some by runs that are really sick; doctor, stopping."""
+"""The diseases, in rows made by hand and in runs that are really sick; `doctor`, `--stop_on`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SICK = {
 
 
 def rows(count=60, every=200, sick=(), changes=()):
-    """Returns healthy rows, but with `changes`, in turn, in the rows of `sick`."""
+    """Returns healthy rows; those whose numbers are in `sick` have the `changes`, in turn."""
     changes = changes if isinstance(changes, list) else [changes]
     table = np.full((count, len(NUMBERS)), np.nan)
     for k in range(count):
@@ -78,7 +78,7 @@ def test_every_disease_can_be_stopped_on():
 
 @pytest.mark.parametrize("disease", DISEASES, ids=lambda disease: disease.name)
 def test_what_is_prescribed_can_be_given(disease):
-    """A fork takes the settings, whatever the system; flags in words exist and have such values."""
+    """A fork of any system takes the settings; flags in the texts exist and take such values."""
     table = table_of(RunConfig)
     for system, of in SYSTEMS.items():
         own = disease.of(PATIENT._replace(without=of.without))
@@ -92,7 +92,7 @@ def test_what_is_prescribed_can_be_given(disease):
     for name, value in re.findall(r"--(\w+)(?: ([\w.]+))?", text):
         words = [f"--{name}"] if table[name].kind is bool else [f"--{name}", value]
         RunConfig(**Flags(RunConfig).parse(words))
-    # All that is prescribed is in the document, but where it names what an earlier row has.
+    # The document lists all that is prescribed, unless it refers to an earlier row.
     if "the same" not in row:
         for name, value in disease.settings.items():
             assert f"--{name} {value}" in row
@@ -108,10 +108,10 @@ def test_a_disease_is_named_with_its_beginning_and_its_end(name):
     (disease,) = (each for each in DISEASES if each.name == name)
     episodes = diagnosed(rows(sick=range(20, 40), changes=SICK[name]), PATIENT)
     named = {each.disease.name: each for each in episodes}
-    # Where all samples are one, each has a near twin.
+    # If all samples are the same, each has a near twin, too.
     assert named.keys() == {name} | ({"partial_collapse"} if name == "collapse" else set())
     found = named[name]
-    # The first swing is that from the last healthy row.
+    # The first swing is the one away from the last healthy row.
     assert found.since == 4000
     assert 4000 < found.named <= 4000 + disease.span
     assert found.named < found.ended <= 8000 + disease.span
@@ -145,7 +145,7 @@ def test_what_a_run_is_born_with_needs_another_start(name, tried):
     found, line = told_from(0, constant)
     assert line.endswith(f"; {tried}{found.disease.born}")
     assert found.settings == found.disease.born_settings
-    # What comes later the training has done; some generators begin with samples that differ little.
+    # What comes later is due to training; some generators begin with samples that differ little.
     for first, changes in [(1, constant)] + [(0, {})] * (name != "numbers"):
         found, line = told_from(first, changes)
         assert found.disease.born not in line
@@ -155,7 +155,7 @@ def test_what_a_run_is_born_with_needs_another_start(name, tried):
 
 @pytest.mark.parametrize("name", ["collapse", "partial_collapse"])
 def test_samples_that_differed_at_first_are_not_of_a_constant_generator(name):
-    """Those of `conv` begin with 3% of the images' distance; that they are one came later."""
+    """Those of `conv` begin at 3% of the images' distance; they become identical only later."""
     sick = rows(sick=range(60), changes={"diversity": 0.0, "nearest": 0.0})
     for sign, value in (("diversity", 0.3), ("nearest", 0.2)):
         sick.numbers[0, NUMBERS.index(sign)] = value
@@ -194,7 +194,7 @@ def test_nothing_is_prescribed_that_the_system_does_without():
         ({"optimizer": "sgd"}, (0.0002, 0.0002), 0.0),
     ],
 )
-def test_what_shall_slow_a_run_down_does(tmp_path, settings, rates, beta1):
+def test_what_should_slow_a_run_down_does(tmp_path, settings, rates, beta1):
     patient = patient_of(read_record(make_run(tmp_path / "run", pictures=0, **settings)))
     for name in ("oscillation", "numbers"):
         tried = dict(next(each for each in DISEASES if each.name == name).of(patient).settings)
@@ -226,7 +226,7 @@ def test_what_a_run_has_is_not_prescribed(tmp_path, settings, name, tried):
         (setting, str(value)) for setting, value in tried.items()
     ]
     assert words
-    # The state of a fork may come from a parent that had none of it.
+    # The state of a fork may come from a parent that had none of these settings.
     record.parent = {"path": str(out), "run_id": "1", "iteration": 0, "changes": []}
     (found,) = diagnosed(rows(sick=range(60), changes=SICK[name]), patient_of(record))
     (disease,) = (each for each in DISEASES if each.name == name)
@@ -247,7 +247,7 @@ def test_what_a_run_has_is_not_prescribed(tmp_path, settings, name, tried):
         ),
     ],
 )
-def test_nor_is_what_it_has_advised(tmp_path, settings, said):
+def test_what_it_has_is_not_advised(tmp_path, settings, said):
     record = read_record(make_run(tmp_path / "run", pictures=0, **settings))
     sick = rows(sick=range(60), changes=SICK["overpowering"])
     (found,) = diagnosed(sick, patient_of(record))
@@ -260,12 +260,12 @@ def test_the_gap_of_a_wasserstein_critic_is_no_disease():
     assert diagnosed(sick, Patient("wgan", 10)) == []
 
 
-def test_weights_that_stay_as_they_are_tell_of_a_frozen_generator():
+def test_weights_that_do_not_change_show_a_frozen_generator():
     (found,) = diagnosed(rows(sick=range(60), changes={"g_weights": 20.0}), PATIENT)
     assert (found.disease.name, found.ended) == ("frozen", None)
 
 
-def test_one_class_and_the_logarithm_are_known_of_the_run():
+def test_one_class_and_the_logarithm_are_known_from_the_run():
     (found,) = diagnosed(rows(), Patient("sigmoid_cross_entropy", 1))
     assert (found.disease.name, found.since, found.ended) == ("one_class", 0, None)
     large = rows(sick=range(60), changes={"largest_logit": 13.0})
@@ -281,12 +281,12 @@ def test_memory_of_empty_rows(tmp_path):
         with peak_memory() as peak:
             assert len(read_health(tmp_path / "health.csv").iteration) == count
             peaks.append(peak())
-    # A row is as many numbers of 8 bytes, and stands in the file in 26.
+    # In memory a row is that many numbers of 8 bytes; in the file it has at most 27 bytes.
     assert peaks[1] - peaks[0] < 1.6 * 8 * (len(NUMBERS) + 2) * 40_000
 
 
 def test_what_was_named_stays_named():
-    """A run tells of a disease by the rows there are; the doctor, of all of them, says the same."""
+    """A run names a disease from the rows so far; the doctor, who has them all, says the same."""
     sick = [*range(5, 20), *range(30, 48)]
     whole = rows(sick=sick, changes=SICK["collapse"])
     assert len(diagnosed(whole, PATIENT)) == 4
@@ -302,7 +302,7 @@ def test_what_was_named_stays_named():
 
 
 @pytest.mark.parametrize("name", SICK)
-def test_rows_of_pictures_alone_change_nothing(name):
+def test_rows_with_only_pictures_change_nothing(name):
     sick = rows(sick=range(20, 40), changes=SICK[name])
     pictures = HealthRows(
         (sick.iteration[:, None] + [20, 40, 60]).ravel(),
@@ -327,7 +327,7 @@ SIZES = {"h_dim": 16, "z_dim": 5, "batch_size": 20, "device": "cpu"}
 
 
 def short_spans(monkeypatch):
-    """Makes every disease one that is named within 100 iterations."""
+    """Has every disease named within 100 iterations."""
     from vanilla_gan.health import diagnosis
 
     short = tuple(disease._replace(span=100) for disease in DISEASES)
@@ -371,7 +371,7 @@ def test_stop_on_saves_and_goes_on_when_told(offline_data_dir, tmp_path, monkeyp
     (found,) = (each for each in told["diseases"] if each["name"] == "frozen")
     assert found["ended"] is None
     assert not told["healthy"]
-    # Saved behind the row that told of it: nothing is trained twice.
+    # Saved after the row that showed it: nothing is trained twice.
     newest = max(int(path.name) for path in (out / "checkpoints").iterdir())
     assert found["named"] < newest <= found["named"] + 50
     again = offline.train(out, offline_data_dir, **settings, stop_on="none")
@@ -388,14 +388,14 @@ def test_stop_on_saves_and_goes_on_when_told(offline_data_dir, tmp_path, monkeyp
     lines = []
     fork(str(sick), other, Host(stdout=io.StringIO(), inform=lines.append))
     assert read_record(other.out_dir).trained == 301, lines
-    # What was said while it trained, the doctor says of the run.
+    # The doctor says what was said during training.
     said = [line for line in whole.lines if line.startswith("health: ")]
     assert doctor(capsys, out).splitlines()[:-1] == said
 
 
 @pytest.mark.slow
 def test_many_rows_are_judged_now_and_then(offline_data_dir, tmp_path, monkeypatch):
-    """Also where a row has a picture alone; and a run that went on is stopped where another is."""
+    """Even if some rows have only a picture; a continued run stops where an unbroken one does."""
     short_spans(monkeypatch)
     monkeypatch.setattr(health, "OFTEN", 4)
     settings = {**TIMES, **SIZES, "health_every": 10, "sample_every": 4, "G_learning_rate": 1e-30}
@@ -409,7 +409,7 @@ def test_many_rows_are_judged_now_and_then(offline_data_dir, tmp_path, monkeypat
     assert ends[0] == ends[1]
 
 
-def test_the_doctor_says_so_of_a_healthy_run_and_of_none(trained_run, tmp_path, capsys):
+def test_the_doctor_on_a_healthy_run_and_without_one(trained_run, tmp_path, capsys):
     assert "no sign of disease" in doctor(capsys, trained_run("vanilla"))
     assert json.loads(doctor(capsys, trained_run("layers"), "--format=json"))["diseases"] == []
     for folder in (tmp_path, tmp_path / "none"):

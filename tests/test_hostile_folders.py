@@ -1,7 +1,7 @@
 """Folders full of pipes, links, devices and bombs: each is read, or ends in one clear line.
 
-`./run.sh test tests/test_hostile_folders.py -s` prints a table: how many were read, how many
-refused.
+`./run.sh test tests/test_hostile_folders.py -s` prints a table of how many were read and
+how many refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SAMPLE, REPORT, COMPARE, TRAIN, EVALUATE, EXPORT, OF_EXPORT, BEGIN = (
     ["train", "--out=case/new", "--iters=1", "--data_dir={data}", "--allow_unverified_data"],
 )
 IMAGES = "mnist/train-images-idx3-ubyte.gz"
-# For each file what reads it, the fastest first; and whether there are bombs of its kind.
+# For each file: whether there are bombs of its kind, and what reads it, the fastest first.
 READ_BY: dict[tuple[str, str], tuple[bool, list[list[str]]]] = {
     ("run", "run.json"): (True, [REPORT, COMPARE, SAMPLE, EXPORT, EVALUATE, TRAIN]),
     ("run", "losses.csv"): (True, [REPORT, COMPARE, TRAIN]),
@@ -49,7 +49,7 @@ READ_BY: dict[tuple[str, str], tuple[bool, list[list[str]]]] = {
 
 
 def hostile(tmp_path, run, exported, offline_data_dir, cases) -> list[dict[str, Any]]:
-    """Runs the cases of `hostile_folders` in one other process, and returns what came of them."""
+    """Runs the cases by `hostile_folders.py` in one other process, and returns the outcomes."""
     data = tmp_path / "data"
     shutil.copytree(offline_data_dir, data)
     plain_images = data / "mnist" / "train-images-idx3-ubyte"
@@ -102,7 +102,7 @@ def cases_of(things: tuple[str, ...], most: int) -> list[Any]:
 def test_a_folder_of_pipes_devices_and_bombs(
     tmp_path, trained_run, exported, offline_data_dir, every
 ):
-    """A pipe by one command each that does not train; and anything by every command."""
+    """Pipes and bombs, each by one command that does not train; or everything by every command."""
     cases = [each for each in cases_of(THINGS[:1], 1) if each[3][0] != "train"]
     if every:
         cases = cases_of(THINGS, 9)

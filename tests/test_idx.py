@@ -32,7 +32,7 @@ def failure(path: pathlib.Path, dimensions: int = 3) -> str:
 
 
 def stored(tmp_path: pathlib.Path, content: bytes) -> pathlib.Path:
-    """Writes `content` to a file of the test's own folder."""
+    """Writes `content` to a file in the test's own folder."""
     path = tmp_path / "file"
     path.write_bytes(content)
     return path
@@ -166,7 +166,7 @@ def test_trailing_bytes_in_a_further_gzip_member(tmp_path):
     assert "trailing" in failure(stored(tmp_path, gzip.compress(IMAGES) + gzip.compress(b"!")))
 
 
-def test_every_cut_of_a_gzip_file_is_told(tmp_path):
+def test_every_cut_of_a_gzip_file_is_reported(tmp_path):
     whole = gzip.compress(IMAGES)
     for size in range(2, len(whole)):
         assert "was cut" in failure(stored(tmp_path, whole[:size]))
@@ -179,13 +179,13 @@ def test_a_cut_gzip_stream_says_how_many_bytes_are_missing(tmp_path):
     assert f"after {len(IMAGES) - 11} decompressed bytes of {len(IMAGES)}: 11 bytes" in line
 
 
-def test_a_gzip_file_whose_checksum_does_not_hold(tmp_path):
+def test_a_gzip_file_with_a_wrong_checksum(tmp_path):
     damaged = bytearray(gzip.compress(IMAGES))
     damaged[-8] ^= 1
     assert "CRC" in failure(stored(tmp_path, bytes(damaged)))
 
 
-def test_a_gzip_file_with_another_file_behind_it(tmp_path):
+def test_a_gzip_file_followed_by_garbage(tmp_path):
     assert "damaged gzip" in failure(stored(tmp_path, gzip.compress(IMAGES) + b"garbage"))
 
 
@@ -205,7 +205,7 @@ def test_a_header_is_not_believed_before_the_bytes_are_there(tmp_path, compress,
     assert ("is too large" if compress is gzip.compress else "bytes are missing") in line
 
 
-def test_a_gzip_bomb_stops_behind_the_declared_size(tmp_path):
+def test_a_gzip_bomb_stops_after_the_declared_size(tmp_path):
     path = stored(tmp_path, gzip.compress(IMAGES + bytes(64 << 20), compresslevel=1))
     with peak_memory() as peak:
         line = failure(path)

@@ -1,4 +1,4 @@
-"""Tests of `import_images`: the data set that it makes of a folder, and failures in one line."""
+"""Tests of `import_images`: the data set that it makes from a folder, and failures in one line."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def enough(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, dict[str, np.ndarray]]:
-    """Makes 5834 pictures, the fewest of which 6/7 are 5001."""
+    """Makes 5834 pictures, the fewest that leave 5001 (6/7 of them) to train on."""
     where = tmp_path_factory.mktemp("enough") / "pictures"
-    # Their order by name is another one than here: B, a, c.
+    # Sorted by name, they have another order: B, a, c.
     return where, make_pictures(where, {"c": 34, "B": 3300, "a": 2500})
 
 
@@ -65,7 +65,7 @@ def test_every_picture_is_in_one_split_with_its_label(enough, imports, tmp_path)
     labels = np.repeat([0, 1, 2], [3300, 2500, 34])
     every = labelled([*made["B"], *made["a"], *made["c"]], labels)
     assert labelled_of(tmp_path / "own" / "mnist", copies=0) == every
-    # Shuffled, or whoever trains on the rest would see one class only.
+    # Shuffled, or the test split would have one class only.
     assert 0 < (raw.test_labels == 0).mean() < 1
     assert lines[:3] == [
         "class 0: B, 3300 pictures",
@@ -80,7 +80,7 @@ def test_every_picture_is_in_one_split_with_its_label(enough, imports, tmp_path)
     assert source.class_names == names
 
 
-def test_a_tenth_is_set_apart_and_a_run_of_before_keeps_its_split(enough, imports, tmp_path):
+def test_a_tenth_is_set_apart_and_an_earlier_run_keeps_its_split(enough, imports, tmp_path):
     _, lines = imports(enough[0], repeat=False)
     assert any("5001 training images (the first 500 for validation)" in line for line in lines)
 
@@ -89,9 +89,9 @@ def test_a_tenth_is_set_apart_and_a_run_of_before_keeps_its_split(enough, import
         return len(splits.train.images), len(splits.validation.images)
 
     assert read() == (4501, 500)
-    # Two runs, one that was begun before the share was recorded and one of now.
+    # Two runs: one begun before the share was recorded, and a current one.
     assert (read(train_examples=1), read(train_examples=4501)) == ((1, 5000), (4501, 500))
-    # That a record is of other data is told elsewhere.
+    # A record of other data is reported elsewhere.
     assert read(train_examples=77) == (4501, 500)
     record = tmp_path / "mnist" / SPLIT_JSON
     record.unlink()
@@ -123,14 +123,14 @@ def test_repeat_fills_the_validation_split_with_copies(imports, tmp_path):
     assert len(train) == 9
     assert len({*map(bytes, train), *map(bytes, raw.test_images)}) == 11
     assert {*map(bytes, validation)} == {*map(bytes, train)}
-    # As even as may be: 5000 / 9.
+    # As even as possible: 5000 / 9.
     counts = np.unique(validation, axis=0, return_counts=True)[1]
     assert set(counts) == {555, 556}
     assert np.bincount([*raw.train_labels[5000:], *raw.test_labels]).tolist() == [6, 5]
     assert lines[-1].endswith("--allow_unverified_data --batch_size 9")
 
 
-def test_how_pictures_are_fitted_and_how_many_test(imports, tmp_path):
+def test_fitting_and_the_test_share(imports, tmp_path):
     made = make_pictures(tmp_path / "p", {"a": 40}, size=(28, 84))["a"]
     imported, _ = imports(out="birds", repeat=False, fit="cover", invert=True, test_share=0.5)
     assert (imported.train, imported.test) == (20, 20)
@@ -138,7 +138,7 @@ def test_how_pictures_are_fitted_and_how_many_test(imports, tmp_path):
     assert labelled_of(tmp_path / "birds", copies=0) == labelled(255 - made[:, :, 28:56], [0] * 40)
 
 
-def test_the_same_again_gives_the_same_bytes_and_a_seed_another_split(imports, tmp_path):
+def test_importing_again_gives_the_same_bytes_and_another_seed_another_split(imports, tmp_path):
     make_pictures(tmp_path / "p", {"one": 40}, size=(9, 13))
     imports(out="1/mnist")
     imports(out="2/mnist")
@@ -158,7 +158,7 @@ def test_without_subfolders_all_are_class_0(imports, tmp_path):
     assert not folder.read_folder(tmp_path / "mnist").train_labels.any()
 
 
-def test_pictures_may_stand_deeper_and_folders_be_links(imports, tmp_path):
+def test_pictures_may_be_deeper_and_folders_links(imports, tmp_path):
     make_pictures(tmp_path / "real", {"a/x/y": 3, "a": 2, "b": 4})
     (tmp_path / "linked").mkdir()
     for name in ("a", "b"):
@@ -168,7 +168,7 @@ def test_pictures_may_stand_deeper_and_folders_be_links(imports, tmp_path):
     assert imported.skipped == []
 
 
-def test_what_file_managers_leave_is_no_picture(imports, tmp_path):
+def test_what_file_managers_leave_is_ignored(imports, tmp_path):
     make_pictures(tmp_path / "p", {"a": 3})
     files = (".DS_Store", "Thumbs.db", "a/desktop.ini", "a/._0000.pgm")
     for name in (*files, "Icon\r", "ehthumbs.db", "a/Picasa.ini"):
@@ -190,7 +190,7 @@ def test_files_have_the_format_of_mnist(imports, tmp_path):
     assert len(content) == 16 + 5002 * 784
 
 
-# What people have
+# What people's folders hold
 
 
 def test_pictures_that_show_nothing_are_counted(imports, tmp_path):
@@ -220,9 +220,9 @@ def test_colours_and_other_sizes(imports, tmp_path):
     assert labelled_of(tmp_path / "mnist", copies=0) == expected
     with PIL.Image.open(tmp_path / "mnist" / "import_preview.png") as sheet:
         assert sheet.mode == "RGB"
-        # Seven and six of 16 places in a row, each pixel twice.
+        # Rows of 16 places hold seven and six images; each pixel is doubled.
         assert sheet.size == (2 * (16 * 22 + 2), 2 * (2 * 22 + 2))
-    # The same from a file of numbers.
+    # The same images from an npz file.
     np.savez(tmp_path / "t.npz", x=np.concatenate(made), y=np.repeat([0, 1], 6))
     imports("t.npz", "two/mnist", repeat=False, size=20, color=True)
     assert labelled_of(tmp_path / "two" / "mnist", copies=0) == [
@@ -244,12 +244,12 @@ def test_line_art_is_counted(imports, tmp_path):
     assert any("3 of 3 pictures are of one colour" in line for line in lines)
 
 
-def test_one_look_tells(imports, tmp_path):
+def test_the_preview_sheet(imports, tmp_path):
     make_pictures(tmp_path / "p", {"a": 20, "b": 3})
     imports()
     with PIL.Image.open(tmp_path / "mnist" / "import_preview.png") as image:
         sheet = np.asarray(image)[::2, ::2]
-    # Of a class up to five rows: two of a, one of b; 30 pixels each, and one gap more.
+    # Up to five rows for each class: two of a, one of b; 30 pixels each, and one more gap.
     assert sheet.shape == (3 * 30 + 2, 16 * 30 + 2)
     np.testing.assert_array_equal(sheet[2:30, 2:30], noise(20, 28, 28, seed=0)[0])
     np.testing.assert_array_equal(sheet[62:90, 62:90], noise(3, 28, 28, seed=1)[2])
@@ -276,7 +276,7 @@ def test_classes_in_train_and_test_are_joined(imports, tmp_path):
         (["01", "2"], {"01": 0, "2": 1}),
     ],
 )
-def test_numbers_are_numbers(imports, tmp_path, names, labels):
+def test_numbers_in_names(imports, tmp_path, names, labels):
     make_pictures(tmp_path / "p", dict.fromkeys(names, 2))
     imports()
     content = json.loads((tmp_path / "mnist" / CLASSES_JSON).read_bytes())["classes"]
@@ -306,12 +306,12 @@ def test_frames_are_pictures(imports, tmp_path):
         assert "class 1: b, 2 pictures" in lines
 
 
-# Files that are no pictures
+# Files that are not pictures
 
 
 @pytest.fixture
 def broken(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Makes 12 pictures and 7 things that are none."""
+    """Makes 12 pictures and 7 things that are not pictures."""
     source = tmp_path / "broken"
     make_pictures(source, {"a": 6, "b": 6})
     (source / "a" / "0_empty.png").write_bytes(b"")
@@ -351,7 +351,7 @@ def test_skip_bad_leaves_them_out(broken, imports, tmp_path):
     assert labelled_of(tmp_path / "mnist") == labelled(good, [0] * 6 + [1] * 6)
 
 
-def test_a_class_of_bad_ones_only_is_left_out(broken, imports, tmp_path):
+def test_a_class_with_only_bad_files_is_left_out(broken, imports, tmp_path):
     (broken / "ab").mkdir()
     (broken / "ab" / "x.png").write_bytes(b"x")
     _, lines = imports(broken, skip_bad=True)
@@ -363,7 +363,7 @@ def test_a_class_of_bad_ones_only_is_left_out(broken, imports, tmp_path):
     assert set(folder.read_folder(tmp_path / "mnist").train_labels) <= {*range(len(names))}
 
 
-def test_a_folder_without_any_picture_is_no_subfolder(imports, tmp_path):
+def test_a_folder_without_any_picture(imports, tmp_path):
     (tmp_path / "p").mkdir()
     for name in ("a.txt", "b.txt"):
         (tmp_path / "p" / name).write_text("no picture")
@@ -439,7 +439,7 @@ def test_a_failure_half_way_leaves_nothing(imports, tmp_path):
     assert os.listdir(tmp_path) == ["p"]
 
 
-def test_an_empty_folder_may_be_taken(imports, tmp_path):
+def test_an_empty_folder_may_be_used(imports, tmp_path):
     make_pictures(tmp_path / "p", {"a": 3})
     (tmp_path / "mnist").mkdir()
     imports()
@@ -459,7 +459,7 @@ def test_an_empty_folder_may_be_taken(imports, tmp_path):
         ["--repeat", "--from=p", "--out=own/mnist"],
     ],
 )
-def test_the_folder_may_stand_anywhere(tmp_path, monkeypatch, capsys, words):
+def test_the_folder_may_come_anywhere(tmp_path, monkeypatch, capsys, words):
     monkeypatch.chdir(tmp_path)
     make_pictures(tmp_path / "p", {"a": 3})
     assert cli.main(["import_images", *words]) == 0
@@ -469,14 +469,14 @@ def test_the_folder_may_stand_anywhere(tmp_path, monkeypatch, capsys, words):
         "own/mnist/import_preview.png shows some of the images, as imported",
         "train with --dataset mnist --data_dir own --allow_unverified_data --batch_size 2",
     ]
-    # Under a name of its own nobody takes it for the published data.
+    # With a name of its own it is not taken for the published data.
     named = [word.replace("mnist", "birds") for word in words]
     assert cli.main(["import_images", *named]) == 0
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "train with --dataset birds --data_dir own --batch_size 2"
 
 
-def test_help_says_where_the_folder_stands(capsys):
+def test_help_says_where_the_folder_goes(capsys):
     assert cli.main(["import_images", "--help"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("usage: ./run.sh import_images DIR [--flag=value ...]\n")
@@ -490,7 +490,7 @@ def test_progress_counts_pictures(imports, tmp_path):
     assert seen == [(256, 300), (300, 300)]
 
 
-def test_what_comes_while_it_imports_is_told_at_the_next_start(imports, tmp_path):
+def test_what_is_added_during_an_import_is_noticed_later(imports, tmp_path):
     source = tmp_path / "p"
     (first, *_) = make_pictures(source, {"a": 9})["a"]
     imports(progress=lambda *counts: PIL.Image.fromarray(first).save(source / "a" / "late.png"))

@@ -24,9 +24,9 @@ KNOWN = np.array([3, 3, 8, 0, 8, 3])
 
 
 def with_byte(place: int, value: int) -> bytes:
-    """Returns an npz file whose entries have a byte of their headers changed.
+    """Returns an npz file with one byte changed in both headers of its entry.
 
-    Place 0 is that of the flags, 1 means encrypted; place 2 is that of the way of packing.
+    Place 0 holds the flags, where 1 means encrypted; place 2 holds the compression method.
     """
     stream = io.BytesIO()
     np.savez(stream, x=IMAGES)
@@ -50,7 +50,7 @@ def csv(images: np.ndarray, labels: np.ndarray | None, header: bool) -> str:
 
 
 @pytest.mark.parametrize("labels", ["qmnist", "float", "flat", "twice", None])
-def test_what_the_trainer_cannot_read_is_told_where_to_go(tmp_path, labels):
+def test_what_the_trainer_cannot_read_is_sent_to_import_images(tmp_path, labels):
     home = tmp_path / "mnist"
     home.mkdir()
     images = noise(12, 28, 28)
@@ -101,7 +101,7 @@ def test_idx_files_of_other_data_sets(tmp_path, images, labels, packed, names):
     assert labelled_of(tmp_path / "mnist") == labelled(AS_MNIST.swapaxes(1, 2), first)
 
 
-def test_labels_that_come_later_are_a_change(tmp_path):
+def test_labels_added_later_are_a_change(tmp_path):
     (tmp_path / "t-images.idx").write_bytes(any_idx(AS_MNIST))
     run_import(tmp_path / "t-images.idx", tmp_path / "birds")
     known = imported_from(tmp_path / "birds")
@@ -201,7 +201,7 @@ def test_other_sizes_and_colours_are_fitted_as_files_are(tmp_path):
         ("x.csv", lambda p: p.write_bytes(b"\xff\xfe\0"), "x.csv: "),
     ],
 )
-def test_what_it_cannot_be_is_one_line(tmp_path, name, write, said):
+def test_bad_files_end_in_one_line(tmp_path, name, write, said):
     write(tmp_path / name)
     with pytest.raises(DataError) as raised:
         run_import(tmp_path / name, tmp_path / "mnist", repeat=True)

@@ -106,7 +106,7 @@ def test_by_name(trained_run, capsys, system):
     assert ("moving_mean (3), moving_variance (3)" in lines[-2]) == (system == "conv")
 
 
-def test_more_hidden_layers_are_numbered_on(checkpoint, capsys):
+def test_more_hidden_layers_continue_the_numbering(checkpoint, capsys):
     shapes = {"D_W1": (784, 2), "D_b1": (2,), "D_W2": (2, 5), "D_b2": (5,), "D_W3": (5, 1)}
     shapes |= {"D_b3": (1,), "G_W1": (3, 2), "G_b1": (2,), "G_W2": (2, 5), "G_b2": (5,)}
     shapes |= {"G_W3": (5, 784), "G_b3": (784,)}
@@ -157,14 +157,14 @@ def test_what_other_programs_keep_beside_weights(checkpoint, capsys, kind):
     assert sum(map(int, re.findall(r"\((\d+)\)", lines[-2]))) == len(others)
 
 
-def test_vectors_of_spectral_norm_are_no_weights(checkpoint, capsys):
+def test_vectors_of_spectral_norm_are_not_weights(checkpoint, capsys):
     vectors = {"D_W1/singular": np.ones((1, 2)), "D_W2/singular": np.ones((1, 1))}
     prefix = checkpoint({**weights(), **vectors})
     lines = success(capsys, "import_weights", f"--from={prefix}", *SIZES)
     assert lines[-2] == "left out, not weights: singular (2)"
 
 
-def test_a_complete_map_gets_past_anything_else(checkpoint, capsys):
+def test_a_complete_map_ignores_all_other_variables(checkpoint, capsys):
     arrays = {**weights(), "their_lr": np.float32(1), "other/net": np.zeros((3, 3), np.float32)}
     pathlib.Path("map.json").write_text(json.dumps({name: f"{name}:0" for name in SHAPES}))
     prefix = checkpoint(arrays)
@@ -206,7 +206,7 @@ def test_a_checkpoint_of_keras(capsys, tmp_path):
         assert all(got[name].tobytes() == array.tobytes() for name, array in weights().items())
 
 
-def test_other_numbers_become_float32(checkpoint, capsys):
+def test_other_dtypes_become_float32(checkpoint, capsys):
     prefix = checkpoint({name: array.astype(np.float64) for name, array in weights().items()})
     success(capsys, "import_weights", f"--from={prefix}", *SIZES)
     with np.load("weights.npz") as got:
@@ -263,7 +263,7 @@ def unnamed(arrays):
         (lambda v: v.pop("Variable_1"), "missing: D_b1 (Variable_1); give"),
         (lambda v: v.update(Variable_8=np.float32(1)), "extra: Variable_8; give"),
         (lambda v: v.update(counter=np.float32(1)), "extra: counter; give"),
-        # The name of a slot, but not the shape of one; and one of no variable.
+        # A slot's name, but not its shape; then a slot of no variable.
         (lambda v: v.update({"Variable/Adam": np.zeros(3)}), "extra: Variable/Adam; give"),
         (lambda v: v.update({"other/Adam": np.zeros(2)}), "extra: other/Adam; give"),
         (lambda v: v.update(beta1_power=np.zeros(2)), "extra: beta1_power; give"),
@@ -321,7 +321,7 @@ def test_no_map_there(capsys):
     assert status == 2
 
 
-def test_a_map_to_what_is_not_there(capsys):
+def test_a_map_to_a_missing_variable(capsys):
     names = {name: f"Variable_{place}" for place, name in enumerate(ORDER)}
     pathlib.Path("map.json").write_text(json.dumps(names))
     status, line = import_failure(capsys, PUBLISHED, "--map=map.json", *SIZES)
@@ -366,7 +366,7 @@ def test_a_damaged_checkpoint(capsys, tmp_path, harm):
     assert status == 1
 
 
-def test_nothing_is_written_over(capsys):
+def test_nothing_is_overwritten(capsys):
     pathlib.Path("mine.npz").write_text("kept")
     words = ["import_weights", f"--from={PUBLISHED}", "--out=mine.npz", *SIZES]
     status, line = failure(capsys, *words)

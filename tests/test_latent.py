@@ -32,7 +32,7 @@ def test_a_quarter_circle():
 
 
 def test_an_arc_of_120_degrees_in_three_dimensions():
-    # In the plane x + y + z = 0, half way at 60 degrees: b - c turned to c's opposite.
+    # Two points of equal length, 120 degrees apart: the point half way is their sum.
     start, end = [1, -1, 0], [0, 1, -1]
     got = walk(points(start, end), 3, spherical=True)
     np.testing.assert_allclose(got, [[start, [1, 0, -1], end]], rtol=0, atol=1e-6)
@@ -53,13 +53,13 @@ def test_the_length_changes_evenly_along_an_arc():
         ([1, 0], [-3, 0], [-1, 0]),  # opposite: all great circles lead there, so none is taken
     ],
 )
-def test_where_there_is_no_great_circle(start, end, middle):
+def test_points_without_a_single_great_circle(start, end, middle):
     got = walk(points(start, end), 3, spherical=True)
     np.testing.assert_allclose(got, [[start, middle, end]], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("spherical", [False, True])
-def test_legs_meet_in_the_given_points(spherical):
+def test_legs_meet_at_the_given_points(spherical):
     Z = np.random.RandomState(0).normal(size=(5, 11)).astype(np.float32)
     got = walk(Z, 7, spherical=spherical)
     assert got.shape == (4, 7, 11)

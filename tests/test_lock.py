@@ -1,4 +1,4 @@
-"""The lock of a folder: one holder, named; gone with its process, whatever way that ended."""
+"""The lock of a folder: one holder, whom it names; gone with its process, however that ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vanilla_gan.runfolder.names import LOCK
 
 @contextlib.contextmanager
 def another_process_in(folder) -> Iterator[int]:
-    """Holds the lock in another process, whose id it gives; kills it afterwards."""
+    """Holds the lock in another process and yields its id; kills it afterwards."""
     locked, begin = os.pipe()
 
     def hold() -> None:
@@ -62,7 +62,7 @@ def test_live_holder_is_named(tmp_path):
             pytest.fail("locked twice")
         line = str(caught.value)
         assert f"{tmp_path} is in use: process {pid} on {socket.gethostname()}, started 20" in line
-        # It is still the other's.
+        # The lock is still the other process's.
         assert json.loads((tmp_path / LOCK).read_text())["pid"] == pid
 
 
@@ -73,7 +73,7 @@ def test_lock_holds_within_one_process_too(tmp_path):
         assert (tmp_path / LOCK).exists()
 
 
-def test_killed_holder_is_taken_over(tmp_path):
+def test_killed_holder_loses_the_lock(tmp_path):
     with another_process_in(tmp_path) as pid:
         pass
     assert json.loads((tmp_path / LOCK).read_text())["pid"] == pid
@@ -92,7 +92,7 @@ def test_lock_file_that_tells_nothing(tmp_path, content):
 
 
 def test_many_that_start_at_once(tmp_path):
-    """Each takes the lock as often as it can; a counter beside it never has two writers."""
+    """Each takes the lock 50 times; a counter beside it never has two writers at once."""
     counter = tmp_path / "counter"
     counter.write_text("0")
 
@@ -118,7 +118,7 @@ def test_folder_that_moved_away_while_it_was_locked(tmp_path):
         with run_lock(here):  # a new folder of the same name
             pass
         assert os.listdir(here) == []
-    assert os.listdir(there) == [LOCK]  # of a folder that is no longer its own it removes nothing
+    assert os.listdir(there) == [LOCK]  # it removes nothing from a folder that has moved
 
 
 def test_missing_folder(tmp_path):
@@ -126,8 +126,8 @@ def test_missing_folder(tmp_path):
         pytest.fail("locked")
 
 
-def test_a_link_by_its_name_leads_nowhere(tmp_path):
-    """A folder that somebody sent: what the link names would be emptied."""
+def test_a_link_is_not_followed(tmp_path):
+    """In a folder from somebody else, it would empty the file that the link names."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     run = tmp_path / "run"

@@ -14,7 +14,7 @@ from vanilla_gan.settings import RunConfig
 tf1 = tf.compat.v1
 
 STREAM = np.random.RandomState(4)
-# As a discriminator gives them that is fairly good: 11 real images, 11 others.
+# Logits as a fairly good discriminator gives them, for 11 real images and 11 samples.
 REAL = np.float32(STREAM.normal(2, 2, (11, 1)))
 FAKE = np.float32(STREAM.normal(-2, 2, (11, 1)))
 
@@ -82,7 +82,7 @@ def run(name, real, fake, *args):
 @pytest.mark.parametrize("name", LOSSES)
 def test_values(name):
     got, _, names = run(name, REAL, FAKE)
-    # The sigmoid of `log` is good to 1.4e-7 absolutely, which a logarithm of small ones enlarges.
+    # The sigmoid in `log` is exact to 1.4e-7; the logarithm of a small value enlarges that error.
     rtol = 1e-5 if name.startswith("log") else 1e-6
     np.testing.assert_allclose(got, by_hand(name, REAL, FAKE), rtol=rtol)
     assert names == ["D_loss", "G_loss"]
@@ -105,24 +105,24 @@ def test_smoothed_labels(name):
         np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=6e-8)
 
 
-def test_no_logarithm_is_infinite_with_something_above_0():
+def test_the_epsilon_keeps_logarithms_finite():
     sure = np.full((3, 1), -200.0)
     (D_loss, G_loss), gradients, _ = run("log_epsilon", sure, -sure)
     np.testing.assert_allclose((D_loss, G_loss), (-2 * np.log(1e-8), 0.0), atol=1e-6)
     assert np.isfinite(gradients).all()
 
 
-def test_no_label_is_smoothed_where_there_is_none():
+def test_losses_without_labels_smooth_none():
     for name in LOSSES.keys() - {*LABELLED}:
         assert run(name, REAL, FAKE, 0.5)[0] == run(name, REAL, FAKE)[0]
-        # What a system smooths by default is left out; what somebody asks for is refused.
+        # A system's default smoothing is dropped; smoothing that somebody asks for is refused.
         assert RunConfig(system="layers", loss=name).resolved().label_smoothing == 0.0
         with pytest.raises(UsageError, match=f"label_smoothing does not apply to --loss {name}"):
             RunConfig(loss=name, label_smoothing=0.1).resolved()
 
 
 def test_the_saturating_loss_saturates():
-    # A generator that is found out for sure: only the non-saturating form still pulls it.
+    # D is sure that the samples are fake: only the non-saturating form still has a gradient.
     fake = np.full((5, 1), -12.0)
     _, (_, _, minimax), _ = run("minimax", fake, fake)
     _, (_, _, cross), _ = run("sigmoid_cross_entropy", fake, fake)
@@ -134,7 +134,7 @@ def test_the_saturating_loss_saturates():
 def test_stable_for_any_logit(name):
     real, fake = np.float32([[90], [-90], [1e30]]), np.float32([[-90], [90], [-1e30]])
     losses, gradients, _ = run(name, real, fake)
-    # softplus(90) = 90 to float32: one of three logits is 90 on the wrong side.
+    # In float32, softplus(90) is 90: one of three logits is on the wrong side by 90.
     sign = {"sigmoid_cross_entropy": (90 + 1e30) / 3, "minimax": -90 / 3}[name]
     np.testing.assert_allclose(losses, [60, sign], rtol=1e-6)
     assert all(np.isfinite(gradient).all() for gradient in gradients)

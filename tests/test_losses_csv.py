@@ -64,7 +64,7 @@ def test_rows_are_the_multiples_whatever_the_blocks(path, log_every, block):
     assert rows(path) == [f"{n},{n}.25,{n}.5" for n in due]
 
 
-def test_mark_is_size_and_sum_of_what_is_on_the_disk(path):
+def test_mark_is_size_and_checksum_on_disk(path):
     losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     losses.append(0, [1.0], [2.0])
     mark = losses.mark()
@@ -109,7 +109,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_file_that_is_not_the_one_that_was_written_is_set_aside(path, damage):
+def test_a_file_that_was_changed_is_set_aside(path, damage):
     losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     losses.append(0, [1.0], [2.0])
     mark = losses.mark()
@@ -131,15 +131,15 @@ def test_a_file_that_is_not_the_one_that_was_written_is_set_aside(path, damage):
     assert [str(aside) in line for line in lines] == [True]
 
 
-def test_a_file_that_is_missing_is_begun_anew(path):
+def test_a_missing_file_is_begun_anew(path):
     lines = []
     LossesCsv(path, 1, Mark(100, 0), lines.append).close()
     assert path.read_bytes() == HEADER
     assert ["losses.csv is missing" in line for line in lines] == [True]
 
 
-def test_the_other_names_of_a_file_keep_what_they_have(path):
-    """As a backup made by `cp --link`."""
+def test_other_hard_links_keep_their_content(path):
+    """Such as a backup made by `cp --link`."""
     losses = LossesCsv(path, 1, begin_losses(path), pytest.fail)
     losses.append(0, [1.0], [2.0])
     mark = losses.mark()
@@ -255,17 +255,17 @@ def test_a_number_that_is_not_finite_is_null_in_a_log(tmp_path):
 
 @pytest.mark.slow
 def test_lines_of_json_say_what_the_csv_files_say(tmp_path, offline_data_dir):
-    """Each once, also behind a kill; and another file is left alone."""
+    """Each says it once, even after a kill; and a file of something else is left alone."""
     out, log = tmp_path / "out", tmp_path / "log.jsonl"
     small = {"h_dim": 3, "z_dim": 2, "batch_size": 11, "seed": 1, "r1": 0.5}
     times = {"sample_every": 4, "log_every": 3, "health_every": 5, "checkpoint_every": 5}
     offline.train(out, offline_data_dir, iters=6, log_json=str(log), **small, **times)
     first = log.read_bytes()
-    # As if it had been killed: lines of iterations that come again, the last one torn.
+    # As after a kill: a line of an iteration that comes again, and a torn one.
     run_id = json.loads(first.splitlines()[0])["run_id"]
     more = {"run_id": run_id, "iteration": 7, "event": "losses"}
     log.write_bytes(first + json.dumps(more).encode() + b'\n{"run_')
-    # A record names no file to write to.
+    # The record does not name the log, so nothing is written to it.
     run = offline.train(out, offline_data_dir, iters=7)
     assert log.read_bytes() == first + json.dumps(more).encode() + b'\n{"run_'
     run = offline.train(out, offline_data_dir, iters=10, log_json=str(log))
@@ -296,13 +296,13 @@ def test_lines_of_json_say_what_the_csv_files_say(tmp_path, offline_data_dir):
         with pytest.raises(UsageError, match="it holds lines that are not of this run"):
             offline.train(tmp_path / "new", offline_data_dir, iters=1, log_json=str(notes), **small)
         assert notes.read_bytes() == other
-        # Nor is anything of the run that it was given for.
+        # Nothing of the run that it was given for changes, either.
         before = sorted(path.name for path in out.iterdir())
         with pytest.raises(UsageError, match="it holds lines that are not of this run"):
             offline.train(out, offline_data_dir, iters=11, log_json=str(notes), overwrite=True)
         assert sorted(path.name for path in out.iterdir()) == before
         assert not (tmp_path / "out.1").exists()
-    # One in the folder moves away with it; and the name of another run's is not asked for again.
+    # A log in the folder moves away with it; without --log_json another run's log does not matter.
     inside = str(tmp_path / "in" / "log")
     offline.train(tmp_path / "in", offline_data_dir, iters=1, log_json=inside, **small)
     offline.train(tmp_path / "in", offline_data_dir, iters=1, log_json=inside, overwrite=True)

@@ -50,9 +50,9 @@ def test_about_one_real_image_in_a_hundred_counts_as_memorised():
     assert 1 <= got.is_memorised.sum() <= 3
 
 
-def test_the_test_images_that_are_looked_at_are_not_the_first_of_the_file():
+def test_the_test_images_used_are_not_the_first_of_the_file():
     train = grey(3, 0)
-    # A file sorted by class: behind its first thousand images there are two thousand easy ones.
+    # A file sorted by class: after its first thousand images there are 2,100 easy ones.
     test = np.concatenate([grey(TEST_IMAGES, 1), np.repeat(train, 700, axis=0)])
     got = find_memorised(np.zeros((1, 784), np.float32), train, test)
     assert got.typical == 0

@@ -66,7 +66,7 @@ MUTATIONS = (cut, flip_bits, edit_header, insert, append_zeros, rejoin)
 
 
 def mutate(content: bytes, rng: random.Random) -> bytes:
-    """Damages a file before, behind, or without gzip."""
+    """Returns a file damaged before, after or without gzip, cut into two members, or intact."""
     mutation = rng.choice(MUTATIONS)
     form = rng.choice(["plain", "gzip of mutated", "mutated gzip", "two members", "intact"])
     if form == "plain":
@@ -84,7 +84,7 @@ def mutate(content: bytes, rng: random.Random) -> bytes:
 def oracle(content: bytes, dimensions: int) -> tuple[tuple[int, ...], bytes] | None:
     """Returns what a file holds by the format's definition; None if it is not valid.
 
-    It may take what memory it likes, and knows nothing of chunks.
+    It may use any amount of memory, and knows nothing of chunks.
     """
     if content[:2] == b"\x1f\x8b":
         try:
@@ -124,7 +124,7 @@ def test_each_mutated_file_loads_exactly_or_ends_in_one_line(tmp_path, seed):
             before = tracemalloc.get_traced_memory()[0]
             outcome = read_or_line(path, dimensions)
             peak = tracemalloc.get_traced_memory()[1] - before
-            # The files hold 64 kB at most, and 100 kB more where zeros were appended.
+            # The files hold 64 kB at most, and 100 kB more if zeros were appended.
             assert peak < 8 * CHUNK_SIZE + 3 * len(content), f"mutation {number}: {peak} bytes"
             if isinstance(outcome, str):
                 assert expected is None, f"mutation {number} is valid, but: {outcome}"
@@ -139,6 +139,6 @@ def test_each_mutated_file_loads_exactly_or_ends_in_one_line(tmp_path, seed):
                 loaded += 1
     finally:
         tracemalloc.stop()
-    # Both ways are really taken.
+    # Both outcomes do occur.
     assert loaded > 20
     assert refused > 30

@@ -83,7 +83,7 @@ def test_a_copy_is_at_distance_0_exactly():
     assert got.distance.tolist() == [0, 0]
 
 
-def test_of_equally_near_ones_the_first():
+def test_a_tie_goes_to_the_first():
     points = np.array([[4.0], [1.0], [3.0], [1.0]])
     assert nearest(np.array([[2.0], [0.0]]), points, block=3).row.tolist() == [1, 1]
 

@@ -23,7 +23,7 @@ NOTEBOOKS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "notebooks"
 
 
 def test_only_pictures_are_shown(tmp_path):
-    """A notebook is sent on; a link in a run's folder may lead to any file."""
+    """Notebooks are passed on to others, and a link in a run's folder may lead to any file."""
     out = make_run(tmp_path / "run")
     for content, is_shown in ((b"secret" * 9, False), (b"\x89PNG\r\n\x1a\n" + b"secret" * 9, True)):
         (tmp_path / "else").write_bytes(content)
@@ -43,7 +43,7 @@ class Kernel:
     """A kernel in a folder of its own, and what its cells show."""
 
     def __init__(self, folder) -> None:
-        # Another test may have run the command in this process, which chooses how to draw.
+        # Another test may have run the command in this process, which sets this variable.
         environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
         self.manager, self.client = start_new_kernel(cwd=str(folder), env=environment)
 
@@ -134,7 +134,7 @@ def test_an_export_is_quiet_too(kernel):
 def test_interrupts_stop_the_run_with_its_state_saved_and_leave_the_kernel_as_it_was(kernel):
     def interrupt(output: dict[str, Any]) -> None:
         if "Iter: 20" in output.get("text", ""):
-            # As somebody does who finds that the first one takes too long.
+            # As somebody might for whom the first one takes too long.
             for _ in range(3):
                 kernel.manager.interrupt_kernel()
 
@@ -147,7 +147,7 @@ def test_interrupts_stop_the_run_with_its_state_saved_and_leave_the_kernel_as_it
     assert kernel.manager.is_alive()
     (kept,) = kernel.run("print(mine)")
     assert kept["text"] == "7\n"
-    # It has more iterations than that, so this is no new run.
+    # The run has more than 5 iterations, so it is not a new one.
     kernel.run(train("stopped", 5))
     (where,) = kernel.run("print(run.iterations > 20, len(run.losses) == run.iterations)")
     assert where["text"] == "True True\n"
@@ -161,7 +161,7 @@ def test_all_that_the_package_offers_is_there(kernel):
 
 # --- The notebooks of docs/notebooks.
 
-# What each cell is made smaller by; every one must find its place.
+# Replacements that make the cells' work smaller; each text must occur in the notebook.
 SMALLER = {
     "the_post.ipynb": {
         '"mnist", "data", random_stream': '"mnist", DATA, random_stream, allow_unverified=True',
@@ -200,8 +200,8 @@ def test_a_notebook_runs_from_its_first_cell_to_its_last(kernel, offline_data_di
     assert {"image/png", "text/html"} <= shown
 
 
-def test_every_notebook_is_run_and_has_been():
-    """Those who only read them see what the cells show."""
+def test_every_notebook_is_run_and_has_pictures():
+    """Readers who do not run them see what the cells show."""
     assert {path.name for path in NOTEBOOKS.glob("*.ipynb")} == SMALLER.keys()
     for path in NOTEBOOKS.glob("*.ipynb"):
         book = json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""The tests of numbers, once more as on other processors: each setting in a process of its own.
+"""Repeats the tests of numbers as on other processors, each setting in a process of its own.
 
-oneDNN is told which instructions it may use, or left out for TensorFlow's own kernels; and the
-tests are held to one core, which makes every sum in one thread.
+oneDNN is told which instructions it may use, or is switched off for TensorFlow's own kernels; one
+setting keeps the tests on one core, so that every sum is made in one thread.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SETTINGS = {
     "no oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
     "one core": {},
 }
-# The traces, the recorded runs, equal engines, exact resume, and whatever else asked for digits.
+# The traces, the recorded runs, equal engines, exact resume, and whatever else compares digits.
 TESTS = (
     "tests/test_traces.py",
     "tests/test_recorded_runs.py",

@@ -18,13 +18,13 @@ def test_folder_is_made_with_its_parents(tmp_path):
     assert os.listdir(tmp_path / "a" / "b") == []
 
 
-def test_folder_that_is_there_stays_as_it_is(tmp_path):
+def test_existing_folder_is_left_alone(tmp_path):
     (tmp_path / "mine").touch()
     make_out_dir(tmp_path)
     assert os.listdir(tmp_path) == ["mine"]
 
 
-def test_a_link_to_nothing_is_told_as_one(tmp_path):
+def test_a_broken_link_is_reported_as_one(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     for name in ("link", "link/below"):
         with pytest.raises(UsageError, match=r"link is a link to .*gone, which does not exist"):
@@ -55,7 +55,7 @@ def test_a_link_to_itself(tmp_path):
     ],
 )
 def test_the_folders_of_a_run_are_its_own(tmp_path, name, is_own):
-    """A run that is trained inside a checkpoint breaks it."""
+    """Training a run inside a checkpoint would break the checkpoint."""
     for folder in ("run/checkpoints/0000000200", "run/tensorboard", "saved", "other"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "run" / "run.json").touch()
@@ -91,7 +91,7 @@ def test_losses_without_a_run(tmp_path):
 
 
 def test_checkpoints_without_a_run(tmp_path):
-    """Among them a new run would drop its own first one, as the oldest."""
+    """A new run would delete its own first checkpoint, as the oldest among them."""
     out = tmp_path / "out"
     (out / "checkpoints" / "0000000040").mkdir(parents=True)
     with pytest.raises(RunConflictError, match=r"results of a run but no run\.json"):

@@ -64,7 +64,7 @@ def test_a_wrong_setting_leaves_the_run_where_it_is(run, offline_data_dir, wrong
     assert not run.with_name("out.1").exists()
 
 
-def test_too_few_images_to_evaluate_by_leave_the_run_where_it_is(run, tmp_path):
+def test_too_few_images_to_evaluate_leave_the_run_where_it_is(run, tmp_path):
     before = contents(run)
     labels = np.arange(VALIDATION_SIZE + 15) % 10
     write_data(tmp_path, PUBLISHED_SHAPE, labels, labels[:5])
@@ -101,7 +101,7 @@ def test_from_within_the_folder(run, offline_data_dir, monkeypatch):
     settings = {"seed": 2, "log_json": "lines.jsonl", **SIZES}
     train(pathlib.Path("."), offline_data_dir, overwrite=True, **settings)
     assert contents(run.with_name("out.1")) == before
-    # Not within what was moved, which is where `.` is now.
+    # Not inside the moved folder, which is where `.` is now.
     assert os.path.samefile(".", run.with_name("out.1"))
     assert (run / "run.json").exists()
     assert (run / "lines.jsonl").exists()
@@ -127,9 +127,9 @@ def test_a_run_that_was_moved_leaves_the_next_one_alone(finished, offline_data_d
     host = Host(stdout=io.StringIO(), inform=lambda line: None, observers=[Moves(out, finished)])
     with pytest.raises(OutputError, match="holds another run by now"):
         run_train(config, host)
-    # Also by what is brought up to date at the end.
+    # Not even what is brought up to date at the end has changed it.
     assert contents(out) == contents(finished)
-    # It goes on where it is.
+    # The moved run can be continued where it is now.
     train(out.with_name("moved"), offline_data_dir)
 
 
@@ -151,7 +151,7 @@ def test_data_in_the_folder_are_not_moved(run, offline_data_dir):
     assert contents(run) == before
 
 
-def test_a_data_set_is_not_moved_that_is_the_folder(offline_data_dir, tmp_path):
+def test_a_data_set_that_is_the_folder_is_not_moved(offline_data_dir, tmp_path):
     out = pathlib.Path(shutil.copytree(offline_data_dir / "mnist", tmp_path / "data" / "mnist"))
     train(out, tmp_path / "data", **SIZES)
     before = contents(out)

@@ -1,4 +1,4 @@
-"""`train --data FOLDER`: imported by the first run, used by those behind it."""
+"""`train --data FOLDER`: imported by the first run, used by later ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_first_run_imports_and_the_others_use_it(elsewhere, capsys):
     assert record["dataset"]["class_names"] == ["a", "b"]
     status, lines = train(capsys, "--dataset=my_birds", "--out=two")
     assert (status, [line for line in lines if "wrote data" in line]) == (0, [])
-    # The same line goes on, also with the pictures changed; a new run is told of that.
+    # After the pictures change, the run can be continued and a new one begun; both say so.
     pathlib.Path("my birds/a/0000.pgm").unlink()
     for words, started in ((["--out=one", "--iters=3"], 0), (["--out=three"], 0)):
         status, lines = train(capsys, "--data=my birds", *words)
@@ -81,14 +81,14 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
     assert capsys.readouterr().err.count("wrote data/cells") == 1
     record = json.loads(pathlib.Path("swept/seed_1/run.json").read_text())
     assert record["dataset"]["name"] == "cells"
-    # It is looked at once, not once for each run; and once imported, it may go.
+    # A sweep checks the file once, not once for each run; once imported, it may be removed.
     os.utime("cells.npz", (0, 0))
     words[1] = "--iters=3"
     assert cli.main(["sweep", "--data=cells.npz", *words]) == 0
     assert capsys.readouterr().err.count("have changed since") == 1
     os.remove("cells.npz")
     assert train(capsys, "--data=cells.npz", "--out=alone")[0] == 0
-    # Others of that name are others, also where nothing is left to train.
+    # Another file of that name is refused, even if nothing is left to train.
     os.mkdir("b")
     np.savez("b/cells.npz", **arrays)
     assert cli.main(["sweep", "--data=b/cells.npz", *words]) == 2
@@ -103,7 +103,7 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
             ["--data=p", "--out=p/out"],
             "--out=p/out: it is in --data=p, where each",
         ),
-        # As one that was imported already.
+        # The same for a folder that was imported already.
         (["--data=q", "--out=q/out"], "--out=q/out: it is in --data=q, where each"),
         (
             ["--data=q", "--out=.", "--overwrite", "--data_dir=../data"],
@@ -122,7 +122,7 @@ def test_a_sweep_imports_once_and_a_table_will_do(elsewhere, capsys):
         (["--dataset=Fashion-MNIST"], "(did you mean 'fashion_mnist'?)"),
     ],
 )
-def test_what_cannot_be_is_one_line(elsewhere, capsys, words, said):
+def test_each_mistake_ends_in_one_line(elsewhere, capsys, words, said):
     for name in ("p", "q", "mnist"):
         make_pictures(elsewhere / name, {"a": 3})
     (elsewhere / "notes.zip").write_text("no table")
@@ -135,7 +135,7 @@ def test_what_cannot_be_is_one_line(elsewhere, capsys, words, said):
     assert not os.path.exists("new")
 
 
-def test_data_that_are_gone_are_looked_for_with_data_dir(elsewhere, capsys):
+def test_missing_data_are_found_with_data_dir(elsewhere, capsys):
     make_pictures(elsewhere / "p", {"a": 30})
     assert train(capsys, "--data=p")[0] == 0
     os.rename("data", "elsewhere")

@@ -16,7 +16,7 @@ def cloud(n, d, seed=0):
 
 
 def density(samples, point, sigma):
-    """The mean of Gaussians, as its formula says it: not in log space."""
+    """Returns the mean of Gaussians by its formula, not in log space."""
     d = len(point)
     norm = (2 * math.pi * sigma**2) ** (-d / 2)
     return sum(
@@ -27,8 +27,8 @@ def density(samples, point, sigma):
 
 
 def test_one_sample_by_hand():
-    # At distance 0 in one dimension, width 1: log(1 / sqrt(2 pi)) = -0.918938...; at distance 2
-    # half of 2^2 less; with width 2 at distance 2: -(2/2)^2 / 2 - log 2 - 0.918938...
+    # One dimension, width 1: log(1 / sqrt(2 pi)) = -0.918938... at distance 0, and 2^2 / 2 less at
+    # distance 2. Width 2, distance 2: -(2/2)^2 / 2 - log 2 - 0.918938...
     got = log_densities(np.array([[3.0]]), np.array([[3.0], [5.0]]), [1.0, 2.0])
     half_log_2pi = 0.9189385332046727
     expected = [
@@ -47,8 +47,8 @@ def test_against_the_formula(block):
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=2e-6)
 
 
-def test_where_densities_underflow():
-    # All of 784 pixels 1 off: exp(-784 / 2 / 0.01) is 0 in float64, its logarithm -39200.
+def test_densities_that_underflow():
+    # All 784 pixels are off by 1: exp(-784 / 2 / 0.01) is 0 in float64, its logarithm -39200.
     got = log_densities(np.zeros((5, 784)), np.ones((1, 784)), [0.1])
     assert got[0, 0] == pytest.approx(-39200 - 392 * math.log(2 * math.pi * 0.01))
 
@@ -60,11 +60,11 @@ def test_the_grid_is_that_of_the_paper():
     assert steps == pytest.approx([10 ** (1 / 9)] * 9)
 
 
-def test_the_width_is_chosen_on_the_validation_images_alone():
+def test_only_the_validation_images_choose_the_width():
     samples, validation, test = cloud(11, 3), cloud(5, 3, seed=1), cloud(7, 3, seed=2)
     means = [np.mean([math.log(density(samples, x, s)) for x in validation]) for s in SIGMAS]
     best = SIGMAS[int(np.argmax(means))]
-    # The test images would have chosen another one: the case can tell.
+    # The test images would choose another width, so this case can tell.
     of_test = [np.mean([math.log(density(samples, x, s)) for x in test]) for s in SIGMAS]
     assert SIGMAS[int(np.argmax(of_test))] != best
     got = log_likelihood(samples, validation, test)

@@ -1,4 +1,4 @@
-"""Where the penalties on D's gradient look: between images and samples, by seed and iteration."""
+"""Where penalties take D's gradient: between images and samples, by seed and iteration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vanilla_gan.settings import RunConfig
 
 
 @pytest.mark.parametrize("name", ["wgan_gp", "dragan"])
-def test_where_a_penalty_looks_follows_from_seed_and_iteration(name):
+def test_a_penaltys_points_follow_from_seed_and_iteration(name):
     stream = np.random.RandomState(2)
     X, G = np.float32(stream.rand(2, 5, 11))
     seen = []
 
     def points(seed, iteration, further=None):
-        """Returns what D is shown, whose logit is half the square: its gradient is the image."""
+        """Returns what D is shown. Its logit is half the square, so its gradient is the image."""
         with tf.Graph().as_default(), tf.Session() as session:
 
             def D(x, config, y, training):

@@ -18,7 +18,7 @@ from vanilla_gan.errors import DataError
 
 
 def read(path: pathlib.Path, **settings: Any) -> np.ndarray:
-    """Returns the picture as signed numbers, so that differences are what they are."""
+    """Returns the picture as signed numbers, so that differences do not wrap around."""
     chosen = {"fit": "contain", "background": 0, "invert": False, **settings}
     values = read_picture(path, Fitting(**chosen)).images
     assert (values.shape, values.dtype) == ((1, 28, 28), np.uint8)
@@ -32,7 +32,7 @@ def halves(width: int, height: int, left: int, right: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("fit", ["contain", "cover", "stretch"])
-def test_one_of_28x28_is_taken_as_it_is(tmp_path, fit):
+def test_a_28x28_picture_is_unchanged(tmp_path, fit):
     values = noise(28, 28)
     path = saved(tmp_path / "x.pgm", values)
     np.testing.assert_array_equal(read(path, fit=fit), values)
@@ -48,17 +48,17 @@ def test_colours_and_other_sizes(tmp_path):
     np.testing.assert_array_equal(read_picture(path, colours).images[0], values)
     inverted = read_picture(path, colours._replace(invert=True)).images[0]
     np.testing.assert_array_equal(inverted, 255 - values)
-    # A grey one has three values alike; a wide one the background above and below.
+    # A grey picture has three equal values; a wide one has the background above and below.
     (grey,) = read_picture(saved(tmp_path / "y.pgm", noise(20, 40)), colours).images
     np.testing.assert_array_equal(grey[10:30], np.repeat(noise(20, 40)[..., None], 3, axis=2))
     np.testing.assert_array_equal(grey[[*range(10), *range(30, 40)]], 7)
-    # Where it is transparent, too.
+    # Transparent parts show the background, too.
     alpha = np.repeat([[255, 0]], 20, axis=1).repeat(40, axis=0).astype(np.uint8)
     laid = saved(tmp_path / "z.png", np.concatenate([values, alpha[..., None]], axis=2))
     (image,) = read_picture(laid, colours).images
     np.testing.assert_array_equal(image[:, :20], values[:, :20])
     np.testing.assert_array_equal(image[:, 20:], 7)
-    # Red on transparent shows by its colour alone.
+    # Red on transparent is visible by its colour only.
     red = np.zeros((40, 40, 4), np.uint8)
     red[5:9, :, [0, 3]] = 255
     (image,), turned = read_picture(
@@ -76,7 +76,7 @@ def test_contain_centres_the_whole_and_lays_it_on_the_background(tmp_path):
     np.testing.assert_array_equal(values[8:20, 18:], 200)
 
 
-def test_contain_of_a_tall_one_leaves_margins_at_the_sides(tmp_path):
+def test_contain_of_a_tall_picture_leaves_margins_at_the_sides(tmp_path):
     # 13x35: 28 rows, 10.4 columns, so 10 between 9 and 9.
     path = saved(tmp_path / "x.pgm", np.full((35, 13), 90))
     values = read(path, background=255, invert=True)
@@ -100,7 +100,7 @@ def test_stretch_uses_all_of_it(tmp_path):
 
 @pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (1, 1)])
 @pytest.mark.parametrize("fit", ["contain", "cover", "stretch"])
-def test_the_thinnest_ones_are_read(tmp_path, size, fit):
+def test_the_thinnest_pictures_are_read(tmp_path, size, fit):
     values = read(saved(tmp_path / "x.png", PIL.Image.new("L", size, 77)), fit=fit)
     assert set(np.unique(values)) <= {0, 77}
     assert (values == 77).any()
@@ -160,7 +160,7 @@ def test_16_bits_keep_their_range(tmp_path):
 
 
 def test_a_dark_greymap_of_16_bits_stays_dark(tmp_path):
-    """Pillow gives its values as 32 bits, of which 255 might be white."""
+    """Pillow returns its values in 32 bits, in which 255 might be white."""
     wide = np.random.RandomState(0).randint(0, 256, (28, 28)).astype(">u2")
     (tmp_path / "x.pgm").write_bytes(b"P5 28 28 65535\n" + wide.tobytes())
     np.testing.assert_array_equal(read(tmp_path / "x.pgm"), np.rint(wide / 257.0))
@@ -169,13 +169,13 @@ def test_a_dark_greymap_of_16_bits_stays_dark(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "largest", "white", "scale"),
     [
-        # What it holds says what white is, but for 16 bits.
+        # The values say what white is, except in 16 bits.
         (np.float32, 0.7, None, 1),
         (np.int32, 255, None, 255),
         (np.int32, 65535, None, 65535),
         (np.float32, 255, None, 255),
         (np.uint16, 4095, None, 65535),
-        # Unless somebody says it.
+        # Unless somebody says what it is.
         (np.uint16, 4095, 4095, 4095),
         (np.int32, 10**6, 10**6, 10**6),
         (np.float32, 17.5, 17.5, 17.5),
@@ -199,7 +199,7 @@ def test_bytes_stay_as_they_are():
     np.testing.assert_array_equal(found, values)
 
 
-def test_values_that_no_white_is_known_of(tmp_path):
+def test_values_without_a_known_white(tmp_path):
     for low, high in ((0, 65536), (-1, 9)):
         values = np.full((28, 28), low, np.int32)
         values[0, 0] = high
@@ -212,8 +212,8 @@ def test_values_that_no_white_is_known_of(tmp_path):
 
 
 @pytest.mark.parametrize(("ink", "invert", "on"), [(0, False, 255), (255, True, 0)])
-def test_line_art_on_nothing_stays_visible(tmp_path, ink, invert, on):
-    """Black on transparent was black on black."""
+def test_line_art_on_transparency_stays_visible(tmp_path, ink, invert, on):
+    """Black on transparent would become black on black."""
     drawing = np.full((28, 28, 4), ink, np.uint8)
     drawing[..., 3] = 0
     drawing[5:9, :, 3] = 255
@@ -224,7 +224,7 @@ def test_line_art_on_nothing_stays_visible(tmp_path, ink, invert, on):
     flip = 255 if invert else 0
     np.testing.assert_array_equal(values[5:9], abs(flip - ink))
     np.testing.assert_array_equal(values[9:], abs(flip - on))
-    # Ink that shows on the background that was meant stays there.
+    # Ink that is visible on the given background is laid on that.
     drawing[..., :3] = 255 - ink
     path = saved(tmp_path / "x.png", drawing)
     assert read_picture(path, fitting).turned == 0
@@ -308,7 +308,7 @@ def test_the_first_frame_counts(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(1213, 907), (303, 241), (113, 112)])
-def test_a_photograph_is_what_its_full_decoding_gives(tmp_path, size):
+def test_a_photograph_matches_its_full_decoding(tmp_path, size):
     image = PIL.Image.fromarray(noise(24, 32, 3)).resize(size, PIL.Image.Resampling.BICUBIC)
     from_jpeg = read(saved(tmp_path / "x.jpg", image, quality=97))
     from_png = read(saved(tmp_path / "x.png", image))

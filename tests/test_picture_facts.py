@@ -15,7 +15,7 @@ PUBLISHED = grid_layout()
 
 
 def picture(rows=4, cols=4):
-    """Returns a picture drawn by matplotlib alone, of noise, uint8 [height, width, 3]."""
+    """Returns a picture of noise drawn by matplotlib only, uint8 [height, width, 3]."""
     samples = np.random.RandomState(0).uniform(size=(rows * cols, 784))
     return draw_reference(samples, rows, cols)[..., :3].copy()
 
@@ -62,5 +62,5 @@ def test_a_tile_that_is_too_small(where, edge):
     pixels = picture()
     pixels[where] = 255
     assert tiles_fault(pixels, PUBLISHED) == f"tile 9 does not reach its {edge} edge"
-    # A white margin is no fault of images that may have one.
+    # A white margin is not a fault in images that may have one.
     assert tiles_fault(pixels, PUBLISHED, has_dark_edges=False) is None

@@ -1,4 +1,4 @@
-"""Where commands put their results: nothing of the user's, and nothing of a run, is replaced."""
+"""Where commands put their results: nothing of the user's or of a run is replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vanilla_gan.cli import main as cli
 from vanilla_gan.errors import UsageError
 from vanilla_gan.runfolder.place import Place
 
-# Each way to a result, with the file that it writes beside the one that is named, if there is one.
+# Each way to make a result, and the file that it writes beside the one that is named, if any.
 WAYS = {
     "grid": (["sample", "--n=2", "--out"], None),
     "array": (["sample", "--n=2", "--format=npy", "--out"], None),
@@ -111,7 +111,7 @@ def test_sources_that_are_too_long_or_that_nobody_may_read(
     with unprivileged():
         for name in ("n" * 300, f"{'n' * 300}/x", "locked", "locked/x"):
             status, line = failure(capsys, command, f"--from={name}")
-            # No run can be under a name that no file has: that is wrong usage.
+            # No file can have so long a name, so no run can be there: that may be wrong usage.
             expected = (1, 2) if "n" in name[:1] else (1,)
             assert (status in expected, name in line) == (True, True), line
 
@@ -138,7 +138,7 @@ def test_a_report_replaces_a_report_and_nothing_else(elsewhere, capsys):
 def test_samples_replace_samples_when_asked(elsewhere, trained_run, capsys):
     shutil.rmtree("thesis")
     source = f"--from={trained_run('vanilla')}"
-    pathlib.Path("faces").mkdir()  # An empty folder is nobody's loss.
+    pathlib.Path("faces").mkdir()  # An empty folder may be replaced.
     for words in (["--separate", "--out=faces"], ["--interpolate=2", "--out=walk.png"]):
         success(capsys, "sample", source, "--n=2", "--seed=1", *words)
         before = contents(elsewhere)
@@ -157,8 +157,8 @@ def test_devices_and_pipes_are_left_alone(tmp_path):
             Place(path, overwrite=True).check()
 
 
-def test_folders_that_were_made_for_a_result_go_with_it(tmp_path):
-    """What was there before stays, and so do the folders of what was written."""
+def test_folders_made_for_a_failed_result_are_removed(tmp_path):
+    """Folders that were there before stay, and so do those of a result that was written."""
     (tmp_path / "mine").mkdir()
     place = Place(tmp_path / "mine" / "a" / "b" / "x", overwrite=False)
     with pytest.raises(RuntimeError), place.whole():

@@ -1,6 +1,6 @@
-"""Plug-ins: what they add, that both engines and every command have it, and that nothing else runs.
+"""Plug-ins: what they add, that both engines and every command know it, and that no other is run.
 
-`anew` makes of this process one that has loaded none.
+`anew` makes this process forget all plug-ins.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ COMMANDS = [
 
 
 @pytest.mark.slow
-def test_every_command_knows_a_run_by_what_its_user_gave_before(
+def test_every_command_knows_the_plug_ins_its_user_gave_before(
     run_of_all, tmp_path, monkeypatch, capsys
 ) -> None:
     run_of_all(tmp_path)
@@ -308,7 +308,7 @@ def test_what_is_registered_from_python_is_a_choice() -> None:
     with pytest.raises(UsageError, match="expected one of"):
         vanilla_gan.RunConfig(loss="mine")
     for smoothed in (False, True):
-        # As a cell that is run again.
+        # As in a notebook's cell that is run again.
         vanilla_gan.register_loss("mine", LOSSES["log"], labelled=smoothed)
         config = vanilla_gan.RunConfig(loss="mine", label_smoothing=0.1)
         if smoothed:
@@ -344,7 +344,7 @@ def test_reading_a_run_replaces_nothing_of_the_notebook(tmp_path) -> None:
     with pytest.raises(PluginError, match=r"a\.py, line 2: loss mine: .* one of its own"):
         loading.require(of_a_run, "run.json")
     assert LOSSES["mine"] is before
-    # A cell that has become a file.
+    # The cell's code has become a file.
     loading.load_plugin(tmp_path / "a.py")
     assert registry.plugins_of(vanilla_gan.RunConfig(loss="mine")) == of_a_run
 
@@ -356,7 +356,7 @@ def test_two_files_do_not_register_the_same_name(tmp_path) -> None:
     loading.load_plugin(tmp_path / "a.py")
     with pytest.raises(PluginError, match=r"b\.py, line 2: loss mine: .*a\.py registers it"):
         loading.load_plugin(tmp_path / "b.py")
-    # The same file, changed while a notebook is open; a run of before needs both as they were.
+    # The same file, changed while a notebook is open; an earlier run needs both as they were.
     (tmp_path / "a.py").write_text(f"{HEAD}for n in ('mine', 'other'): register_loss(n, print)")
     loading.load_plugin(tmp_path / "a.py")
     both = registry.plugins_of(vanilla_gan.RunConfig(loss="other"))
@@ -369,7 +369,7 @@ def test_two_files_do_not_register_the_same_name(tmp_path) -> None:
 
 
 def test_two_threads_run_a_plug_in_once(tmp_path, monkeypatch) -> None:
-    """As `Generator.load` does in each of them: the second one waits for the first one."""
+    """As if both called `Generator.load`: the second one waits for the first one."""
     runs, errors, waits = [], [], threading.Event()
     lock = loading._RUNNING
 
@@ -410,7 +410,7 @@ def test_two_threads_run_a_plug_in_once(tmp_path, monkeypatch) -> None:
 
 
 def test_an_open_generator_stays_what_it_was(offline_data_dir, tmp_path) -> None:
-    """As in a notebook, whose cell is run again, or in a server, whose plug-in fails at last."""
+    """Even if a notebook's cell registers its system again, or a server's plug-in fails later."""
     vanilla_gan.register_system("mine", SYSTEMS["vanilla"])
     sizes = {"iters": 1, "h_dim": 7, "z_dim": 5, "batch_size": 11, "seed": 1}
     offline.train(tmp_path / "out", offline_data_dir, system="mine", **sizes)
@@ -426,7 +426,7 @@ def test_an_open_generator_stays_what_it_was(offline_data_dir, tmp_path) -> None
 
 
 @pytest.mark.parametrize("spoilt", ["damaged", "writable by others"])
-def test_a_list_that_somebody_else_may_have_written_counts_as_none(tmp_path, spoilt) -> None:
+def test_a_list_that_somebody_else_may_have_written_is_ignored(tmp_path, spoilt) -> None:
     loading.load_plugin(EXAMPLES / "leaky.py")
     path = trusted_file()
     assert [each.stat().st_mode & 0o777 for each in (path.parent, path)] == [0o700, 0o600]
@@ -442,7 +442,7 @@ def test_a_list_that_somebody_else_may_have_written_counts_as_none(tmp_path, spo
 
 @pytest.mark.parametrize("harm", ["gone", "edited"])
 def test_a_copy_does_not_hide_the_original(tmp_path, harm) -> None:
-    """A folder that was copied with its plug-in, which was given there, too."""
+    """A folder was copied with its plug-in, and the copy was given, too."""
     original, copy = tmp_path / "a.py", tmp_path / "b.py"
     for path in (original, copy):
         path.write_text(f"{HEAD}register_loss('mine', print)")
@@ -460,7 +460,7 @@ def test_a_copy_does_not_hide_the_original(tmp_path, harm) -> None:
 
 
 def test_two_programs_that_remember_at_once_forget_neither(tmp_path, monkeypatch) -> None:
-    """The second one waits for the first one, and adds to what is there by then."""
+    """One waits for the other, and adds to what is there by then."""
     first, second = (registry.Plugin(f"/{name}.py", name * 64) for name in "ab")
     lock = remembering.locked_folder
 
@@ -474,8 +474,8 @@ def test_two_programs_that_remember_at_once_forget_neither(tmp_path, monkeypatch
     assert sorted(trusted().values()) == ["/a.py", "/b.py"]
 
 
-def test_the_list_counts_at_every_moment(tmp_path, monkeypatch) -> None:
-    """Also before the folder is flushed, whatever mode the user gives to new files."""
+def test_the_list_is_always_valid(tmp_path, monkeypatch) -> None:
+    """Even before the folder is flushed, and whatever mode the user gives to new files."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     counted, sync = [], whole.sync_folder
 
@@ -519,7 +519,7 @@ def test_the_example_of_a_loss_by_hand() -> None:
 
 
 def test_the_example_of_a_penalty_by_hand() -> None:
-    """The gradient of a quadratic D is where it was looked at: between an image and a sample."""
+    """The gradient of a quadratic D is the point itself, between an image and a sample."""
     loading.load_plugin(EXAMPLES / "flat_between.py")
     with tf.Graph().as_default(), tf.Session() as session:
         passes = types.SimpleNamespace(
@@ -550,7 +550,7 @@ def test_a_plug_in_that_changes_meanwhile(tmp_path, monkeypatch) -> None:
 @pytest.mark.slow
 def test_the_runs_of_a_sweep_have_the_plug_in(tmp_path, offline_data_dir, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    # The children do not find it by themselves.
+    # Without a list of trusted plug-ins, the runs cannot find it by themselves.
     os.makedirs(tmp_path / "config")
     (tmp_path / "config" / "vanilla_gan").touch()
     data = f"--dataset=mnist --allow_unverified_data --data_dir={offline_data_dir}"

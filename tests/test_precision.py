@@ -31,7 +31,7 @@ from vanilla_gan.systems import SYSTEMS
         ("", False),
     ],
 )
-def test_only_processors_that_have_it(monkeypatch, tmp_path, flags, computes):
+def test_only_processors_with_the_instructions(monkeypatch, tmp_path, flags, computes):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"processor : 0\nbugs : amx_bf16\nflags\t\t: {flags}\npower : \n")
     monkeypatch.setattr(processor, "_CPUINFO", cpuinfo)
@@ -55,7 +55,7 @@ def test_not_on_a_gpu():
         check_precision("bfloat16", Device("/GPU:1", "a test"))
 
 
-def test_the_rewriter_is_asked_for_it_only_then():
+def test_only_bfloat16_switches_the_rewriter_on():
     def rewriter(precision: str) -> int:
         proto = config_proto(RunConfig(precision=precision), CPU)
         return proto.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16
@@ -85,7 +85,7 @@ def both(request, offline_data_dir, tmp_path_factory):
 def test_losses_are_near_those_of_float32_but_not_the_same(both):
     exact, rounded = (np.loadtxt(run.out / "losses.csv", delimiter=",", skiprows=1) for run in both)
     np.testing.assert_allclose(rounded[:5], exact[:5], rtol=0.02)
-    # 8 bits of a product show at once: this is no float32 under another name.
+    # A precision of 8 bits shows at once: this is not float32 under another name.
     assert np.abs(rounded[1:10, 1] / exact[1:10, 1] - 1.0).max() > 1e-5
 
 
@@ -93,7 +93,7 @@ def test_losses_are_near_those_of_float32_but_not_the_same(both):
 def test_weights_and_both_adams_stay_float32(both):
     saved = read_variables(both[1].out, 40)
     assert {value.dtype for value in saved.values()} == {np.dtype(np.float32)}
-    # An update of 1e-3 on weights of 0.1 would be lost in bfloat16's steps of 4e-4 and more.
+    # In bfloat16, an update of 1e-3 on a weight of 0.1 would be rounded to steps of 5e-4.
     low_bits = saved["D_W1"].view(np.uint32) & 0xFFFF
     assert np.count_nonzero(low_bits) > 0.9 * low_bits.size
 
@@ -146,7 +146,7 @@ def _gradients(name, precision):
             by_D, by_G = tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
         with open_session(graph, config, CPU) as opened:
             opened.run(tf.global_variables_initializer())
-            # Nearly undecided, as it begins, the discriminator's losses pull against each other.
+            # At the start D is nearly undecided, and the gradients of its two losses nearly cancel.
             for variable in [*theta_D, *theta_G]:
                 noise = stream.normal(0, 0.02, variable.shape.as_list())
                 opened.run(variable.assign_add(noise.astype(np.float32)))
@@ -160,6 +160,6 @@ def test_each_gradient_is_near_that_of_float32(system):
     exact, rounded = (_gradients(system, precision) for precision in ("float32", "bfloat16"))
     for name, gradient in exact.items():
         error = np.linalg.norm(rounded[name] - gradient) / np.linalg.norm(gradient)
-        # A bias sums up what has been rounded once; a kernel far back, what has been many times.
+        # A bias sums up what was rounded once; a kernel far back, what was rounded many times.
         limit = 0.04 if "b" in name.rpartition("/")[2] else 0.12
         assert error < limit, f"{name}: off by {error:.1%}"

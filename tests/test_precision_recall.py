@@ -1,4 +1,4 @@
-"""Tests of precision, recall, density, coverage: a line by hand, and loops over all pairs."""
+"""Tests of precision, recall, density, coverage: a line by hand, loops over all pairs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cloud(n, d, seed, spread=1.0):
 
 
 def by_loops(real, samples):
-    """The four shares as their papers define them."""
+    """Returns the four shares as their papers define them."""
 
     def radius(points, i, k):
         return sorted(math.dist(points[i], p) for j, p in enumerate(points) if j != i)[k - 1]
@@ -53,11 +53,11 @@ def test_on_a_line_by_hand():
     real = region(np.arange(6.0)[:, None])
     assert real.precision_radii.tolist() == [3, 2, 2, 2, 2, 3]
     assert real.density_radii.tolist() == [5, 4, 3, 3, 4, 5]
-    # Samples -3.5 and 8 .. 8.4. Their third neighbours: of -3.5 11.7 away (8.2); of 8 0.3, of 8.1
-    # 0.2, of 8.2 0.2, of 8.3 0.2, of 8.4 0.3.
+    # Samples -3.5 and 8, 8.1, ..., 8.4. Their third neighbours: that of -3.5 is 11.7 away (8.2),
+    # those of 8 and 8.4 are 0.3 away, and the others 0.2.
     samples = region(np.array([[-3.5], [8.0], [8.1], [8.2], [8.3], [8.4]]))
     got = overlap(real, samples)
-    # 3-balls reach from -3 to 8: only the sample at 8 is in one, on the edge of that around 5.
+    # 3-balls reach from -3 to 8: only the sample at 8 is in one, on the edge of the one around 5.
     assert got.precision == pytest.approx(1 / 6)
     # The ball around -3.5 reaches to 8.2 and holds all real points.
     assert got.recall == 1
@@ -78,8 +78,8 @@ def test_against_loops(block):
     assert got == pytest.approx(expected)
 
 
-def test_as_many_real_images():
-    # Naeem et al., section 3.3: of two sets of one distribution density is about 1, and coverage
+def test_two_real_sets():
+    # Naeem et al., section 3.3: for two sets from one distribution, density is about 1 and coverage
     # 1 - (1/2)^5 = 0.97 for k = 5.
     first, second = region(cloud(2003, 3, 0)), region(cloud(2003, 3, 1))
     got = overlap(first, second)

@@ -33,7 +33,7 @@ def test_items_are_drawn_in_another_thread():
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 5])
-def test_no_more_than_so_many_ahead(ahead):
+def test_draws_no_further_ahead_than_asked(ahead):
     drawn: list[int] = []
     enough = threading.Event()
 
@@ -46,7 +46,7 @@ def test_no_more_than_so_many_ahead(ahead):
 
     with prefetched(draw(), ahead=ahead) as items:
         assert enough.wait(timeout=60)
-        # The thread has drawn what it may; whatever it does now, it draws nothing.
+        # The thread has drawn all that it may, and draws no more now.
         assert len(drawn) == ahead
         for taken, number in enumerate(items, start=1):
             assert number == taken - 1

@@ -29,7 +29,7 @@ class Clock:
 
 @contextlib.contextmanager
 def terminal():
-    """Makes stderr a terminal of 80 columns; yields what reads what was written on it."""
+    """Makes stderr a terminal of 80 columns; yields a function that reads what was written."""
     controller, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     with os.fdopen(inside, "w") as stderr, pytest.MonkeyPatch.context() as patch:
@@ -60,11 +60,11 @@ def test_the_bar_is_wide_and_stays_in_its_place(iters):
         progress.close()
     ((left, right),) = places
     assert right - left > 10
-    # A thousandth of a run is seen.
+    # A thousandth of a run is visible.
     assert len(set(shares)) == 3 - (iters == 100)
 
 
-def test_the_time_left_counts_evaluations_for_what_they_take():
+def test_the_time_left_includes_evaluations():
     """100 iterations a second, and 40 s for each evaluation: at 0, 1000, 2000 and the end, 2001."""
     clock = Clock()
     pace = Pace(0, 2001, 1000, clock)
@@ -135,7 +135,7 @@ def test_a_phase_says_nothing_on_a_dumb_terminal(monkeypatch):
         assert read() == "behind it\r\n"
 
 
-def test_a_phase_says_nothing_where_stderr_is_no_terminal(capfd):
+def test_a_phase_says_nothing_if_stderr_is_no_terminal(capfd):
     with phase("loading TensorFlow", every_s=0.0):
         pass
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Tests of what ships of the recorded runs, against the recordings, and of the post's GIF."""
+"""Tests of the shipped part of the recorded runs, against the recordings, and the post's GIF."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_script_makes_the_file(reference_dir, monkeypatch):
     content = make_published_spread.content(reference_dir)
     assert list(content) == list(make_published_spread.json.loads(shipped))
     runs = published_runs("vanilla", "mnist")
-    # Another matplotlib may round a grey otherwise.
+    # Another version of matplotlib may round a grey differently.
     for name in ("drawn_statistics", "uniform_initial_statistics"):
         np.testing.assert_allclose(content[name], getattr(runs, name), rtol=1e-3, err_msg=name)
     if make_published_spread.text(content) != shipped:
@@ -80,7 +80,7 @@ def test_drawn_statistics_are_near_those_of_the_samples():
 
 @pytest.fixture(scope="module")
 def gif(tmp_path_factory):
-    """Returns the path of a GIF of three frames, and the samples of each."""
+    """Returns the path of a GIF of three frames of random samples."""
     samples = np.random.RandomState(3).uniform(size=(3, 16, 784))
     samples[..., 5], samples[..., 600] = 0, 1
     frames = [
@@ -137,5 +137,5 @@ def test_the_posts_own_pictures_lie_within_the_spread(reference_dir):
     statistics = np.stack([picture_statistics(frame_samples(frame)) for frame in frames])
     ranges = spread(published_runs("vanilla", "mnist").drawn_statistics)
     assert not ranges.outside(statistics).any()
-    # Its tiles read as ours would not fit: the noise comes out too smooth.
+    # Read like our own tiles, its tiles would not fit: the noise comes out too smooth.
     assert ranges.outside(np.stack([picture_statistics(read_tiles(frames[0]))] * 11))[0, 3]

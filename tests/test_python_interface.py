@@ -48,7 +48,7 @@ def settings(data_dir: pathlib.Path, out: pathlib.Path, **others: Any) -> dict[s
 
 @pytest.fixture(scope="module")
 def trained(offline_data_dir, tmp_path_factory):
-    """Returns what a run of three iterations returned."""
+    """Returns the result of a run of three iterations."""
     out = tmp_path_factory.mktemp("interface") / "out"
     return vanilla_gan.train(vanilla_gan.RunConfig(**settings(offline_data_dir, out)))
 
@@ -82,7 +82,7 @@ NOTEBOOK = textwrap.dedent("""
 def test_tensorflow_starts_as_quietly_as_on_the_command_line(
     offline_data_dir, tmp_path, stderr, engine
 ):
-    """Its chatter goes to the process's stderr, also where `sys.stderr` is a notebook's cell."""
+    """Its messages go to the process's stderr, even if `sys.stderr` is a notebook's cell."""
     given = json.dumps(settings(offline_data_dir, tmp_path / "out", engine=engine))
     environment = dict.fromkeys(name for name in os.environ if name.startswith("TF_"))
     done = python("-c", NOTEBOOK, given, stderr, **environment)
@@ -95,8 +95,8 @@ def test_tensorflow_starts_as_quietly_as_on_the_command_line(
 
 
 @pytest.mark.slow
-def test_who_loads_tensorflow_first_is_told_what_that_costs(offline_data_dir, tmp_path):
-    """TensorFlow then leaves oneDNN off where it has AVX2 alone."""
+def test_loading_tensorflow_first_warns_of_the_cost(offline_data_dir, tmp_path):
+    """TensorFlow then leaves oneDNN off on processors that have only AVX2."""
     code = textwrap.dedent("""
         import json, sys
         import tensorflow
@@ -114,8 +114,8 @@ def test_who_loads_tensorflow_first_is_told_what_that_costs(offline_data_dir, tm
         assert ("TF_ENABLE_ONEDNN_OPTS=1" in done.stderr) == (loses and may_warn)
 
 
-def test_a_run_that_diverged_at_length_can_be_read(offline_data_dir, tmp_path):
-    """The weights of a deep network have a hundred names."""
+def test_a_run_with_a_long_error_can_be_read(offline_data_dir, tmp_path):
+    """A deep network has a hundred weights to name."""
 
     class Diverging(vanilla_gan.Observer):
         def losses(self, block):
@@ -131,7 +131,7 @@ def test_a_run_that_diverged_at_length_can_be_read(offline_data_dir, tmp_path):
 
 @pytest.mark.parametrize("error", [DivergedError(7, "not finite"), StoppedBySignal(15, "stopped")])
 def test_an_error_comes_out_of_the_process_that_trained(error):
-    """A pool of processes waits for ever for one that cannot be unpickled."""
+    """A pool of processes would wait for ever for an error that cannot be unpickled."""
     found = pickle.loads(pickle.dumps(error))
     assert (type(found), str(found), vars(found)) == (type(error), str(error), vars(error))
 
@@ -186,7 +186,7 @@ class TestImport:
 
 
 class TestTrain:
-    def test_it_returns_where_the_run_stands(self, trained):
+    def test_it_returns_the_runs_state(self, trained):
         assert trained.iterations == 3
         assert trained.checkpoint == trained.out / "checkpoints" / "0000000003"
         assert trained.checkpoint.is_dir()
@@ -208,16 +208,16 @@ class TestTrain:
         assert further.iterations == 4
         with pytest.raises(vanilla_gan.VanillaGanError, match="--h_dim was 7, is 8"):
             vanilla_gan.train(vanilla_gan.RunConfig(iters=5, h_dim=8, out=str(tmp_path)))
-        # Also where it is the default, as on the command line.
+        # Even if it is the default, as on the command line.
         with pytest.raises(vanilla_gan.VanillaGanError, match="--label_smoothing was"):
             vanilla_gan.train(vanilla_gan.RunConfig(label_smoothing=0.0, out=str(tmp_path)))
         assert cli.main(["train", "--label_smoothing=0", f"--out={tmp_path}"]) == 2
-        # Nothing left to do: it says so, and where the run stands.
+        # With nothing left to do, it says so and returns the same.
         capsys.readouterr()
         again = vanilla_gan.train(vanilla_gan.RunConfig(iters=4, out=str(tmp_path)))
         assert again == further
         assert "this run is finished" in capsys.readouterr().err
-        # So it can still be read once its checkpoints are removed to save space.
+        # It can still be read after its checkpoints were removed to save space.
         shutil.rmtree(tmp_path / "checkpoints")
         assert vanilla_gan.train(vanilla_gan.RunConfig(iters=4, out=str(tmp_path))) == further
         assert len(further.losses.iteration) > 0
@@ -225,7 +225,7 @@ class TestTrain:
     def test_it_works_in_a_thread_with_the_streams_of_a_notebook(
         self, offline_data_dir, tmp_path, monkeypatch
     ):
-        # As in a notebook: streams that are no files, and no main thread to handle signals in.
+        # As in a notebook: streams that are not files, and no main thread to handle signals in.
         out, err = io.StringIO(), io.StringIO()
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
@@ -239,7 +239,7 @@ class TestTrain:
         assert [line.partition(": ")[0] for line in lines] == ["Iter", "D loss", "G_loss", ""]
         assert err.getvalue().splitlines()[-1].startswith("done: 3 iterations")
 
-    def test_an_observer_of_ones_own_is_told_of_the_run(self, offline_data_dir, tmp_path):
+    def test_a_users_own_observer_is_told_of_the_run(self, offline_data_dir, tmp_path):
         told: list[Any] = []
 
         class Mine(vanilla_gan.Observer):
@@ -280,7 +280,7 @@ class TestTrain:
     def test_an_interrupt_waits_until_tensorflow_is_loaded(
         self, offline_data_dir, tmp_path, monkeypatch, default_handlers
     ):
-        """Its modules register operations, which they may do once in a process."""
+        """Its modules register operations, which can be done only once in a process."""
         loaded = []
 
         def load():
@@ -312,9 +312,7 @@ class TestTrain:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     @pytest.mark.slow
-    def test_a_signal_ends_the_program_as_without_a_run_but_saves_it(
-        self, offline_data_dir, tmp_path
-    ):
+    def test_a_signal_saves_the_run_but_ends_the_program_as_usual(self, offline_data_dir, tmp_path):
         given = settings(offline_data_dir, tmp_path, iters=10**7, sample_every=10)
         code = f"""if True:
             import vanilla_gan
@@ -418,7 +416,7 @@ class TestBuildGraph:
         assert tf.compat.v1.get_default_graph().get_operations() == []
         assert tf.executing_eagerly()
 
-    def test_averages_begin_as_the_weights_are(self):
+    def test_averages_begin_as_the_weights(self):
         import tensorflow as tf
 
         drawn = []
@@ -439,7 +437,7 @@ class TestBuildGraph:
             vanilla_gan.build_graph(vanilla_gan.RunConfig(), graph)
 
     def test_the_settings_of_a_finished_run_fit(self, offline_data_dir, tmp_path):
-        # They have both epochs and the iters that follow from them.
+        # They hold both epochs and the iters that follow from them.
         config = vanilla_gan.RunConfig(
             **settings(offline_data_dir, tmp_path, system="layers", iters=None, epochs=1)
         )

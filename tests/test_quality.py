@@ -21,7 +21,7 @@ N = 41
 
 
 def images(n, seed):
-    """Pictures of one bright row each, which is their class."""
+    """Returns images with one bright row each; its number is their class."""
     stream = np.random.RandomState(seed)
     grey = stream.randint(0, 30, (n, 28, 28))
     classes = stream.randint(0, 10, n)
@@ -30,7 +30,7 @@ def images(n, seed):
 
 
 def look(pictures):
-    """Features: the mean of each of the first ten rows. Class: the brightest of them."""
+    """Returns features, the means of the first ten rows, and classes, the brightest of these."""
     rows = pictures.reshape(-1, 28, 28).astype(np.float64).mean(axis=2)[:, :10]
     return rows, rows.argmax(axis=1)
 
@@ -75,8 +75,8 @@ def test_each_figure_is_that_of_its_module():
     samples = unit(images(N, 3)) * np.float32(0.9)
     got = judge.measure(samples)
     features = [look(each)[0] for each in (samples, real, others)]
-    # 13 validation images and 11 test images: all of them, in whatever order; where there are so
-    # few, single precision notices it.
+    # All of the 13 validation and 11 test images, in whatever order; with so few, the order shows
+    # in single precision.
     likelihood = log_likelihood(samples, unit(data.validation.images), unit(data.test.images))
     assert got.figures.parzen_nats == pytest.approx(likelihood.nats)
     assert got.figures.parzen_nats_error == pytest.approx(likelihood.error, rel=1e-5)
@@ -141,7 +141,7 @@ def test_another_number_of_samples(judge):
             Judge(splits(), n, look)
 
 
-def test_as_many_samples_as_half_of_the_training_images():
+def test_largest_n_is_half_the_training_images():
     assert largest_n(splits(train=21)) == 10
     assert largest_n(splits(train=20)) == 10
     with pytest.raises(DataError, match=r"19 training images .* at least 20; add images"):
@@ -154,7 +154,7 @@ def test_as_many_samples_as_half_of_the_training_images():
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_images_of_every_system_come_to_0_to_1(name):
+def test_every_systems_images_become_0_to_1(name):
     system = SYSTEMS[name]
     grey = np.arange(256, dtype=np.float32)
     got = to_unit(system, system.pixels())
@@ -164,7 +164,7 @@ def test_images_of_every_system_come_to_0_to_1(name):
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_noise_and_classes_come_from_a_stream_apart(name):
+def test_noise_and_classes_come_from_a_separate_stream(name):
     system = SYSTEMS[name]
     n, z_dim = 513, 5
     fed = []

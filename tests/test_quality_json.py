@@ -1,4 +1,4 @@
-"""Tests of `quality.json`: what is added, replaced and dropped; files that are others."""
+"""Tests of `quality.json`: what is added, replaced and dropped; files of something else."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_going_back(tmp_path, back_to, left):
     assert iterations(tmp_path) == left
 
 
-def test_who_has_to_wait_says_so(tmp_path):
+def test_waiting_is_announced(tmp_path):
     other = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     lines = []
