@@ -1,4 +1,4 @@
-"""Opening files that may be anybody's: pipes, devices, folders, and files that are too large."""
+"""Opening files that may be anything: pipes, devices, folders, and files that are too large."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_file_and_a_link_to_it(tmp_path):
     assert read_file(tmp_path / "file", 3) == read_file(tmp_path / "link", 3) == b"abc"
     with open_file(tmp_path / "file", 3) as stream:
         assert stream.read() == b"abc"
-    # What may be is not what there is: no room is made for that much.
+    # The limit is not the size: no buffer of that size is allocated.
     assert read_file(tmp_path / "file", 1 << 50) == b"abc"
     assert read_file("/proc/self/status", 1 << 50).endswith(b"\n")
 
@@ -32,12 +32,12 @@ def test_a_file_and_a_link_to_it(tmp_path):
         (lambda path: path.mkdir(), "it is a folder"),
         (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
         (lambda path: (path.touch(), os.truncate(path, 1 << 40)), "expected at most 3"),
-        # Made up by the system as it is read; its size is 0.
+        # Generated when it is read; its reported size is 0.
         (lambda path: path.symlink_to("/proc/self/status"), "it has more than 3 bytes"),
         (lambda path: None, "No such file"),
     ],
 )
-def test_what_is_no_such_file(tmp_path, make, said):
+def test_files_that_are_refused(tmp_path, make, said):
     make(tmp_path / "x")
     with pytest.raises(OSError, match=said):
         read_file(tmp_path / "x", 3)
@@ -52,7 +52,7 @@ def packed(array_of: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes
 
 
 def claims(shape: str, size: int) -> bytes:
-    """Returns a npy file whose header claims a shape, with `size` zeros behind it."""
+    """Returns a npy file whose header claims a shape, followed by `size` zeros."""
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode()
     header = header.ljust(117) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(size)

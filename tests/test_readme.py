@@ -22,9 +22,9 @@ DOCUMENTS = [
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))),
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "benchmarks").glob("*.md"))),
 ]
-# Not among the settings that `--help` lists: its own name, and flags of other programs.
+# Flags that `--help` does not list: its own names, and those of other programs.
 FOREIGN_FLAGS = {"help", "helpfull", "durations", "logdir", "no", "snapshot", "tf1_python", "array"}
-FOREIGN_FLAGS |= {"distribution"}  # of srun
+FOREIGN_FLAGS |= {"distribution"}  # srun
 
 Rows = list[tuple[str, ...]]
 
@@ -41,7 +41,7 @@ def read(name: str) -> str:
 
 
 def flags_of_help(text: str) -> Rows:
-    """Returns (flag, values, default, meaning) of each flag that the help lists."""
+    """Returns (flag, values, default, meaning) for each flag that the help lists."""
     found = re.findall(r"^  --(\w+) (\S+)\n((?:      .+\n?)+)", text, re.MULTILINE)
     # Every flag's line must have been understood.
     assert len(found) == len(re.findall(r"^  --", text, re.MULTILINE)) > 0
@@ -59,14 +59,14 @@ def table(rows: Rows) -> str:
     return "\n".join(lines)
 
 
-def test_the_table_of_flags_is_that_of_help(help_text: str) -> None:
+def test_the_table_of_flags_matches_help(help_text: str) -> None:
     expected = table(flags_of_help(help_text))
     start = read("docs/flags.md").index("| Flag | Values |")
     found = read("docs/flags.md")[start:].split("\n\n", 1)[0]
     assert found == expected, f"the table in docs/flags.md should be:\n{expected}\n"
 
 
-def test_the_common_flags_have_the_defaults_of_help(
+def test_the_common_flags_and_defaults_match_help(
     help_text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = read("README.md").split("\n## Ten common flags\n", 1)[1].split("\n\n")[0]
@@ -122,7 +122,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_files_named_in_text_exist(name: str) -> None:
-    # In code marks, with a folder of this repository and an ending: `vanilla_gan/cli.py`.
+    # In backticks, with a folder of this repository and an extension: `vanilla_gan/cli.py`.
     named = re.findall(r"`((?:vanilla_gan|tests|benchmarks|docs|\.ci)/[\w/.]*\.\w+)`", read(name))
     missing = [path for path in named if not (ROOT / path).exists()]
     assert missing == []

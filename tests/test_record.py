@@ -1,4 +1,4 @@
-"""`run.json`: what it holds, what it is continued with, and what damage does to it."""
+"""`run.json`: what it holds, which settings continue a run, and how damage is refused."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_record_comes_back(tmp_path):
     assert read_record(tmp_path) == record
 
 
-def test_tensorflow_may_be_installed_by_another_name(monkeypatch):
+def test_tensorflow_may_be_installed_under_another_name(monkeypatch):
     version = importlib.metadata.version
 
     def none_called_tensorflow(name: str) -> str:
@@ -77,14 +77,14 @@ def test_record_holds_what_the_run_depends_on(tmp_path):
     assert written["versions"]["oneDNN"] in ("on", "off")
 
 
-def test_other_surroundings_are_told():
+def test_changed_surroundings_are_reported():
     record = make_record()
     assert not changed_surroundings(record, record.device)
     record.versions["oneDNN"] = "otherwise"
     (line,) = changed_surroundings(record, record.device)
     assert "begun with oneDNN otherwise and goes on with" in line
     del record.versions["oneDNN"], record.versions["numpy"]
-    (line,) = changed_surroundings(record, record.device)  # Of a run before it was recorded.
+    (line,) = changed_surroundings(record, record.device)  # As from an older version.
     assert "begun with numpy unknown" in line
 
 
@@ -117,7 +117,7 @@ def test_sealed_file_of_another_kind(tmp_path, change, message):
     assert str(caught.value).isprintable()
 
 
-def test_another_run_in_the_folder_of_one_that_goes_on(tmp_path):
+def test_another_run_in_the_folder_of_a_running_one(tmp_path):
     record = make_record()
     record.check_still_there(tmp_path)
     record.save(tmp_path)
@@ -144,7 +144,7 @@ def test_what_is_not_given_is_taken_from_the_run(tmp_path, monkeypatch):
     assert continued(record, out="moved") == dataclasses.replace(record.config, out="moved")
 
 
-def test_what_no_number_depends_on_may_change():
+def test_settings_that_affect_no_number_may_change():
     record = make_record()
     config = continued(record, iters=900, checkpoint_every=7, keep_checkpoints=1, data_dir="d")
     assert (config.iters, config.checkpoint_every, config.keep_checkpoints) == (900, 7, 1)
@@ -160,14 +160,14 @@ def test_what_no_number_depends_on_may_change():
         ("conditional", {"sample_class": "0"}),
     ],
 )
-def test_a_run_goes_on_where_a_class_is_called_all(system, given):
+def test_a_run_with_a_class_called_all_continues(system, given):
     record = make_record(system=system, **given)
     record.dataset = {**DATASET, "num_classes": 8, "class_names": ["all", *"1234567"]}
     record.config = config_of_data(record.config, record.dataset)
     assert continued(record, **given) == record.config
 
 
-def test_each_difference_is_listed_with_both_ways_on():
+def test_each_difference_is_listed_with_both_remedies():
     record = make_record(h_dim=17)
     given = {"out": "x", "h_dim": (18, 7), "seed": 6, "batch_size": 128, "iters": 9}
     with pytest.raises(RunConflictError) as caught:
@@ -208,7 +208,7 @@ FIXED = {
 }
 
 
-def test_what_decides_its_numbers_tells_two_runs_apart():
+def test_settings_that_decide_the_numbers_tell_runs_apart():
     record = make_record(evaluate_every=1000, keep_best="recall")
     for name, entry in table_of(RunConfig).items():
         was = record.config.to_json()[name]
@@ -226,7 +226,7 @@ def test_what_decides_its_numbers_tells_two_runs_apart():
             "mine:1",
         ]
         given = {name: next(value for value in candidates if is_other(entry, was, value))}
-        # Of a setting that neither list knows only its own word is taken.
+        # For a setting in neither list, `entry.is_free` decides.
         if name in FREE or (name not in FIXED and entry.is_free):
             assert getattr(continued(record, **given), name) == given[name]
             continue
@@ -235,7 +235,7 @@ def test_what_decides_its_numbers_tells_two_runs_apart():
 
 
 def is_other(entry: Setting, was: object, value: object) -> bool:
-    """Says whether a setting takes a value, and whether it is not the run's."""
+    """Returns whether a setting accepts a value that differs from the run's."""
     try:
         entry.check(value)
     except UsageError:
@@ -255,14 +255,14 @@ def test_a_value_that_is_the_default_is_refused_like_any_other():
     ("given", "forks"),
     [({"seed": 6}, True), ({"h_dim": 18}, False), ({"seed": 6, "init": "xavier_normal"}, False)],
 )
-def test_the_way_out_is_one_that_leads_there(given, forks):
-    """A fork may change numbers, but not the variables, nor what they began with."""
+def test_the_suggested_way_out_works(given, forks):
+    """A fork may change what affects numbers, but not the variables or their initial values."""
     with pytest.raises(RunConflictError) as caught:
         continued(make_record(), out="x", **given)
     assert ("fork --from x" in str(caught.value)) == forks
 
 
-def test_initial_weights_have_no_part_in_a_run_with_a_checkpoint():
+def test_initial_weights_play_no_part_in_a_run_with_a_checkpoint():
     record = make_record(init_weights="w.npz")
     given = RunConfig(init_weights="moved.npz")
     with pytest.raises(RunConflictError, match=r"--init_weights was w\.npz, is moved\.npz"):
@@ -289,7 +289,7 @@ def test_what_came_from_a_preset_is_recorded(tmp_path):
     assert read.config.h_dim == (512, 512)
     brought = {"loss", "r1", "beta1", "beta2", "ema", "learning_rate", "h_dim"}
     assert set(read.from_preset) == brought
-    # The same command, and the plain one, go on; another preset would be another run.
+    # With the same preset or none the run continues; another preset would be another run.
     for given in ({"preset": "stable"}, {}):
         assert continued(read, **given) == continued(record)
     with pytest.raises(RunConflictError, match="--preset was stable, is published; choose"):
@@ -298,7 +298,7 @@ def test_what_came_from_a_preset_is_recorded(tmp_path):
     assert (new.config.r1, set(new.from_preset)) == (0.5, brought - {"r1"})
 
 
-def test_a_fork_ends_where_its_parent_would_also_where_epochs_become_longer(tmp_path):
+def test_a_fork_ends_where_its_parent_would_even_if_epochs_become_longer(tmp_path):
     parent = make_record(system="layers", iters=None, epochs=100, batch_size=8)
     parent.config = parent.config.counted(1000)
     for given in ({"batch_size": 16}, {"D_steps": 2}):
@@ -310,7 +310,7 @@ def test_a_fork_ends_where_its_parent_would_also_where_epochs_become_longer(tmp_
     assert (same.iters, same.epochs) == (parent.config.iters, 100)
 
 
-def test_changes_are_told_and_recorded(tmp_path):
+def test_changes_are_reported_and_recorded(tmp_path):
     record = make_record(device="gpu")
     assert note_changes(record, continued(record, iters=900, out="elsewhere"), 40) is None
     config = continued(record, device="cpu", engine="feed")
@@ -327,7 +327,7 @@ def test_changes_are_told_and_recorded(tmp_path):
     ]
 
 
-def test_a_record_of_before_there_were_changes(tmp_path):
+def test_a_record_of_an_older_version(tmp_path):
     make_record().save(tmp_path)
     content = json.loads((tmp_path / "run.json").read_text())
     for name in ("sha256", "data_at", "changes", "parent", "from_preset"):
@@ -338,7 +338,7 @@ def test_a_record_of_before_there_were_changes(tmp_path):
 
 @pytest.mark.parametrize("where", ["recorded", "here", "run/beside", "beside", "all", "nowhere"])
 def test_where_the_data_are_now(tmp_path, monkeypatch, where):
-    """A run is continued from another folder than it was begun in, or was moved with its data."""
+    """A run is continued from a folder other than its first one, or was moved with its data."""
     for folder in ("then", "now", "moved/run", "all"):
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "then")
@@ -356,7 +356,7 @@ def test_where_the_data_are_now(tmp_path, monkeypatch, where):
         place.mkdir(exist_ok=True)
     run = tmp_path / "moved" / "run"
     if where == "all":
-        # A folder where the data were once is no reason to look nowhere else.
+        # The folder that once held the data still exists; it must not end the search.
         (tmp_path / "then" / "the_data").mkdir()
         (place / record.dataset["name"]).mkdir()
     found = data_dir_of(record, run)

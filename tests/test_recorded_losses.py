@@ -1,4 +1,4 @@
-"""Tests of the first losses of recorded runs: what ships, and which run they fit."""
+"""First losses of recorded runs: which ones ship, and which runs they are compared with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OFFLINE = recorded_losses()[1]
 
 @pytest.fixture
 def config(offline_weights):
-    """Returns a function to the settings of a run that began as the offline recording did."""
+    """Returns a function that makes settings of a run that began like the offline recording."""
 
     def make(**changes):
         settings = {"init_weights": str(offline_weights), "seed": 0, "sample_every": 100}
@@ -23,7 +23,7 @@ def config(offline_weights):
     return make
 
 
-def test_what_ships_are_the_recordings(reference_dir):
+def test_shipped_losses_match_the_recordings(reference_dir):
     for each in recorded_losses():
         data = "mnist" if each.data == "MNIST" else "offline"
         program = each.system + ("_log" if each.loss == "log" else "")
@@ -45,7 +45,7 @@ def test_what_ships_are_the_recordings(reference_dir):
         assert each.iterations[-1] == lasts[-1]
 
 
-def test_the_sum_of_weights():
+def test_the_checksum_of_weights():
     weights = {"b": np.zeros(3, np.float32), "a": np.ones((2, 1), np.float32)}
     same = {"a": [[1.0], [1.0]], "b": [0, 0, 0]}
     assert weights_sha256(weights) == weights_sha256(same)
@@ -62,7 +62,7 @@ def test_the_run_that_began_alike(config):
     assert matching(config(), OFFLINE.dataset_checksum) is OFFLINE
     found = matching(config(loss="log"), OFFLINE.dataset_checksum)
     assert (found.system, found.loss, found.data) == ("vanilla", "log", OFFLINE.data)
-    # A rate is no reason not to compare: it is what shall be found wrong.
+    # Another learning rate is compared all the same: the losses are to show that it is wrong.
     assert matching(config(learning_rate=0.1), OFFLINE.dataset_checksum) is OFFLINE
 
 
@@ -77,7 +77,7 @@ def test_the_run_that_began_alike(config):
         ({"loss": "minimax"}, "--loss minimax (recorded: "),
     ],
 )
-def test_runs_that_began_otherwise(config, changes, reason):
+def test_runs_that_began_differently(config, changes, reason):
     found = matching(config(**changes), OFFLINE.dataset_checksum)
     assert isinstance(found, str)
     assert reason in found

@@ -1,13 +1,13 @@
 """The port against the recorded runs of the published program, through the real trainer.
 
-The recordings were made by TensorFlow 1.15.5 (its Adam, its sigmoid, its `next_batch`) and hold the
-losses of each iteration, pictures, and weights. What is compared goes the whole way: IDX files,
-draw order, graph, session, `losses.csv`, checkpoint.
+The recordings were made with TensorFlow 1.15.5 (its Adam, its sigmoid, its `next_batch`) and hold
+the losses of each iteration, pictures, and weights. The comparison covers the whole path: IDX
+files, draw order, graph, session, `losses.csv`, checkpoint.
 
-How sharply the arithmetic is met far into training is what the traces say (`test_traces.py`): they
-begin anew from recorded states. A run that trains freely leaves its recording sooner or later on
-any processor, when a ReLU rounds to the other side. So here the first iterations are compared with
-1e-6, and all 100 as `compare` does it: with what rounding does to the run on this very machine.
+`test_traces.py` checks how closely the arithmetic agrees far into training: it restarts from
+recorded states. A run that trains freely departs from its recording sooner or later on any
+processor, when a ReLU rounds to the other side. So here the first iterations must agree to 1e-6,
+and all 100 are judged as in `compare`: by what rounding does to the run on this very machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from offline import SHAPES, assert_recorded, assert_recorded_losses, recording, 
 from vanilla_gan.errors import DivergedError
 
 DATA = pathlib.Path(__file__).parent / "data"
-# The recorded losses are compared up to iteration 100, the variables are those after 100.
+# Losses are compared up to iteration 100, variables after 100 iterations.
 ITERS = 101
 OFFLINE = {
     "sigmoid_cross_entropy": "vanilla_offline_seed0",
@@ -35,7 +35,7 @@ MNIST = {
 
 @pytest.fixture(scope="module", params=OFFLINE)
 def offline_run(request, engine, offline_data_dir, offline_weights, pictures, tmp_path_factory):
-    """Returns a run of 100 iterations, what was recorded, and the run's first samples."""
+    """Returns a run of 101 iterations, its recording, and the run's first samples."""
     run = train(
         tmp_path_factory.mktemp("offline") / "out",
         offline_data_dir,
@@ -77,7 +77,7 @@ def test_offline_stdout_is_the_published_programs(offline_run):
 
 @pytest.fixture(scope="module", params=MNIST)
 def mnist_run(request, engine, real_data_dir, reference_dir, pictures, tmp_path_factory):
-    """Returns a run of 101 iterations on MNIST, what was recorded, and the first samples."""
+    """Returns a run of 101 iterations on MNIST, its recording, and the first samples."""
     recorded = recording(reference_dir / f"{MNIST[request.param]}.npz")
     folder = tmp_path_factory.mktemp("mnist")
     run = train(
@@ -112,8 +112,8 @@ def test_mnist_variables(mnist_run):
     variables = run.variables(100)
     for name in SHAPES:
         off = np.abs(variables[name] - recorded[f"after100/{name}"])
-        # Adam moves a weight by 1e-3 an iteration, whatever its gradient's size; where that is
-        # rounding, so is the direction.
+        # Adam moves a weight by about 1e-3 an iteration, whatever the size of its gradient. If the
+        # gradient is only a rounding error, so is the direction.
         assert off.max() < 5e-3, name
         assert off.mean() < 2e-6, name
 
@@ -123,12 +123,12 @@ def test_mnist_first_picture(mnist_run):
     np.testing.assert_allclose(samples, recorded["sample_0000000"], rtol=0, atol=1e-6)
 
 
-def test_the_log_form_ends_on_mnist_as_the_published_one_did(
+def test_the_log_form_diverges_on_mnist_like_the_published_one(
     engine, real_data_dir, reference_dir, tmp_path
 ):
     recorded = recording(reference_dir / f"{MNIST['log']}.npz")
-    # G_loss is inf at 723, and from 724 on both are NaN. When it happens is chaotic: runs of ours
-    # were seen to end between 723 and 1007. With the sigmoid of today's TensorFlow none ends.
+    # G_loss is inf at 723, and from 724 on both are NaN. The moment is chaotic: our runs were seen
+    # to diverge between 723 and 1007. With the sigmoid of today's TensorFlow none of them diverges.
     assert np.argmax(~np.isfinite(recorded["g_loss"])) == 723
     with pytest.raises(DivergedError) as caught:
         train(

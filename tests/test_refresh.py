@@ -1,4 +1,4 @@
-"""Refresher: when a result is made again, by a clock that the tests move."""
+"""Refresher: when a result is made again, with a clock that the tests set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vanilla_gan.observers.refresh import Refresher
 
 
 class Bench:
-    """A result whose making takes `cost_s` of a clock that stands still otherwise."""
+    """A result that takes `cost_s` to make, with a clock that otherwise stands still."""
 
     def __init__(self, share: float, first_s: float = 10.0) -> None:
         self.now_s = 1000.0
@@ -30,7 +30,7 @@ class Bench:
         return len(self.made_at) > made
 
 
-def test_nothing_is_made_before_the_first_time_nor_without_a_change() -> None:
+def test_nothing_is_made_before_the_first_time_or_without_a_change() -> None:
     bench = Bench(share=0.25)
     assert not bench.poll_at(1000.0)
     assert not bench.poll_at(1500.0)
@@ -40,8 +40,8 @@ def test_nothing_is_made_before_the_first_time_nor_without_a_change() -> None:
     assert bench.poll_at(1010.0)
 
 
-def test_the_wait_follows_from_what_it_took() -> None:
-    """A quarter of the time: 0.25 s of making, 0.75 s of waiting; 2 s of making, 6 s of waiting."""
+def test_the_wait_depends_on_the_cost() -> None:
+    """A quarter of the time: after 0.25 s of making it waits 0.75 s, after 2 s it waits 6 s."""
     bench = Bench(share=0.25)
     bench.refresher.changed()
     assert bench.poll_at(1010.0)  # until 1010.25
@@ -63,7 +63,7 @@ def test_what_is_up_to_date_is_not_made_again() -> None:
     assert len(bench.made_at) == 1
 
 
-def test_in_the_end_it_is_made_whatever_the_time() -> None:
+def test_finish_makes_it_whatever_the_time() -> None:
     bench = Bench(share=0.25)
     bench.refresher.finish()
     assert bench.made_at == []
@@ -74,7 +74,7 @@ def test_in_the_end_it_is_made_whatever_the_time() -> None:
 
 @pytest.mark.parametrize("share", [0.005, 0.03, 0.5, 1.0])
 def test_the_share_is_kept_in_the_long_run(share: float) -> None:
-    """Polled each quarter of a second, with a cost that grows from 0.01 to 1 s."""
+    """It is polled every quarter of a second; the cost grows from 0.01 to 1 s."""
     bench = Bench(share, first_s=0.0)
     end_s, spent_s = 1000.0 + 2000.0, 0.0
     while bench.now_s < end_s:
@@ -85,7 +85,7 @@ def test_the_share_is_kept_in_the_long_run(share: float) -> None:
         if len(bench.made_at) > made:
             spent_s += bench.cost_s
         bench.now_s += 0.25
-    # The last one's wait is still to come; and each wait ends at the next poll, never before.
+    # The wait after the last one is not over yet, and each wait ends only at the next poll.
     assert 0.4 * share <= spent_s / 2000.0 <= share + 1.0 / 2000.0
 
 

@@ -1,4 +1,4 @@
-"""Tests of `./run.sh report`: what it gathers of a run, and its failures in one line."""
+"""Tests of `./run.sh report`: what it gathers about a run, and its one-line failures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def gif(path, frames=3, size=(330, 337)):
 def test_a_report_says_what_the_files_say(tmp_path):
     report = report_of(make_run(tmp_path / "run", trained=0, iters=6001))
     assert report.iterations() == [0, 1000, 2000, 3000, 4000]
-    assert report.reached == 6001  # the last row of losses.csv is of iteration 6000
+    assert report.reached == 6001  # the last row of losses.csv is for iteration 6000
     last = datetime.datetime.fromtimestamp(STARTED_S + 20, datetime.timezone.utc)
     assert report.state == last
     assert seconds_between_pictures(report) == 5
@@ -55,7 +55,7 @@ def test_a_report_says_what_the_files_say(tmp_path):
     assert report.warnings == []
 
 
-def test_how_far_a_run_is_comes_from_whatever_is_furthest(tmp_path):
+def test_a_runs_progress_is_that_of_whatever_is_furthest(tmp_path):
     folder = make_run(tmp_path / "run", trained=0, iters=99999)
     rows = (folder / "losses.csv").read_text().splitlines()[1:]
     write_losses(folder, *rows[:12])  # up to iteration 1100
@@ -76,7 +76,7 @@ def test_a_slow_run_has_seconds_an_iteration(tmp_path, every, said):
     assert f"every 5 s (the median), {said}<" in text_of(folder)
 
 
-def test_times_that_do_not_ascend_are_not_told(tmp_path):
+def test_times_that_do_not_ascend_are_not_shown(tmp_path):
     folder = make_run(tmp_path / "run")
     (folder / "001.png").write_bytes((folder / "001.png").read_bytes())
     assert seconds_between_pictures(report_of(folder)) is None
@@ -103,13 +103,13 @@ def test_quality_of_the_newest_and_of_all(tmp_path):
 
 
 def cells(text, title):
-    """Returns the texts of the cells of each row of the table below a title, by the first one."""
+    """Returns the cells of each row of the table below a title, by the text of the first one."""
     table = text[text.index(title) :].partition("<tbody>")[2].partition("</tbody>")[0]
     rows = [re.findall("<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr>")[1:]]
     return {html.unescape(first): rest for first, *rest in rows}
 
 
-def test_quality_stands_beside_real_images_and_by_class(tmp_path):
+def test_quality_beside_real_images_and_by_class(tmp_path):
     folder = make_run(tmp_path / "run")
     figures = {"precision": 0.9, "recall": 0.0, "frechet": 5.0, "frechet_real": 1.5}
     real = {"precision": 0.7, "recall": 0.8, "frechet": 1.5, "frechet_real": 1.5}
@@ -135,11 +135,11 @@ def test_quality_stands_beside_real_images_and_by_class(tmp_path):
     ]
     assert re.findall('<rect width="([^"]+)', classes["1"][1]) == [f"{100 / 3:.4g}"]
     assert page_data(report)["quality"]["figures"]["precision_real"] == [None, 0.7]
-    # Shares have an axis from 0 to 1, whatever they are.
+    # Shares have an axis from 0 to 1, whatever their values.
     assert sorted(re.findall('data-figure="([a-z_]+)" data-share', text)) == ["precision", "recall"]
 
 
-def test_signs_and_what_they_tell_of(tmp_path):
+def test_signs_and_the_diseases_they_show(tmp_path):
     out = make_run(tmp_path / "out")
     assert 'id="health-title"' not in text_of(out)
     csv = HealthCsv(out / "health.csv", 0, print)
@@ -162,7 +162,7 @@ def test_signs_and_what_they_tell_of(tmp_path):
 
 
 def test_the_page_prescribes_what_doctor_does(tmp_path):
-    """Nothing that the run's system does without."""
+    """Neither proposes a setting that the run's system lacks."""
     out = make_run(tmp_path / "out", system="acgan")
     csv = HealthCsv(out / "health.csv", 0, print)
     for it in range(0, 4000, 200):
@@ -173,7 +173,7 @@ def test_the_page_prescribes_what_doctor_does(tmp_path):
     assert lines == lines_of(examined(str(out)).episodes)
 
 
-# To repeat the run
+# Repeating the run
 
 
 def test_the_command_names_what_is_not_the_default(tmp_path):
@@ -260,7 +260,7 @@ def test_what_comes_from_the_user_is_escaped(tmp_path):
     assert html.count("</script>") == len(re.findall("<script[ >]", html)) == 5
 
 
-def test_the_page_forbids_all_but_its_own(tmp_path):
+def test_the_page_allows_only_its_own_content(tmp_path):
     html = text_of(make_run(tmp_path / "run", pictures=1))
     policy = re.search('http-equiv="Content-Security-Policy" content="([^"]+)"', html).group(1)
     rules = dict(rule.split(" ", 1) for rule in policy.replace("&#x27;", "'").split("; "))
@@ -293,7 +293,7 @@ def test_the_command_writes_and_replaces_the_page(tmp_path, capsys):
     assert (tmp_path / "other.html").read_bytes() == (folder / "report.html").read_bytes()
 
 
-def test_published_frames_stand_beside_the_pictures(tmp_path, capsys, monkeypatch):
+def test_published_frames_appear_beside_the_pictures(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     folder = make_run(tmp_path / "run")
     gif(tmp_path / "post.gif")
@@ -345,7 +345,7 @@ def test_a_run_keeps_its_report_fresh(tmp_path, capsys, offline_data_dir):
     assert data["losses"]["iterations"] == [0, 1, 2, 3, 4, 5, 6]
 
 
-def test_a_page_of_somebody_else_is_renamed(tmp_path):
+def test_a_page_by_somebody_else_is_renamed(tmp_path):
     folder = make_run(tmp_path / "run")
     (folder / "report.html").write_text("my thesis")
     lines = []
@@ -366,14 +366,14 @@ def test_a_run_that_fails_says_so_until_it_goes_on(tmp_path, offline_data_dir):
     text = (out / "report.html").read_text()
     assert f"Failed at iteration {at}: D loss is" in text
     assert embedded(text)["reload_s"] == 0
-    # As it was before it failed.
+    # The record as it was before the failure.
     record = read_record(out)
     record.diverged = {}
     record.save(out)
     assert "Failed at" not in text_of(out)
 
 
-def test_a_page_that_is_written_again_tells_the_browser_to_look(tmp_path):
+def test_a_page_that_is_written_again_makes_the_browser_reload(tmp_path):
     folder = make_run(tmp_path / "run", trained=0, iters=9000)
     write_losses(folder, "0,1,1")
     observer = ReportObserver(read_record(folder), 0, print)
@@ -386,7 +386,7 @@ def test_a_page_that_is_written_again_tells_the_browser_to_look(tmp_path):
 
 
 @pytest.mark.parametrize("is_own", [True, False])
-def test_own_data_are_called_by_their_folder(tmp_path, is_own):
+def test_own_data_are_named_after_their_folder(tmp_path, is_own):
     folder = make_run(tmp_path / "run", data_dir="cats/", allow_unverified_data=True)
     record = read_record(folder)
     record.dataset["checksum"] = "5a" * 32 if is_own else record.dataset["checksum"]
@@ -396,7 +396,7 @@ def test_own_data_are_called_by_their_folder(tmp_path, is_own):
 
 
 def test_names_from_right_to_left_keep_their_labels(tmp_path):
-    """Between marks of isolation: else a browser would show 1 behind the name of 2."""
+    """Unicode isolates enclose each, or a browser would show the 1 after the name of 2."""
     record = read_record(make_run(tmp_path / "run"))
     names = {"num_classes": 3, "class_names": ["\u05d0\u05d1", "cat", "\u062c"]}
     record.dataset |= {"trained_classes": [0, 1, 2], **names}
@@ -405,7 +405,7 @@ def test_names_from_right_to_left_keep_their_labels(tmp_path):
 
 
 def test_nobody_learns_where_the_home_folder_is(tmp_path, capsys, monkeypatch):
-    """A report is made to be sent; the line that trains it again works in any home."""
+    """A report is meant to be shared; its command to train again works in any home folder."""
     home = tmp_path / "home" / "jane"
     monkeypatch.setenv("HOME", str(home))
     folder = make_run(home / "run", data_dir=f"{home}/data", init_weights=f"{home}/w.npz")
@@ -430,6 +430,6 @@ def test_nobody_learns_where_the_home_folder_is(tmp_path, capsys, monkeypatch):
         assert "jane" not in said
         assert "~/a" in said
     assert sendable("n\xa0\u200cb") == "n\xa0\u200cb"
-    # One of the two says it; and a plug-in has to be given.
+    # `--iters` says as much; but the plug-in has to be given.
     assert "--epochs" not in command_line(record)
     assert "--plugin '~/mine.py'" in command_line(record)

@@ -29,7 +29,7 @@ CURVES = ("#d-loss .u-over", "#g-loss .u-over")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Returns a run of five pictures, with two evaluations and a report beside three frames."""
+    """Returns a run with five pictures, two evaluations, and a report with three frames."""
     folder = make_run(tmp_path_factory.mktemp("report") / "run")
     first = {"frechet": 12.5, "frechet_real": 3.25, "recall": None}
     second = {"frechet": 11, "recall": 1}
@@ -45,13 +45,13 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def opened(chrome, run):
-    """Opens the report; afterwards nothing may have been asked for, and nothing complained of."""
+    """Opens the report; afterwards checks that it requested nothing else and logged no errors."""
     look_like(chrome)
     url = (run / "report.html").as_uri()
     requests(chrome)
     errors(chrome)
     chrome.get(url)
-    # Wherever the test before left the pointer.
+    # The previous test may have left the pointer anywhere.
     ActionChains(chrome).move_to_element(find(chrome, "h1")).perform()
     yield chrome
     assert requests(chrome) == [url]
@@ -59,7 +59,7 @@ def opened(chrome, run):
 
 
 def shown(chrome, selector="#picture"):
-    """Returns a picture that is drawn for good: grey pixels, as many as the file has."""
+    """Returns a picture once it is fully drawn: grey pixels, as many as its file has."""
     script = "const d = arguments[0].dataset; return d.wanted === d.drawn"
     until(chrome, lambda _: chrome.execute_script(script, find(chrome, selector)))
     image = drawn_on(chrome, selector)
@@ -67,7 +67,7 @@ def shown(chrome, selector="#picture"):
 
 
 def which_file(chrome, run, selector="#picture"):
-    """Returns the name of the picture file that a canvas looks like; all others look unlike it."""
+    """Returns the picture file that a canvas shows; checks that no other one is close to it."""
     pixels = shown(chrome, selector)
     distances = {
         path.name: np.abs(np.asarray(PIL.Image.open(path).convert("L"), int) - pixels).mean()
@@ -85,7 +85,7 @@ def ranges(chrome):
 
 
 def at(chrome, selector, iteration):
-    """Returns where to point for an iteration, and its offset from the middle of the curve."""
+    """Returns a curve's element, and the offset of an iteration from its middle in pixels."""
     over = to_the_middle(chrome, selector)
     low, high = ranges(chrome)[0]
     width = over.size["width"]
@@ -173,7 +173,7 @@ def test_the_space_bar_stops_too(opened):
     assert find(opened, "#play").text == "Play"
 
 
-def test_the_published_frame_of_the_same_iteration_stands_beside(opened):
+def test_the_published_frame_of_the_same_iteration_appears(opened):
     assert find(opened, "#no-published").is_displayed()
     slider, image = find(opened, "#slider"), find(opened, "#published")
     slider.send_keys(Keys.HOME, Keys.ARROW_RIGHT)
@@ -184,9 +184,9 @@ def test_the_published_frame_of_the_same_iteration_stands_beside(opened):
     assert (pixels == 60).all()
 
 
-def test_statistics_are_judged_where_runs_are_recorded(opened):
+def test_statistics_are_judged_if_runs_are_recorded(opened):
     verdicts = [each.text for each in opened.find_elements(By.CSS_SELECTOR, ".verdict")]
-    # Uniform noise after 4,000 iterations is no digits.
+    # Uniform noise does not look like digits after 4,000 iterations.
     assert [verdict.split()[0] for verdict in verdicts] == ["above"] * 4
     assert find(opened, ".gauge i").is_displayed()
 
@@ -210,14 +210,14 @@ def test_a_curve_shows_the_picture_under_the_pointer(opened, run, selector):
     assert not find(opened, "#tip").is_displayed()
 
 
-def test_what_has_no_place_on_an_axis_is_not_called_unrecorded(opened):
+def test_a_value_off_the_axis_is_not_called_unrecorded(opened):
     opened.execute_script("report.data.losses.d_loss.raw.fill(null)")
     point_at(opened, CURVES[0], 2600)
     assert find(opened, "#tip p").text.splitlines()[1:3] == ["D loss 0 or no number", "G loss 4.6"]
 
 
-def test_every_label_of_an_axis_is_another(opened):
-    """Zoomed into twenty iterations from 1,000 on: they are told apart by their last digits."""
+def test_all_labels_of_an_axis_differ(opened):
+    """Zoomed in to twenty iterations from 1,000 on, they differ only in their last digits."""
     opened.execute_script("report.charts[0].setScale('x', {min: 1000, max: 1020})")
     script = "const u = report.charts[0]; return u.axes[0]._values.filter((text) => text)"
     labels = opened.execute_script(script)
@@ -263,7 +263,7 @@ def test_curves_are_drawn_for_losses_and_for_quality(opened):
 
 
 def test_a_share_has_an_axis_from_0_to_1(opened):
-    """Recall was 1 once; an axis that follows the values would be another."""
+    """Recall has only the value 1; an axis that follows the values would be different."""
     script = "return report.small.map((u) => [u.root.parentElement.dataset.figure, u.scales.y])"
     scales = {name: (y["min"], y["max"]) for name, y in opened.execute_script(script)}
     assert scales["recall"] == (0, 1)
@@ -272,7 +272,7 @@ def test_a_share_has_an_axis_from_0_to_1(opened):
 
 @pytest.mark.slow
 def test_a_page_that_is_written_again_follows_the_run(chrome, run, tmp_path):
-    """It reloads itself, but not under the hands of whoever looks at an older picture."""
+    """It reloads itself, but not while the reader looks at an older picture."""
     look_like(chrome)
     path = tmp_path / "report.html"
     first = report_of(run)._replace(reload_s=1)
@@ -290,7 +290,7 @@ def test_a_page_that_is_written_again_follows_the_run(chrome, run, tmp_path):
     assert errors(chrome) == []
 
 
-def test_the_numbers_stand_in_a_table(opened):
+def test_the_numbers_are_in_a_table(opened):
     details = find(opened, "section[aria-labelledby=numbers-title] details")
     details.find_element(By.TAG_NAME, "summary").click()
     rows = [row.text.split() for row in details.find_elements(By.CSS_SELECTOR, "tbody tr")]
@@ -333,14 +333,14 @@ def test_curves_follow_the_scheme(opened):
 def test_nothing_sticks_out_of_a_narrow_window(opened, width):
     look_like(opened, width=width)
     opened.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
-    # Curves follow the window in its resize event.
+    # Curves are resized only in the window's resize event.
     widest = "return [document.documentElement.scrollWidth, innerWidth]"
     until(opened, lambda _: opened.execute_script(widest) == [width, width])
     sizes = (
         "return [...document.querySelectorAll('button, select, input')].map((e) => e.offsetHeight)"
     )
     assert min(opened.execute_script(sizes)) >= 32
-    # A flag is not broken behind its dashes.
+    # A flag is not wrapped after its dashes.
     lines = "return [...document.querySelectorAll('.flag')].map((e) => e.getClientRects().length)"
     assert set(opened.execute_script(lines)) == {1}
 

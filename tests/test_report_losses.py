@@ -35,7 +35,7 @@ def test_few_rows_are_drawn_as_they_are():
 
 
 def test_many_rows_keep_the_smallest_and_the_largest_of_each_bin():
-    # Bins of three: the largest before the smallest, after it, the same; and one row at the end.
+    # Bins of three: the largest before the smallest, after it, equal to it; and one row left.
     drawn = curves(rows_of([9, 1, 5, 2, 4, 8, 6, 6, 6, 7]), None, max_points=8)
     assert drawn.rows_per_bin == 3
     assert drawn.iterations.tolist() == [0, 10, 30, 40, 60, 70, 90]
@@ -43,7 +43,7 @@ def test_many_rows_keep_the_smallest_and_the_largest_of_each_bin():
     assert drawn.g_loss.raw.tolist() == [-9, -1, -2, -8, -6, -6, -7]
 
 
-def test_no_peak_is_lost_of_a_million_rows():
+def test_no_peak_of_a_million_rows_is_lost():
     values = np.random.RandomState(5).uniform(1, 2, 1_000_003)
     values[[123_457, 999_999]] = 77, 0.25
     values[5] = np.nan
@@ -72,7 +72,7 @@ def test_memory_of_a_report_hardly_grows_with_the_rows(tmp_path):
         with peak_memory() as peak:
             write_report(ReportConfig(source=str(folder)), lambda line: None)
             peaks.append(peak())
-    # A row is three numbers, 24 bytes; what is made of them on the way takes as many again.
+    # A row is three numbers, 24 bytes; intermediate results take as many again.
     assert peaks[1] - peaks[0] < 60 * 300_000
 
 
@@ -82,7 +82,7 @@ def test_the_range_of_the_recorded_runs_ends_where_they_end():
     drawn = curves(rows, published.ensemble(RunConfig()))
     seeds = published.d_loss
     high = seeds.max(axis=0)
-    between = (high[1] + high[2]) / 2  # 150 lies between the rows of 100 and 200
+    between = (high[1] + high[2]) / 2  # 150 lies between the rows for 100 and 200
     np.testing.assert_allclose(drawn.d_loss.high[:3], [high[0], between, high[100]])
     assert drawn.d_loss.low[0] == seeds[:, 0].min()
     assert np.isnan(drawn.d_loss.high[3])
@@ -90,7 +90,7 @@ def test_the_range_of_the_recorded_runs_ends_where_they_end():
 
 
 def test_what_is_recorded_is_expected(tmp_path):
-    """Dark: the range of ten runs. Light: that of their means, widened as compare does."""
+    """Dark: the range of ten runs. Light: that of their means, widened as in `compare`."""
     published = published_runs("vanilla", "mnist")
     drawn = page_data(report_of(make_run(tmp_path / "run")))["losses"]["d_loss"]
     low, high = published.d_loss[:, :40].min(axis=0), published.d_loss[:, :40].max(axis=0)
@@ -124,7 +124,7 @@ def test_a_fork_is_shown_beside_its_parent(tmp_path, capsys, is_there):
     parent, child = make_run(tmp_path / "parent"), make_run(tmp_path / "child", iters=6001)
     record = read_record(child)
     begun_as = {"path": str(parent), "iteration": 2000, "checkpoint": "5a" * 32, "changes": []}
-    # Where another run stands in that place by now, nothing is shown of it.
+    # If another run is in the parent's folder by now, nothing of it is shown.
     record.parent = {**begun_as, "run_id": record.run_id if is_there else "f" * 16}
     record.run_id = "a" * 16
     record.save(child)
@@ -138,7 +138,7 @@ def test_a_fork_is_shown_beside_its_parent(tmp_path, capsys, is_there):
     if not is_there:
         assert (shown, lines, "is a fork of" in table) == (None, [], False)
         return
-    # The parent has rows to 4000, of 2 + it / 1000.
+    # The parent has rows up to 4000, with the values 2 + it / 1000.
     assert [k for k, value in enumerate(shown) if value is not None] == list(range(20, 41))
     assert shown[22:39] == pytest.approx([4.2 + k / 10 for k in range(17)])
     assert [line["what"] for line in lines] == ["D loss", "G loss"]
@@ -155,10 +155,8 @@ def test_a_fork_is_shown_beside_its_parent(tmp_path, capsys, is_there):
         ({"h_dim": 64}, "The settings differ: ", True),
     ],
 )
-def test_the_verdict_stands_at_the_head_and_is_that_of_compare(
-    tmp_path, capsys, settings, said, out
-):
-    """Uniform noise is no picture of digits."""
+def test_the_verdict_at_the_head_is_that_of_compare(tmp_path, capsys, settings, said, out):
+    """Pictures of uniform noise do not look like digits."""
     folder = make_run(tmp_path / "run", **settings)
     head = text_of(folder).partition("<main>")[0]
     assert said in html.unescape(head)

@@ -24,7 +24,7 @@ def test_small_pictures_are_the_samples_in_the_greys_of_the_picture(tmp_path):
     drawn = samples(1)
     low, high = drawn.min(axis=1, keepdims=True), drawn.max(axis=1, keepdims=True)
     scaled = (drawn - low) / (high - low)
-    # Row 1 and column 2 of the sheet hold sample 6, in the map's own greys.
+    # Row 1 and column 2 of the sheet hold sample 6, in the greys of the colour map.
     greys = matplotlib.colormaps["Greys_r"](scaled[6].reshape(28, 28), bytes=True)[..., 0]
     assert np.abs(sheet[28:56, 56:84].astype(int) - greys.astype(int)).mean() < 3
     np.testing.assert_allclose(picture.statistics, picture_statistics(scaled), rtol=0.02)
@@ -67,7 +67,7 @@ def test_numbers_are_spread_out(count, most, expected):
     assert spread_out(range(count), most) == expected
 
 
-def test_a_damaged_picture_is_left_out_and_told(tmp_path):
+def test_a_damaged_picture_is_left_out_and_reported(tmp_path):
     folder = make_run(tmp_path / "run", pictures=3)
     (folder / "001.png").write_bytes(b"no picture")
     PIL.Image.new("RGB", (5, 7)).save(folder / "002.png")

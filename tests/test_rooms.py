@@ -1,4 +1,4 @@
-"""Imports go down the floors that CONTRIBUTING.md's table of rooms names, and never in a circle."""
+"""Imports go only down the floors of CONTRIBUTING.md's table of rooms, and never in a circle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PACKAGE = ROOT / "vanilla_gan"
 
 
 def floors() -> dict[str, int]:
-    """Returns the floor of each room, by the table."""
+    """Returns the floor of each room, from the table."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     return {
         room: int(floor)
@@ -24,7 +24,7 @@ def floors() -> dict[str, int]:
 
 
 def imported(path: pathlib.Path) -> Iterator[str]:
-    """Yields the names within the package that a file imports, also within functions."""
+    """Yields the names of the package that a file imports, including those inside functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -38,12 +38,12 @@ def imported(path: pathlib.Path) -> Iterator[str]:
 
 
 def upward(package: pathlib.Path, floor_of: dict[str, int]) -> list[str]:
-    """Returns the imports of a room on the same floor or a higher one."""
+    """Returns the imports from other rooms on the same floor or a higher one."""
     found = []
     for path in sorted(package.rglob("*.py")):
         room = path.relative_to(package).parts[0].removesuffix(".py")
         if room.startswith("__"):
-            continue  # The package itself, which holds nothing but names.
+            continue  # The package's own files, which are in no room.
         found += [
             f"{path.relative_to(package)} imports {name}"
             for name in imported(path)
@@ -80,7 +80,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         for module, file in modules.items()
         if not module.startswith("__")
     }
-    # Whatever imports nothing that is left can be left out; a circle never gets that far.
+    # A module that imports none of the remaining ones is removed; those in a circle never are.
     while free := [module for module, to in edges.items() if not to & edges.keys()]:
         for module in free:
             del edges[module]

@@ -1,6 +1,6 @@
 """What run.sh decides: which Python, when to set up, when to wait, what to pass on.
 
-See run_sh_clone.py for the machine that these tests run it on.
+See run_sh_clone.py for the stand-in machine that these tests run it on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import pytest
 from run_sh_clone import ROOT, TIME_LIMIT_S, Clone, make_executable
 
-# What pytest is handed for the whole suite, as the clone's prints it.
+# The arguments that pytest gets for the whole suite, as the clone's stand-in prints them.
 ON_SEVERAL_CORES = "<-n>\n<auto>\n<--maxprocesses>\n<4>\n<--dist>\n<worksteal>\n"
 
 
@@ -31,7 +31,7 @@ def clone(tmp_path: pathlib.Path) -> Clone:
 
 @pytest.fixture
 def ready(clone: Clone) -> Clone:
-    """A clone that is set up, its calls forgotten."""
+    """Returns a clone that is set up, with its calls forgotten."""
     assert clone.start().returncode == 0
     clone.calls()
     return clone
@@ -48,8 +48,8 @@ def test_the_script_is_bash() -> None:
     subprocess.run(["bash", "-n", str(ROOT / "run.sh")], check=True)
 
 
-def test_a_checkout_keeps_its_line_ends(tmp_path: pathlib.Path) -> None:
-    """bash takes a carriage return for a part of the last word; other files have sums."""
+def test_a_checkout_keeps_its_line_endings(tmp_path: pathlib.Path) -> None:
+    """bash takes a carriage return as part of the last word; other files have checksums."""
     names = ["run.sh", ".ci/run", "setup.py", "tests/data/vanilla_offline_seed0.npz"]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def test_first_start_sets_up_with_one_line_and_runs(clone: Clone) -> None:
 
 @pytest.mark.parametrize("words", [(), ("test",)], ids=["program", "pytest"])
 def test_nothing_of_the_shells_python_gets_in(ready: Clone, words: tuple[str, ...]) -> None:
-    """A numpy of another Python there would end every start in a traceback."""
+    """Another Python's numpy on PYTHONPATH would end every start in a traceback."""
     done = ready.start(*words, PYTHONPATH="/elsewhere", PYTHONHOME="/nowhere")
     assert done.returncode == 0
     assert "the shell's Python" not in done.stdout
@@ -130,7 +130,7 @@ def test_other_shells_hand_over_to_bash(clone: Clone) -> None:
 
 @pytest.mark.parametrize("shell", [[], ["bash", "--posix"]])
 def test_a_log_that_cannot_be_written_is_one_line(clone: Clone, shell: list[str]) -> None:
-    """Also by `sh run.sh`, where sh is bash; an error of `exec` would end it without a word."""
+    """Also with `sh run.sh`, if sh is bash: an error of `exec` would end it without a message."""
     clone.log.mkdir()
     done = subprocess.run(
         [*shell, str(clone.root / "run.sh")],
@@ -144,8 +144,8 @@ def test_a_log_that_cannot_be_written_is_one_line(clone: Clone, shell: list[str]
 
 
 @pytest.mark.parametrize("option", ["errexit", "noclobber"])
-def test_options_that_a_shell_hands_on_change_nothing(clone: Clone, option: str) -> None:
-    """As by `bash -e run.sh`: a first start ended without a word."""
+def test_inherited_shell_options_change_nothing(clone: Clone, option: str) -> None:
+    """As from `bash -e run.sh`, where a first start once ended without a message."""
     (clone.root / ".venv.log").write_text("of an earlier start\n")
     done = clone.start("x", SHELLOPTS=option)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "<x>")
@@ -181,8 +181,8 @@ def test_a_moved_clone_gets_a_new_venv(ready: Clone) -> None:
     assert ready.calls() == ["venv", "pip .", "vanilla_gan"]
 
 
-def test_an_apostrophe_in_the_path_makes_no_venv_anew(clone: Clone) -> None:
-    """`activate` has it as `shlex.quote` writes it, since Python 3.12.8."""
+def test_an_apostrophe_in_the_path_causes_no_new_venv(clone: Clone) -> None:
+    """Since Python 3.12.8, `activate` holds the path quoted as by `shlex.quote`."""
     clone.root = clone.root.rename(clone.folder / "Bob's clone")
     clone.start()
     venv = clone.root / ".venv"
@@ -192,7 +192,7 @@ def test_an_apostrophe_in_the_path_makes_no_venv_anew(clone: Clone) -> None:
     assert clone.calls() == ["venv", "pip .", "vanilla_gan", "pip .", "vanilla_gan"]
 
 
-def test_a_venv_whose_python_is_gone_is_made_anew(ready: Clone) -> None:
+def test_a_venv_whose_python_is_gone_is_replaced(ready: Clone) -> None:
     python = ready.root / ".venv" / "bin" / "python"
     python.unlink()
     python.symlink_to(ready.folder / "uninstalled")
@@ -200,7 +200,7 @@ def test_a_venv_whose_python_is_gone_is_made_anew(ready: Clone) -> None:
     assert ready.calls() == ["venv", "pip .", "vanilla_gan"]
 
 
-def test_a_linked_venv_is_used_but_what_it_leads_to_is_never_emptied(ready: Clone) -> None:
+def test_a_linked_venv_is_used_but_its_target_is_never_emptied(ready: Clone) -> None:
     venv, disk = ready.root / ".venv", ready.folder / "disk"
     venv.rename(disk)
     venv.symlink_to(disk)
@@ -217,14 +217,14 @@ def test_a_linked_venv_is_used_but_what_it_leads_to_is_never_emptied(ready: Clon
     assert sorted(path.name for path in disk.iterdir()) == before
 
 
-def test_a_venv_whose_pip_is_missing_is_made_anew(ready: Clone) -> None:
+def test_a_venv_whose_pip_is_missing_is_replaced(ready: Clone) -> None:
     (ready.root / ".venv" / "bin" / "pip").unlink()
     (ready.root / ".venv" / "set-up").unlink()
     ready.start()
     assert ready.calls() == ["venv", "pip .", "vanilla_gan"]
 
 
-def test_another_requested_python_makes_the_venv_anew(ready: Clone) -> None:
+def test_another_requested_python_replaces_the_venv(ready: Clone) -> None:
     other = ready.bin / "another python"
     other.symlink_to(ready.python)
     ready.start(VANILLA_GAN_PYTHON=str(other))
@@ -262,7 +262,7 @@ def test_ci_runs_the_whole_suite(clone: Clone) -> None:
     assert clone.calls() == ["venv", "pip .[test]", "pytest"]
 
 
-def test_ci_goes_on_where_no_browser_can_be_installed(clone: Clone) -> None:
+def test_ci_goes_on_if_no_browser_can_be_installed(clone: Clone) -> None:
     (clone.root / ".ci").mkdir()
     script = clone.root / ".ci" / "run"
     shutil.copy(ROOT / ".ci" / "run", script)
@@ -273,14 +273,14 @@ def test_ci_goes_on_where_no_browser_can_be_installed(clone: Clone) -> None:
     assert done.returncode == 0
     assert clone.calls() == ["apt-get update", "venv", "pip .[test]", "pytest"]
     assert "no chromium could be installed" in done.stderr
-    # One that is there is not installed again.
+    # An existing driver is not installed again.
     make_executable(clone.bin / "chromedriver", "#!/bin/sh\n")
     assert clone.start(script=script).returncode == 0
     assert clone.calls() == ["pytest"]
 
 
-def test_an_extra_that_cannot_be_had_takes_nothing_away(ready: Clone) -> None:
-    """As without a network, which a finished .venv does not need."""
+def test_an_extra_that_cannot_be_installed_takes_nothing_away(ready: Clone) -> None:
+    """For example without a network, which a finished .venv does not need."""
     no_network = {"PIP_FAILS": "ERROR: no route to host"}
     assert ready.start("test", **no_network).returncode == 1
     assert ready.start(**no_network).returncode == 0
@@ -294,21 +294,21 @@ def test_an_extra_that_cannot_be_had_takes_nothing_away(ready: Clone) -> None:
     assert ready.calls() == ["vanilla_gan"]
 
 
-def test_a_gpu_that_answers_brings_cuda(ready: Clone) -> None:
+def test_a_working_gpu_brings_cuda(ready: Clone) -> None:
     nvidia_smi = make_executable(ready.bin / "nvidia-smi", "#!/bin/sh\necho no driver; exit 9\n")
     ready.start()
     assert ready.calls() == ["vanilla_gan"]
     make_executable(nvidia_smi, '#!/bin/sh\n[ "$1" = -L ] && echo "GPU 0: Some GPU (UUID: 1)"\n')
     ready.start("test")
     assert ready.calls() == ["pip .[test,gpu]", "pytest"]
-    # Installed, it is not asked again, and its libraries stay.
+    # Once they are installed, nvidia-smi is not asked again, and the libraries stay.
     make_executable(nvidia_smi, f"#!/bin/sh\necho asked >>{shlex.quote(str(ready.calls_path))}\n")
     ready.start()
     assert ready.calls() == ["vanilla_gan"]
 
 
-def test_a_clone_that_takes_no_files_starts_beside_a_gpu(ready: Clone) -> None:
-    """As somebody set it up where there was none, for others and their machines."""
+def test_a_read_only_clone_starts_beside_a_gpu(ready: Clone) -> None:
+    """Somebody set it up on a machine without a GPU, for others whose machines may have one."""
     ready.log.unlink()
     ready.log.mkdir()
     make_executable(ready.bin / "nvidia-smi", "#!/bin/sh\necho 'GPU 0: x'\n")
@@ -335,7 +335,7 @@ def test_pyenv_versions_that_are_switched_off_are_found(clone: Clone) -> None:
     assert clone.start().returncode == 0
 
 
-def test_no_suitable_python_is_one_line_that_lists_what_there_is(clone: Clone) -> None:
+def test_no_suitable_python_is_one_line_that_lists_those_found(clone: Clone) -> None:
     old, shim = clone.bin / "python3", clone.bin / "python3.13"
     old.unlink()
     make_executable(old, "#!/bin/sh\necho '3.9.2, not 3.10 to 3.13'; exit 1\n")
@@ -355,7 +355,7 @@ def test_the_requested_python_is_the_only_one_tried(clone: Clone) -> None:
 
 
 def test_the_probe_refuses_other_versions_and_kinds() -> None:
-    """The probe is run as it stands in the script, under a Python that pretends."""
+    """The probe is run as written in the script, under a Python that pretends to be another."""
     script = (ROOT / "run.sh").read_text(encoding="utf-8")
     probe = re.search(r"readonly PROBE='\n(.*?)\n'", script, re.DOTALL)
     assert probe is not None
@@ -419,7 +419,7 @@ def test_a_killed_change_leaves_no_stamp_behind(ready: Clone) -> None:
     assert ready.calls() == ["pip .", "pip .", "vanilla_gan"]
 
 
-def test_starts_at_once_install_once(clone: Clone) -> None:
+def test_simultaneous_starts_install_once(clone: Clone) -> None:
     with clone.gated() as gate, clone.begin("first", GATED="1") as first:
         gate.wait_for_start()
         with clone.begin("second") as second:
@@ -468,7 +468,7 @@ def read_requirements() -> list[str]:
     return [*arguments["install_requires"], *extras]
 
 
-def test_setting_up_shows_on_a_terminal_what_goes_on(clone: Clone) -> None:
+def test_setting_up_shows_its_progress_on_a_terminal(clone: Clone) -> None:
     controller, terminal = pty.openpty()
     with clone.gated() as gate, os.fdopen(terminal, "w") as stderr:
         environment = clone.environment({"GATED": "1"})

@@ -1,4 +1,4 @@
-"""Tests of `./run.sh sample`: what lands in each format, read back by other programs."""
+"""Tests of `./run.sh sample`: what each format holds, read back by other programs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fails(trained_run, capsys):
 
 
 def expected(trained_run, n, seed, system="vanilla", classes=None):
-    """Returns (noise, images) that a seed stands for, without the command."""
+    """Returns the (noise, images) of a seed, without the command."""
     draw = np.random.RandomState(seed)
     Z = draw.normal(size=[n, Z_DIM]) if system == "conv" else draw.uniform(-1, 1, [n, Z_DIM])
     with Generator.load(trained_run(system)) as generator:
@@ -110,7 +110,7 @@ def test_idx_of_a_conditional_system_has_labels(sample):
     assert read_labels("six.gz.labels-idx1-ubyte.gz").array.tolist() == [6] * 4
 
 
-def test_the_trainers_own_reader_takes_the_samples(sample, tmp_path):
+def test_the_trainers_own_reader_reads_the_samples(sample, tmp_path):
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
     for name, content in data_files().items():
@@ -123,7 +123,7 @@ def test_the_trainers_own_reader_takes_the_samples(sample, tmp_path):
     assert arrays.train_labels[:12].tolist() == [*range(10), 0, 1]
 
 
-def test_one_png_an_image(sample, trained_run):
+def test_one_png_per_image(sample, trained_run):
     assert sample("--separate", "--n=13", "--seed=3") == ["wrote samples"]
     paths = sorted(pathlib.Path("samples").iterdir())
     assert [path.name for path in paths] == [f"{i:03d}.png" for i in range(13)]
@@ -154,7 +154,7 @@ def test_grids(sample, trained_run, tmp_path, words, rows, cols, n):
     with PIL.Image.open("samples.png") as picture:
         got = np.asarray(picture)
     assert got.shape == (layout.height, layout.width, 4)
-    # A picture of the same images with anything behind them, and black there.
+    # Places that are left over must look like black images.
     filled = np.zeros((rows * cols, 28, 28), np.float32)
     filled[:n] = images
     GridRenderer(rows, cols).save(tmp_path / "oracle.png", filled)
@@ -162,7 +162,7 @@ def test_grids(sample, trained_run, tmp_path, words, rows, cols, n):
         np.testing.assert_array_equal(got, np.asarray(picture))
 
 
-def test_a_seed_is_drawn_and_said(sample):
+def test_a_seed_is_drawn_and_printed(sample):
     first, _ = sample("--format=npy", "--out=1.npy")
     second, _ = sample("--format=npy", "--out=2.npy")
     assert first != second
@@ -175,7 +175,7 @@ def test_a_seed_is_drawn_and_said(sample):
 
 
 def test_given_noise(sample, trained_run):
-    Z = np.random.RandomState(9).normal(size=[3, Z_DIM])  # float64, and none of the prior
+    Z = np.random.RandomState(9).normal(size=[3, Z_DIM])  # float64, and not from the prior
     np.save("z.npy", Z)
     sample("--inputs=z.npy", "--format=npz")
     with Generator.load(trained_run("vanilla")) as generator, np.load("samples.npz") as got:
@@ -215,7 +215,7 @@ def test_more_than_fits_into_memory_is_one_line(fails, elsewhere, monkeypatch):
     assert line.startswith("there is not enough memory: Unable to allocate 8.00 PiB")
 
 
-def test_a_walk_of_a_conditional_system_shows_a_class_a_leg(sample):
+def test_a_walk_of_a_conditional_system_shows_a_class_per_leg(sample):
     sample("--interpolate=3", "--n=4", "--seed=3", "--format=npz", system="conditional")
     with np.load("samples.npz") as got:
         assert got["classes"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -264,7 +264,7 @@ def test_wrong_usage(fails, elsewhere, words, said):
         (np.array([[None] * 5]), "--inputs=z.npy cannot be read as a npy file: "),
     ],
 )
-@pytest.mark.parametrize("more", [[], ["--interpolate=2"]])  # checked before it is walked upon
+@pytest.mark.parametrize("more", [[], ["--interpolate=2"]])  # checked before the walk
 def test_bad_inputs(fails, array, said, more):
     np.save("z.npy", array, allow_pickle=True)
     status, line = fails("--inputs=z.npy", *more)
@@ -278,7 +278,7 @@ def test_given_noise_that_does_not_fit(fails):
     assert (status, "10 images do not fit into 2 rows of 2" in line) == (2, True)
 
 
-def test_labels_of_other_images_are_not_left_beside(sample, fails):
+def test_old_labels_are_not_left_beside_new_images(sample, fails):
     labels = pathlib.Path("s-labels-idx1-ubyte")
     sample("--n=4", "--out=s-images-idx3-ubyte", system="conditional")
     before = labels.read_bytes()
@@ -288,7 +288,7 @@ def test_labels_of_other_images_are_not_left_beside(sample, fails):
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x04\x00abcd"])
-def test_inputs_that_are_no_npy(fails, content):
+def test_inputs_that_are_not_npy(fails, content):
     pathlib.Path("z.npy").write_bytes(content)
     assert "--inputs=z.npy cannot be read as a npy file" in fails("--inputs=z.npy")[1]
 
@@ -319,7 +319,7 @@ def test_few_large_images_are_in_memory_at_once(sample, monkeypatch):
     sample(*words, "--out=after", system="conditional")
     assert rows == [3, 3, 1]
     before, after = (read_images(name).array.astype(int) for name in ("before", "after"))
-    # Products of fewer rows may be rounded otherwise.
+    # Products of fewer rows may be rounded differently.
     assert np.abs(before - after).max() <= 1
 
 
@@ -332,6 +332,6 @@ def test_memory_does_not_grow_with_the_images(tmp_path, offline_data_dir, capsys
             words = (f"--format={form}", f"--n={n}", "--seed=3", f"--out={n}")
             success(capsys, "sample", f"--from={tmp_path / 'run'}", *words)
             peaks.append(peak())
-    # 12,000 images as float32 are 38 MB; as the uint8 that are written, 9 MB; their noise, of 1000
-    # numbers each, 48 MB.
+    # 12,000 images are 38 MB as float32, and 9 MB as the uint8 that is written; their noise, 1000
+    # numbers each, is 48 MB.
     assert peaks[2] - peaks[1] < 5e6

@@ -9,7 +9,7 @@ from vanilla_gan.training import saver
 
 
 def test_checkpoints_go_by_the_clock_unless_counted(monkeypatch):
-    """Each comes 10 to 60 s behind the last one; within that, saving takes 1% of the time."""
+    """Each comes 10 to 60 s after the last one; within that, saving takes 1% of the time."""
     clock = SimpleNamespace(now_s=0.0, saving_s=0.0)
 
     def save(*state):

@@ -1,4 +1,4 @@
-"""What is printed for people: no byte of somebody else's file moves the cursor of a terminal."""
+"""What is printed for people: no byte of somebody else's file controls the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vanilla_gan.say import printable, say, show, shown
         ("\udcff \ud800 \u2028", r"\udcff \ud800 \u2028"),
     ],
 )
-def test_what_a_terminal_obeys_is_shown_as_its_code(text, expected, capsys):
+def test_unprintable_characters_are_shown_as_their_codes(text, expected, capsys):
     assert printable(text) == expected
     say(text)
     show(f"{text}")

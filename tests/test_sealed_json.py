@@ -1,4 +1,4 @@
-"""Sealed JSON files: what was written comes back, and nothing else is taken for it."""
+"""Sealed JSON files: what was written comes back, and anything else is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_what_was_written_comes_back(tmp_path):
     assert repr(read_sealed(tmp_path / "x.json")) == repr(CONTENT)
 
 
-def test_seal_is_a_sum_of_the_content(tmp_path):
+def test_seal_is_a_checksum_of_the_content(tmp_path):
     write_sealed(tmp_path / "x.json", CONTENT)
     written = json.loads((tmp_path / "x.json").read_text())
     assert list(written) == [*CONTENT, "sha256"]
@@ -71,7 +71,7 @@ def test_other_content_is_refused(tmp_path, text, message):
         read_sealed(tmp_path / "x.json")
 
 
-def test_same_content_written_otherwise_is_refused(tmp_path):
+def test_same_content_written_differently_is_refused(tmp_path):
     path = tmp_path / "x.json"
     write_sealed(path, CONTENT)
     path.write_text(json.dumps(json.loads(path.read_text())))

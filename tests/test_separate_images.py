@@ -1,4 +1,4 @@
-"""One pass back through the discriminator for both losses, against a pass for each."""
+"""One backward pass through the discriminator for both losses, against one for each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ B, Z_DIM = 6, 5
 
 
 def _both_ways(loss, logit_bias, spread=1):
-    """Returns the logits of samples, and all gradients: ours, and those of a pass for each loss."""
+    """Returns the samples' logits, our gradients, and those of a separate pass for each loss."""
     settings = {"z_dim": Z_DIM, "loss": loss, "seed": 0}
     if loss in LABELLED:
         settings["label_smoothing"] = 0.2
@@ -40,7 +40,7 @@ def _both_ways(loss, logit_bias, spread=1):
         expected = tf.gradients(goal.D_loss, theta[0]) + tf.gradients(goal.G_loss, theta[1])
         got = gradients_of_separate_images(passes, goal, *theta)
         session.run(tf.global_variables_initializer())
-        # Larger biases and factors than the first ones, so that the samples differ.
+        # Larger biases and factors than the initial ones, so that the samples differ.
         for variable in tf.trainable_variables():
             noise = stream.normal(0, 0.03, variable.shape.as_list())
             if variable.op.name == "discriminator/logit/bias":
@@ -54,7 +54,7 @@ def _both_ways(loss, logit_bias, spread=1):
 def _assert_same(got, expected):
     largest = max(np.abs(theirs).max() for theirs in expected)
     for ours, theirs in zip(got, expected, strict=True):
-        # A loss of differences between logits has none by their common bias, but for rounding.
+        # A loss of differences of logits has only a rounding error as the gradient of their bias.
         scale = max(np.abs(theirs).max(), 1e-3 * largest if theirs.shape == (1,) else 0)
         assert scale > 0
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
@@ -70,15 +70,15 @@ def test_the_gradients_are_those_of_two_passes(loss):
     _assert_same(got, expected)
 
 
-def test_samples_that_are_found_out_stand_beside_others_that_are_not():
+def test_detected_samples_beside_undetected_ones():
     logits, got, expected = _both_ways("sigmoid_cross_entropy", [0.0], spread=100)
     assert logits.min() < -8
     assert logits.max() > 8
     _assert_same(got, expected)
 
 
-def test_no_sample_is_lost_that_the_discriminator_is_sure_of():
-    """D_loss has no derivative there: its ratio to that of G_loss, 1 / B, is above 1e38."""
+def test_no_sample_of_a_sure_discriminator_is_lost():
+    """D_loss's derivative is 0 in float32: that of G_loss, 1 / B, is over 1e38 times as large."""
     logits, got, expected = _both_ways("sigmoid_cross_entropy", [-110.0])
     assert (logits < -100).all()
     _assert_same(got, expected)
@@ -92,7 +92,7 @@ def _built(discriminator, **changes):
 
 
 def test_a_program_may_see_the_samples_themselves():
-    """Here G learns of nothing else."""
+    """Here G's gradients come only from the samples."""
 
     def brightness(goal, passes):
         return goal._replace(G_loss=0.0 * goal.G_loss + tf.reduce_mean(passes.G_sample))

@@ -50,7 +50,7 @@ def test_the_config_proto_of_each_combination(device, fraction, intra, inter):
             ),
         )
         if device == "/CPU:0":
-            # A run on the CPU is to take no memory of a GPU.
+            # A run on the CPU must take no GPU memory.
             expected.device_count["GPU"] = 0
         got = config_proto(config, Device(device, ""))
         assert got == expected
@@ -107,7 +107,7 @@ def test_a_gpu_that_is_not_there(monkeypatch, setting, gpus, sees):
         (None, {}, None),
     ],
 )
-def test_onednn_is_asked_for_by_the_processor(monkeypatch, tmp_path, flags, environment, expected):
+def test_the_processor_decides_about_onednn(monkeypatch, tmp_path, flags, environment, expected):
     cpuinfo = tmp_path / "cpuinfo"
     if flags is not None:
         one = f"processor\t: 0\nmodel name\t: Some\nflags\t\t: {flags}\n"
@@ -140,7 +140,7 @@ def batch(rows=11):
 
 
 def devices_of(run_metadata):
-    """Returns the devices on which TensorFlow ran the nodes, with how many on each."""
+    """Returns the devices on which TensorFlow ran nodes, with the number of nodes on each."""
     devices = [node.device for graph in run_metadata.partition_graphs for node in graph.node]
     return {device: devices.count(device) for device in set(devices)}
 
@@ -177,7 +177,7 @@ def test_on_the_cpu_every_operation_lands_there(engine):
             devices = traced(model.session, fetches, feeds)
             assert set(devices) == {ON_CPU}
             assert devices[ON_CPU] > 10
-        # No GPU is touched, even where there are some.
+        # No GPU is touched, even if there is one.
         assert not [d for d in model.session.list_devices() if d.device_type == "GPU"]
 
 
@@ -209,7 +209,7 @@ def test_a_graph_is_pinned_to_the_device_it_was_built_for():
         build_gan(SYSTEMS["vanilla"], config, config.seed)
     pinned = {op.device for op in graph.get_operations() if op.device}
     assert pinned == {"/device:GPU:1"}
-    # The rest goes where its variable is: TensorFlow keeps reads and initial values beside it.
+    # The rest goes where its variable is: TensorFlow keeps reads and initial values with it.
     for op in graph.get_operations():
         if not op.device:
             assert op.type == "ReadVariableOp" or "/Initializer/" in op.name, op.name
@@ -232,7 +232,7 @@ def test_a_trained_generator_is_pinned_to_its_device(trained_run, monkeypatch):
     assert pinned == {"/device:GPU:1"}
 
 
-# The cures are those that draw in the graph.
+# These cures draw random numbers in the graph.
 @pytest.mark.parametrize(
     ("system", "cures"),
     [
@@ -244,12 +244,12 @@ def test_a_trained_generator_is_pinned_to_its_device(trained_run, monkeypatch):
     ],
 )
 def test_every_operation_has_a_kernel_for_a_gpu(system, cures):
-    """Without soft placement one that has none ends the run.
+    """Without soft placement, an operation that has none ends the run.
 
-    The graph of the loop has that of the fed engine in it. This TensorFlow knows its kernels for a
-    GPU whether there is one or not.
+    The graph of the loop contains that of the feed engine. This TensorFlow lists its kernels for a
+    GPU whether there is a GPU or not.
     """
-    # XLA makes kernels of its own.
+    # XLA compiles its own kernels.
     settings = {"system": system, "seed": 0, "tensorboard": True, "jit_compile": False, **cures}
     config = RunConfig(**settings).resolved()
     with open_model(config, Device("/GPU:0", "a test"), (17, 784)) as model:
@@ -265,7 +265,7 @@ def test_every_operation_has_a_kernel_for_a_gpu(system, cures):
 
 
 def has_gpu_kernel(node):
-    """Returns whether a kernel for a GPU is registered that takes the types of `node`."""
+    """Returns whether a GPU kernel is registered that accepts the types of `node`."""
     return any(
         # "DEFAULT" is any device.
         kernel.device_type in ("GPU", "DEFAULT")
@@ -286,7 +286,7 @@ def test_soft_placement_moves_what_has_no_place():
         assert all(d == ON_CPU or "GPU:0" in d for d in traced(model.session, model.gan.init))
 
 
-def test_without_soft_placement_it_does_not():
+def test_without_soft_placement_nothing_moves():
     config = RunConfig(**SIZES, allow_soft_placement=False).resolved()
     with (
         open_model(config, absent_gpu()) as model,

@@ -1,4 +1,4 @@
-"""Settings of every command by their tables; RunConfig: the system's own, and through run.json."""
+"""Settings of every command against their tables; RunConfig: system defaults, and run.json."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SEEDED = ("sample", "evaluate", "import_images")
 
 
 @pytest.mark.parametrize(("command", "setting"), settings_of_all())
-def test_a_value_that_a_setting_must_refuse_is_one_clear_line(command, setting):
+def test_a_value_that_a_setting_refuses_gives_one_clear_line(command, setting):
     kind = KINDS[setting.kind]
     of_another_kind = [(value, kind) for value in OF_ANOTHER_KIND[setting.kind]]
     if not setting.optional:
@@ -48,7 +48,7 @@ def test_a_value_that_a_setting_must_refuse_is_one_clear_line(command, setting):
 
 SIZES = ("batch_size", "z_dim", "h_dim")
 SYSTEM_NAMES = f"one of {', '.join(SYSTEMS)}"
-# What the tables say, said again by hand: command, settings, values, what is expected.
+# What the tables say, repeated by hand: command, settings, wrong values, what is expected.
 WRONG = [
     ("train", COUNTS, (0, -1), "a whole number of at least 1"),
     ("train", ("checkpoint_every", "max_rewinds"), (-1,), "a whole number of at least 0"),
@@ -122,7 +122,7 @@ def test_the_documented_ranges(command, names, values, expected):
         {"iters": 10**18},
     ],
 )
-def test_the_ends_of_the_ranges_are_in_them(settings):
+def test_the_ranges_include_their_ends(settings):
     config = RunConfig(**settings)
     assert {name: getattr(config, name) for name in settings} == settings
 
@@ -139,7 +139,7 @@ def test_the_documented_defaults():
     assert config.log_every == 100
     assert config.device == "auto"
     assert config.allow_growth
-    # mb_size, Z_dim, the hidden layer, AdamOptimizer().
+    # The listing's mb_size, Z_dim, hidden layer and AdamOptimizer().
     assert (config.batch_size, config.z_dim, config.h_dim) == (128, 100, 128)
     assert config.learning_rate == 0.001
 
@@ -154,7 +154,7 @@ def test_resolving_keeps_what_was_given():
 
 def test_a_fresh_seed_is_drawn_each_time():
     seeds = {RunConfig().resolved().seed for _ in range(20)}
-    # Two equal ones among 20 of 2^32 would be a sign of something.
+    # Two equal seeds among 20 of 2^32 would hardly be chance.
     assert len(seeds) == 20
     assert all(0 <= seed < 2**32 for seed in seeds)
     assert len({type(seed) for seed in seeds} | {int}) == 1
@@ -172,14 +172,14 @@ def test_a_preset_fills_in_what_is_not_given(system):
     assert {name: getattr(resolved, name) for name in expected} == expected
     assert (resolved.batch_size, resolved.label_smoothing) == (128, 0.0)
     assert resolved.resolved() == resolved
-    # Whatever is given counts, its default too; and what a preset brings is nobody's mistake.
+    # Given settings win, even defaults; a preset's setting that does not apply is no error.
     given = {"r1": 0.0, "learning_rate": 0.5, "optimizer": "sgd"}
     other = dataclasses.replace(stable, **given).resolved()
     assert {name: getattr(other, name) for name in given} == given
     assert other.beta2 is None
     assert other.from_preset.keys() == stable.from_preset.keys() - {*given, "beta2", "adam_epsilon"}
     assert (other.loss, other.r2) == ("relativistic", 0.3)
-    # A later version may bring other settings: a record has them all.
+    # A preset of a later version may differ, so a record holds all of its settings.
     assert RunConfig.from_json(resolved.to_json()).resolved() == resolved
     assert RunConfig.from_json(resolved.to_json()).from_preset == {}
 
@@ -222,7 +222,7 @@ def test_epochs_are_counted_in_whole_batches():
     config = RunConfig(batch_size=128, epochs=3, seed=0).resolved()
     # 55,000 = 429 * 128 + 88
     assert config.counted(55_000).iters == 3 * 429
-    # Whose iterations take two: 214 * 256; in any system whole ones.
+    # If an iteration takes two batches, all are whole in any system: 214 * 256.
     for system in ("vanilla", "conv"):
         config = RunConfig(system=system, batch_size=128, epochs=3, D_steps=2, seed=0).resolved()
         assert config.counted(55_000).iters == 3 * 214
@@ -231,7 +231,7 @@ def test_epochs_are_counted_in_whole_batches():
 
 @pytest.mark.parametrize("command", CONFIGS)
 def test_type_checkers_know_the_same_words(command):
-    """`tests/mistyped.py` shows what they make of it."""
+    """`tests/mistyped.py` shows which mistakes they find."""
     config = CONFIGS[command]
     for name, hint in typing.get_type_hints(config).items():
         parts = [hint, *typing.get_args(hint)]
@@ -252,7 +252,7 @@ def test_goes_through_json_and_back():
     for one in (config, RunConfig(seed=5, h_dim=[9, 8]).resolved()):
         assert RunConfig.from_json(json.loads(json.dumps(one.to_json()))) == one
     assert hash(one) == hash(RunConfig(seed=5, h_dim=(9, 8)).resolved())
-    # One number has one form, in which earlier versions wrote it too.
+    # A single number has one form, the one that earlier versions wrote.
     assert RunConfig(h_dim=[9]).h_dim == RunConfig(h_dim=(9,)).h_dim == 9
 
 
@@ -295,8 +295,8 @@ def test_the_environment_names_the_data_dir(monkeypatch):
 
 
 @pytest.mark.parametrize("command", CONFIGS)
-def test_a_tilde_is_the_home_folder_behind_every_flag(command, monkeypatch):
-    """No shell expands it in `--out=~/runs`, and a folder called ~ is nobody's wish."""
+def test_a_tilde_is_the_home_folder_in_every_flag(command, monkeypatch):
+    """No shell expands it in `--out=~/runs`, and nobody wants a folder called ~."""
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("VANILLA_GAN_DATA", "~/data")
     assert default_data_dir() == "/home/me/data"

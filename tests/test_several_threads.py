@@ -1,4 +1,4 @@
-"""Tests that what belongs to the process survives two threads: its stderr, matplotlib's style."""
+"""Tests that two threads can use what the process has only once: stderr, matplotlib's style."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vanilla_gan.drawing.style import drawn_in
 from vanilla_gan.engines.quiet import without_chatter
 
 
-def test_stderr_is_itself_again_whoever_leaves_first():
+def test_stderr_is_restored_whoever_leaves_first():
     before = os.fstat(2)
     inside, outside = threading.Event(), threading.Event()
 
@@ -29,7 +29,7 @@ def test_stderr_is_itself_again_whoever_leaves_first():
     assert os.path.samestat(os.fstat(2), before)
 
 
-def test_a_block_within_a_block_holds_nothing_back_again(capfd):
+def test_a_nested_block_holds_nothing_back(capfd):
     with without_chatter():
         with without_chatter():
             os.write(2, b"I0000 chatter\nmatters\n")

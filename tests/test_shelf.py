@@ -1,6 +1,6 @@
 """Systems of the shelf against TensorFlow 1.15.5: `benchmarks/peers/shelf.py` recorded its states.
 
-From a state the port must come to the losses and weights that 1.15.5 came to, in both engines.
+From each state the port must reach the losses and weights of 1.15.5, in both engines.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def recorded(request):
 
 
 def drawn(system, first, count):
-    """Returns what a run draws for some iterations, one by one."""
+    """Yields what a run draws for some iterations, one by one."""
     random_stream = seeded(0)
     stream = stream_of(config_of(system), train_of(random_stream), random_stream)
     for draw in stream.draws(
@@ -61,14 +61,14 @@ def drawn(system, first, count):
 
 
 def steps_of(further, last):
-    """Yields what each step of D had, iteration by iteration."""
+    """Yields what each step of D used, iteration by iteration."""
     for k, own in enumerate(last):
         yield from [] if further is None else further[k]
         yield own
 
 
 def test_every_system_of_the_shelf_has_its_traces():
-    # The program of 2014 has steps by hand in its place.
+    # The program of 2014 is checked against steps by hand instead.
     others = [name for name in SYSTEMS if SYSTEMS[name].published and name != "goodfellow2014"]
     assert others == SHELF
 
@@ -101,7 +101,7 @@ def test_it_computes_what_was_recorded(recorded, engine):
                     after = model.session.run({v.op.name: v for v in variables})
             for name, values in found.items():
                 np.testing.assert_allclose(values, arrays[f"at{T}/{name}"], rtol=1e-6, atol=1e-6)
-            # The first step of Adam divides by nearly nothing, see `agreement.differences`.
+            # The first step of Adam divides by nearly zero, see `agreement.differences`.
             near = 6.5e-3 * config.learning_rate if T == 0 else 1e-6
             for name, value in after.items():
                 expected = arrays[f"after{T}/{name}"]

@@ -15,7 +15,7 @@ from vanilla_gan.systems import SYSTEMS
 
 CONV = SYSTEMS["conv"]
 Z_DIM = 3
-N, B, EPOCH = 20, 8, 3  # 8, 8 and 4
+N, B, EPOCH = 20, 8, 3  # batches of 8, 8 and 4
 
 
 def new_stream(count=N, batch_size=B, system=CONV, **settings):
@@ -84,7 +84,7 @@ def test_blocks_change_no_number(count, batch_size, longest):
 
 def test_no_block_mixes_sizes_and_whole_batches_come_together():
     draws = blocks(new_stream(67, 8), last=18, sample_every=1000)
-    # Eight whole batches and one of three images, twice. The first of a later epoch goes alone:
+    # Eight whole batches and one of three images, twice. The first of a later epoch comes alone:
     # before its shuffle the data set does not know how many will follow.
     shapes = [draw.rows.shape for draw in draws if isinstance(draw, StepsDraw)]
     assert shapes == [(8, 8), (1, 3), (1, 8), (7, 8), (1, 3)]
@@ -105,14 +105,14 @@ def test_a_picture_that_is_due_at_the_end_is_drawn(last):
     draws = blocks(new_stream(), last=last)
     shown = [draw.it for draw in draws if isinstance(draw, PictureDraw)]
     assert shown == [0, EPOCH, 2 * EPOCH]
-    # After the last iteration, where it shows what came of that.
+    # If it is due after the last iteration, it shows the result of that one.
     assert isinstance(draws[-1], PictureDraw) == (last == 2 * EPOCH)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("longest", [1, 4])
 def test_further_steps_of_D_come_first_each_with_a_batch_of_its_own(system, longest):
-    """As a loop over single draws has them, also behind a stop."""
+    """The draws are those of a loop over single draws, also after a stop."""
     one, stream = SYSTEMS[system], np.random.RandomState(5)
     data = DataSet(np.zeros((N, 1), np.uint8), np.zeros(N, np.uint8), stream)
 
@@ -120,7 +120,7 @@ def test_further_steps_of_D_come_first_each_with_a_batch_of_its_own(system, long
         return np.float32(one.sample_Z(stream, B, Z_DIM)).tolist()
 
     def batch():
-        """Draws rows and noise of a step of D, and the classes behind them where it has any."""
+        """Draws rows and noise of a step of D, then its classes if the system draws any."""
         found = data.next_indices(B).tolist(), noise()
         if one.draws.classes:
             stream.multinomial(1, data.num_classes * [1 / data.num_classes], size=B)
@@ -157,7 +157,7 @@ def test_further_steps_of_D_come_first_each_with_a_batch_of_its_own(system, long
 @pytest.mark.parametrize("longest", [1, 50])
 @pytest.mark.parametrize(("other", "sizes"), [("classes", [8, 8, 4]), ("unused", [8, 8, 8])])
 def test_whatever_else_a_system_draws(other, sizes, longest):
-    """Several batches in an iteration are all whole ones."""
+    """If an iteration takes several batches, all of them are whole."""
     draws = Draws(short_batches=True, **{other: True})
     stream = new_stream(system=dataclasses.replace(SYSTEMS["infogan"], draws=draws))
     steps = [draw for draw in blocks(stream, longest=longest) if isinstance(draw, StepsDraw)]
@@ -177,7 +177,7 @@ def test_a_system_without_short_batches_reaches_into_the_next_epoch():
     ("system", "examples", "batch_size", "epoch"),
     [("conv", 20, 8, 3), ("conv", 24, 8, 3), ("conv", 8, 8, 1), ("layers", 20, 8, 2)],
 )
-def test_iterations_an_epoch(system, examples, batch_size, epoch):
+def test_iterations_per_epoch(system, examples, batch_size, epoch):
     config = RunConfig(system=system, batch_size=batch_size, epochs=7).resolved()
     counted = config.counted(examples)
     assert (counted.iters, counted.sample_every) == (7 * epoch, epoch)

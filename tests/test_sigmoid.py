@@ -10,8 +10,8 @@ from vanilla_gan.graph.sigmoid import sigmoid_tf1
 
 tf1 = tf.compat.v1
 
-# sigmoid(x) = 1/2 + x A(x^2) / B(x^2), the published fit on [-18, 18]; lowest power first, the
-# other way round than in the module.
+# sigmoid(x) = 1/2 + x A(x^2) / B(x^2), the published fit on [-18, 18]; lowest power first,
+# the reverse of the order in the module.
 A = (
     "2.48287947061529e-01 8.51377133304701e-03 6.08574864600143e-05 1.15627324459942e-07 "
     "4.37031012579801e-11"
@@ -77,7 +77,7 @@ def test_gradient_is_that_of_its_own_value():
     x = np.float32([-17, -9.3, -2, 0, 0.7, 11, 30])
     y = values(x)
     np.testing.assert_allclose(gradients(x), y * (1 - y), rtol=1e-6, atol=0)
-    # So it is 0 beyond the clipping too, not the derivative of the fit.
+    # So it is 0 beyond the clipping too, unlike the derivative of the fit.
     assert gradients(np.float32([-17.5, -25])).tolist() == [0.0, 0.0]
 
 

@@ -1,4 +1,4 @@
-"""Signals: the first is noted or ends what can be done again, the second ends the process."""
+"""Signals: the first is noted, or ends what can be repeated; the second ends the process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_second_signal_ends_the_process(signals, status):
 
 
 def test_second_signal_ends_the_process_while_the_main_thread_is_not_in_python():
-    """As when TensorFlow computes; here it waits for a lock in C that it holds itself."""
+    """As when TensorFlow computes; here it waits in C for a lock that it holds itself."""
     reading, writing = os.pipe()
 
     def wait_for_signals() -> None:
@@ -63,14 +63,14 @@ def test_second_signal_ends_the_process_while_the_main_thread_is_not_in_python()
 
     pid = fork(wait_for_signals)
     os.read(reading, 1)
-    # Not two of a kind: the second could come before the first was noticed, and be one with it.
+    # Not the same signal twice: while the first is pending, the second would merge with it.
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGINT)
     assert exit_status(pid) in (130, 143)
 
 
 def test_ignored_signals_stay_ignored():
-    """As `nohup` starts its command."""
+    """As when `nohup` starts its command."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stop_on_signals() as stop:
         signal.raise_signal(signal.SIGHUP)
@@ -92,7 +92,7 @@ def test_other_threads_handle_nothing():
     assert seen == [None]
 
 
-def test_signal_ends_at_once_what_can_be_done_again():
+def test_signal_ends_at_once_what_can_be_repeated():
     with stop_on_signals() as stop:
         with pytest.raises(StoppedBySignal) as caught, stop.at_once():  # noqa: PT012
             signal.raise_signal(signal.SIGTERM)
@@ -109,7 +109,7 @@ def test_signal_that_came_before():
 
 
 def test_signal_whose_exception_got_lost():
-    """As it does in a destructor, or where a library catches whatever comes."""
+    """As in a destructor, or if a library catches every exception."""
     with stop_on_signals() as stop:
         reached = False
         with pytest.raises(StoppedBySignal), stop.at_once():  # noqa: PT012
@@ -119,7 +119,7 @@ def test_signal_whose_exception_got_lost():
         assert reached
 
 
-def test_signal_behind_the_block_is_noted_only():
+def test_signal_after_the_block_is_only_noted():
     with stop_on_signals() as stop:
         with stop.at_once():
             pass
@@ -141,7 +141,7 @@ def test_only_the_first_request_counts():
 
 @pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
 def test_a_second_hangup_ends_nothing(first):
-    """As they come where a terminal is closed, and from systemd at the end of a session."""
+    """They come when a terminal is closed, and from systemd at the end of a session."""
 
     def get_signals() -> None:
         with stop_on_signals() as stop:
@@ -161,10 +161,10 @@ def test_a_reader_that_has_gone_counts_as_no_signal():
     assert forked(get_a_signal) == 0
 
 
-def test_a_signal_that_came_too_late_is_raised_behind_the_block():
+def test_a_signal_that_came_too_late_is_raised_after_the_block():
     with pytest.raises(KeyboardInterrupt), stop_on_signals(False, raises_late=True):
         signal.raise_signal(signal.SIGINT)
-    # The error that ended the block would be caught, and the signal forgotten.
+    # Otherwise the block's own error would be caught, and the signal forgotten.
     with pytest.raises(KeyboardInterrupt), contextlib.suppress(ValueError):
         fail_when_asked_to_stop()
 

@@ -1,4 +1,4 @@
-"""Signs of a run's health: by hand in both engines, in `health.csv`, and unnoticed by the run."""
+"""Signs of a run's health: against NumPy, in `health.csv`, and without effect on the run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ROWS = [0, 3, 4, 6]
 
 
 def apart(images):
-    """Returns the mean distance of two images and of one to its nearest."""
+    """Returns the mean distance between two images, and from an image to its nearest."""
     distances = np.linalg.norm(images[:, None] - images[None], axis=-1)
     others = distances[~np.eye(len(images), dtype=bool)].reshape(len(images), -1)
     return others.mean(), others.min(axis=1).mean()
 
 
 def by_hand(weights, X, Z, unseen):
-    """Returns the signs of vanilla's networks, in float64, from the definitions alone."""
+    """Returns the signs of vanilla's networks, in float64, straight from the definitions."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
 
     def logits(x):
@@ -44,7 +44,7 @@ def by_hand(weights, X, Z, unseen):
         parts = x.T @ by_hidden, by_hidden.sum(0), hidden.T @ by_logit, by_logit.sum(0)
         return parts, by_hidden @ w["D_W1"].T
 
-    # Of the cross entropy the derivative by a logit is the probability minus the label.
+    # The derivative of the cross entropy by a logit is the probability minus the label.
     probability = [1 / (1 + np.exp(-logit)) for logit in (real, false)]
     of_real, _ = back(hidden_real, X, (probability[0] - 1) / n)
     of_fake, _ = back(hidden_fake, fake, probability[1] / n)
@@ -80,9 +80,9 @@ def by_hand(weights, X, Z, unseen):
 
 @pytest.mark.parametrize("given", [{}, {"engine": "feed"}, {"ema": 0.9}])
 def test_signs_by_hand(offline_data_dir, tmp_path, given):
-    """Iteration 3 is trained on the fourth batch, and D's half of the fourth pair of noise.
+    """Iteration 3 uses the fourth batch, and D's half of the fourth pair of noise.
 
-    Its signs are of the weights that train, whether samples are of these or of their averages.
+    Its signs are those of the weights in training, even if samples come from their averages.
     """
     settings = {**SMALL, **TIMES, "checkpoint_every": 3, "keep_checkpoints": 9, **given}
     run = offline.train(tmp_path / "out", offline_data_dir, **settings)
@@ -94,7 +94,7 @@ def test_signs_by_hand(offline_data_dir, tmp_path, given):
         -1, 784
     ) / np.float64(255)
     unseen, images = images[:5000], images[5000:]
-    # The published order: a picture, then batch and twice the noise of each iteration.
+    # The published order: a picture, then each iteration's batch, and noise twice.
     stream = seeded(SMALL["seed"])
     sizes = {k: SMALL[k] for k in ("batch_size", "z_dim")}
     order = np.arange(len(images))
@@ -112,8 +112,8 @@ def test_signs_by_hand(offline_data_dir, tmp_path, given):
 
 
 @pytest.mark.slow
-def test_the_signs_of_infogan_are_of_the_classes_that_it_drew(offline_data_dir, tmp_path):
-    """It sees no label, so another one changes nothing."""
+def test_the_signs_of_infogan_use_the_classes_that_it_drew(offline_data_dir, tmp_path):
+    """It sees no labels, so other labels change nothing."""
     shutil.copytree(offline_data_dir / "mnist", tmp_path / "mnist")
     labels = tmp_path / "mnist" / "train-labels-idx1-ubyte"
     content = labels.read_bytes()
@@ -126,14 +126,14 @@ def test_the_signs_of_infogan_are_of_the_classes_that_it_drew(offline_data_dir, 
     assert first == second
 
 
-def test_a_picture_s_row_has_its_four_statistics(offline_data_dir, tmp_path):
+def test_a_pictures_row_has_its_four_statistics(offline_data_dir, tmp_path):
     run = offline.train(tmp_path / "out", offline_data_dir, **SMALL, **TIMES)
     rows = read_health(run.out / "health.csv")
     for it, values in zip(rows.iteration, rows.numbers[:, -len(NAMES) :], strict=True):
         if it % 4:
             assert np.isnan(values).all()
             continue
-        # A picture between two rows of signs takes none of its own.
+        # A picture between two rows of signs has no signs of its own.
         assert np.isnan(rows.of("ink")[ROWS.index(it)]) == (it % 3 > 0)
         drawn = read_tiles(open_picture(run.out / f"{it // 4:03d}.png"), 4, 4)
         np.testing.assert_allclose(values, picture_statistics(drawn), rtol=0.02)
@@ -164,7 +164,7 @@ def test_the_run_is_the_same_bit_for_bit(offline_data_dir, tmp_path, system, eng
 
 
 def test_a_run_that_was_killed_has_the_same_rows(offline_data_dir, tmp_path):
-    """It goes on from iteration 4; the row of that one is cut off, as is a torn one behind it."""
+    """It continues from iteration 4; that iteration's row is cut off, and a torn one after it."""
     whole = offline.train(tmp_path / "whole", offline_data_dir, **SMALL, **TIMES)
     out = tmp_path / "out"
     offline.train(out, offline_data_dir, **SMALL, **{**TIMES, "iters": 5})
@@ -196,7 +196,7 @@ def test_a_damaged_file_is_set_aside(tmp_path, content):
     assert np.isnan(rows.of("nearest")[0])
 
 
-def test_many_rows_are_as_they_are_read(tmp_path):
+def test_rows_in_memory_equal_those_read_back(tmp_path):
     csv = HealthCsv(tmp_path / "health.csv", 0, print)
     for it in range(0, 400, 2):
         csv.append(it, {"ink": it / 7}, str(it))

@@ -1,4 +1,4 @@
-"""Folders of any name: TensorFlow takes the path of a checkpoint for a pattern, any for UTF-8."""
+"""Folders of any name: TensorFlow reads a checkpoint's path as a pattern, and any path as UTF-8."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from vanilla_gan.graph.tf1 import tf
 
 
 @pytest.mark.parametrize("shape", [(13, 7), (5, 3, 2, 4)])
-def test_a_normed_weight_has_a_singular_value_of_one(shape):
+def test_a_normalised_weight_has_a_singular_value_of_one(shape):
     stream = np.random.RandomState(2)
     weight, vector = (
         np.float32(stream.normal(size=shape)),

@@ -1,26 +1,26 @@
-"""Tests of the statistics of pictures, and of ours by them: five seeds against ten recorded.
+"""Statistics of pictures by hand, and of our pictures: five seeds against ten recorded ones.
 
 The slow test trains the vanilla GAN on MNIST five times, 10,001 iterations each, and compares its
 11 pictures a seed with those of the published program's ten recorded seeds. The recorded program
-draws its weights in the normal form, so ours does too (`--init xavier_normal`; at iteration 0 the
-uniform form, our default, gives smoother noise, see `test_the_two_initial_forms_differ_at_first`).
+draws its weights from normal distributions, so ours does too (`--init xavier_normal`). Our default
+is uniform, with smoother noise at first; see `test_the_two_initial_distributions_differ`.
 
-For each iteration and each statistic the recorded seeds have a range; widened by half its width on
-each side it is about three standard deviations of a seed to either side. Two things must hold:
+At each iteration, each statistic has a range over the recorded seeds. Widened by half its width on
+each side, it spans about three standard deviations of a seed to either side. Two things must hold:
 
-1. The mean over our seeds lies within the widened range, for each of 11 x 4. That mean has less
-   than half of a single seed's deviation: a fair port misses none of them, and a port whose
-   pictures are off by some three deviations of a seed misses.
-2. Of the single values, 5 x 11 x 4, at most 10% lie outside, and of each statistic's 5 x 11 at
-   most 15%. One value that is drawn from the same distribution lies outside with 1.5% to 2% (the
-   range of ten is itself a draw), so not a single one outside would be too much to ask; and since
-   neighbouring iterations of a seed and the four statistics of a picture go together, the share
-   varies. Five seeds against ten, drawn 500 times from normal distributions with the recorded means
-   and covariances, had more outside in 1 of 50, with the strongest correlations that ten seeds
-   allow. A port with the right mean but the wrong spread over seeds shows here.
+1. The mean over our seeds lies within the widened range, for each of 11 x 4. The mean's deviation
+   is less than half of a single seed's: a fair port is inside for all of them, and a port whose
+   pictures are off by some three deviations of a seed is not.
+2. At most 10% of the single values, 5 x 11 x 4, lie outside, and at most 15% of each statistic's
+   5 x 11. A value drawn from the same distribution lies outside with a probability of 1.5% to 2%
+   (the range of ten is itself a draw), so some values must be allowed to. The share varies, because
+   neighbouring iterations of a seed and the four statistics of a picture are correlated. Five seeds
+   against ten, drawn 500 times from normal distributions with the recorded means and covariances,
+   had more outside in 1 of 50 cases, with the strongest correlations that ten seeds allow. A port
+   with the right mean but the wrong spread over seeds fails here.
 
-That this can fail is what the fast tests below show, on the recorded pictures themselves: blurred,
-inverted, collapsed, noisier, late ones do not pass.
+The fast tests below show that this can fail: blurred, inverted, collapsed, noisier or late versions
+of the recorded pictures do not pass.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ def test_diversity():
 
 
 def test_roughness():
-    # A pixel within: two steps across and two down, of 28 * 27 each.
+    # An inner pixel makes two steps across and two down, of 28 * 27 in each direction.
     assert roughness(one_pixel(13, 5)[None]) == pytest.approx(2 / 756)
-    # In a corner one each; and half of it for half the height.
+    # One in a corner makes one step in each direction; half the height gives half of it.
     assert roughness(one_pixel(0, 27, 0.5)[None]) == pytest.approx(0.5 / 756)
-    # Stripes are rough in one direction: across, not down, and never from a row's end to the next.
+    # Stripes are rough only across: not down, and not from the end of a row to the next row.
     stripes = np.tile([0.0, 1.0], (28, 14)).reshape(1, 784)
     assert roughness(stripes) == pytest.approx(0.5)
     ramp = np.tile(np.arange(28) / 27, (28, 1)).reshape(1, 784)
@@ -153,7 +153,7 @@ def test_each_recorded_seed_lies_within_the_spread_of_the_others(recorded_statis
         spread(np.delete(recorded_statistics, seed, axis=0)).outside(recorded_statistics[seed])
         for seed in range(10)
     ]
-    # What the second rule takes for granted; and the widened range is not so wide that all pass.
+    # The second rule assumes this; and the widened range is not so wide that everything passes.
     assert 0.001 < np.mean(outside) < 0.05
 
 
@@ -191,7 +191,7 @@ def test_broken_pictures_fail(recorded_samples, recorded_statistics, name):
     assert deviations(picture_statistics(BROKEN[name](recorded_samples)), recorded_statistics)
 
 
-def test_the_two_initial_forms_differ_at_first(recorded_statistics):
+def test_the_two_initial_distributions_differ(recorded_statistics):
     lines = spread(recorded_statistics[:, 0])
     stream = np.random.RandomState(0)
 
@@ -210,7 +210,7 @@ def test_the_two_initial_forms_differ_at_first(recorded_statistics):
 
 
 def table(ours, recorded):
-    """The README's table: for each statistic and iteration our mean, and the widened range."""
+    """Returns a table: for each statistic and iteration our mean, and the widened range."""
     low, high = spread(recorded)
     lines = ["| iteration | " + " | ".join(NAMES) + " |"]
     for row, it in enumerate(ITERATIONS):
@@ -237,7 +237,7 @@ def test_our_pictures_lie_within_the_spread(real_data_dir, recorded_statistics, 
             iters=ITERATIONS[-1] + 1,
         )
         assert sorted(pictures) == list(ITERATIONS)
-        # In the recording's steps of 1/255.
+        # Rounded to steps of 1/255, as in the recording.
         samples = np.stack([pictures[it] for it in ITERATIONS])
         ours.append(picture_statistics(np.round(samples * 255) / 255))
         pictures.clear()

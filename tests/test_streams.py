@@ -1,4 +1,4 @@
-"""Streams of random numbers: which they are, that no two are one, and that no other is made."""
+"""Streams of random numbers: their seeds, that no two are the same, and that no other is made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vanilla_gan.data import streams
 from vanilla_gan.data.streams import fresh_seed, seeded
 
 PACKAGE = pathlib.Path(streams.__file__).parents[1]
-# By hand, as runs, files and figures that users have were made.
+# Written out by hand: users' runs, files and figures were made with these.
 KNOWN = {
     "PLAIN": 0,
     "PICTURES": 1048576,
@@ -46,7 +46,7 @@ def test_any_other_is_seeded_by_both_numbers(use: int) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 20160917, 2**32 - 1])
 def test_no_two_uses_of_a_seed_share_numbers(seed: int) -> None:
-    """Of 34,000 numbers in 2**32 some 0.13 would be equal by chance; of runs of three, none."""
+    """Of 35,000 numbers in 2**32, 0.14 pairs would be equal by chance; of runs of three, none."""
     uses = [*REWINDS, *KNOWN.values()]
     assert len(set(uses)) == len(uses)
     drawn = [words(seeded(seed, use)) for use in uses]
@@ -55,7 +55,7 @@ def test_no_two_uses_of_a_seed_share_numbers(seed: int) -> None:
         assert not one & other
 
 
-def test_what_one_draws_and_when_does_not_move_another() -> None:
+def test_what_one_draws_and_when_does_not_affect_another() -> None:
     uses = list(KNOWN.values())
     alone = {use: words(seeded(5, use)) for use in uses}
     made = {use: seeded(5, use) for use in reversed(uses)}
@@ -67,7 +67,7 @@ def test_what_one_draws_and_when_does_not_move_another() -> None:
     assert drawn == alone
 
 
-def test_a_fresh_seed_is_one_and_another_each_time() -> None:
+def test_a_fresh_seed_is_valid_and_differs_each_time() -> None:
     seeds = [fresh_seed() for _ in range(5)]
     assert len(set(seeds)) == 5
     assert all(0 <= seed < 2**32 for seed in seeds)

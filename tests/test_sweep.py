@@ -1,4 +1,4 @@
-"""`./run.sh sweep`: real runs side by side, what they say together, and how they are stopped."""
+"""`./run.sh sweep`: real runs in parallel, their summary, and how they are stopped."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_parts_are_counted_from_0():
         (("--seeds=0:2", "--out=run"), "--out=run: it holds a run, not a sweep"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_runs(
+def test_impossible_sweeps_are_refused_before_anything_runs(
     capsys, elsewhere, offline_data_dir, flags, said
 ):
     make_run(elsewhere / "run")
@@ -108,7 +108,7 @@ def test_what_cannot_be_is_said_before_anything_runs(
 
 @pytest.mark.slow
 def test_a_sweep(capsys, elsewhere, offline_data_dir):
-    """One rate of two fails; the others are trained, summed up, and not trained again."""
+    """One rate of two fails; runs of the other are trained, summed up, and not trained again."""
     grid = ("--grid=learning_rate=0.001,1e30", "--jobs=2")
     command = [*words(offline_data_dir, iters=60, seeds="3,5"), *grid]
 
@@ -145,13 +145,13 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
     assert '<span class="flag">--seeds</span>=3,5 ' in page
     assert "http" not in page.replace("http-equiv", "")
 
-    # What one command would have trained, to the bit.
+    # The same as from a single training command, bit for bit.
     alone = elsewhere / "alone"
     threads = {"intra_op_threads": 1, "inter_op_threads": 1}
     offline.train(alone, offline_data_dir, device="cpu", iters=60, seed=5, **SIZES, **threads)
     assert (alone / "losses.csv").read_bytes() == (good[1] / "losses.csv").read_bytes()
 
-    # Again: only what failed is tried, here by one part of it; figures are in the table.
+    # Again: only failed runs are tried, here one part of them; evaluations are in the table.
     add_evaluation(good[0], Evaluation(60, 100, {"frechet": 20.0, "parzen_nats": None}))
     add_evaluation(good[1], Evaluation(60, 100, {"frechet": 26.0, "parzen_nats": 3.5}))
     before = (good[0] / "run.json").stat().st_mtime_ns
@@ -172,20 +172,20 @@ def test_a_sweep(capsys, elsewhere, offline_data_dir):
         assert picture.size == (800, 820)
     labels = re.findall(r"<th[^>]*>([^<]*)</th>", (sweep / "sweep.html").read_text())[:5]
     assert labels == ["", "D loss", "G loss", "Parzen log-likelihood, nats", "Fréchet distance"]
-    # Nothing to train is a success, and needs no data.
+    # With nothing to train it succeeds, and needs no data.
     status, table, lines = swept(
         capsys, *words(elsewhere, iters=60, seeds="3,5"), "--grid=learning_rate=0.001"
     )
     assert (status, lines) == (0, ["2 of 2 runs are finished already"])
     assert table[1].startswith("learning_rate 0.001, mean")
-    # With --overwrite it is trained anew, and the finished one stands beside it.
+    # With --overwrite it is trained again, and the finished run is kept beside it.
     again = words(offline_data_dir, iters=3, seeds="5", overwrite="true")
     assert swept(capsys, *again, "--grid=learning_rate=0.001")[0] == 0
     aside = good[1].with_name(f"{good[1].name}.1")
     assert [len(offline.read_losses(folder)) for folder in (good[1], aside)] == [3, 60]
 
 
-def test_a_run_that_gained_no_more_is_finished(tmp_path):
+def test_a_run_that_stopped_gaining_is_finished(tmp_path):
     without_gain(make_run(tmp_path / "seed_7"))
     (run,) = planned(SweepConfig(seeds="7", out=str(tmp_path), iters=4001), {})
     assert run.is_finished
@@ -224,7 +224,7 @@ def test_runs_of_other_settings_or_data_are_not_mixed(tmp_path, offline_data_dir
         check_alike(planned(SweepConfig(**settings, learning_rate=0.01), {}))
     runs = planned(SweepConfig(**settings, learning_rate=1e-4), {})
     check_alike(runs)
-    # Of this name there are other images by now.
+    # Other images have this name by now.
     there = {"data_dir": str(offline_data_dir), "allow_unverified_data": True}
     others = planned(SweepConfig(**settings, **there, learning_rate=1e-4), {})
     with pytest.raises(RunConflictError, match="--dataset=mnist: seed_7 was trained on other data"):
@@ -246,14 +246,14 @@ def test_runs_that_began_with_other_weights_are_not_mixed(tmp_path):
             check_alike(runs)
 
 
-def test_what_brings_other_settings_is_named_alone(tmp_path):
+def test_only_what_brings_other_settings_is_named(tmp_path):
     make_run(tmp_path / "seed_7", system="conv", pictures=0)
     (run,) = planned(SweepConfig(seeds="7", out=str(tmp_path)), {})
     with pytest.raises(RunConflictError, match="begun with --system=conv, but"):
         check_alike([run])
 
 
-def test_data_that_auto_or_data_named_otherwise_are_not_mixed(tmp_path):
+def test_different_data_behind_auto_or_data_are_not_mixed(tmp_path):
     make_run(tmp_path / "seed_7", pictures=0, dataset="digits")
     make_run(tmp_path / "seed_8", pictures=0)
     settings = {"seeds": "7,8", "out": str(tmp_path), "iters": 4001}
@@ -272,7 +272,7 @@ def test_runs_of_the_same_command_are_alike(tmp_path, system, given):
 
 
 def test_runs_of_other_lengths_are_not_mixed(tmp_path):
-    """Without --iters a new run would go on for a million."""
+    """Without --iters a new run would train for a million iterations."""
     make_run(tmp_path / "seed_7", pictures=0)
     runs = planned(SweepConfig(seeds="7,8", out=str(tmp_path)), {})
     with pytest.raises(RunConflictError, match="begun with --iters=4001, but this command"):
@@ -282,7 +282,7 @@ def test_runs_of_other_lengths_are_not_mixed(tmp_path):
 
 
 def test_what_overwrite_has_not_trained_is_not_in_the_table(tmp_path, capsys, offline_data_dir):
-    """Of part 2 an earlier run of other settings is left; part 1 fails before it begins."""
+    """Part 0 fails before it begins; part 1 still has an earlier run with other settings."""
     for seed in (7, 8):
         make_run(tmp_path / f"seed_{seed}", pictures=0, learning_rate=0.01)
     for name in ("sweep.png", "sweep.html"):
@@ -296,7 +296,7 @@ def test_what_overwrite_has_not_trained_is_not_in_the_table(tmp_path, capsys, of
 
 @pytest.mark.parametrize(("overwrite", "data"), [(False, "digits"), (True, "mnist")])
 def test_auto_is_what_it_was_for_a_run_of_the_sweep(tmp_path, offline_data_dir, overwrite, data):
-    """A finished one counts, and one that is moved aside does not."""
+    """A finished run counts, and one that is moved aside does not."""
     record = read_record(make_run(tmp_path / "seed_7", dataset="digits"))
     checksum = read_data_sets("digits", offline_data_dir, unread()).checksum
     record.dataset = {**record.dataset, "checksum": checksum}
@@ -306,7 +306,7 @@ def test_auto_is_what_it_was_for_a_run_of_the_sweep(tmp_path, offline_data_dir, 
     runs = planned(config, {})
     named = with_data(runs[1:], [] if overwrite else runs, print)
     assert [run.config.dataset for run in named] == [data]
-    # A run that was asked for other data says nothing of `auto`.
+    # A run of a data set that was named says nothing about `auto`.
     runs = planned(config, {"dataset": ["auto", "fashion_mnist"]})
     make_run(tmp_path / "dataset_fashion_mnist_seed_7", dataset="fashion_mnist")
     named = with_data(runs[:2], runs, print)
@@ -316,7 +316,7 @@ def test_auto_is_what_it_was_for_a_run_of_the_sweep(tmp_path, offline_data_dir, 
 def test_a_process_that_cannot_be_started(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with open(os.devnull) as free:
-        # Enough for the log, not for a pipe.
+        # Enough file descriptors for the log, but not for a pipe.
         resource.setrlimit(resource.RLIMIT_NOFILE, (free.fileno() + 1, limits[1]))
     try:
         with pytest.raises(OutputError, match=r"cannot start a: .*; give a smaller --jobs"):
@@ -335,7 +335,7 @@ def started(command: list[str], folder: pathlib.Path) -> subprocess.Popen[bytes]
             stdout=said,
             stderr=said,
             start_new_session=True,
-            # A suite in the background ignores it, and so would all that it starts.
+            # A test suite in the background ignores SIGINT, and its children would inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     end_s = time.monotonic() + 300
@@ -347,7 +347,7 @@ def started(command: list[str], folder: pathlib.Path) -> subprocess.Popen[bytes]
 
 
 def stopped_at(folder: pathlib.Path, number: int) -> int:
-    """Waits until a signal has stopped both runs, saved; returns the earlier iteration."""
+    """Waits until a signal has stopped and saved both runs; returns the earlier iteration."""
     marks = []
     end_s = time.monotonic() + 300
     for seed in (0, 1):
@@ -362,11 +362,11 @@ def stopped_at(folder: pathlib.Path, number: int) -> int:
 
 
 @pytest.mark.slow
-def test_a_signal_stops_all_runs_saved_and_a_killed_sweep_leaves_none(tmp_path, offline_data_dir):
+def test_a_signal_saves_all_runs_and_a_killed_sweep_leaves_none(tmp_path, offline_data_dir):
     settings = {"jobs": 2, "checkpoint_every": 10**6, "overwrite": "true"}
     command = words(offline_data_dir, iters=10**7, seeds="0:2", **settings)
     process = started(command, tmp_path)
-    # As a scheduler does: every process gets it, and then each run once more from the sweep.
+    # As from a scheduler: every process gets it, and then each run once more from the sweep.
     for seed in (0, 1):
         lock = json.loads((tmp_path / f"sweep/seed_{seed}/run.lock").read_text())
         os.kill(lock["pid"], signal.SIGINT)
@@ -430,7 +430,7 @@ def test_bands_are_the_mean_and_the_range_of_what_all_runs_have():
 
 
 def test_no_two_groups_have_the_same_line(monkeypatch):
-    """As in a grid of three by three, of which the ninth has no name above the panel."""
+    """As in a grid of three by three, whose ninth group has no name above the panel."""
     figures = []
     encode = "vanilla_gan.report.bands.encode"
     monkeypatch.setattr(encode, lambda figure: figures.append(figure) or b"")
@@ -441,7 +441,7 @@ def test_no_two_groups_have_the_same_line(monkeypatch):
 
 
 def test_long_names_of_groups_stay_in_the_figure():
-    """As those of the grid in docs/sweep.md: four of 30 letters are wider than a panel."""
+    """Like those of the grid in docs/sweep.md: four of 30 letters are wider than a panel."""
     first = Series(np.arange(0, 50, 10), np.arange(1.0, 6.0))
     names = [f"learning_rate {rate}, h_dim {h}" for rate in (0.0001, 0.001) for h in (64, 128)]
     png = bands_png({"loss": {name: [first] for name in names}}, {}, "x")

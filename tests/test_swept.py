@@ -1,4 +1,4 @@
-"""`--against`: a sweep as the range that compare, the report and `losses.png` judge by."""
+"""`--against`: a sweep as the range by which compare, the report and `losses.png` judge."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def compared(capsys, run, sweep, *words) -> tuple[int, dict, str]:
     ("d_loss", "status", "inside"),
     [
         (1.2, 0, {"D loss": True, "G loss": True}),
-        # Five steps are the range of six seeds. 4.84 times that on each side is expected.
+        # The range of six seeds is five steps. 4.84 times that on each side is still expected.
         (1.1 ** (5 + 5 * 4.83), 0, {"D loss": True, "G loss": True}),
         (1.1 ** (5 + 5 * 4.85), 1, {"D loss": False, "G loss": False}),
         (1.1 ** (-5 * 4.85), 1, {"D loss": False, "G loss": False}),
@@ -68,7 +68,7 @@ def test_a_run_is_judged_by_the_seeds_of_a_sweep(tmp_path, capsys, d_loss, statu
         what: {v["passed"] for v in judged["verdicts"] if v["what"] == what} for what in inside
     }
     assert passed == {what: {value} for what, value in inside.items()}
-    # Pictures of noise are like pictures of noise, which no recorded run has.
+    # Pictures of noise agree with pictures of noise; no recorded run has such pictures.
     assert all(v["passed"] for v in judged["verdicts"] if not v["what"].endswith("loss"))
     assert (f"does not agree with 6 runs of {sweep}" in err) == bool(status)
     cli.main(["compare", f"--from={run}", f"--against={sweep}"])
@@ -79,7 +79,7 @@ def test_a_run_is_judged_by_the_seeds_of_a_sweep(tmp_path, capsys, d_loss, statu
 
 def test_a_seed_of_the_sweep_is_judged_by_the_others(tmp_path, capsys):
     sweep = make_sweep(tmp_path / "sweep")
-    # What --overwrite has moved aside is no other seed.
+    # A run that --overwrite has moved aside is not another seed.
     make(sweep / "seed_2.1", 2, 1e9)
     status, judged, _ = compared(capsys, sweep / "seed_5", sweep)
     assert (status, judged["judged_by"]) == (0, f"5 runs of {sweep}")
@@ -87,13 +87,13 @@ def test_a_seed_of_the_sweep_is_judged_by_the_others(tmp_path, capsys):
     assert highest == pytest.approx(1.1 ** (4 + 4 * 7.8))
 
 
-def test_a_run_that_gained_no_more_is_one_of_them(tmp_path):
+def test_a_run_that_stopped_gaining_is_one_of_them(tmp_path):
     sweep = make_sweep(tmp_path / "sweep")
     record = read_record(without_gain(make(tmp_path / "run", 99)))
     for seed in SEEDS:
         without_gain(sweep / f"seed_{seed}")
     assert len(swept_like(record, str(sweep), with_pictures=False).d_loss) == len(SEEDS)
-    # Without its last checkpoint it has iterations left.
+    # Without its last checkpoint a run has iterations left.
     for seed in SEEDS:
         (sweep / f"seed_{seed}" / "checkpoints" / "0000000001").rmdir()
     assert "is not finished" in swept_like(record, str(sweep), with_pictures=False)
@@ -103,7 +103,7 @@ def test_losses_of_both_signs(tmp_path, capsys):
     sweep = tmp_path / "sweep"
     for seed in range(5):
         make(sweep / f"seed_{seed}", seed, seed - 2.0, g_loss=-1.0 - seed, loss="wgan")
-    # Four is the range, 7.8 times that are 31.2.
+    # The range is four; 7.8 times that is 31.2.
     for d_loss, g_loss, status in ((33.1, -36.1, 0), (33.3, -1, 1), (0.0, 30.1, 0), (0.0, 30.3, 1)):
         run = make(tmp_path / f"run{d_loss}{g_loss}", 99, d_loss, g_loss=g_loss, loss="wgan")
         assert compared(capsys, run, sweep)[0] == status
@@ -125,7 +125,7 @@ def test_losses_of_both_signs(tmp_path, capsys):
         ({}, {}, None, 2, "No such file or directory"),
     ],
 )
-def test_what_is_not_judged_has_its_reason(tmp_path, capsys, settings, of_run, seeds, status, said):
+def test_what_is_not_judged_has_a_reason(tmp_path, capsys, settings, of_run, seeds, status, said):
     of_run = {"seed": 99, **of_run}
     sweep, run = tmp_path / "sweep", make(tmp_path / "run", **of_run)
     if seeds is not None:

@@ -29,7 +29,7 @@ from vanilla_gan.systems import SYSTEMS
 DATA = pathlib.Path(__file__).parent / "data"
 # Recorded losses are compared up to iteration 50.
 ITERS = 51
-# By the listings; the names are public, as those of checkpoints and files of weights.
+# From the listings; the names are public, since checkpoints and files of weights have them.
 SHAPES = {
     "layers": {
         "gen/dense/kernel": (100, 128),
@@ -72,7 +72,7 @@ def test_the_recorded_offline_run(engine, system, offline_data_dir, init_weights
         "engine": engine,
         "init_weights": init_weights(initial_weights(0, SHAPES[system])),
         "seed": 0,
-        # As the recording had it; it is part of the order of draws.
+        # As in the recording; it affects the order of draws.
         "sample_every": 100,
         "log_every": 1,
     }
@@ -111,7 +111,7 @@ def conditional_run(out, data_dir, weights, pictures, **settings) -> tuple[Run, 
 
 
 def numpy_conditional(z, y, v):
-    """Returns the conditional generator's images [B, 784], by its listing."""
+    """Returns the conditional generator's images [B, 784], as in its listing."""
     hidden = np.maximum(np.concatenate([z, y], axis=1) @ v["G_W1"] + v["G_b1"], 0)
     return sigmoid(hidden @ v["G_W2"] + v["G_b2"])
 
@@ -136,7 +136,7 @@ def test_the_picture_shows_the_class_that_is_asked_for(
     _, samples = conditional_run(out, offline_data_dir, path, pictures, sample_class=sample_class)
     z = np.random.RandomState(0).uniform(-1, 1, [16, 100])
     if sample_class == "all":
-        # A row for each class; down a column the noise stays.
+        # A row for each class; the noise is the same all down a column.
         z = np.tile(z[:10], (10, 1))
         classes = np.arange(100) // 10
     else:
@@ -151,7 +151,7 @@ def test_the_picture_shows_the_class_that_is_asked_for(
 
 
 def in_numpy(x, layers, slope):
-    """Returns `x` behind layers of (weight, bias), with leaky ReLU between them."""
+    """Returns the output for `x` of layers of (weight, bias), with leaky ReLU between them."""
     for W, b in layers[:-1]:
         x = leaky(x @ np.float64(W) + b, slope)
     return x @ np.float64(layers[-1][0]) + layers[-1][1]
@@ -196,7 +196,7 @@ def test_several_sizes_make_as_many_hidden_layers(system, h_dim):
 
 
 def numpy_layers_generator(z, v):
-    """Returns the layers system's images [B, 784], by its listing."""
+    """Returns the layers system's images [B, 784], as in its listing."""
     for layer in ("dense", "dense_1"):
         z = leaky(z @ v[f"gen/{layer}/kernel"] + v[f"gen/{layer}/bias"], 0.2)
     return np.tanh(z @ v["gen/dense_2/kernel"] + v["gen/dense_2/bias"])
@@ -233,7 +233,7 @@ def test_a_sample_after_each_epoch(engine, offline_data_dir, pictures, tmp_path)
         z = stream.uniform(-1, 1, [1, 100])
         expected = numpy_layers_generator(z, run.variables(iteration))
         np.testing.assert_allclose(samples[number : number + 1], expected, rtol=0, atol=1e-5)
-    # The 4x4 pictures show noise of their own: the published stream knows nothing of them.
+    # The 4x4 pictures have noise of their own, which is not drawn from the published stream.
     z = np.random.RandomState([4, 1 << 20]).uniform(-1, 1, [16, 100])
     assert sorted(pictures) == [0, 10, 20]
     for iteration in (0, 20):
@@ -249,13 +249,13 @@ def test_a_sample_after_each_epoch(engine, offline_data_dir, pictures, tmp_path)
 
 @pytest.fixture(scope="module")
 def all_data_sets(offline_data_dir, tmp_path_factory):
-    """Returns a `--data_dir` with small data sets under the name of each."""
+    """Returns a `--data_dir` with a small data set under each name."""
     folder = tmp_path_factory.mktemp("data_sets")
     for name in ("mnist", "fashion_mnist"):
         (folder / name).symlink_to(offline_data_dir / "mnist")
     few = functools.partial(digits.ensure, count_train=5130, count_test=11)
     with pytest.MonkeyPatch.context() as patch:
-        # The real thing, but for the 60,000 images that would take 20 s.
+        # The real generator, but not its 60,000 images, which would take 20 s.
         patch.setattr(digits, "ensure", few)
         yield folder
 

@@ -27,7 +27,7 @@ def of(cluster, role="worker", index=0):
 
 @pytest.fixture(params=["TF_CONFIG", "--cluster"])
 def said(request, tmp_path):
-    """Returns what reads a description of a task, by each of two ways, and what its errors name."""
+    """Returns a function that reads a task's description, in either way, and its errors' prefix."""
     file = tmp_path / "cluster.json"
 
     def read(text):
@@ -58,7 +58,7 @@ STEP = {
 
 @pytest.fixture
 def scontrol(tmp_path, monkeypatch):
-    """Puts Slurm's program for lists of machines into the PATH: it knows one list."""
+    """Puts a stand-in for Slurm's `scontrol` into the PATH, which knows one list of machines."""
     program = tmp_path / "bin/scontrol"
     program.parent.mkdir()
     program.write_text(
@@ -70,7 +70,7 @@ def scontrol(tmp_path, monkeypatch):
 
 
 def test_a_step_of_slurm(scontrol):
-    """In the order of Slurm's list, in which it numbers the processes: n9 is before n10."""
+    """Slurm numbers the processes in the order of its list of machines: n9 is before n10."""
     task = task_of_step("slurm", STEP)
     workers = ("n9:2222", "n9:2223", "n10:2222", "n10:2223", "m1:2222")
     assert (task.jobs, task.role, task.index) == ({"worker": workers}, "worker", 3)
@@ -126,7 +126,7 @@ def test_no_cluster_is_an_ordinary_run(text):
 
 
 @pytest.mark.parametrize("role", ["chief", "master", "worker"])
-def test_one_task_in_all_is_an_ordinary_run(role):
+def test_a_single_task_is_an_ordinary_run(role):
     assert of({role: [A], "ps": []}, role) is None
 
 
@@ -187,7 +187,7 @@ def test_what_is_no_description_of_a_task(said, text):
         (["--cluster=slurm", "--task=0"], "", "--task does not apply to --cluster=slurm"),
     ],
 )
-def test_flags_of_a_cluster_that_are_wrong(capsys, elsewhere, monkeypatch, words, tf_config, line):
+def test_wrong_flags_of_a_cluster(capsys, elsewhere, monkeypatch, words, tf_config, line):
     monkeypatch.delenv("SLURM_PROCID", raising=False)
     monkeypatch.setenv("TF_CONFIG", tf_config)
     (elsewhere / "c.json").write_text(json.dumps({"chief": [A], "worker": [B]}))
@@ -217,7 +217,7 @@ def test_what_does_not_go_with_a_cluster(capsys, elsewhere, monkeypatch, words, 
 
 
 def test_a_port_that_is_taken(capsys, elsewhere, monkeypatch):
-    # TensorFlow would share it, and each of two servers would get some of the words.
+    # TensorFlow would share it, and each of two servers would get some of the messages.
     for name in ("GRPC_FAIL_FAST", "no_grpc_proxy"):
         monkeypatch.setenv(name, "")
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -229,7 +229,7 @@ def test_a_port_that_is_taken(capsys, elsewhere, monkeypatch):
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64])
-def test_a_name_that_is_none_is_a_task_that_does_not_come(host):
+def test_an_invalid_host_name_is_a_task_that_never_comes(host):
     assert not answers(f"{host}:1")
     task = Task({"chief": (A,), "worker": (f"{host}:1",)}, "chief", 0)
     with pytest.raises(LostPeerError, match=host):
@@ -248,7 +248,7 @@ def test_a_worker_computes_in_no_precision_that_its_processor_lacks(
 
 
 def test_a_chief_whose_machine_is_gone_is_noticed(monkeypatch):
-    """No packet says so: somebody has to ask."""
+    """No packet reports it, so the worker has to ask."""
     task = Task({"chief": (A,), "worker": (B,)}, "worker", 0)
     looks = iter([False, True, True, False, False])
     monkeypatch.setattr(cluster_module, "_LOOK_S", 1e-3)
@@ -256,7 +256,7 @@ def test_a_chief_whose_machine_is_gone_is_noticed(monkeypatch):
     config = RunConfig(cluster_timeout=1e-9)
     status, line = cluster_module._heard(task, config, queue.SimpleQueue())
     assert (status, line.endswith("is gone")) == (138, True)
-    # It was waited for before it came, and heard of at once after that.
+    # While it had not come yet, the worker waited; after that, the first failed look was enough.
     assert next(looks) is False
     heard = queue.SimpleQueue()
     heard.put((7, "its word"))

@@ -1,5 +1,4 @@
-"""`--tensorboard`: what its event files say, that no iteration is in them twice, and that the run
-does not notice them."""
+"""`--tensorboard`: what its event files hold, each iteration once, without effect on the run."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ def read(path: pathlib.Path) -> list[object]:
 
 
 def values_of(out: pathlib.Path) -> Events:
-    """Returns (iteration, tag, value) of all that is in the event files, in their order."""
+    """Returns (iteration, tag, value) of everything in the event files, in their order."""
     found: Events = []
     for path in event_files(out / "tensorboard"):
         for event in read(path):
@@ -42,7 +41,7 @@ def values_of(out: pathlib.Path) -> Events:
 
 
 def tagged(found: Events, tag: str) -> dict[int, object]:
-    """Returns the values of a tag by iteration, each of which there must be only once."""
+    """Returns the values of a tag by iteration; checks that each iteration occurs only once."""
     values = [(it, value) for it, name, value in found if name == tag]
     assert len({it for it, _ in values}) == len(values)
     return dict(values)
@@ -69,7 +68,7 @@ class TestWhatIsWritten:
             np.testing.assert_allclose(list(scalars.values()), rows[:, column], rtol=1e-7)
 
     def test_pictures(self, run, found) -> None:
-        """The very bytes of the files, at the iteration of each."""
+        """The exact bytes of each file, at its iteration."""
         expected = {10 * n: (run.out / f"00{n}.png").read_bytes() for n in range(3)}
         assert tagged(found, "picture") == expected
 
@@ -80,7 +79,7 @@ class TestWhatIsWritten:
         assert sizes == {(330, 337, 4)}
 
     def test_histograms_of_the_weights_before_the_update(self, run, found) -> None:
-        """Those of iteration 20 are the ones of the checkpoint before it."""
+        """At iteration 20 they are those of the checkpoint before it."""
         variables = run.variables(20)
         for name in ("D_W1", "D_b1", "D_W2", "D_b2", "G_W1", "G_b1", "G_W2", "G_b2"):
             histograms = tagged(found, f"weights/{name}")
@@ -195,7 +194,7 @@ class TestEventFiles:
         assert [steps_of(path) for path in paths] == [[0], [1], [2], [3]]
 
     def test_the_graph_stays(self, tmp_path) -> None:
-        """In the first file, also when a run is rewound to its very beginning."""
+        """Only the first file has it, even if a run is rewound to its very beginning."""
         with tf.Graph().as_default() as graph:
             tf.compat.v1.placeholder(tf.float32, name="X")
         for _ in range(2):
@@ -244,7 +243,7 @@ class TestEventFiles:
         assert other.read_bytes() == b"mine"
 
     def test_every_flipped_bit_is_noticed(self, tmp_path) -> None:
-        """And sets the file aside, under a name that TensorBoard does not read."""
+        """The file is set aside, under a name that TensorBoard does not read."""
         path = write(tmp_path / "a", 0, range(2))
         content = path.read_bytes()
         for place in range(len(content)):

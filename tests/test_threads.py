@@ -12,7 +12,7 @@ from processes import python
 from vanilla_gan.engines.threads import threads_within_operation
 from vanilla_gan.settings import RunConfig
 
-# Of a fully connected system: 2 * batch * 784 * hidden, in millions.
+# Floating point operations of the largest product, 2 * batch * 784 * hidden, in millions.
 SMALL = {"batch_size": 128, "h_dim": 128}  # 26
 LARGE = {"batch_size": 256, "h_dim": 128}  # 51
 
@@ -30,7 +30,7 @@ LARGE = {"batch_size": 256, "h_dim": 128}  # 51
         ({**SMALL, "engine": "feed"}, 16, 1),
         ({**LARGE, "engine": "feed"}, 16, 16),
         ({**SMALL, "h_dim": 2048}, 4, 2),
-        # 512 x 1024, and 784 x 128, though that is of other layers.
+        # The largest weights are 512 x 1024, and 129 x 784 in the next row.
         ({**SMALL, "h_dim": (64, 512, 1024, 32)}, 4, 2),
         ({**SMALL, "h_dim": (32, 129)}, 4, 1),
         ({"system": "layers"}, 16, 1),

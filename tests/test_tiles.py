@@ -1,4 +1,4 @@
-"""Tests of samples read back out of pictures, against samples that are known."""
+"""Tests of samples read back out of pictures, against known samples."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_known_samples_come_back(rows, cols, make):
     samples = make(rows * cols)
     read = read_tiles(GridRenderer(rows, cols).draw(samples), rows, cols)
     assert read.shape == samples.shape
-    # A step of 1/255 in the picture, in the light half of the map, is 2/255 of a value; the least
-    # squares of a checkerboard of such errors are four times as large at worst.
+    # In the light half of the map, a step of 1/255 in the picture is 2/255 of a value. For a
+    # checkerboard of such errors, the worst case, least squares are off by four times as much.
     assert np.abs(read - samples).max() < 0.03
     assert np.abs(read - samples).mean() < 0.005
     np.testing.assert_allclose(
@@ -86,7 +86,7 @@ def test_another_size_is_refused():
 def old_tile(sample):
     """Returns what matplotlib 1.5 put into the published figure: 76 of 76 columns, 75 of 76 rows.
 
-    Drawn by matplotlib itself, as a figure of nothing but one image.
+    Drawn by matplotlib itself, as a figure that holds only the image.
     """
     with matplotlib.style.context("classic"):
         figure = Figure(figsize=(0.76, 0.76), dpi=100)

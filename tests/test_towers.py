@@ -1,4 +1,4 @@
-"""`--towers`: a batch in pieces trains as the whole batch does, and what does not go with it."""
+"""`--towers`: a batch in pieces trains like the whole batch, and some flags exclude it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_what_needs_the_whole_batch_gets_it(
     tmp_path, twenty_images, monkeypatch, system, engine, others
 ):
     """Batches of 8, and of 4 at the end of an epoch of `conv`, which has a batch norm."""
-    # Draws of pieces are others.
+    # A piece draws other random numbers than the whole batch.
     monkeypatch.setattr(penalties, "uniform", lambda shape, seed: tf1.fill(shape, 0.7))
     settings = {"system": system, "engine": engine, "iters": 6, "seed": 3, "batch_size": 8}
     settings |= {"z_dim": 5, "log_every": 1, "health_every": 6, **others}
@@ -82,15 +82,15 @@ def test_what_needs_the_whole_batch_gets_it(
         gradients = [read_health(run.out / "health.csv").of(name)[0] for run in (three, one)]
         np.testing.assert_allclose(*gradients, rtol=1e-4, err_msg=name)
     found, expected = (run.variables(6) for run in (three, one))
-    # As a whole: Adam makes a step of the rounding of a gradient that is next to nothing.
+    # By norm: Adam turns the rounding error of a gradient that is almost zero into a whole step.
     for name, value in expected.items():
         if "solver" not in name:
             off = np.linalg.norm(found[name] - value)
             assert off <= 1e-3 * np.linalg.norm(value) + 1e-5, name
 
 
-def test_each_tower_drops_out_by_itself():
-    """Of four equal images in two pieces, no two are seen through the same masks."""
+def test_each_tower_has_its_own_dropout():
+    """Four equal images in two pieces get four different masks."""
     given = {"system": "goodfellow2014", "towers": 2, "batch_size": 4, "h_dim": 50, "z_dim": 3}
     config, system = RunConfig(seed=1, **given).resolved(), SYSTEMS["goodfellow2014"]
     proto = config_proto(config, Device("/CPU:0", ""))
@@ -114,7 +114,7 @@ def test_a_run_keeps_its_towers(capsys, trained_run):
     ("flags", "said"),
     [
         (("--jit_compile",), "--jit_compile does not apply to --towers"),
-        # Of 1000 images 2 are left.
+        # 1000 images leave 2 for the last batch.
         (
             ("--system=conv", "--batch_size=499"),
             "at most the images of the last batch of an epoch, 2",
@@ -138,7 +138,7 @@ def test_towers_are_devices_of_the_cpu():
 
 
 def test_a_cluster_holds_towers_and_variables_where_it_says():
-    """Rows and noise go to a worker, never the images; a variable is worked on where it lies."""
+    """Rows and noise go to a worker, images never do; a variable is used where it is stored."""
     jobs = {"chief": ("a:1",), "worker": ("b:1", "c:1"), "ps": ("d:1", "e:1")}
     machines = Machines(Task(jobs, "chief", 0), "", 1.0)
     config = RunConfig(towers=3, batch_size=8, z_dim=5, h_dim=7, seed=1).resolved()
@@ -157,12 +157,12 @@ def test_a_cluster_holds_towers_and_variables_where_it_says():
     for op in body.get_operations():
         for tensor in op.inputs:
             if tensor.dtype == tf1.resource:
-                # TensorFlow puts what asks for nothing where the variable is.
+                # TensorFlow puts an operation without a device where the variable is.
                 assert op.device in ("", home[id(tensor)]), op
             elif tensor.op.device == at[0] and op.device in at[1:]:
                 sent.add(tuple(tensor.shape.as_list()))
         if op.name.startswith("tower_1/") and not any(t.dtype == tf1.resource for t in op.inputs):
             assert op.device == at[1], op
-    # Of 8 images 3, 3 and 2.
+    # 8 images in pieces of 3, 3 and 2.
     assert {(3,), (3, 5)} <= sent
     assert (3, 784) not in sent

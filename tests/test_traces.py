@@ -1,6 +1,6 @@
-"""The port against recorded steps: from a state of TensorFlow 1.15.5 it computes what that did.
+"""The port against recorded steps: from a state of TensorFlow 1.15.5 it computes the same.
 
-A state does not depend on the processor, so the limits hold on any; see `agreement.differences`.
+A state does not depend on the processor, so the limits hold on all; see `agreement.differences`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def name_of(recording):
 
 
 def compared(recording, states, engine, images, labels):
-    """Returns the differences of each state, by T."""
+    """Returns the differences of each state, by iteration."""
     config = replay_config(recording, states[0], engine=engine, device="cpu")
     pixels = SYSTEMS[recording.system].pixels()
     train = DataSet(images, labels, np.random.RandomState(0), pixels)
@@ -45,7 +45,7 @@ def assert_within(found, allowed):
 
 
 def forward(w, names, x, slope):
-    """Returns what a network of dense layers computes, and its smallest value before a bend."""
+    """Returns the output of a network of dense layers, and the smallest |input| of its ReLUs."""
     least = np.inf
     for kernel, bias in zip(names[::2], names[1::2], strict=True):
         x = x @ w[kernel].astype(np.float64) + w[bias]
@@ -93,10 +93,10 @@ def test_a_run_draws_what_was_recorded(recording):
 
 
 @pytest.mark.parametrize("recording", OFFLINE, ids=name_of)
-def test_numpy_computes_what_was_recorded_and_no_bend_is_near(recording):
-    """NumPy in float64. No ReLU stands so near its bend that rounding could take the other side.
+def test_numpy_computes_what_was_recorded_and_no_kink_is_near(recording):
+    """NumPy in float64. No ReLU's input is so near 0 that rounding could change its sign.
 
-    So the weights after iteration T may be asked for on every processor.
+    So the weights after iteration T can be compared on every processor.
     """
     system = SYSTEMS[recording.system]
     images, labels = traces.offline_data()
@@ -124,7 +124,7 @@ def test_numpy_computes_what_was_recorded_and_no_bend_is_near(recording):
 
 @pytest.fixture(scope="module")
 def one():
-    """Returns a trace and a replay that is the same."""
+    """Returns a trace and a replay that equals it."""
     trace = traces.shipped_traces(OFFLINE[0])[1]
     return trace, Replayed(
         trace.d_loss,
@@ -173,7 +173,7 @@ def test_what_is_no_number_is_infinitely_far(one, bad):
     assert (found.weights, found.share) == (np.inf, 1)
 
 
-def test_the_powers_are_those_that_a_real_adam_has():
+def test_the_powers_are_those_of_a_real_adam():
     import tensorflow as tf
 
     tf1 = tf.compat.v1
@@ -194,7 +194,7 @@ def test_the_powers_are_those_that_a_real_adam_has():
 
 
 def damaged(tmp_path, **changes):
-    """Writes a shipped file with arrays changed, or left out where they are None."""
+    """Writes a shipped file with some arrays changed, or left out if they are None."""
     file = traces.resources.files(traces.__package__) / traces.SHIPPED / f"{OFFLINE[0].name}.npz"
     with np.load(str(file)) as archive:
         arrays = dict(archive)
@@ -240,8 +240,8 @@ def test_a_file_that_holds_something_else(tmp_path):
         traces.read_traces(OFFLINE[0], tmp_path / "missing.npz")
 
 
-def test_a_state_that_is_none_of_the_graph(tmp_path):
-    """Each array of the right kind, but of another size than the network, or another data set."""
+def test_a_state_of_another_graph(tmp_path):
+    """The arrays are of the right kind, but fit another network, or another data set."""
     (trace, *_) = traces.shipped_traces(OFFLINE[0])
     images, labels = traces.offline_data()
     wide = {name: np.zeros((2, 2), np.float32) for name in trace.weights}

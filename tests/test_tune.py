@@ -70,7 +70,7 @@ def test_nothing_that_can_be_timed_is_one_line(monkeypatch):
         tuned(SMALL, lambda line: None)
 
 
-def test_a_run_is_tuned_in_processes_of_their_own_and_keeps_the_choice(
+def test_a_run_is_tuned_in_separate_processes_and_keeps_the_choice(
     monkeypatch, offline_data_dir, tmp_path
 ):
     monkeypatch.setattr(tune, "usable_cores", lambda: 1)
@@ -90,7 +90,7 @@ def test_a_run_is_tuned_in_processes_of_their_own_and_keeps_the_choice(
 
 
 @pytest.mark.slow
-def test_a_system_of_ones_own_is_timed(tmp_path, monkeypatch):
+def test_a_users_own_system_is_timed(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     load_plugin(ROOT / "docs" / "examples" / "leaky.py")
     config = dataclasses.replace(SMALL, system="leaky").resolved().counted(5000)

@@ -26,7 +26,7 @@ from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
 from vanilla_gan.settings import ENGINES
 
-# The fed engine takes an iteration step by step: halves are the loop's alone.
+# The feed engine runs an iteration step by step, so only the loop engine has halves.
 PAIRS = [
     (engine, update)
     for engine in ENGINES
@@ -38,7 +38,7 @@ BOTH = pytest.mark.parametrize(("engine", "update"), PAIRS)
 
 @pytest.fixture
 def opened(closing):
-    """Returns a function that makes a Toy, closed behind the test."""
+    """Returns a function that makes a Toy, which is closed after the test."""
     return closing(Toy)
 
 
@@ -76,8 +76,8 @@ def test_updates_are_what_numpy_computes(opened, engine, update, loss):
     ],
 )
 @pytest.mark.parametrize("engine", ENGINES)
-def test_towers_are_what_numpy_computes_of_the_whole_batch(opened, engine, update, cures, by_hand):
-    """Pieces of 3, 2 and 2 images, each on a device of its own; variables are on the first."""
+def test_towers_are_what_numpy_computes_for_the_whole_batch(opened, engine, update, cures, by_hand):
+    """Pieces of 3, 2 and 2 images, each on its own device; variables are on the first."""
     toy = opened(UPDATES[update], "relativistic", towers=3, **cures)
     trained_as_numpy_does(toy, engine, of_relativistic, **by_hand)
     graph = toy.session.graph.as_graph_def()
@@ -92,7 +92,7 @@ def test_towers_are_what_numpy_computes_of_the_whole_batch(opened, engine, updat
 
 
 def rmsprop(name, weight, gradient, m, v):
-    """TensorFlow's, whose mean square begins at 1, with a momentum of 0.5 and a decay of 0.75."""
+    """Returns a weight after TensorFlow's step: mean square from 1, momentum 0.5, decay 0.75."""
     v[name] = 0.75 * (v[name] if np.ndim(v[name]) else np.ones_like(weight)) + 0.25 * gradient**2
     m[name] = 0.5 * m[name] + (RATE if name == "D_W" else RATE / 4) * gradient / np.sqrt(
         v[name] + EPSILON
@@ -113,7 +113,7 @@ def drawn(which, iteration):
         return session.run(with_noise(tf.zeros([B, 784]), 0.4, one))
 
 
-def test_noise_is_normal_and_of_its_iteration_and_pass():
+def test_noise_is_normal_and_depends_on_iteration_and_pass():
     passes = [drawn(which, it) for which in ("real", "fake", "real_0") for it in (3, 4)]
     np.testing.assert_array_equal(drawn("real", 3), passes[0])
     everything = np.stack(passes).ravel() / 0.4
@@ -148,7 +148,7 @@ CURES = {
 }
 
 
-# One of each way to see noise and images.
+# Each way to see noise and images once.
 FAST = [
     ("loop", "simultaneous"),
     ("loop", "alternating, in halves"),
@@ -169,7 +169,7 @@ def test_cures_are_what_numpy_computes(opened, engine, update, cure):
 
 
 @BOTH
-def test_samples_are_made_of_the_moving_average(opened, engine, update):
+def test_samples_come_from_the_moving_average(opened, engine, update):
     toy = opened(UPDATES[update], ema=0.75)
     averages = []
 
@@ -178,7 +178,7 @@ def test_samples_are_made_of_the_moving_average(opened, engine, update):
 
     numpy_steps(toy, 0, of_cross_entropy, behind=behind)
     expected = np.float64(toy.weights["G_W"])
-    # Twice an iteration, of which the second is behind G's step.
+    # It is called twice an iteration, the second time after G's step.
     for weight in averages[1::2]:
         expected = 0.75 * expected + 0.25 * weight
     toy.engines[engine].train(toy.draw(0))
@@ -191,12 +191,12 @@ def test_samples_are_made_of_the_moving_average(opened, engine, update):
 
 @pytest.mark.parametrize("update", UPDATES)
 def test_a_second_look_at_the_images_is_only_for_a_loss_that_needs_it(opened, update):
-    """How many operations look at the images in an iteration: one product and its gradient."""
+    """Counts the products of an iteration; a look at the images is one, its gradient another."""
     products = {}
     for loss in BY_HAND:
         body = opened(UPDATES[update], loss).loop_body()
         products[loss] = sum(node.op == "MatMul" for node in body.node_def)
-    # The logits of the images once more; their gradient is nobody's.
+    # The logits of the images once more; nothing needs their gradient.
     more = 1 if update.startswith("alternating") else 0
     assert products["relativistic"] == products["sigmoid_cross_entropy"] + more
 
@@ -211,7 +211,7 @@ def test_scalars_come_out_of_the_step_that_they_belong_to(opened, engine, update
     assert scalars.keys() == {"D_loss", "G_loss", "fooled", "difference"}
     for name in expected:
         assert scalars[name].tobytes() == expected[name].tobytes()
-    # D's of the first weights; G's of the discriminator that its step sees.
+    # D's scalar is of the initial weights, G's of the discriminator that its step sees.
     G_W, D_W = toy.weights["G_W"], toy.weights["D_W"]
     np.testing.assert_allclose(scalars["fooled"][0], (toy.Z[0] @ G_W @ D_W).max(), rtol=1e-4)
     if update != "simultaneous":
@@ -243,7 +243,7 @@ def test_inference_runs_no_updates_and_needs_no_iteration(toy):
 @pytest.mark.parametrize("towers", [1, 3])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_alternating_update_takes_a_short_batch(opened, engine, towers):
-    """On which the loop engine died, as its halves had the sizes of a whole one."""
+    """The loop engine once failed on it, because its halves had the sizes of a whole batch."""
     short = Draws(short_batches=True)
     toy = opened(dataclasses.replace(UPDATES["alternating, in halves"], draws=short), towers=towers)
     toy.rows, toy.X, toy.Z, toy.Z_G = (of[:, :4] for of in (toy.rows, toy.X, toy.Z, toy.Z_G))
@@ -252,7 +252,7 @@ def test_an_alternating_update_takes_a_short_batch(opened, engine, towers):
     np.testing.assert_allclose(block.G_loss, losses[:, 1], rtol=1e-4)
 
 
-def test_gs_own_rate_is_that_of_both_solvers_that_train_it(twenty_images, tmp_path):
+def test_both_solvers_that_train_g_have_its_own_rate(twenty_images, tmp_path):
     settings = {"system": "infogan", "batch_size": 8, "z_dim": 3, "h_dim": 5, "iters": 2, "seed": 1}
     run = offline.train(tmp_path / "out", twenty_images, **settings, G_learning_rate=1e-30)
     begun, done = run.variables(0), run.variables(2)

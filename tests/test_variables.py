@@ -1,4 +1,4 @@
-"""Tests of weights and biases: their distributions, and that nothing but a name decides them."""
+"""Weights and biases: their distributions, and that only seed, name and shape decide them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ LARGE = "trace_vanilla_mnist_seed0.npz"
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """Returns what the command prints as JSON, with its exit status; it runs once."""
+    """Returns the command's exit status and the JSON that it prints; it runs once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VANILLA_GAN_DATA", str(tmp_path_factory.mktemp("empty")))
         printed = []
@@ -48,7 +48,7 @@ def test_the_machine_is_named(found):
         assert words in content["machine"]
 
 
-def test_the_table_has_a_line_a_trace_and_engine(found):
+def test_the_table_has_a_line_per_trace_and_engine(found):
     _, content = found
     text = verify_table(content)
     lines = text.splitlines()
@@ -62,7 +62,7 @@ def test_the_table_has_a_line_a_trace_and_engine(found):
     assert "0, 10, 1000" in line
 
 
-def test_one_that_fails_shows(found):
+def test_a_failure_is_shown(found):
     _, content = found
     content = json.loads(json.dumps(content))
     content["verdicts"][0] |= {"passed": False, "draws": False}
@@ -97,7 +97,7 @@ def test_one_engine_and_a_large_trace(real_data_dir, reference_dir, tmp_path, ca
 
 @pytest.fixture
 def large(tmp_path):
-    """Returns a folder with a trace under the name of one on MNIST: enough to be read."""
+    """Returns a folder with an offline trace under the name of one on MNIST; it can be read."""
     folder = tmp_path / "large"
     folder.mkdir()
     shutil.copy(str(RECORDED / "trace_vanilla_offline.npz"), folder / LARGE)

@@ -1,7 +1,7 @@
-"""`verify` tells a wrong program: each mutation is beyond a limit by ten times or more.
+"""`verify` recognises a wrong program: each mutation draws differently or exceeds a limit tenfold.
 
-Each is really built and run, by both engines unless it is one of their own. That the right program
-passes is in test_verify.py.
+Each is really built and run, by both engines unless it is specific to one. test_verify.py checks
+that the right program passes.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def verified(recording, engine, monkeypatch, programs=()):
     return verify.verify(VerifyConfig(engine=engine, device="cpu"))
 
 
-# One of each part of an iteration; the others are slow.
+# One for each part of an iteration; the others are slow.
 FAST = (
     *("Adam's epsilon 1e-7", "label 0.99", "stale discriminator", "noise that is drawn twice"),
     "leaky slope 0.201",

@@ -48,7 +48,7 @@ def members(**changes):
 
 
 def failure(path, content):
-    """Returns the line that reading `content` ends in, with the path and its newline cut off."""
+    """Returns the error line of reading `content`, without the path at its beginning."""
     path.write_bytes(content)
     with pytest.raises(WeightsError) as caught:
         read_weights(path, SHAPES)
@@ -60,7 +60,7 @@ def failure(path, content):
 
 
 def outcome(path):
-    """Returns the weights in a file, or the line that reading it ends in."""
+    """Returns the weights in a file, or the error line of reading it."""
     try:
         return read_weights(path, SHAPES)
     except WeightsError as error:
@@ -130,7 +130,7 @@ def test_arrays_that_do_not_fit(path, arrays, said):
         (np.nan, np.float32, "nan"),
         (np.inf, np.float32, "inf"),
         (-np.inf, np.float64, "-inf"),
-        # Finite as it stands in the file, but not as a weight.
+        # Finite in the file, but not as a float32 weight.
         (1e39, np.float64, "1e+39"),
     ],
 )
@@ -153,7 +153,7 @@ def test_pickles_are_never_loaded(path):
     assert "A_b1 holds object, expected float32 numbers" in failure(
         path, npz({**good(), "A_b1": objects})
     )
-    # A bare pickle under the name of an array, which `numpy.load` would try, too.
+    # A bare pickle under the name of an array, which `numpy.load` would also try.
     assert "cannot be read" in failure(path, archive(members(A_b1=pickle.dumps(Bomb()))))
     assert "cannot be read" in failure(path, pickle.dumps(Bomb()))
 
@@ -193,7 +193,7 @@ def test_unreadable(path, monkeypatch, unprivileged):
 
 
 def header(descr="'<f4'", order="False", shape="(7,)", version=(1, 0), extra=""):
-    """Returns the first bytes of an npy file, with anything for its fields."""
+    """Returns the header of an npy file, with any values in its fields."""
     text = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, {extra}}}\n"
     size = struct.pack("<H" if version == (1, 0) else "<I", len(text))
     return b"\x93NUMPY" + bytes(version) + size + text.encode("latin1")
@@ -282,7 +282,7 @@ def test_strange_names_stay_on_the_line(path, name):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_no_flipped_bit_is_taken_for_a_weight(path, save):
+def test_a_flipped_bit_never_changes_a_weight(path, save):
     expected = good()
     content = npz(expected, save)
     refused = 0
@@ -297,14 +297,14 @@ def test_no_flipped_bit_is_taken_for_a_weight(path, save):
             assert got.isprintable(), seed
             refused += 1
         else:
-            # A flip in a date, say.
+            # For example, a flip in a date.
             assert all(got[name].tobytes() == expected[name].tobytes() for name in SHAPES), seed
     assert refused > 100
 
 
 @pytest.fixture
 def variables():
-    """Returns three variables and an open session, nothing initialised."""
+    """Returns an open session and three variables, which are not initialised."""
     with tf.Graph().as_default() as graph:
         made = [tf1.get_variable("A_W1", (13, 7)), tf1.get_variable("A_b1", (7,))]
         with tf1.variable_scope("net"):

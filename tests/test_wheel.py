@@ -1,4 +1,4 @@
-"""A wheel of the package holds every file of it; what else is for those who deploy or cite it."""
+"""The wheel holds every file of the package; Dockerfile and citation fit this version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vanilla_gan import __version__
 
 
 def test_a_wheel_holds_every_file_of_the_package(tmp_path: pathlib.Path) -> None:
-    # Copied: a build leaves its traces beside setup.py.
+    # In a copy, since a build leaves files beside setup.py.
     source = tmp_path / "source"
     without = shutil.ignore_patterns("__pycache__", ".*")
     shutil.copytree(ROOT / "vanilla_gan", source / "vanilla_gan", ignore=without)
@@ -56,21 +56,21 @@ INSTRUCTIONS = {
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
-    """Returns (instruction, rest) of each one of a Dockerfile."""
+    """Returns (instruction, rest) for each instruction of a Dockerfile."""
     joined = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE))
     lines = [line.split(maxsplit=1) for line in joined.splitlines() if line.strip()]
     return [(word, rest) for word, rest in lines]
 
 
-def test_the_dockerfile_is_whole() -> None:
+def test_the_dockerfile_is_complete() -> None:
     path = ROOT / "docs" / "docker" / "Dockerfile"
     found = instructions(path.read_text("utf-8"))
     words = [word for word, _ in found]
     assert set(words) <= INSTRUCTIONS
-    # One stage, of a version that stays what it is.
+    # One stage, based on a fixed version.
     assert (words[0], words.count("FROM")) == ("FROM", 1)
     assert re.fullmatch(r"python:3\.\d+\.\d+-\S+", found[0][1])
-    # What it copies is there, is not ignored, and is all that setup.py reads.
+    # What it copies exists, is not ignored, and includes all that setup.py reads.
     ignore = path.with_name("Dockerfile.dockerignore").read_text("utf-8").splitlines()
     assert next(line for line in ignore if not line.startswith("#")) == "*"
     copied = [name for word, rest in found if word == "COPY" for name in shlex.split(rest)[:-1]]
@@ -80,7 +80,7 @@ def test_the_dockerfile_is_whole() -> None:
     assert {"setup.py", "pyproject.toml", "README.md", "LICENSE", "vanilla_gan"} <= {*copied}
     (install,) = (rest for word, rest in found if word == "RUN" and "pip install" in rest)
     assert "-c constraints.txt" in install
-    # Whoever runs it is not root, and starts the program that setup.py installs.
+    # It does not run as root, and starts the program that setup.py installs.
     last_user = [rest for word, rest in found if word == "USER"][-1]
     assert f" {last_user}" in " ".join(rest for word, rest in found if word == "RUN")
     assert words.index("USER") > max(n for n, word in enumerate(words) if word == "RUN")

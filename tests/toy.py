@@ -38,7 +38,7 @@ def generator(z, config, y, training):
 
 
 def discriminator(x, config, y, training):
-    """Returns `x W` as the logit; training adds the iteration to it."""
+    """Returns `x W` as the logit; training adds an eighth of the iteration to it."""
     W = weight_var([config.image_shape.size, 1], "D_W", config.init)
     logit = tf.matmul(x, W)
     if training is not None:
@@ -81,14 +81,14 @@ def of_cross_entropy(real, fake):
 
 
 def of_relativistic(real, fake):
-    """Returns the same of the relativistic loss."""
+    """Returns the same for the relativistic loss."""
     pull = sigmoid(fake - real) / len(real)
     D_loss, G_loss = np.logaddexp(0, fake - real).mean(), np.logaddexp(0, real - fake).mean()
     return D_loss, G_loss, -pull, pull, -sigmoid(real - fake) / len(real)
 
 
 def watched(D_logit_real, D_logit_fake, real_label=1.0):
-    """Returns the default loss, with a scalar to watch in each step, one of them made of images."""
+    """Returns the default loss, with a watched scalar in each step; that of G depends on images."""
     goal = losses.sigmoid_cross_entropy(D_logit_real, D_logit_fake, real_label)
     difference = tf.reduce_mean(D_logit_real) - tf.reduce_mean(D_logit_fake)
     fooled = tf.reduce_max(D_logit_fake)
@@ -150,7 +150,7 @@ class Toy:
         return self.session.run(self.variables)
 
     def loop_body(self):
-        """Returns the function of the graph that is an iteration."""
+        """Returns the graph's function that computes an iteration."""
         functions = self.session.graph.as_graph_def().library.function
         return max(functions, key=lambda function: len(function.node_def))
 
@@ -160,12 +160,12 @@ def no_noise(which, iteration):
 
 
 def joined(toy, images):
-    """Returns groups of images as D sees them: of each pixel, the values of all in turn."""
+    """Returns groups of images as D sees them: for each pixel, the values of all in turn."""
     return images.reshape(-1, toy.pack, 784).transpose(0, 2, 1).reshape(-1, 784 * toy.pack)
 
 
 def apart(toy, groups):
-    """Returns what belongs to each image of groups: the inverse of `joined`."""
+    """Returns each image's part of groups: the inverse of `joined`."""
     return groups.reshape(-1, 784, toy.pack).transpose(0, 2, 1).reshape(-1, 784)
 
 
@@ -182,11 +182,11 @@ def numpy_steps(
 ):
     """Returns losses and weights of three iterations in float64, gradients derived by hand.
 
-    `penalty` is the weight of a penalty on D's gradient by an image, which is `D_W` for all of
-    them, `pull` that of one that draws its norm to 1; `step` is an optimizer in place of Adam;
-    `behind` is called with the weights after each; `noise` is what D sees on top of images and
-    samples, by the name of the pass and the iteration; `normed` is whether D's weight, whose
-    singular value is its norm, is divided by that.
+    D's gradient with respect to an image is `D_W` for all images: `penalty` is the weight of a
+    penalty on it, `pull` that of one that pulls its norm towards 1. `step` replaces Adam, and
+    `behind` is called with the weights after each step. `noise`, a function of the pass's name and
+    the iteration, is added to D's images and samples. `normed` divides D's weight by its only
+    singular value, which is its norm.
     """
     weights = {name: np.float64(value) for name, value in toy.weights.items()}
     m = dict.fromkeys(weights, 0.0)
@@ -227,7 +227,7 @@ def numpy_steps(
             adam("D_W", slope, next(D_updates))
             behind(weights)
         if alternating:
-            # All that G's step sees of the discriminator is updated, its logits of real images too.
+            # G's step sees only the updated discriminator, also in the logits of real images.
             D_W, _ = seen_weight()
             groups = joined(toy, X + on_real), joined(toy, Z_G @ G_W + on_fake)
             _, G_loss, _, _, g_fake = by_hand(*(each @ D_W for each in groups))

@@ -1,6 +1,6 @@
-"""Programs with one mistake each, really trained: what `compare` must tell from the published one.
+"""Programs with one mistake each: `compare` must tell their training from the published one's.
 
-A mistake is a setting, or a patch of the package while it trains.
+A mistake is a setting, or a patch of the package during training.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def cross_entropy(logits: Any, label: float) -> Any:
 
 
 def with_labels(real: float, fake: float, generator: float) -> Patch:
-    """Returns the patch that trains D and G towards other labels than 1, 0 and 1."""
+    """Returns the patch that trains D and G towards labels other than 1, 0 and 1."""
 
     def wrong(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> losses.Objective:
         D_loss = cross_entropy(D_logit_real, real) + cross_entropy(D_logit_fake, fake)
@@ -36,10 +36,10 @@ def with_labels(real: float, fake: float, generator: float) -> Patch:
 
 
 def frozen(solver: str) -> Patch:
-    """Returns the patch under which one of the two Adams moves nothing."""
+    """Returns the patch with which one of the two Adam optimizers changes nothing."""
     right = gan.optimizer
 
-    # A rate of 0 is no setting: RunConfig refuses it.
+    # Not by a setting: RunConfig refuses a rate of 0.
     def wrong(system: Any, config: Any, player: str) -> Any:
         name = f"{player}_solver"
         if name == solver:
@@ -50,7 +50,7 @@ def frozen(solver: str) -> Patch:
 
 
 def same_batch(patch: pytest.MonkeyPatch) -> None:
-    """The first images again and again."""
+    """Trains on the first images again and again."""
 
     def wrong(self: DataSet, batch_size: int, *, short: bool = False) -> np.ndarray:
         return np.arange(batch_size)
@@ -59,7 +59,7 @@ def same_batch(patch: pytest.MonkeyPatch) -> None:
 
 
 def sorted_by_label(patch: pytest.MonkeyPatch) -> None:
-    """All zeros, then all ones, ...: the order is made but once, and not shuffled."""
+    """Sorts the images by label (all zeros, then all ones, ...) instead of shuffling them."""
 
     def wrong(self: DataSet) -> None:
         self._order = np.argsort(self.labels, kind="stable")
@@ -90,7 +90,7 @@ def scaled_xavier(factor: float) -> Patch:
 
 
 def fan_out(patch: pytest.MonkeyPatch) -> None:
-    """A matrix's columns where its rows belong; of the normal form, the uniform one has both."""
+    """Takes a matrix's columns for its rows; in the normal form only: the uniform one uses both."""
     right = variables.weight_var
 
     def wrong(shape: Any, name: str, init: str) -> Any:
