@@ -1,4 +1,4 @@
-"""Whether this machine computes in bfloat16, which decides over the tests of that precision."""
+"""Skips the tests of bfloat16 on processors that would only emulate it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A headless Chromium that opens a file, its hands and eyes, and what it says of requests."""
+"""Drives a headless Chromium: opens pages, presses keys, reads pictures, errors and requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # root has none
+    "--no-sandbox",  # root cannot have one
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -36,7 +36,7 @@ FLAGS = (
 
 @contextlib.contextmanager
 def chromium(profile: pathlib.Path) -> Iterator[webdriver.Chrome]:
-    """Starts Chromium with an empty profile; skips the test where it is not installed."""
+    """Starts Chromium with an empty profile; skips the test if it is not installed."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
         pytest.skip("needs chromium and chromedriver: apt-get install chromium chromium-driver")
@@ -46,7 +46,7 @@ def chromium(profile: pathlib.Path) -> Iterator[webdriver.Chrome]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with webdriver.Chrome(options, Service(driver)) as chrome:
-        # The page it opens with asks for parts of the browser as long as it is there.
+        # As long as Chromium's own first page is open, it requests parts of the browser.
         chrome.get("about:blank")
         yield chrome
 
@@ -58,7 +58,7 @@ def look_like(
     scheme: str = "light",
     motion: str = "no-preference",
 ) -> None:
-    """Makes the window as wide as a device's, with the settings that its user has."""
+    """Sets the width of the window, and the colour scheme and motion that the user prefers."""
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     features = [
@@ -69,12 +69,12 @@ def look_like(
 
 
 def errors(chrome: webdriver.Chrome) -> list[str]:
-    """Returns what the console holds since it was last asked, warnings among it."""
+    """Returns the console's messages since the last call, warnings included."""
     return [entry["message"] for entry in chrome.get_log("browser")]
 
 
 def requests(chrome: webdriver.Chrome) -> list[str]:
-    """Returns the addresses that pages asked for since the last call, but for those of data."""
+    """Returns the addresses that pages requested since the last call, except `data:` URLs."""
     found: list[str] = []
     for entry in chrome.get_log("performance"):
         message: dict[str, Any] = json.loads(entry["message"])["message"]
@@ -84,7 +84,7 @@ def requests(chrome: webdriver.Chrome) -> list[str]:
 
 
 def find(chrome: webdriver.Chrome, selector: str) -> WebElement:
-    """Returns the first element of a CSS selector."""
+    """Returns the first element that matches a CSS selector."""
     return chrome.find_element(By.CSS_SELECTOR, selector)
 
 
@@ -101,7 +101,7 @@ def press(chrome: webdriver.Chrome, *keys: str) -> None:
 def to_the_middle(chrome: webdriver.Chrome, selector: str) -> WebElement:
     """Scrolls an element to the middle of the window, and returns it."""
     found = find(chrome, selector)
-    # The event of the scrolling comes with the next frame, and takes what the pointer showed away.
+    # The scroll event comes with the next frame, and hides what the pointer showed.
     chrome.execute_async_script(
         "arguments[0].scrollIntoView({block: 'center'});"
         "requestAnimationFrame(() => requestAnimationFrame(arguments[1]))",
@@ -111,7 +111,7 @@ def to_the_middle(chrome: webdriver.Chrome, selector: str) -> WebElement:
 
 
 def image_at(url: str) -> PIL.Image.Image:
-    """Returns the image in an address of data."""
+    """Returns the image in a `data:` URL."""
     return PIL.Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
 
 

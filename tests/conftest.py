@@ -23,8 +23,8 @@ from vanilla_gan.settings import ENGINES
 from vanilla_gan.training.recorder import Recorder
 from vanilla_gan.training.signals import STOP_SIGNALS
 
-# As the program does before it loads TensorFlow; a test may load it first. Both decide how sums are
-# rounded.
+# The program does this before it loads TensorFlow, but a test may load TensorFlow first. Both
+# variables decide how sums are rounded.
 set_environment()
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
@@ -36,16 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Begins with the collector told."""
+    """Sets up the garbage collector once all test files are imported."""
     pass_over_what_is_loaded()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
-    """Gives the tests a cache that is not the user's own, and the same one to all of them.
-
-    Nor are the settings, which list the plug-ins that the user has given.
-    """
+    """Gives all tests one cache, and settings without the user's plug-ins; returns the cache."""
     folder = tmp_path_factory.mktemp("users_cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
@@ -55,12 +52,12 @@ def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Pa
 
 @pytest.fixture
 def elsewhere(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """Runs the test in an empty folder of its own, so that nothing lands unnoticed; returns it."""
+    """Runs the test in an empty folder of its own, so that stray files show; returns the folder."""
     folder = tmp_path / "cwd"
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
-    # The command line sets it where it is not set.
+    # The command line would set it if it were not set, and monkeypatch would not undo that.
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
     return folder
 
@@ -105,7 +102,7 @@ def twenty_images(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def default_handlers() -> Iterator[None]:
     """Handles SIGINT, SIGTERM and SIGHUP as a process in the foreground does.
 
-    Whoever started the tests may have had some ignored, as `nohup` does.
+    The process that started the tests may ignore some of them, as `nohup` does.
     """
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     for number in STOP_SIGNALS:
@@ -132,7 +129,7 @@ def offline_weights(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def pictures() -> Iterator[dict[int, np.ndarray]]:
-    """Returns the samples that pictures are drawn of, by iteration, kept as they pass by."""
+    """Returns a dict that collects the samples of each picture that is drawn, by iteration."""
     kept = {}
     draw = Recorder.picture
 
@@ -151,7 +148,7 @@ def trained_run(
 ) -> Callable[[str], pathlib.Path]:
     """Returns a function from a system's name to the folder of a short run; not to be written to.
 
-    Each is trained when it is first asked for, with odd sizes where it has any.
+    Each run is trained when it is first asked for, with odd sizes.
     """
 
     @functools.cache
@@ -170,12 +167,12 @@ def exported(
 ) -> Callable[..., pathlib.Path]:
     """Returns a function from a system's name to the SavedModel of `trained_run`.
 
-    With a path it is copied there, to be changed; otherwise it is not to be written to.
+    Given a path, the function copies the SavedModel there, to be changed; the original must not be.
     """
 
     @functools.cache
     def made(system: str) -> pathlib.Path:
-        # Here: tests that export nothing need not wait for it.
+        # Imported here, so that tests without an export do not wait for it.
         from vanilla_gan.generator.export import export
         from vanilla_gan.generator.settings import ExportConfig
 
@@ -191,8 +188,8 @@ def exported(
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """Returns a headless Chromium; skips the test where it is not installed."""
-    # Here: tests that open no page need not wait for Selenium.
+    """Returns a headless Chromium; skips the test if it is not installed."""
+    # Imported here, so that tests that open no page do not wait for Selenium.
     from browser import chromium
 
     with chromium(tmp_path_factory.mktemp("profile")) as found:
@@ -201,7 +198,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
 @pytest.fixture
 def closing() -> Iterator[Callable[[Callable], Callable]]:
-    """Returns a function from a class to one that makes its objects, closed behind the test."""
+    """Returns a function from a class to one that makes its objects; the test's end closes them."""
     with contextlib.ExitStack() as stack:
 
         def closed(kind: Callable) -> Callable:
@@ -217,7 +214,7 @@ def closing() -> Iterator[Callable[[Callable], Callable]]:
 
 @pytest.fixture
 def layer(closing) -> Callable[..., Layer]:
-    """Returns a function that makes a Layer, closed behind the test."""
+    """Returns a function that makes a Layer, which is closed after the test."""
     return closing(Layer)
 
 
@@ -225,7 +222,7 @@ def layer(closing) -> Callable[..., Layer]:
 def unprivileged() -> Callable[[], AbstractContextManager[None]]:
     """Returns a context without root's right to read and write everything, if root runs the tests.
 
-    Paths within it must be relative to the working folder: the folders above are not for everybody.
+    Paths within it must be relative to the working folder: others cannot enter the folders above.
     """
 
     @contextlib.contextmanager

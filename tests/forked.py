@@ -1,4 +1,4 @@
-"""Forks of the process that runs the tests, for what only another process can show."""
+"""Forks of the process that runs the tests, for what can only be tested in another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the tests keep Python's garbage collector from looking at everything again and again."""
+"""Keeps Python's garbage collector from scanning all loaded objects again and again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import gc
 
 
 def pass_over_what_is_loaded() -> None:
-    """Lets the collector pass over what exists already, and start more rarely.
+    """Makes the collector ignore all existing objects, and run less often.
 
-    A graph is made of many small objects in cycles: a sixth of its building went into collections.
+    A graph has many small objects in cycles: collections took a sixth of the time to build one.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -3,8 +3,7 @@
     python tests/hostile_folders.py RUN EXPORT DATA WORK CASES.json
 
 runs the cases, `[[folder, file, thing, [word, ...]], ...]`, in this one process, whose address
-space may grow by `GROWTH` from where a harmless round of commands has left it. Prints a line of
-JSON for each.
+space may grow by `GROWTH` after a harmless round of commands. Prints a line of JSON for each.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ SECRET = b"the content of somebody else's file\n"
 
 
 class Hang(BaseException):
-    """A command did not come to an end."""
+    """A command did not end in time."""
 
 
 def arrays(path: pathlib.Path) -> None:
@@ -75,7 +74,7 @@ def picture(path: pathlib.Path) -> None:
             stream.write(struct.pack(">I", zlib.crc32(chunk)))
 
 
-# What is small and takes gigabytes when it is read as its name says.
+# Small files that take gigabytes if they are read as their suffix says.
 BOMBS: dict[str, Callable[[pathlib.Path], object]] = {
     ".npz": arrays,
     ".gz": packed_images,
@@ -106,7 +105,7 @@ def put(path: pathlib.Path, thing: str, base: pathlib.Path) -> None:
 
 
 def bound(path: pathlib.Path) -> None:
-    """Makes a socket; its path must be short, so from within its folder."""
+    """Makes a socket from within its folder, because the path of a socket must be short."""
     before = os.getcwd()
     os.chdir(path.parent)
     with socket.socket(socket.AF_UNIX) as made:
@@ -115,7 +114,7 @@ def bound(path: pathlib.Path) -> None:
 
 
 def seal_manifest(folder: pathlib.Path, name: str) -> None:
-    """Makes the manifest of a checkpoint fit one of its files, if it is one that can be read."""
+    """Makes a checkpoint's manifest fit one of its files, if that file can be read."""
     path = folder / "manifest.json"
     content = json.loads(path.read_bytes())
     file = folder / name
@@ -128,7 +127,7 @@ def seal_manifest(folder: pathlib.Path, name: str) -> None:
 
 
 def ran(words: list[str]) -> dict[str, Any]:
-    """Runs a command in this process and says what came of it."""
+    """Runs a command in this process; returns its status, output, time and memory."""
     from vanilla_gan.cli import main as cli
 
     out, err = io.StringIO(), io.StringIO()
@@ -171,7 +170,7 @@ def main(run: str, export: str, data: str, work: str, cases: str) -> None:
             shutil.copytree(source, place)
         return [word.format(**places) for word in words]
 
-    # Once each without harm: what is loaded and allocated then is nobody's bomb.
+    # Each command runs once on good files, so that what it loads does not count as growth.
     for words in {tuple(case[-1]): case[-1] for case in todo}.values():
         done = ran(fresh(words))
         assert done["status"] == 0 or words[0] == "compare", done

@@ -1,4 +1,4 @@
-"""What a type checker finds: strict mypy complains of an `ignore` that is not needed."""
+"""Mistakes that a type checker must find: strict mypy reports each `ignore` that is not needed."""
 
 from vanilla_gan import RunConfig, register_loss
 

@@ -1,4 +1,4 @@
-"""Makes hostile files out of good ones: JSON with the seal mended, arrays, bytes. All seeded."""
+"""Makes hostile files out of good ones, with a seed: JSON with a valid seal, arrays, bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-# What a field may hold that no program of ours wrote.
+# Values that an attacker may put into a field.
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 7, 2**31, 2**53, 2**63 - 1, 2**63, 10**400, -(10**400)),
     *(0.0, -0.0, 0.5, 1e-300, 1e308, float("nan"), float("inf"), float("-inf")),
@@ -23,11 +23,11 @@ VALUES: tuple[Any, ...] = (
     *("\ud800", "\x1b[2J\x1b]0;owned\x07", "one\ntwo", "\u202egpj.exe", "x" * 100_000, "%s{}"),
     *([], {}, [[]], [None], {"": None}, {"iteration": 1}, ["x"] * 3),
 )
-DEEP = 60  # so many brackets, three times over at the most, which Python still copies
+DEEP = 60  # levels of nesting, at most three times in one place, which Python can still copy
 
 
 def nodes(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yields the path of everything in a JSON value, but for the value itself."""
+    """Yields the path of everything within a JSON value, without the value itself."""
     pairs: Any = content.items() if isinstance(content, dict) else ()
     for key, value in enumerate(content) if isinstance(content, list) else pairs:
         yield (*path, key)
@@ -92,7 +92,7 @@ def flip(path: pathlib.Path) -> None:
 
 
 def changed_bytes(content: bytes, rng: random.Random) -> bytes:
-    """Returns a file that was cut, lengthened, or has other bytes in it."""
+    """Returns a file's content cut, lengthened, or with flipped bits."""
     place = rng.randrange(len(content) + 1)
     how = rng.randrange(5)
     if how == 0:
@@ -125,7 +125,7 @@ def changed_array(array: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 def npy(array: np.ndarray, rng: random.Random | None = None) -> bytes:
-    """Returns a npy file; with `rng` the header may claim another shape."""
+    """Returns an npy file; with `rng`, its header may claim another shape."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=True)
     content = buffer.getvalue()
@@ -165,12 +165,12 @@ def changed_npz(arrays: dict[str, np.ndarray], rng: random.Random) -> bytes:
 
 
 def entry(content: bytes) -> dict[str, Any]:
-    """Returns what a manifest says of a file."""
+    """Returns what a manifest says about a file."""
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def changed_record(content: bytes, rng: random.Random) -> bytes:
-    """Returns a file of TFRecords with one more, whose length is not what follows."""
+    """Returns a file of TFRecords with one more record, whose length is wrong."""
     length = struct.pack("<Q", rng.choice([0, 1, 2**31, 2**40, 2**62, 2**64 - 1]))
     return content + length + struct.pack("<I", masked_crc32c(length)) + rng.randbytes(20)
 

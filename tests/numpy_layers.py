@@ -1,4 +1,4 @@
-"""Layers in NumPy, written down from their definitions, in float64."""
+"""Layers in NumPy, written from their definitions, in float64."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def padding(size, out, window, stride):
-    """Returns how many zeros stand before and behind, so that `out` windows fit: "SAME"."""
+    """Returns how many zeros "SAME" puts before and after, so that `out` windows fit."""
     total = max((out - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
 

@@ -1,4 +1,4 @@
-"""The offline data set and weights of the recorded runs, and what runs and reads a training."""
+"""The offline data set and weights of the recorded runs; trains on them and reads the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEST_SIZE = 10
 def listed_shapes(
     h_dim: int = 128, z_dim: int = 100, classes: int = 0
 ) -> dict[str, tuple[int, ...]]:
-    """Returns the shapes of the vanilla system's variables, or the conditional one's, as listed."""
+    """Returns the shapes of the vanilla system's variables, or, with `classes`, conditional's."""
     return {
         "D_W1": (784 + classes, h_dim),
         "D_b1": (h_dim,),
@@ -62,8 +62,8 @@ def training_images() -> np.ndarray:
 def data_files() -> dict[str, bytes]:
     """Returns the four IDX files, plain, whose training split is the offline data set.
 
-    `read_data_sets` sets the first 5,000 images apart, so as many black ones stand before it. The
-    label of training image i is i % 10.
+    `read_data_sets` takes the first 5,000 images for validation, so 5,000 black ones come before
+    it. The label of training image i is i % 10.
     """
     filler = np.zeros((VALIDATION_SIZE, 28, 28), np.uint8)
     labels = np.concatenate([np.zeros(VALIDATION_SIZE), np.arange(TRAIN_SIZE) % 10])
@@ -78,7 +78,7 @@ def data_files() -> dict[str, bytes]:
 def write_data(
     data_dir: pathlib.Path, shape: ImageShape, train_labels: np.ndarray, test_labels: np.ndarray
 ) -> None:
-    """Writes a data set with these labels: 5000 black images, then random ones."""
+    """Writes a data set with these labels: first 5000 black images, then random ones."""
     (data_dir / "mnist").mkdir()
     count = len(train_labels) - VALIDATION_SIZE
     images = np.random.RandomState(3).randint(0, 256, (count, *shape.array))
@@ -114,7 +114,7 @@ def recording(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 class Run(NamedTuple):
-    """What a training left: its folder, its standard output, and its lines for the user."""
+    """What a run left: its folder, its standard output, and its lines for the user."""
 
     out: pathlib.Path
     stdout: str
@@ -129,9 +129,9 @@ class Run(NamedTuple):
         return read_losses(self.out)
 
     def worst(self, recorded: dict[str, np.ndarray], last: int) -> float:
-        """Returns the largest relative difference of both losses to those of a recorded run.
+        """Returns the largest relative difference of either loss from a recorded run's.
 
-        Compares iterations 0 .. last - 1, which must be the rows of `losses.csv` up to there.
+        Compares iterations 0 .. last - 1, which must be the first rows of `losses.csv`.
         """
         rows = self.losses()[:last]
         assert rows[:, 0].tolist() == list(range(last))
@@ -144,10 +144,10 @@ class Run(NamedTuple):
 
 
 def assert_recorded(run: Run, recorded: dict[str, np.ndarray], iteration: int) -> None:
-    """Checks the variables after so many iterations by what the offline recordings keep of them.
+    """Checks the variables after `iteration` iterations against an offline recording.
 
-    That is the sum, the L2 norm, the minimum and the maximum. A sum of 100,000 weights of both
-    signs is compared with the largest that it could be, given the norm.
+    It keeps their sums, L2 norms, minima and maxima. A sum of 100,000 weights of both signs is
+    compared relative to the largest sum that is possible with their norm.
     """
     variables = run.variables(iteration)
     prefix = f"after{iteration}/"
@@ -164,8 +164,8 @@ def assert_recorded(run: Run, recorded: dict[str, np.ndarray], iteration: int) -
 def assert_recorded_losses(run: Run, recorded: dict[str, np.ndarray], iters: int) -> None:
     """Checks the losses of a run of `iters` iterations that began as a recorded one.
 
-    The first are compared with 1e-6. When a ReLU first rounds to the other side depends on the
-    processor; up to there and beyond `compare` asks what rounding does to the run on this one.
+    The first 10 must agree within 1e-6. When a ReLU first rounds to the other side depends on the
+    processor, so `compare` judges all, if need be by what rounding does to the run on this one.
     """
     assert run.worst(recorded, 10) <= 1e-6
     found = compare(CompareConfig(source=str(run.out))).verdicts
@@ -185,7 +185,7 @@ def read_losses(out: pathlib.Path) -> np.ndarray:
 
 def read_variables(out: pathlib.Path, iteration: int) -> dict[str, np.ndarray]:
     """Returns the variables in a checkpoint of a run's folder."""
-    # Here: tests that train nothing need not wait for it.
+    # Imported here, so that tests that train nothing do not wait for it.
     import tensorflow as tf
 
     prefix = out / "checkpoints" / f"{iteration:010d}" / "model.ckpt"

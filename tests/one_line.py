@@ -10,7 +10,7 @@ from vanilla_gan.cli import main as cli
 def failure(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
     """Returns the exit status and the one line that the command ends in.
 
-    What a command prints before it fails may stand above that line.
+    The command may print other lines before it.
     """
     status = cli.main([str(word) for word in words])
     out, err = capsys.readouterr()

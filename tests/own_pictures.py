@@ -1,4 +1,4 @@
-"""Pictures of one's own, made by hand, and what `import_images` makes of them."""
+"""Makes pictures as a user might have them, and reads what `import_images` makes of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def make_pictures(
 
 
 class Imported(NamedTuple):
-    """What `classes.json` says: the names, how many pictures in each split, lines of the rest."""
+    """What `classes.json` says: the names, the pictures in each split, lines about the others."""
 
     classes: list[str]
     train: int
@@ -79,13 +79,13 @@ def run_import(
 
 
 def labelled(images: Iterable[np.ndarray], labels: Iterable[int]) -> list[tuple[bytes, int]]:
-    """Returns the bytes of each image with its label, sorted: in whichever order they come."""
+    """Returns the bytes of each image with its label, sorted, so that their order is no matter."""
     pairs = zip(images, labels, strict=True)
     return sorted((image.tobytes(), int(label)) for image, label in pairs)
 
 
 def labelled_of(out: str | pathlib.Path, copies: int = 5000) -> list[tuple[bytes, int]]:
-    """Returns that of all images of a data set, but for the copies that `repeat` put first."""
+    """Returns `labelled` for a whole data set, without the copies that `repeat` put first."""
     raw = folder.read_folder(out)
     images = [*raw.train_images[copies:], *raw.test_images]
     return labelled(images, [*raw.train_labels[copies:], *raw.test_labels])

@@ -1,4 +1,4 @@
-"""New Pythons, for what only a process of its own can show, and what the system may limit."""
+"""New Python processes, for tests that need their own; a limit on files, a measure of memory."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 def python(
     *words: object, cwd: pathlib.Path = ROOT, **environment: str | None
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a new Python that finds the package, to its end.
+    """Runs a new Python process that finds the package, and waits for its end.
 
-    `environment` are changed variables; None takes one away.
+    `environment` has the changed variables; None removes one.
     """
     changed = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run(
@@ -45,7 +45,7 @@ def limited_files(size: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def peak_memory() -> Iterator[Callable[[], int]]:
-    """Yields what says how many bytes Python has held at the most since then."""
+    """Yields a function that returns the most bytes that Python has held since then."""
     tracemalloc.start()
     try:
         yield lambda: tracemalloc.get_traced_memory()[1]

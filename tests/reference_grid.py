@@ -1,4 +1,4 @@
-"""The picture drawn by matplotlib alone, slowly: what `GridRenderer.draw` is held against."""
+"""The picture drawn by matplotlib only, slowly: what `GridRenderer.draw` is compared with."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def draw_reference(
 ) -> npt.NDArray[np.uint8]:
     """Draws one figure with an axes for each tile; arguments and result are those of `draw`.
 
-    The tiles are where the published figure has them; today's matplotlib, left to place the axes
-    by itself, agrees but for the last pixel column of each tile (see `grid_layout`).
+    The tiles are where the published figure has them. If today's matplotlib places the axes itself,
+    only the last pixel column of each tile differs (see `grid_layout`).
     """
     layout = grid_layout(rows, cols, shape)
     tile_size = (layout.tile_height, layout.tile_width)

@@ -17,7 +17,7 @@ from vanilla_gan.runfolder.record import read_record
 
 
 def report_of(folder: pathlib.Path, **more: Any) -> Report:
-    """Returns what is gathered of the run in a folder."""
+    """Returns the report of the run in a folder."""
     record = read_record(folder)
     assert record is not None
     return gather(folder, record, Shelf(*record.config.picture_tiles), **more)
@@ -29,7 +29,7 @@ def text_of(folder: pathlib.Path) -> str:
 
 
 def embedded(text: str) -> dict[str, Any]:
-    """Returns the data in a page, which its scripts read."""
+    """Returns the data that is embedded in a page for its scripts."""
     element = '<script type="application/json" id="report-data">(.*?)</script>'
     found = re.search(element, text, re.DOTALL)
     assert found is not None

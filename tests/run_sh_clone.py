@@ -1,4 +1,4 @@
-"""A copy of run.sh on a machine of its own, with one Python that only notes what it is asked.
+"""A copy of run.sh on an imitated machine, with one Python that only notes how it is called.
 
 The real script runs, in a folder whose path holds spaces and brackets. Only Python is a stand-in: a
 shell script that notes when it is called as venv, pip, pytest or the program, and hands everything
@@ -75,7 +75,7 @@ def make_executable(path: pathlib.Path, text: str) -> pathlib.Path:
 
 
 class Gate:
-    """Two named pipes, held open for both ways so that no side hangs in opening one."""
+    """Two named pipes, opened for reading and writing so that neither side waits in opening one."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self._ends = {}
@@ -98,7 +98,7 @@ class Gate:
 
 
 class Clone:
-    """A copy of what run.sh reads, and a machine with one Python, the stand-in."""
+    """A copy of what run.sh reads, and an imitated machine with one Python, the stand-in."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder.resolve()
@@ -141,7 +141,7 @@ class Clone:
 
     @contextlib.contextmanager
     def begin(self, *arguments: str, **extra: str) -> Iterator[subprocess.Popen[str]]:
-        """Starts run.sh; ends it and all its children, should the test fail before they do."""
+        """Starts run.sh; at the end of the context, kills it and all its children."""
         with subprocess.Popen(
             [str(self.bin / "bash"), str(self.root / "run.sh"), *arguments],
             cwd=self.cwd,
@@ -161,7 +161,7 @@ class Clone:
     def start(
         self, *arguments: str, script: pathlib.Path | None = None, **extra: str
     ) -> subprocess.CompletedProcess[str]:
-        """Runs run.sh to its end, from a folder that is not its own."""
+        """Runs run.sh to its end, from another folder than its own."""
         return subprocess.run(
             [str(script or self.root / "run.sh"), *arguments],
             cwd=self.cwd,
@@ -174,14 +174,14 @@ class Clone:
         )
 
     def calls(self) -> list[str]:
-        """Returns the calls noted since the last time, and forgets them."""
+        """Returns the calls noted since the last time, and deletes them."""
         noted = self.calls_path.read_text(encoding="utf-8").splitlines()
         self.calls_path.write_text("", encoding="utf-8")
         return noted
 
     @contextlib.contextmanager
     def gated(self) -> Iterator[Gate]:
-        """Makes pip, where started with GATED=1, report its start and wait for leave to go on."""
+        """Makes pip, if started with GATED=1, report its start and wait until the gate opens."""
         gate = Gate(self.gate)
         try:
             yield gate

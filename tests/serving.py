@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def served(folder: pathlib.Path) -> Iterator[tuple[str, list[str]]]:
-    """Yields the folder's address, which ends in a slash, and the list of what was asked for."""
+    """Yields the folder's address, which ends in a slash, and the list of requested paths."""
     requests: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):

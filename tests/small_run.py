@@ -23,7 +23,7 @@ STARTED_S = 1770091506  # the same moment, in seconds since 1970
 
 
 def without_gain(run: pathlib.Path) -> pathlib.Path:
-    """Makes a run that `make_run` wrote one that `--stop_after_no_gain 2` has ended early."""
+    """Turns a run of `make_run` into one that `--stop_after_no_gain 2` has ended; returns it."""
     record = read_record(run)
     assert record is not None
     record.config = record.config.filled(
@@ -65,7 +65,7 @@ def make_run(
     device: str = "/CPU:0",
     **settings: object,
 ) -> pathlib.Path:
-    """Writes a run with a picture each 1000 iterations, 5 seconds apart, and returns its folder.
+    """Writes a run with a picture every 1000 iterations, 5 seconds apart, and returns its folder.
 
     Its losses are D 1 / (1 + it) and G 2 + it / 1000.
     """

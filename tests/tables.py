@@ -11,7 +11,7 @@ from vanilla_gan.declare import Setting, Settings, as_word, table_of
 CONFIGS: Mapping[str, type[Settings]] = {
     name: command().flags.config for name, command in COMMANDS.items()
 }
-# What the commands need that have a setting without a default.
+# The settings without a default, for each command that has some.
 NEEDED: Mapping[str, Mapping[str, str]] = {
     "fork": {"source": "out", "out": "new"},
     "import_images": {"source": "pictures", "out": "own/mnist"},
@@ -35,7 +35,7 @@ WORDS_OF_ANOTHER_KIND = {
 
 
 def settings_of_all() -> list[Any]:
-    """Returns `(command, setting)` of every command's every setting, for pytest."""
+    """Returns `(command, setting)` for every setting of every command, for pytest."""
     return [(command, each) for command in CONFIGS for each in table_of(CONFIGS[command]).values()]
 
 
@@ -49,6 +49,6 @@ def out_of_range(setting: Setting) -> Iterator[tuple[Any, str]]:
 
 
 def wrong_words(setting: Setting) -> list[str]:
-    """Returns what must not stand behind a flag on the command line."""
+    """Returns words that the command line must refuse as the setting's value."""
     ranges = [as_word(value) for value, _ in out_of_range(setting)]
     return list(dict.fromkeys([*WORDS_OF_ANOTHER_KIND[setting.kind], *ranges]))

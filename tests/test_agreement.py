@@ -1,4 +1,4 @@
-"""Tests of the judgement: by hand, and that no recorded seed fails by the other nine."""
+"""Tests of the judgement: by hand, and that no recorded seed fails against the other nine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_range_is_widened_by_factors():
     np.testing.assert_allclose([ranges.low, ranges.high], [2, 6])
 
 
-def test_a_verdict_for_each_value_that_is_there():
+def test_missing_values_get_no_verdict():
     found = judge("ink", [0, 500, 1000], [5.0, np.nan, 55.0], 5 * [[2, 2, 2], [6, 6, 6]])
     assert [(v.what, v.iteration, v.value, v.passed) for v in found] == [
         ("ink", 0, 5.0, True),
@@ -60,7 +60,7 @@ def test_means_of_losses():
     np.testing.assert_allclose(means[:5], [7, 4, 72**0.5, product ** (1 / 6), 1])
     assert np.isnan(means[5:]).all()
     assert means.shape == (len(LOSS_WINDOWS),) == (13,)
-    # Of many seeds at once.
+    # For many seeds at once.
     many = loss_means(iterations, np.stack([losses, 2 * losses]), reached=2400)
     np.testing.assert_allclose(many[1, :5], 2 * means[:5])
 
@@ -70,7 +70,7 @@ def test_a_mean_waits_for_its_last_row():
     losses = np.ones(10)
     assert np.isnan(loss_means(iterations, losses, reached=999)[3])
     assert loss_means(iterations, losses, reached=1000)[3] == 1
-    # Rows each 1000 iterations leave nothing for the first 500.
+    # Rows every 1000 iterations leave nothing for the first 500.
     few = loss_means(np.array([0, 1000]), np.array([2.0, 3.0]), reached=1099)
     np.testing.assert_allclose(few[:5], [2, np.nan, np.nan, 3, np.nan])
 
@@ -105,7 +105,7 @@ def test_recorded_losses_have_limits_that_grow():
 
 
 def verdicts_of_seed(seed):
-    """Returns the verdicts of a recorded seed by the range of the other nine."""
+    """Returns the verdicts on a recorded seed by the range of the other nine."""
     published = published_runs("vanilla", "mnist")
     quantities = [published.drawn_statistics[..., k] for k in range(len(NAMES))]
     for losses in (published.d_loss, published.g_loss):
@@ -120,15 +120,15 @@ def verdicts_of_seed(seed):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_no_recorded_seed_fails_by_the_others(seed):
+def test_no_recorded_seed_fails_against_the_others(seed):
     verdicts = verdicts_of_seed(seed)
     assert len(verdicts) == 4 * 11 + 2 * 13
     assert [verdict for verdict in verdicts if not verdict.passed] == []
 
 
 @pytest.mark.parametrize("seeds", sorted(WIDENINGS))
-def test_a_value_of_the_same_distribution_rarely_fails(seeds):
-    # What the module's docstring says, however many seeds there are: 0.005% each, 0.4% of 70.
+def test_a_value_from_the_same_distribution_rarely_fails(seeds):
+    # As the docstring of `verdicts` says, for any number of seeds: 0.005% each, 0.4% for 70.
     stream = np.random.RandomState(seeds)
     recorded, value = stream.normal(size=(seeds, 1_000_000)), stream.normal(size=1_000_000)
     ranges = expected(np.exp(recorded))

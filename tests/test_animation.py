@@ -31,7 +31,7 @@ def pictures(tmp_path):
 
 
 def frames_of(path) -> tuple[list[Grey], list[int]]:
-    """Returns what a viewer shows, uint8 [height, width, 3] each, and for how many ms."""
+    """Returns the frames that a viewer shows, uint8 [height, width, 3], and their times in ms."""
     with PIL.Image.open(path) as gif:
         frames, durations = [], []
         for number in range(gif.n_frames):
@@ -55,7 +55,7 @@ def test_each_frame_is_its_picture_to_the_pixel(tmp_path, pictures) -> None:
 
 
 def test_it_is_like_the_published_one(tmp_path, reference_dir) -> None:
-    """Size, time, loop and whole frames, each of which replaces the one before."""
+    """Compares size, time, loop, and that each frame is whole and replaces the one before."""
     renderer, samples = GridRenderer(), np.random.RandomState(1)
     for number in range(11):
         renderer.save(tmp_path / f"{number:03d}.png", samples.uniform(0, 1, (16, 784)))
@@ -85,12 +85,12 @@ def test_equal_pictures_give_equal_bytes(tmp_path, pictures) -> None:
     assert (tmp_path / "one.gif").read_bytes() == (tmp_path / "other.gif").read_bytes()
 
 
-def test_twins_are_shown_as_long_as_both(tmp_path, pictures) -> None:
+def test_equal_pictures_share_one_longer_frame(tmp_path, pictures) -> None:
     write_animation(tmp_path / "training.gif", [pictures[0], pictures[0], pictures[1]])
     assert frames_of(tmp_path / "training.gif")[1] == [1500, 750]
 
 
-def test_a_thousand_alike_are_shown_as_long_as_a_frame_can_be(tmp_path, pictures) -> None:
+def test_a_thousand_equal_pictures_share_the_longest_possible_frame(tmp_path, pictures) -> None:
     write_animation(tmp_path / "training.gif", [pictures[0]] * 1000 + [pictures[1]])
     first, second = frames_of(tmp_path / "training.gif")[1]
     assert 650_000 < first < 655_350

@@ -45,8 +45,8 @@ from vanilla_gan.training.fork import fork
 
 PACKAGE = pathlib.Path(offline.run.__file__).parents[1]
 ITERS, BATCH = 3, 8
-# Odd numbers of classes and unequal sides: a transpose, or a published size, shows. 64 pixels give
-# conv a third strided layer.
+# Unusual numbers of classes and unequal sides expose a transpose or a published size. 64 pixels
+# give conv a third strided layer.
 SHAPES = {"grey": (ImageShape(8, 64), 3), "colour": (ImageShape(16, 16, 3), 12)}
 FAST = [("colour", "conditional")]
 
@@ -60,14 +60,14 @@ def data(request, tmp_path_factory):
     return folder, shape, classes
 
 
-# What is made of a run, by one system; the other shape is slow.
+# For what is made from a run: one system, with both shapes, of which one is slow.
 CONDITIONAL = pytest.mark.parametrize(
     ("data", "system"),
     [*FAST, pytest.param("grey", "conditional", marks=pytest.mark.slow)],
     indirect=True,
     scope="module",
 )
-# Each by one shape, or for conv by both; all but one are slow.
+# Each system of `BY_D` with one shape, conv with both; all but one are slow.
 FORMS = [
     pytest.param(*form, marks=[] if form in FAST else pytest.mark.slow)
     for form in sorted(
@@ -113,7 +113,7 @@ def test_it_trains_alike_on_both_engines_and_resumes(
         deepest = run.variables(ITERS)[f"generator/deconv{2 + (max(shape) == 64)}/kernel"]
         assert deepest.shape == (5, 5, shape.channels, 64)
     if SYSTEMS[system].conditional:
-        told = classes if system == "conditional" else 0  # of which only this D is told
+        told = classes if system == "conditional" else 0  # the only D that is told the class
         assert run.variables(ITERS)["D_W1"].shape == (shape.size + told, 7)
         assert run.variables(ITERS)["G_W1"].shape[0] == 5 + classes
     if system == "conditional":
@@ -128,7 +128,7 @@ def test_it_trains_alike_on_both_engines_and_resumes(
 
 
 @pytest.mark.parametrize(("data", "system"), FORMS, indirect=True, scope="module")
-def test_its_networks_come_out_in_every_form(data, run, system, tmp_path, monkeypatch):
+def test_it_samples_and_exports_in_every_form(data, run, system, tmp_path, monkeypatch):
     _, shape, classes = data
     monkeypatch.chdir(tmp_path)
     source, say = str(run.out), [].append
@@ -194,7 +194,7 @@ def test_it_is_reported_and_compared(data, run):
         colours = np.asarray(gif.convert("RGB")).reshape(-1, 3)
         assert (np.ptp(colours, axis=1) > 20).any() == (shape.channels == 3)
         seen = picture_statistics(read_tiles(np.asarray(png), 4, 4, shape), shape)
-    # They are taken of the samples as the picture shows them.
+    # health.csv has the statistics of the samples as the picture shows them.
     taken = read_health(run.out / "health.csv").numbers[0, -len(NAMES) :]
     np.testing.assert_allclose(taken, seen, rtol=0.03)
 
@@ -217,7 +217,7 @@ def test_it_is_evaluated(data, run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_class_that_the_data_lack(data, tmp_path):
+def test_a_class_missing_from_the_data(data, tmp_path):
     folder, shape, classes = data
     train = functools.partial(
         offline.train, data_dir=folder, system="conditional", iters=1, batch_size=BATCH
@@ -235,9 +235,9 @@ def test_a_class_that_the_data_lack(data, tmp_path):
 
 @pytest.fixture(scope="module")
 def two_of_ten(tmp_path_factory):
-    """Returns a `--data_dir` whose training images show a `cat`, 3, or label 8, which has no name.
+    """Returns a function that trains on images of two labels: 3, a `cat`, and 8, without a name.
 
-    There are ten labels, because the last test image has 9. 7 is in the validation split alone.
+    There are ten labels, because the last test image has 9. Only the validation split has 7.
     """
     folder = tmp_path_factory.mktemp("two")
     labels = np.concatenate([np.full(5000, 7), np.tile([3, 8], 12)])
@@ -250,7 +250,7 @@ def two_of_ten(tmp_path_factory):
 
 
 def test_a_system_that_draws_its_own_classes_has_them_all(two_of_ten, tmp_path):
-    """They are no labels: names are not theirs, and whether a label has images says nothing."""
+    """They are not labels: they have no names, and need no training images of their own."""
     run, lines = two_of_ten(tmp_path / "run", system="infogan"), []
     sampled = {"source": str(run.out), "format": "npz", "n": 12, "seed": 2}
     for said, drawn in (("5", [5] * 12), (None, [*range(10), 0, 1])):
@@ -366,7 +366,6 @@ def test_a_picture_of_any_shape(shape):
     found = read_tiles(picture, 2, 3, shape)
     assert np.abs(found - expected).max() < 0.12
     assert np.abs(found - expected).mean() < 0.02
-    # The other way round, it is another picture, and its samples are found all the same.
     with pytest.raises(ValueError, match="must have the shape"):
         GridRenderer(2, 3, shape).draw(samples[:, :-1])
 
@@ -379,7 +378,7 @@ def test_statistics_of_colours():
     assert got == pytest.approx((across + down) / 2)
 
 
-def test_the_published_shape_stands_in_one_file():
+def test_the_published_shape_is_in_one_file():
     found = {
         path.name
         for path in PACKAGE.rglob("*.py")

@@ -1,6 +1,6 @@
-"""Files that somebody else wrote, with seals that hold: each is read, or ends in one clear line.
+"""Files from an attacker, with valid seals: each is read, or refused in one clear line.
 
-`./run.sh test tests/test_attackers.py -s` prints a table: how many were read, how many refused.
+`./run.sh test tests/test_attackers.py -s` prints how many of each kind were read and refused.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from vanilla_gan.runfolder.record import changed_surroundings, continued_config,
 from vanilla_gan.say import json_text, printable
 from vanilla_gan.settings import RunConfig
 
-SECONDS = 20  # of the processor, for one file
+SECONDS = 20  # of processor time, for one file
 
 Mutate = Callable[[random.Random], None]
 Read = Callable[[], object]
@@ -65,9 +65,9 @@ class Subject(NamedTuple):
     """One kind of file.
 
     Attributes:
-      mutate: writes another one in its place.
-      read: what reads it.
-      count: how many are tried.
+      mutate: replaces the file with a mutant.
+      read: reads it.
+      count: how many mutants are tried.
     """
 
     mutate: Mutate
@@ -76,7 +76,7 @@ class Subject(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What came of the files of one kind."""
+    """The results for one kind of file."""
 
     name: str
     read: int
@@ -89,7 +89,7 @@ TALLIES: list[Tally] = []
 
 @pytest.fixture(scope="module", autouse=True)
 def table() -> Iterator[None]:
-    """Prints what came of all files."""
+    """Prints the results for all kinds of files."""
     yield
     print(f"\n{'file':24}{'tried':>8}{'read':>8}{'refused':>9}{'tracebacks':>12}{'slowest':>10}")
     for each in TALLIES:
@@ -98,16 +98,16 @@ def table() -> Iterator[None]:
 
 
 def attack(name: str, subject: Subject, times: int = 1) -> Tally:
-    """Reads mutants of one kind of file; whatever is raised but one clear line fails the test."""
+    """Reads mutants of one kind of file; each must be read or raise an error of one clear line."""
     read, refused, slowest_s = 0, 0, 0.0
     for seed in range(times * subject.count):
         subject.mutate(random.Random(f"{name} {seed}"))
-        # Of the processor: a machine that is busy is no fault of the file.
+        # Processor time, because a busy machine is no fault of the file.
         began_s = time.process_time()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                # Of numpy, about a header that it takes for one of Python 2.
+                # NumPy's warning about a header that it takes for one of Python 2.
                 warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
                 subject.read()
             read += 1
@@ -127,7 +127,7 @@ def attack(name: str, subject: Subject, times: int = 1) -> Tally:
 
 
 def json_mutator(path: pathlib.Path, seal: Callable[[dict[str, Any]], bytes]) -> Mutate:
-    """Returns what writes mutants of a JSON file in its place, sealed as the original."""
+    """Returns a function that replaces a JSON file with a mutant, sealed like the original."""
     original = json.loads(path.read_bytes())
 
     def mutate(rng: random.Random) -> None:
@@ -138,7 +138,7 @@ def json_mutator(path: pathlib.Path, seal: Callable[[dict[str, Any]], bytes]) ->
 
 
 def npz_mutator(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> Mutate:
-    """Returns what writes mutants of an npz file."""
+    """Returns a function that writes a mutant of an npz file."""
 
     def mutate(rng: random.Random) -> None:
         path.write_bytes(mutants.changed_npz(arrays, rng))
@@ -379,7 +379,7 @@ SUBJECTS = {
 
 @pytest.fixture
 def subject(request, tmp_path, exported):
-    """Returns the subject of a name; those of exports need one of a short run."""
+    """Returns a subject by name; those of exports get the export of a short run."""
     make = SUBJECTS[request.param]
     if "exported" not in inspect.signature(make).parameters:
         return request.param, make(tmp_path)
@@ -389,7 +389,7 @@ def subject(request, tmp_path, exported):
 @pytest.mark.parametrize("subject", SUBJECTS, indirect=True)
 def test_each_file_is_read_or_ends_in_one_line(subject):
     tally = attack(*subject)
-    # The attack is one: most are refused. And not all of them: what changes nothing is read.
+    # At least a tenth are refused, so the attack is real; mutants that change nothing are read.
     assert tally.read or subject[1].count < 150
     assert subject[0] in ("run_lock", "events") or tally.refused > tally.read / 9
 
@@ -405,7 +405,7 @@ def test_three_times_as_many(subject):
 
 
 def replace_variable(folder: pathlib.Path, name: str, value: np.ndarray) -> None:
-    """Writes a checkpoint's variables again, one of them another, and a manifest that fits them."""
+    """Replaces one of a checkpoint's variables, and writes a manifest that fits."""
     prefix = str(folder / "model.ckpt")
     reader = tf.train.load_checkpoint(prefix)
     arrays = {each: reader.get_tensor(each) for each in reader.get_variable_to_shape_map()}

@@ -1,4 +1,4 @@
-"""The built-in data sets beside MNIST: read from what is published, or drawn, by name."""
+"""The built-in data sets other than MNIST: read from published files, or drawn, by name."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SIX = [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"
 
 
 def batches():
-    """Returns the files of a small CIFAR-10: file f has f + 3 pictures, but 5,001 the first."""
+    """Returns the files of a small CIFAR-10: file f has f + 3 pictures, but the first has 5,001."""
     stream = np.random.RandomState(4)
     return {
         name: stream.randint(0, 10, (5001 if number == 0 else number + 3, 3073)).astype(np.uint8)
@@ -64,7 +64,7 @@ def tar_of(files):
 
 
 def published_as(monkeypatch, module, content, *mirrors):
-    """Makes `content` what the module's archive must be; all else stays the real thing."""
+    """Makes `content` the published archive of the module, at these mirrors; returns its name."""
     made = module.ARCHIVE._replace(
         size=len(content), sha256=hashlib.sha256(content).hexdigest(), mirrors=mirrors
     )
@@ -72,7 +72,7 @@ def published_as(monkeypatch, module, content, *mirrors):
     return made.name
 
 
-def test_cifar10_comes_out_of_its_archive_downloaded_and_verified(tmp_path, monkeypatch):
+def test_cifar10_is_read_from_its_verified_archive(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     files = batches()
     content = tar_of({name: records.tobytes() for name, records in files.items()})
@@ -96,7 +96,7 @@ def test_cifar10_comes_out_of_its_archive_downloaded_and_verified(tmp_path, monk
             np.testing.assert_array_equal(image[..., colour], plane)
     np.testing.assert_array_equal(raw.train_labels, train[:, 0])
     np.testing.assert_array_equal(raw.test_labels, files[SIX[5]][:, 0])
-    # Own names for the classes come with it, and the checksum is that of IDX files.
+    # The data set names its classes, and its checksum is that of IDX files.
     source = read_data_sets("cifar10", tmp_path, np.random.RandomState(0))
     assert (source.class_names[0], source.class_names[9]) == ("airplane", "truck")
     sums = [hashlib.sha256(offline.idx(array)).hexdigest() for array in raw[:4]]
@@ -139,7 +139,7 @@ def test_cifar10s_plain_files_are_read_unverified(tmp_path):
 
 
 @pytest.mark.parametrize("packed", [True, False], ids=["archive", "files"])
-def test_letters_stand_upright_and_begin_at_0(tmp_path, monkeypatch, packed):
+def test_letters_are_upright_and_begin_at_0(tmp_path, monkeypatch, packed):
     stream = np.random.RandomState(5)
     images = stream.randint(0, 256, (9, 28, 28)).astype(np.uint8)
     labels = np.array([1, 26, 3, 4, 5, 6, 7, 8, 9], np.uint8)
@@ -174,8 +174,8 @@ def test_letters_stand_upright_and_begin_at_0(tmp_path, monkeypatch, packed):
             emnist.load(tmp_path, allow_unverified=True)
 
 
-def test_sums_of_the_gzipped_files(tmp_path, monkeypatch):
-    """Of Kuzushiji-MNIST the publisher's files are known, not what comes out of them."""
+def test_checksums_of_the_gzipped_files(tmp_path, monkeypatch):
+    """For Kuzushiji-MNIST, the catalog has the checksums of the gzipped files, not the unpacked."""
     monkeypatch.setenv("no_proxy", "*")
     arrays = [np.full(shape, 3, np.uint8) for shape in ((5003, 4, 6), (5003,), (2, 4, 6), (2,))]
     files = {
@@ -194,7 +194,7 @@ def test_sums_of_the_gzipped_files(tmp_path, monkeypatch):
         raw = load_entry(entry, tmp_path)
         assert len(requests) == 4
     np.testing.assert_array_equal(raw.test_images, arrays[2])
-    # Found where others keep it, and known by the same sums there, also beside what was unpacked.
+    # It is found in another program's folder, by the same checksums, even beside unpacked files.
     (tmp_path / "kana").rename(tmp_path / "KMNIST")
     for name, content in files.items():
         (tmp_path / "KMNIST" / name).write_bytes(gzip.decompress(content))
@@ -208,7 +208,7 @@ def test_sums_of_the_gzipped_files(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(offline.idx(arrays[2]), mtime=2))
     with pytest.raises(DataError, match=r"expected SHA-256 \w+ of the gzipped file, got"):
         load_entry(entry, tmp_path, fetch=never)
-    # Somebody's files of another set are called by its name, and nobody is told to delete them.
+    # Files of another data set are called by its name, and the user is not told to delete them.
     monkeypatch.setitem(catalog.CATALOG, "strokes", strokes())
     path.write_bytes(gzip.compress(contents()[catalog.TEST_IMAGES]))
     path.with_name(f"{catalog.TEST_LABELS}.gz").write_bytes(
@@ -239,12 +239,12 @@ def test_points_lie_around_their_centres(name):
     assert (raw.train_images.shape, raw.test_images.shape) == ((105_000, 1, 2), (10_000, 1, 2))
     unit = raw.train_images.reshape(-1, 2) / 255
     off = (2 * unit - 1) * half - np.array(centres)[raw.train_labels]
-    # A byte rounds by a twelfth of a step's square.
+    # Rounding to a byte adds a variance of a twelfth of the squared step.
     expected = np.hypot(sigma, 2 * half / 255 / 12**0.5)
     np.testing.assert_allclose(off.std(axis=0), expected, rtol=0.02)
     assert np.abs(off).max() < 6 * sigma
     assert np.ptp(np.bincount(raw.train_labels)) <= 1
-    # Known to the runs that were trained on them.
+    # Runs that were trained on these points have recorded the checksum.
     assert raw.checksum[:8] == {"ring8": "7fd89014", "grid25": "d6430d29"}[name]
 
 
@@ -271,7 +271,7 @@ def test_stacked_digits_are_three_of_the_same_split():
 
 
 def test_a_run_on_stacked_digits_keeps_those_that_it_began_with(tmp_path, monkeypatch):
-    """It began without a network, on the built-in ones; by now MNIST is there."""
+    """It began offline, on the built-in digits; by now MNIST is there."""
     labels = np.arange(20, dtype=np.uint8) % 10
     published, built_in = (
         RawData(images, labels, images, labels, "", {}, 4)
@@ -292,7 +292,7 @@ def test_a_run_on_stacked_digits_keeps_those_that_it_began_with(tmp_path, monkey
     assert read(checksum=read().checksum).checksum != begun
 
 
-def test_auto_is_mnist_and_the_built_in_digits_where_there_is_no_network(tmp_path, monkeypatch):
+def test_auto_falls_back_from_mnist_to_the_built_in_digits(tmp_path, monkeypatch):
     labels = np.arange(20, dtype=np.uint8) % 10
     images = np.zeros((20, 28, 28), np.uint8)
     data = RawData(images, labels, images, labels, "", {}, 4)
@@ -319,12 +319,12 @@ def test_auto_is_mnist_and_the_built_in_digits_where_there_is_no_network(tmp_pat
 
 def test_modes_by_hand():
     ring = points.MIXTURES["ring8"]
-    # Around centre 0 two near ones and one beyond three sigma; around centre 2 a near one.
+    # Two points near centre 0, one just beyond three sigma of it, and one near centre 2.
     where = np.array([(1.0, 0.0), (1.0, 0.029), (1.0, 0.031), (0.0, 1.01)])
     found = modes.point_modes((where / 1.1 + 1) / 2, ring)
     assert (found.covered, found.total, found.high_quality) == (2, 8, 0.75)
     assert found.kl_nats == pytest.approx(0.75 * np.log(0.75 * 8) + 0.25 * np.log(0.25 * 8))
-    # Beyond three sigma of it nothing is covered, whatever is nearest.
+    # Points beyond three sigma cover no centre, not even the nearest.
     assert modes.point_modes(np.full((5, 2), 0.5), ring).covered == 0
     images = np.zeros((4, 2, 2, 3), np.float32)
     images[:, 0, 0] = [(0.1, 0.2, 0.3), (0.1, 0.2, 0.3), (0.3, 0.2, 0.1), (0.9, 0.0, 0.9)]
@@ -339,7 +339,7 @@ def test_a_plot_of_points():
     picture = PointsRenderer(3, -1.0, 1.0).draw(np.array([(1.0, -1.0), (0.0, 0.0), (9.0, 0.0)]))
     assert (picture.shape, picture.dtype) == ((SIDE_PX, SIDE_PX, 4), np.uint8)
     rows, columns = np.nonzero(picture[1:-1, 1:-1, 0] < 255)
-    # The first value across, the second one up; what lies outside, at the edge.
+    # The first value is across, the second up; points outside are drawn at the edge.
     seen = {(row // 100, column // 100) for row, column in zip(rows, columns, strict=True)}
     assert seen == {(3, 3), (1, 1), (1, 3)}
     assert picture[SIDE_PX // 2, SIDE_PX // 2, 0] < 160
@@ -367,7 +367,7 @@ def test_a_run_from_the_first_iteration_to_its_modes(
         pixels = np.asarray(picture.convert("RGB"))
     if name == "ring8":
         assert pixels.shape == (SIDE_PX, SIDE_PX, 3)
-        # A thousand samples around the middle: tanh of weights that are still small.
+        # A thousand samples are near the middle, because the weights are still small.
         assert 5 < np.count_nonzero(pixels[1:-1, 1:-1, 0] < 255) < 30_000
     facts = {fact.what: fact for fact in compare(CompareConfig(source="out")).facts}
     assert facts["picture size"].passed
@@ -379,7 +379,7 @@ def test_a_run_from_the_first_iteration_to_its_modes(
     assert (none is not None) == (name == "ring8")
     shown = embedded(page.read_text())
     assert shown["pictures"]["samples"] == (1000 if name == "ring8" else 16)
-    # A plot has no statistics, and the page says what it shows in their place.
+    # A plot has no statistics; instead, the page says what it shows.
     assert (shown["names"] == []) == (name == "ring8")
     assert ("Each sample is a point" in page.read_text()) == (name == "ring8")
     sample(SampleConfig(source="out", out="samples.png", n=50, seed=1), lines.append)
@@ -388,7 +388,7 @@ def test_a_run_from_the_first_iteration_to_its_modes(
         if name == "ring8":
             with Generator.load("out") as generator:
                 drawn = PointsRenderer(50, -1.0).draw(generator(generator.sample_Z(50, 1)))
-            # So many points, and none for the places that a grid would have left.
+            # Exactly 50 points, and none for tiles that a grid would leave empty.
             np.testing.assert_array_equal(np.asarray(picture.convert("RGBA")), drawn)
     config = EvaluateConfig(source="out", data_dir=str(twenty_images), neighbours="pairs.png")
     found = json.loads(json.dumps(evaluate(config, lines.append)))
@@ -402,7 +402,7 @@ def test_a_run_from_the_first_iteration_to_its_modes(
     assert f"modes                {covered} of " in quality_table(found)
 
 
-def test_an_archive_that_cannot_be_had_says_where_to_put_it(tmp_path):
+def test_the_error_for_a_missing_archive_says_where_to_put_it(tmp_path):
     lost = archive.Archive("lost", "a.zip", 3, "0" * 64, ())
     with pytest.raises(DownloadError, match=r"put it at .*lost/a.zip \(SHA-256: 000"):
         archive.verified(lost, tmp_path)

@@ -1,4 +1,4 @@
-"""Checkpoints: their format, which one is used, and what damage and kills leave of them."""
+"""Checkpoints: their format, which one is used, and what is left after damage and kills."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def save(checkpoints: Checkpoints, *iterations: int) -> None:
 
 
 def newest(checkpoints: Checkpoints) -> tuple[int | str, list[str]]:
-    """Returns the iteration of the newest whole checkpoint, or the error's line, and warnings."""
+    """Returns the newest whole checkpoint's iteration, or the error's line, and the warnings."""
     warnings: list[str] = []
     try:
         return checkpoints.newest_whole(
@@ -71,7 +71,7 @@ def checkpoints(tmp_path) -> Checkpoints:
     return Checkpoints(tmp_path, "the run", keep=3)
 
 
-def test_files_are_those_of_the_documentation(tmp_path, checkpoints):
+def test_files_are_the_documented_ones(tmp_path, checkpoints):
     save(checkpoints, 12000)
 
     folder = tmp_path / "checkpoints" / "0000012000"
@@ -217,7 +217,7 @@ def test_one_that_does_not_fit_is_passed_over(checkpoints):
     assert "losses.csv is too short for it" in warnings[0]
 
 
-def test_none_that_is_whole(tmp_path, checkpoints):
+def test_no_whole_checkpoint(tmp_path, checkpoints):
     save(checkpoints, 40, 80)
     for name in names(tmp_path):
         flip(tmp_path / "checkpoints" / name, INDEX)
@@ -235,7 +235,7 @@ def test_read_without_a_run_accepts_any(tmp_path, checkpoints):
     assert read_checkpoint(moved).iteration == 40
 
 
-def test_a_copy_takes_blocks_of_memory(tmp_path, checkpoints):
+def test_a_copy_takes_little_memory(tmp_path, checkpoints):
     content = b"0123456789abcdef" * (1 << 21)
     checkpoints.save(7, variables(content), some_state(7))
     one = read_checkpoint(tmp_path / "checkpoints" / "0000000007")
@@ -293,7 +293,7 @@ def test_run_folder_that_is_gone(tmp_path):
         save(Checkpoints(tmp_path / "gone", "the run", keep=3), 40)
 
 
-# File operations of `save`, noted by an audit hook, which cannot be removed again.
+# File operations of `save`, noted by an audit hook, which cannot be removed once it is added.
 _operations: list[tuple[str, str]] | None = None
 
 
@@ -322,7 +322,7 @@ def test_manifest_is_written_last_and_all_is_renamed_when_it_is_whole(checkpoint
     opened = [pathlib.Path(path) for event, path in operations if event == "open"]
     written = [path for path in opened if path.name in files]
     assert all(path.parent.parent.name.startswith(".vanilla_gan.") for path in written)
-    # Opened for writing, then for their sums or for being flushed.
+    # They are opened first to be written, then for their checksums or to be flushed.
     assert list(dict.fromkeys(path.name for path in written)) == files
     renamed = [path for event, path in operations if event == "os.rename"]
     assert [pathlib.Path(path).name for path in renamed] == ["0000000040"]
@@ -335,7 +335,7 @@ def test_manifest_is_written_last_and_all_is_renamed_when_it_is_whole(checkpoint
 
 
 def killed_at(operation: int, checkpoints: Checkpoints, iteration: int) -> bool:
-    """Saves in a process that kills itself before a file operation; False if it got through."""
+    """Saves in a process that kills itself before a file operation; False if it never did."""
     seen = 0
 
     def count(event: str, arguments: object) -> None:
@@ -354,7 +354,7 @@ def killed_at(operation: int, checkpoints: Checkpoints, iteration: int) -> bool:
     return status != 0
 
 
-def test_killed_before_any_file_operation(tmp_path, checkpoints):
+def test_killed_before_each_file_operation(tmp_path, checkpoints):
     save(checkpoints, 40, 80, 120)
     operation = 0
     outcomes = set()
@@ -364,7 +364,7 @@ def test_killed_before_any_file_operation(tmp_path, checkpoints):
         outcomes.add(iteration)
         checkpoints.go_back_to(120)
         assert [name for name in names(tmp_path) if name[0] == "."] == []
-        # What was dropped for the new one does no harm: two whole ones before it remain.
+        # The oldest may be gone, which does no harm: two whole ones remain before the new one.
         assert newest(checkpoints) == (120, [])
         for aside in (tmp_path / "checkpoints").glob("*.passed_over"):
             aside.rename(tmp_path / f"aside{operation}")

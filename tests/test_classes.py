@@ -16,11 +16,11 @@ def test_shares():
 
 
 def test_more_than_2_percent_is_covered():
-    # Of 100: one class with 2 (2%, not over), one with 3, one with 95.
+    # Of 100 samples, one class has 2 (not more than 2%), one has 3, and one has 95.
     shares = class_shares(np.repeat([4, 5, 6], [2, 3, 95]))
     assert classes_covered(shares) == 2
     assert classes_covered(np.full(10, 0.1)) == 10
-    # Two of five labels have images: a fifth of a half is 10%.
+    # Only two labels have training images: a fifth of a half is 10%.
     assert classes_covered(np.array([0, 0.95, 0, 0, 0.05]), 2) == 1
 
 

@@ -1,4 +1,4 @@
-"""Tests of the classifier: its graph in NumPy, its training, and what keeps it."""
+"""Tests of the classifier: its graph in NumPy, its training, and its cache."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHECKSUM = "0123456789abcdef" * 4
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """Keeps the user's own cache out of it."""
+    """Replaces the user's own cache by an empty one; returns the program's folder in it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "vanilla_gan"
 
@@ -41,7 +41,7 @@ def shapes():
 
 @pytest.fixture(scope="module")
 def stripes():
-    """Returns images that a glance tells apart, uint8 [300, 784], and classes: a row each."""
+    """Returns images, uint8 [300, 784], and classes: each class has a different row white."""
     stream = np.random.RandomState(0)
     classes = stream.randint(0, 10, 300).astype(np.uint8)
     images = stream.randint(0, 60, (300, 28, 28)).astype(np.uint8)
@@ -65,7 +65,7 @@ def in_unit(stripes):
 
 
 def in_numpy(V, X):
-    """The graph from its definition: features and logits."""
+    """Returns the graph's features and logits, computed from its definition."""
     V = {name.removeprefix("classifier/"): np.float64(value) for name, value in V.items()}
     h = X.reshape(-1, 28, 28, 1)
     for name in ("conv0", "conv1"):
@@ -109,7 +109,7 @@ def test_fewer_images_than_a_batch(stripes):
     assert all(np.isfinite(value).all() for value in trained.values())
 
 
-# --- Keeping it.
+# --- Its cache.
 
 
 def test_it_is_kept_in_the_users_cache_and_nowhere_else(cache, weights, shapes):
@@ -128,7 +128,7 @@ def test_it_is_kept_in_the_users_cache_and_nowhere_else(cache, weights, shapes):
     assert said == []
 
 
-def test_that_of_large_images_is_kept_too(cache):
+def test_one_of_large_images_is_kept_too(cache):
     large = np.random.RandomState(0).normal(size=(1100, 1000)).astype(np.float32)
     said = []
     ClassifierStore(CHECKSUM).write(KeptClassifier({"kernel": large}, 0.5))
@@ -162,7 +162,7 @@ def other_data(path):
 @pytest.mark.parametrize(
     ("ending", "damage"), [("npz", flip), ("npz", cut), ("json", flip), ("json", other_data)]
 )
-def test_a_damaged_one_is_passed_over_with_a_word(cache, weights, shapes, ending, damage):
+def test_a_damaged_one_is_passed_over_with_a_message(cache, weights, shapes, ending, damage):
     store = ClassifierStore(CHECKSUM)
     store.write(KeptClassifier(weights, 0.5))
     damage(cache / f"classifier-0123456789abcdef.{ending}")
@@ -174,7 +174,7 @@ def test_a_damaged_one_is_passed_over_with_a_word(cache, weights, shapes, ending
 
 
 @pytest.mark.parametrize("ending", ["npz", "json"])
-def test_half_of_one_is_none(cache, weights, shapes, ending):
+def test_half_of_one_is_not_read(cache, weights, shapes, ending):
     store = ClassifierStore(CHECKSUM)
     store.write(KeptClassifier(weights, 0.5))
     (cache / f"classifier-0123456789abcdef.{ending}").unlink()
@@ -191,9 +191,9 @@ def test_whole_weights_that_are_not_those_of_the_record(cache, weights, shapes):
     assert said[0].endswith("classifier-0123456789abcdef.npz is not what was written beside it")
 
 
-def test_that_of_other_data_or_of_another_version(cache, weights, shapes, monkeypatch):
+def test_one_of_other_data_or_of_another_version(cache, weights, shapes, monkeypatch):
     ClassifierStore(CHECKSUM).write(KeptClassifier(weights, 0.5))
-    # As many first digits are the same.
+    # The file's name has only the first digits of the checksum, which are the same.
     assert ClassifierStore(CHECKSUM[:32] + "0" * 32).read(shapes, print) is None
     monkeypatch.setattr("vanilla_gan.quality.classifier_store.VERSION", 999)
     said = []
@@ -235,8 +235,8 @@ def test_a_damaged_one_is_trained_again(cache, stripes):
     assert path.read_bytes() == whole
 
 
-def test_one_that_does_not_see_what_it_says_is_trained_again(cache, stripes, weights):
-    """Nothing but zeros makes the distance of any samples to any images 0."""
+def test_one_less_accurate_than_it_says_is_trained_again(cache, stripes, weights):
+    """Weights of 0 would make the distance of any samples from any images 0."""
     zeros = {name: np.zeros_like(value) for name, value in weights.items()}
     ClassifierStore(CHECKSUM).write(KeptClassifier(zeros, 0.99))
     lines = []
@@ -247,7 +247,7 @@ def test_one_that_does_not_see_what_it_says_is_trained_again(cache, stripes, wei
     assert len(lines) == 3
 
 
-def test_where_it_cannot_be_kept_it_is_used_all_the_same(tmp_path, stripes, monkeypatch):
+def test_it_is_used_even_if_it_cannot_be_kept(tmp_path, stripes, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     (tmp_path / "file").write_text("")
     lines = []
@@ -287,5 +287,5 @@ def test_offline_data_have_a_classifier_too(offline_data_dir):
     stream = np.random.RandomState(0)
     source = read_data_sets("mnist", offline_data_dir, stream, allow_unverified=True)
     with open_classifier(source, print) as look:
-        # Ten black test images, one of each class: one is named right.
+        # Ten black test images, one of each class: one is classified correctly.
         assert look.test_accuracy == 0.1

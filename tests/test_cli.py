@@ -1,4 +1,4 @@
-"""Tests of the command line: whatever is wrong ends in one line, with the right exit status."""
+"""Tests of the command line: every mistake ends in one line, with the right exit status."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ def test_an_unknown_flag_names_the_nearest(failing, elsewhere, words, nearest):
         (["export", "--format=saved-model", "--from=x", "--out=y"], "saved_model"),
     ],
 )
-def test_a_choice_that_is_spelled_otherwise(failing, elsewhere, words, meant):
+def test_a_choice_that_is_spelled_differently(failing, elsewhere, words, meant):
     status, line = failing(*words)
     assert status == 2
     assert f" (did you mean {meant!r}?)" in line
     assert files_below(elsewhere) == []
 
 
-def test_an_unknown_flag_that_is_near_nothing(failing):
+def test_an_unknown_flag_that_resembles_none(failing):
     assert failing("--zzqqxx=1") == (2, "unknown flag --zzqqxx; see run.sh train --help")
 
 
@@ -126,7 +126,7 @@ def test_an_unknown_flag_that_is_near_nothing(failing):
         (["--iters=5", "--epochs=1"], "--iters and --epochs say the same in two ways"),
     ],
 )
-def test_words_that_are_no_flags(failing, elsewhere, words, said):
+def test_words_that_are_not_flags(failing, elsewhere, words, said):
     status, line = failing(*words)
     assert status == 2
     assert line.startswith(said)
@@ -160,7 +160,7 @@ def test_help_says_the_defaults(capsys):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_example_of_a_command_is_one(name, capsys):
+def test_the_example_of_a_command_is_valid(name, capsys):
     command = COMMANDS[name]()
     words = shlex.split(command.example)
     assert (words[0] == name) == (name != "train")
@@ -187,7 +187,7 @@ def test_an_installed_program_calls_itself_by_its_name(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("vanilla-gan: --iters=0: ")
 
 
-def test_an_installed_program_starts_its_runs_without_modules_of_the_folder(tmp_path, monkeypatch):
+def test_an_installed_program_starts_runs_without_the_folders_modules(tmp_path, monkeypatch):
     script = tmp_path / "bin" / "vanilla-gan"
     script.parent.mkdir()
     script.write_text("import sys\nfrom vanilla_gan.cli.main import main\nsys.exit(main())\n")
@@ -229,7 +229,7 @@ def test_version(capsys, word):
     assert capsys.readouterr().out == f"vanilla_gan {__version__}\n"
 
 
-# Settings that no run needs to be trained by: a small network, three iterations.
+# A small network and three iterations, so that a run is quick.
 SMALL = ["--iters=3", "--h_dim=5", "--z_dim=3", "--batch_size=11", "--seed=1"]
 
 
@@ -291,7 +291,7 @@ def test_every_flag_reaches_the_run(capsys, on_offline_data, offline_data_dir):
 
 @pytest.mark.slow
 def test_placements_are_logged_when_asked_for(on_offline_data, elsewhere):
-    # In a process of its own: TensorFlow reads its log level once.
+    # In a process of its own, because TensorFlow reads its log level only once.
     words = [*on_offline_data, "--log_device_placement", "--device=cpu"]
     done = python("-m", "vanilla_gan", *words, cwd=elsewhere)
     assert done.returncode == 0, done.stderr
@@ -317,7 +317,7 @@ def test_absl_flags_of_other_libraries_are_left_alone():
     assert set(flags.FLAGS) == before
 
 
-# --- An --out that cannot be.
+# --- An --out that cannot be used.
 
 
 def test_a_working_folder_that_is_gone(failing, elsewhere):
@@ -349,7 +349,7 @@ def test_out_is_not_writable(failing, elsewhere, on_offline_data, unprivileged, 
     assert files_below(elsewhere) == ["locked"]
 
 
-# --- Data files that are not what they should be.
+# --- Wrong data files.
 
 
 @pytest.fixture(scope="module")
@@ -372,7 +372,7 @@ def data_dir(elsewhere, good_files):
     return make
 
 
-# What else a file can be: test_idx.py, test_data_files.py.
+# More kinds of wrong files: test_idx.py, test_data_files.py.
 BAD_FILES = {
     "cut labels": (TRAIN_LABELS, lambda c: c[:-3], "was cut: .* 3 bytes are missing"),
     "missing": (TEST_LABELS, lambda c: None, f"lacks {TEST_LABELS}"),
@@ -405,7 +405,7 @@ def test_images_that_are_not_the_published_ones(failing, elsewhere, data_dir):
     assert files_below(elsewhere) == before
 
 
-# --- Weights that are not what they should be. What else an npz can be: test_weights.py.
+# --- Wrong weights. More kinds of wrong npz files: test_weights.py.
 
 
 def test_weights_that_are_wrong(failing, elsewhere, on_offline_data):
@@ -418,7 +418,7 @@ def test_weights_that_are_wrong(failing, elsewhere, on_offline_data):
     assert files_below(elsewhere) == ["w.npz"]
 
 
-# --- Numbers that diverge.
+# --- Losses that diverge.
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_a_run_that_diverges(capsys, elsewhere, on_offline_data, offline_weights
     assert not np.isfinite(losses).all()
     assert "logarithm of a probability" in found[5]
     assert "--loss sigmoid_cross_entropy" in found[5]
-    # Every iteration before is there, and nothing that is no number.
+    # Every iteration before it has a row, and all numbers are finite.
     rows = read_losses(elsewhere / "out")
     assert rows[:, 0].tolist() == list(range(iteration))
     assert np.isfinite(rows).all()
@@ -459,7 +459,7 @@ def test_a_run_that_diverges(capsys, elsewhere, on_offline_data, offline_weights
     assert "inf" not in captured.out
     pictures = sorted((elsewhere / "out").glob("0*.png"))
     assert found[4] == f"out/{pictures[-1].name}"
-    # A picture comes before its iteration's losses, and its samples were numbers.
+    # A picture is drawn before its iteration's losses are known, so its samples were still finite.
     assert len(pictures) == iteration // 10 + 1
     assert iteration > 10
     assert not list((elsewhere / "out").rglob("*.tmp"))
@@ -476,7 +476,7 @@ def test_a_run_that_diverges(capsys, elsewhere, on_offline_data, offline_weights
     ],
 )
 def test_standard_streams_that_are_closed_or_full(tmp_path, words, status):
-    """No message lands in what is not its stream, and no stream changes the exit status."""
+    """No message lands in another stream, and only a full standard output changes the status."""
     program = f"{shlex.quote(sys.executable)} -m vanilla_gan"
     done = subprocess.run(
         ["sh", "-c", f"{program} {words}"],

@@ -1,7 +1,7 @@
 """Tests of `./run.sh compare`: faithful runs agree, wrong programs do not, and what users see.
 
-The wrong programs are really trained, on MNIST, for as long as it takes to tell them: most show
-within 1000 iterations, a few seconds.
+The wrong programs are really trained, on MNIST, until their mistake shows: mostly within 1000
+iterations, a few seconds.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from vanilla_gan.agreement.table import agreement_table
 from vanilla_gan.cli import main as cli
 from vanilla_gan.settings import RunConfig
 
-# A setting and the weights; the others are slow.
+# A wrong setting and wrong initial weights; the others are slow.
 FAST = ("learning rate x10", "xavier x3")
-# How long each is trained; 501 iterations unless it stands here.
+# How many iterations each is trained; 501 for those not listed.
 ITERS = {
     "xavier x3": 1,
     "xavier_normal x3": 1,
@@ -90,7 +90,7 @@ def test_json_says_the_same(faithful, capsys):
     for verdict in found["verdicts"]:
         assert verdict["passed"] == (verdict["low"] <= verdict["value"] <= verdict["high"])
     assert agreement_table(found).endswith("18 of 18 verdicts pass")
-    # A range of long numbers stays apart from its verdict.
+    # Even a range of long numbers is separated from its verdict.
     found["verdicts"][0] |= {"low": -12345.6, "high": -12344.5}
     assert " -1.234e+04 PASS\n" in agreement_table(found)
 
@@ -108,7 +108,7 @@ def test_the_normal_form_agrees_too(real_data_dir, tmp_path):
     found = compare(CompareConfig(source=str(run)))
     assert (found.failed, found.settings, found.notes) == (0, [], [])
     assert {verdict.iteration for verdict in found.verdicts} == {0}
-    # Its noise is rougher than that of the other form.
+    # Its noise is rougher than that of `--init xavier`.
     (roughness,) = (verdict for verdict in found.verdicts if verdict.what == "roughness")
     assert 0.21 < roughness.low < roughness.value < roughness.high < 0.28
 
@@ -135,7 +135,7 @@ def test_a_wrong_program_is_caught(real_data_dir, tmp_path, name, capsys):
     assert status == 1
     assert "FAIL" in text
     assert err.startswith(f"run.sh: {run} does not agree with what was published: ")
-    # By what it does, not by how its pictures are drawn.
+    # It is caught by its training, not by how its pictures are drawn.
     assert compare(CompareConfig(source=str(run))).facts[0].passed
 
 
@@ -170,7 +170,7 @@ def test_recorded_losses_of_a_run_that_began_alike(offline_data_dir, offline_wei
     assert [verdict.iteration for verdict in found.verdicts] == [10, 50, 100]
     assert (found.judged, found.failed) == (5, 0)
     assert [fact.what for fact in found.facts] == ["picture size", "tile positions"]
-    # Rows each 100 iterations: fewer, but the same recording.
+    # Rows every 100 iterations: fewer, but from the same recording.
     few = train(tmp_path / "few", offline_data_dir, iters=101, **settings).out
     assert compare(CompareConfig(source=str(few))).failed == 0
     wrong = train(
@@ -182,7 +182,7 @@ def test_recorded_losses_of_a_run_that_began_alike(offline_data_dir, offline_wei
 
 @pytest.mark.parametrize("system", ["layers", "conditional"])
 def test_systems_without_recorded_statistics(trained_run, system, capsys):
-    """Pictures of the right size say nothing of what was trained."""
+    """Pictures of the right size say nothing about what was trained."""
     status, text, err = found_by("--from", trained_run(system), capsys=capsys)
     assert (status, err.count("\n")) == (3, 1)
     assert f"note: no runs of {system} on mnist were recorded" in text
@@ -197,7 +197,7 @@ def test_systems_without_recorded_statistics(trained_run, system, capsys):
     [("statistics,losses", 0, []), ("traces", 3, ["traces"]), ("losses,traces", 3, ["traces"])],
 )
 def test_what_must_be_judged(faithful, capsys, required, status, missing):
-    """The run drew its own weights, so no recorded run began alike."""
+    """The run drew its own weights, so no recorded run began with the same."""
     found, text, err = found_by(
         "--from", faithful, "--require", required, "--format=json", capsys=capsys
     )
@@ -258,7 +258,7 @@ def test_an_unreadable_figure(faithful, capsys):
 
 
 @pytest.mark.parametrize(("d_loss", "g_loss"), [("nan", "1"), ("0.5", "inf"), ("-inf", "nan")])
-def test_losses_that_are_no_numbers_never_agree(faithful, tmp_path, capsys, d_loss, g_loss):
+def test_losses_that_are_not_finite_never_agree(faithful, tmp_path, capsys, d_loss, g_loss):
     run = copy_of(faithful, tmp_path)
     rows = (run / "losses.csv").read_text().splitlines()
     (run / "losses.csv").write_text("\n".join([*rows[:-1], f"1000,{d_loss},{g_loss}"]) + "\n")
@@ -276,7 +276,7 @@ def test_runs_that_lack_something(faithful, tmp_path, capsys):
     status, _, err = found_by("--from", run, capsys=capsys)
     assert (status, err.count("\n")) == (1, 1)
     assert "001.png cannot be read" in err
-    # Pictures that are gone are not judged; the losses still are.
+    # Missing pictures are not judged; the losses still are.
     for picture in run.glob("*.png"):
         picture.unlink()
     status, text, _ = found_by("--from", run, capsys=capsys)

@@ -1,4 +1,4 @@
-"""Tests of `--jit_compile`: what XLA makes of the loop trains as the loop does."""
+"""Tests of `--jit_compile`: the loop that XLA compiles trains as the plain loop does."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SIZES = {"batch_size": 8, "z_dim": 5, "h_dim": 11}
 CURED = {"D_steps": 2, "D_noise": 0.1, "D_dropout": 0.25, "dragan": 0.1, "ema": 0.75}
 
 
-# XLA takes its time to compile.
+# XLA takes long to compile.
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"system": "conditional", **CURED}])
 def test_the_losses_are_those_of_the_loop(twenty_images, tmp_path, settings):
     given = {"seed": 11, "log_every": 1, "sample_every": 5, **SIZES, **settings}
     plain = train(tmp_path / "plain", twenty_images, iters=23, **given)
-    # Pictures and a continued run cut the blocks, which are filled up to one size.
+    # Pictures and the continued run cut blocks short, and those are padded to one size.
     for iters in (7, 23):
         compiled = train(
             tmp_path / "compiled", twenty_images, iters=iters, jit_compile=True, **given

@@ -32,9 +32,9 @@ from vanilla_gan.systems import SYSTEMS, conv
 
 CONV = SYSTEMS["conv"]
 SLOPE = 0.3
-# How often the networks halve an image.
+# How many times the networks halve an image.
 LAYERS = {(28, 28, 1): 2, (64, 16, 3): 3}
-# As in the recording, and so as in files of weights: public.
+# The names and shapes in the recording are those in files of weights, so they are public.
 TRAINED = {
     "generator/dense/kernel": (100, 12544),
     "generator/bn0/gamma": (12544,),
@@ -70,7 +70,7 @@ class Opened:
         with tf.Graph().as_default() as graph:
             self.gan = build_gan(CONV, config, config.seed)
             loop = build_loop(CONV, config, self.gan, images.shape)
-            # The generator in training once more, to look at its output and its updates alone.
+            # The generator once more, in training mode, for its output and its updates only.
             step = TrainingPass("test", 0, tf.constant(0, tf.int64), tf.shape(self.gan.Z)[0])
             with tf1.variable_scope(tf1.get_variable_scope(), reuse=True):
                 self.G_training = conv.generator(self.gan.Z, config, None, step)
@@ -97,7 +97,7 @@ class Opened:
 
 @pytest.fixture
 def opened(closing):
-    """Returns a function that makes an Opened, closed behind the test."""
+    """Returns a function that makes an Opened, which is closed after the test."""
     return closing(Opened)
 
 
@@ -127,7 +127,7 @@ def random_values(shapes=None):
 
 
 def numpy_generator(z, v, batch_statistics=False, shape=(28, 28, 1)):
-    """Returns images [B, X_dim] for noise [B, 100], of values by name."""
+    """Returns images [B, X_dim] for noise [B, 100]; `v` has the variables' values by name."""
     layers = LAYERS[shape]
     channels = [min(32 << layer, 256) for layer in range(layers + 2)]
 
@@ -173,7 +173,7 @@ def test_the_networks_are_those_of_the_listing(opened, shape):
     got.set(v)
     x = np.float32(np.random.RandomState(6).uniform(-1, 1, (3, np.prod(shape))))
     G_sample = got.run(got.gan.G_sample, Z=z)
-    # The values are spread over (-1, 1), where tanh tells them apart.
+    # The values are spread over (-1, 1), so they are not too small for tanh to matter.
     assert G_sample.std() > 0.2
     np.testing.assert_allclose(G_sample, numpy_generator(z, v, shape=shape), rtol=0, atol=1e-5)
     G_training = got.run(got.G_training, Z=z)
@@ -192,7 +192,7 @@ def test_variables_by_name_owner_and_initial_value(opened):
     slots = {name for name in values if "_solver" in name or "_power" in name}
     assert {name: values[name].shape for name in values.keys() - slots} == {**TRAINED, **MOVING}
     assert got.trained == TRAINED.keys()
-    # Two slots a trained variable, two powers an optimizer, and none of a statistic.
+    # Two slots per trained variable and two powers per optimizer; statistics have none.
     assert len(slots) == 2 * len(TRAINED) + 4
     assert not [name for name in slots if "moving" in name]
     theta_G, theta_D = ({v.op.name for v in theta} for theta in (got.gan.theta_G, got.gan.theta_D))
@@ -251,8 +251,8 @@ def test_losses_without_dropout_are_what_numpy_computes(opened, engine):
     np.testing.assert_allclose(block.G_loss, -np.log(sigmoid(fake)).mean(), rtol=1e-5)
 
 
-def test_both_engines_drop_the_same_out(opened):
-    """With other masks the losses would differ by percents from the first iteration on."""
+def test_both_engines_drop_out_the_same(opened):
+    """With other masks, the losses would differ visibly from the first iteration on."""
     got, v = opened(), random_values()
     rows = np.array([[4, 0, 8, 2, 5], [1, 3, 7, 6, 4], [0, 1, 2, 3, 4]])
     blocks = []
@@ -291,10 +291,10 @@ def fashion(real_data_dir):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_against_the_recorded_run(opened, recorded, fashion, engine):
-    """All limits are those that are promised, but for the weights: these are met ten times closer.
+    """All limits are the promised ones, except the one for weights, which is ten times smaller.
 
-    At the promised 1e-4 a wrong epsilon of Adam would still pass for most of them: five iterations
-    of it move a weight by 5e-4 at the most.
+    At the promised 1e-4, most weights would pass even with a wrong epsilon of Adam: five iterations
+    move a weight by at most 5e-4.
     """
     got = opened(fashion, dropout_rate=0.0)
     got.set({name: recorded[f"init/{name}"] for name in TRAINED})
@@ -349,24 +349,24 @@ def test_an_epoch_has_a_short_last_batch_and_a_picture(two_epochs):
     assert run.record()["config"]["iters"] == 2 * EPOCH
     assert run.record()["config"]["sample_every"] == EPOCH
     assert run.losses()[:, 0].tolist() == list(range(2 * EPOCH))
-    # The last one shows what the last epoch has made.
+    # The last one shows the result of the last epoch.
     assert sorted(path.name for path in run.out.glob("0*.png")) == ["000.png", "001.png", "002.png"]
     assert list(pictures) == [0, EPOCH, 2 * EPOCH]
 
 
 def test_pictures_show_the_same_noise_in_inference(two_epochs):
     run, _, pictures = two_epochs
-    # The stream apart, of which the seed and a constant decide.
+    # Pictures have a separate random stream, which depends only on the seed and a constant.
     z = np.float32(np.random.RandomState([11, 1 << 20]).normal(size=(16, 100)))[:3]
     for iteration in (0, 2 * EPOCH):
         v = run.variables(iteration)
         expected = numpy_generator(z, v)
         np.testing.assert_allclose(pictures[iteration][:3], expected, rtol=0, atol=1e-5)
-        # Not what training would show.
+        # In training mode, the images would differ.
         assert np.abs(numpy_generator(z, v, True) - expected).max() > 1e-3
 
 
-def test_initial_weights_leave_the_averages_at_their_beginning(twenty_images, tmp_path):
+def test_initial_weights_leave_the_averages_at_their_start(twenty_images, tmp_path):
     weights = {name: random_values()[name] for name in TRAINED}
     np.savez(tmp_path / "weights.npz", **weights)
     path = str(tmp_path / "weights.npz")
@@ -386,7 +386,7 @@ def test_initial_weights_leave_the_averages_at_their_beginning(twenty_images, tm
     ],
 )
 def test_tensorflows_rewriter_does_not_stumble(twenty_images, tmp_path, given):
-    """Over the gradient of its own leaky ReLU it would, and say so on stderr."""
+    """It would stumble over the gradient of TensorFlow's leaky ReLU, and say so on stderr."""
     flags = ["--system=conv", "--iters=1", "--batch_size=8", "--seed=1", *given]
     flags += ["--dataset=mnist", f"--data_dir={twenty_images}", "--allow_unverified_data"]
     done = python("-m", "vanilla_gan", *flags, "--device=cpu", f"--out={tmp_path / 'out'}")
@@ -395,7 +395,7 @@ def test_tensorflows_rewriter_does_not_stumble(twenty_images, tmp_path, given):
     assert "Mutation" not in done.stderr
 
 
-def test_fewer_unseen_images_than_d_takes_together(tmp_path):
+def test_fewer_unseen_images_than_d_judges_together(tmp_path):
     """Two of 22 are for validation: there is no group of four to judge."""
     (tmp_path / "mnist").mkdir()
     random = np.random.RandomState(0)
@@ -427,7 +427,7 @@ def test_each_doubling_above_32_pixels_adds_a_layer_that_divides_both_sides(side
     assert config.strided_layers == layers
     assert RunConfig.from_json(config.to_json()).of_data(shape, PUBLISHED) == config
     earlier = {name: v for name, v in config.to_json().items() if name != "strided_layers"}
-    # Of runs of versions that always had two.
+    # Runs of earlier versions always had two.
     assert RunConfig.from_json(earlier).of_data(shape, PUBLISHED).strided_layers == 2
     asked = RunConfig(system="conv", strided_layers=1).resolved().of_data(shape, PUBLISHED)
     assert asked.strided_layers == 1
@@ -437,7 +437,7 @@ def test_each_doubling_above_32_pixels_adds_a_layer_that_divides_both_sides(side
 
 def test_the_published_settings():
     config = RunConfig(system="conv").resolved().counted(55_000)
-    # 429 whole batches, and one of 80 images.
+    # 429 whole batches, and one of 88 images.
     assert config.sample_every == 430
     assert config.iters == 30 * 430
     assert (config.batch_size, config.z_dim, config.dropout_rate) == (128, 100, 0.3)

@@ -9,13 +9,13 @@ from bfloat16 import needs_bfloat16
 from vanilla_gan.graph.convolutions import convolution, transposed_convolution
 from vanilla_gan.graph.tf1 import tf
 
-# (side, side, channels, filters, size, stride): those of `conv` with fewer channels, and others.
+# (side, side, channels, filters, size, stride): as in `conv` with fewer channels, and others.
 SHAPES = [
     (28, 28, 1, 6, 5, 2),
     (14, 14, 6, 8, 5, 2),
     (7, 7, 8, 10, 5, 1),
     (6, 10, 1, 3, 5, 2),
-    (9, 7, 1, 3, 5, 2),  # odd: the result is not half of it
+    (9, 7, 1, 3, 5, 2),  # odd: the result is not exactly half as large
     (9, 7, 2, 3, 5, 2),
     (8, 8, 1, 3, 3, 2),
     (8, 6, 1, 3, 4, 2),
@@ -51,7 +51,7 @@ def _with_gradients(build, x, kernel, dtype, drawn_as):
 
 
 def _assert_same_sums(ours, published, x, kernel, dtype):
-    """Compares a form of ours with TensorFlow's in float32, in bfloat16 to the last bit."""
+    """Compares our form with TensorFlow's in float32; if ours is in bfloat16, to the last bit."""
     got = _with_gradients(ours, x, kernel, dtype, dtype)
     expected = _with_gradients(published, x, kernel, tf.float32, dtype)
     for one, other in zip(got, expected, strict=True):
@@ -93,7 +93,7 @@ def test_a_transposed_convolution(shape, dtype):
 
 
 def test_a_kernel_of_one_pixel_with_a_stride_that_leaves_pixels_unread():
-    # By hand: oneDNN's own gradient of the kernel is wrong on processors with AVX2.
+    # Computed by hand, because oneDNN's gradient of the kernel may be wrong on AVX2.
     x, kernel = _drawn(0, (4, 8, 8, 2), tf.float32), _drawn(1, (1, 1, 2, 3), tf.float32)
     (k,), read = kernel[0], x[:, ::2, ::2]
     y, dx, dkernel = _with_gradients(
@@ -128,7 +128,7 @@ def _kinds(build, *shapes, dtype=tf.float32):
 
 
 def test_what_takes_the_other_forms():
-    """One channel is laid out of four; in bfloat16 many have no kernel gradient of TensorFlow's."""
+    """One channel is made from four; for several, bfloat16 has its own gradient of the kernel."""
     grey = [None, 28, 28, 1], [5, 5, 1, 6]
     colours = [None, 28, 28, 3], [5, 5, 3, 6]
     assert "DepthToSpace" in _kinds(lambda x, k: convolution(x, k, 2), *grey)

@@ -1,4 +1,4 @@
-"""`losses.png`: what is drawn of the losses, told from its pixels and its panels."""
+"""`losses.png`: what is drawn, checked by its pixels and by matplotlib's panels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def draw(path, losses: LossRows, published=None, parent=None) -> np.ndarray:
 
 
 def near(pixels: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
-    """Returns where pixels have a colour, bool, but for the rounding to 256 of them."""
+    """Returns where pixels have a colour, bool, give or take the rounding to 256 colours."""
     return (np.abs(pixels.astype(int) - colour) <= 12).all(axis=-1)
 
 
@@ -54,7 +54,7 @@ def test_both_losses_are_seen_in_their_panels(tmp_path, n) -> None:
     for number, colour, other in ((0, BLUE, ORANGE), (1, ORANGE, BLUE)):
         assert near(panel(pixels, number), colour).sum() >= (10 if n == 1 else 200)
         assert not near(panel(pixels, number), other).any()
-        # Crossings of the grid, at most.
+        # At most the crossings of the grid.
         assert near(panel(pixels, number), GREY).mean() < 0.005
 
 
@@ -77,14 +77,14 @@ def test_the_spread_of_the_recorded_runs_lies_behind(tmp_path) -> None:
     pixels = draw(tmp_path / "losses.png", inside, published)
     for number in (0, 1):
         grey = near(panel(pixels, number), GREY)
-        # A band along all of the axis, and a wider one around it.
+        # A band along the whole axis, and a wider, light one around it.
         assert (grey.sum(axis=0) >= 2).mean() > 0.95
         light = near(panel(pixels, number), LIGHT)
         assert (light.sum(axis=0) > grey.sum(axis=0)).mean() > 0.95
 
 
 def test_the_line_lies_where_its_values_are(tmp_path) -> None:
-    """A tenth of the values, ten times as large: on a logarithmic axis one step up, linear none."""
+    """On a logarithmic axis, every tenfold value is the same step up."""
     pixels = draw(tmp_path / "losses.png", rows([0.01] * 90 + [0.1] * 90 + [1] * 90, [1] * 270))
     line = near(panel(pixels, 0), BLUE)
     heights = [np.argwhere(line[:, x]).mean() for x in (100, 340, 600)]
@@ -104,13 +104,13 @@ def test_peaks_of_many_rows_are_not_lost(tmp_path) -> None:
 
 @pytest.fixture
 def panels(monkeypatch):
-    """Returns the panels that are drawn while the test goes on."""
+    """Returns a list that collects the panels drawn during the test."""
     kept = []
     draw_panel = curves._draw
 
     def keep(axes, *args):
         draw_panel(axes, *args)
-        # What hangs in a panel is taken off it once it is drawn.
+        # A panel loses its contents once it is drawn.
         kept.append(
             types.SimpleNamespace(
                 lines=list(axes.lines),
@@ -134,7 +134,7 @@ def notes(axes) -> list[str]:
     return [text.get_text() for text in axes.texts]
 
 
-def test_what_has_no_place_is_a_gap_and_counted(tmp_path, panels) -> None:
+def test_what_cannot_be_drawn_is_a_gap_and_counted(tmp_path, panels) -> None:
     draw(tmp_path / "losses.png", rows([0, 0.5, np.nan, 0.25], [3, np.inf, -np.inf, 1]))
     np.testing.assert_array_equal(lines(panels[0]), [[np.nan, 0.5, np.nan, 0.25]])
     np.testing.assert_array_equal(lines(panels[1]), [[3, np.nan, np.nan, 1]])
@@ -154,7 +154,7 @@ def test_nothing_to_draw_at_all(tmp_path, panels) -> None:
 
 
 def test_a_negative_loss_is_drawn_by_its_magnitude(tmp_path, panels) -> None:
-    """G's of `--loss minimax`; what was recorded is another loss, and not behind it."""
+    """As with `--loss minimax` for G; the recorded runs have another loss, so it is not drawn."""
     drawn = rows([1, 0.5, 0.25], [-4, -2, 0])
     draw(tmp_path / "losses.png", drawn, RECORDED)
     np.testing.assert_array_equal(lines(panels[1]), [[4, 2, np.nan]])
@@ -173,14 +173,14 @@ def test_the_light_range_of_few_runs_does_not_flatten_the_curves(tmp_path, panel
     )
     draw(tmp_path / "losses.png", rows([1.1] * 11, [sign * 1.1] * 11), few)
     for each in panels:
-        # From 1 to 1000 there is a factor of ten beyond either end; the range goes on to 1e26.
+        # The axis adds a factor of ten to either end of 1 to 1000; the range goes on to 1e26.
         low, high = each.axes.get_ylim()
         assert (0.099 < low < 1, 1000 < high < 10_001) == (True, True)
         assert len(each.collections) == 2
 
 
-def test_a_name_with_dollar_signs_is_no_formula(tmp_path) -> None:
-    """`$a_$` cannot be one; the name of a sweep is that of its folder."""
+def test_a_name_with_dollar_signs_is_not_a_formula(tmp_path) -> None:
+    """`$a_$` is not a valid one, but a sweep has the name of its folder."""
     few = RECORDED._replace(name="8 runs of $a_$")
     pixels = draw(tmp_path / "losses.png", noisy(10), few)
     assert near(panel(pixels, 0), BLUE).any()
@@ -193,7 +193,7 @@ def test_both_signs_get_a_linear_axis(tmp_path, panels) -> None:
     assert notes(panels[1]) == []
 
 
-def test_beside_a_parent_there_is_less_room_for_the_name_of_a_sweep(tmp_path, panels) -> None:
+def test_a_parent_leaves_less_room_for_the_name_of_a_sweep(tmp_path, panels) -> None:
     few = RECORDED._replace(name="8 runs of sweeps/of_layers")
     for parent, name in ((None, few.name), (noisy(10), "...ps/of_layers")):
         draw(tmp_path / "losses.png", noisy(10), few, parent)
@@ -201,8 +201,8 @@ def test_beside_a_parent_there_is_less_room_for_the_name_of_a_sweep(tmp_path, pa
         assert labels == ["expected mean", name]
 
 
-def test_smoothed_on_top_of_each_value(tmp_path, panels) -> None:
-    """Twenty rows are smoothed over five of them."""
+def test_the_mean_is_drawn_over_the_values(tmp_path, panels) -> None:
+    """Twenty rows are smoothed over five rows."""
     values = np.arange(1.0, 21.0) ** 2
     draw(tmp_path / "losses.png", rows(values, values))
     raw, smooth = panels[0].lines

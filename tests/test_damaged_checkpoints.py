@@ -46,7 +46,7 @@ def any_file(run: pathlib.Path, rng: random.Random) -> pathlib.Path:
 def cut(run: pathlib.Path, other: pathlib.Path, rng: random.Random) -> None:
     path = any_file(run, rng)
     size = path.stat().st_size
-    # Nothing, within a header, somewhere, all but the last bytes; and bytes that were never there.
+    # Empty, within a header, anywhere, without the last byte, and with one more than it had.
     sizes = [0, 1, rng.randint(0, 30), size // 2, rng.randint(0, size), size - 1, size + 1]
     with path.open("r+b") as stream:
         stream.truncate(max(0, rng.choice(sizes)))
@@ -141,12 +141,12 @@ def test_whole_checkpoint_or_one_line(tmp_path, seed):
         shutil.copytree(tmp_path / "original", run)
         damages = rng.choices(DAMAGES, k=rng.choice([1, 2, 4, 8]))
         for damage in damages:
-            # It may meet what an earlier one has left.
+            # An earlier damage may have left nothing that this one can damage.
             with contextlib.suppress(OSError):
                 damage(run, tmp_path / "other", rng)
         story = f"damage {number}: {[damage.__name__ for damage in damages]}"
 
-        # Whole is what stands under its own name with the bytes that were written, none missing.
+        # A checkpoint is whole if its folder has its name and all files have the original bytes.
         whole = [
             iteration
             for iteration, original in originals.items()
@@ -173,5 +173,5 @@ def test_whole_checkpoint_or_one_line(tmp_path, seed):
             assert warning.isprintable()
             assert str(run / "checkpoints") in warning
         shutil.rmtree(run)
-    # Each way is really taken.
+    # Every outcome has occurred.
     assert set(outcomes) == {*ITERATIONS, None}

@@ -43,7 +43,7 @@ def test_a_damaged_file_is_named_with_status_1(tmp_path, capsys, name, command, 
 
 
 @pytest.mark.parametrize("command", ["compare", "report"])
-def test_a_missing_file_of_losses_too(tmp_path, capsys, command):
+def test_a_missing_losses_csv_too(tmp_path, capsys, command):
     folder = make_run(tmp_path / "run")
     (folder / "losses.csv").unlink()
     status, line = failure(capsys, command, f"--from={folder}")
@@ -59,7 +59,7 @@ def test_a_report_without_any_whole_picture(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", ["compare", "report", "evaluate", "sample", "export"])
-def test_a_folder_without_a_run_is_another_thing(tmp_path, capsys, command):
+def test_the_status_for_a_folder_without_a_run(tmp_path, capsys, command):
     (tmp_path / "mine").mkdir()
     status, _ = failure(capsys, command, f"--from={tmp_path / 'mine'}")
     assert status == (2 if command in ("compare", "report") else 1)
@@ -101,7 +101,7 @@ def make_folder(path: pathlib.Path) -> None:
         *(pytest.param(of, marks=pytest.mark.slow) for of in (flip, other_line_ends, make_folder)),
     ],
 )
-def test_no_result_decides_whether_training_can_go_on(
+def test_training_goes_on_whichever_result_is_damaged(
     tmp_path: pathlib.Path,
     half: Run,
     whole: Run,
@@ -116,12 +116,12 @@ def test_no_result_decides_whether_training_can_go_on(
         out / "000.png": out / "000.png.1",
         events: out / "tensorboard" / "damaged.1",
     }
-    # What is made anew each time is nobody's loss.
+    # These are made anew each time, so nothing is lost.
     again = [out / name for name in ("report.html", "losses.png", "latest.png", "training.gif")]
     for path in (*kept_of, *again):
         damage(path)
     damaged = {path: path.read_bytes() for path in kept_of if path.is_file()}
-    # But a page that is none of ours may be anybody's.
+    # But a page that this program did not write may be the user's.
     renamed = again if damage is make_folder else []
     if again[0].is_file() and not is_page(again[0]):
         renamed = again[:1]
@@ -143,7 +143,7 @@ def test_no_result_decides_whether_training_can_go_on(
 
 @pytest.mark.parametrize("said", [{"image_shape": [14, 56, 1]}, {"train_examples": 1001}])
 def test_a_record_of_other_data(tmp_path, half, offline_data_dir, said):
-    """Its seal holds, and the sum of the data, too."""
+    """Its seal is valid, and the checksum of the data is right."""
     out = shutil.copytree(half.out, tmp_path / "out")
     content = json.loads((out / "run.json").read_text())
     del content["sha256"]
@@ -155,7 +155,7 @@ def test_a_record_of_other_data(tmp_path, half, offline_data_dir, said):
 
 @pytest.mark.parametrize("case", ["goes on", "is finished", "begins", "begins anew"])
 def test_no_checkpoint_goes_through_a_link(tmp_path, half, offline_data_dir, case):
-    """In a folder that somebody sent, it leads to checkpoints that are not theirs."""
+    """In a folder from somebody else, a link can lead to checkpoints that are not theirs."""
     out = shutil.copytree(half.out, tmp_path / "out")
     theirs = (out / "checkpoints").rename(tmp_path / "theirs")
     (theirs / ".mine.1.2.tmp").touch()
@@ -176,7 +176,7 @@ def test_no_checkpoint_goes_through_a_link(tmp_path, half, offline_data_dir, cas
 
 @pytest.mark.slow
 def test_the_whole_folder_may_be_a_link(tmp_path, half, whole, offline_data_dir):
-    """As a user makes one who has another disk."""
+    """Users may make such a link to another disk."""
     shutil.copytree(half.out, tmp_path / "disk")
     (tmp_path / "out").symlink_to("disk")
     run = train(tmp_path / "out", offline_data_dir, iters=11)

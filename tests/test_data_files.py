@@ -24,7 +24,7 @@ TEST_SIZE = 7
 
 @functools.cache
 def arrays():
-    """Returns the smallest data set but two, in the order of `catalog.FILE_NAMES`."""
+    """Returns 5003 training and 7 test images with labels, in the order of `catalog.FILE_NAMES`."""
     stream = np.random.RandomState(3)
     # Few values, so that gzip is quick.
     images = stream.randint(0, 2, (TRAIN_SIZE + TEST_SIZE, 28, 28)).astype(np.uint8) * 255
@@ -104,7 +104,7 @@ def test_a_plain_file_comes_before_a_gzipped_one(tmp_path):
     assert find(tmp_path, "other") is None
 
 
-def test_another_sum_is_refused_with_both_ways_on(data_dir):
+def test_the_error_for_a_wrong_checksum_has_both_remedies(data_dir):
     images = arrays()[0].copy()
     images[4999, 27, 27] ^= 1
     path = put(data_dir, catalog.TRAIN_IMAGES, images)
@@ -116,7 +116,7 @@ def test_another_sum_is_refused_with_both_ways_on(data_dir):
     assert "--allow_unverified_data" in line
 
 
-def test_own_images_that_are_more_are_not_just_to_be_deleted(data_dir):
+def test_a_file_with_more_images_need_not_be_deleted(data_dir):
     put(data_dir, catalog.TRAIN_IMAGES, np.zeros((TRAIN_SIZE + 1, 28, 28), np.uint8))
     line = failure(data_dir)
     assert "is too large" in line
@@ -150,7 +150,7 @@ def test_own_images_are_not_completed_with_downloaded_files(data_dir):
     ],
 )
 def test_own_images_must_fit(data_dir, name, array, said):
-    # Both form a file that the reader itself accepts; `put` writes beside the gzipped one.
+    # `put` writes a plain file, which is read even if there is a gzipped one.
     put(data_dir, name, array)
     with pytest.raises(DataError, match=said):
         load_entry(entry(), data_dir, allow_unverified=True, fetch=never_fetch)
@@ -218,7 +218,7 @@ def test_files_are_found_where_other_programs_put_them(tmp_path, folder, dotted)
     (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     for number, (name, content) in enumerate(contents().items()):
         if dotted:
-            # As an archive that unpacks each file into a folder of its own, too.
+            # Some archives also unpack each file into a folder of its own.
             (tmp_path / folder / name).mkdir()
             (tmp_path / folder / name.replace("-idx", ".idx")).write_bytes(content)
         elif number % 2:
@@ -230,7 +230,7 @@ def test_files_are_found_where_other_programs_put_them(tmp_path, folder, dotted)
     np.testing.assert_array_equal(raw.train_images, arrays()[0])
     assert len(said) == 4
     assert all(line.startswith("found Strokes's ") for line in said)
-    # Nothing was copied or made for that.
+    # Nothing was copied, and no folder was made.
     assert not (tmp_path / "strokes").exists()
 
 
@@ -239,7 +239,7 @@ def test_other_files_of_these_names_are_passed_over(tmp_path):
         (tmp_path / folder).mkdir(exist_ok=True)
         for name, array in zip(catalog.FILE_NAMES, arrays(), strict=True):
             (tmp_path / folder / name).write_bytes(idx((array + shift) % 10))
-    # As bytes, images of 0 and 255 are 0 and 5 then: not the entry's either.
+    # Modulo 10, the pixels 0 and 255 become 0 and 5, so no images are the entry's.
     said = []
     with pytest.raises(DownloadError, match="no mirror"):
         load_entry(entry(), tmp_path, inform=said.append)
@@ -255,7 +255,7 @@ def test_data_in_the_folder_of_another_set(data_dir, monkeypatch):
     assert [str(data_dir / "mnist") in line for line in said] == [True] * 4
     with pytest.raises(DataError) as caught:
         load_entry(catalog.CATALOG["mnist"], data_dir, fetch=never_fetch)
-    # It is somebody's data: nobody is told to delete them.
+    # They are another data set, so the user is not told to delete them.
     assert "is not the published file but Strokes's (--dataset strokes)" in str(caught.value)
     assert "delete" not in str(caught.value)
 
@@ -284,7 +284,7 @@ def test_a_data_dir_that_cannot_take_a_download(tmp_path):
 @pytest.mark.parametrize("data_set", catalog.CATALOG.values(), ids=str)
 def test_the_catalog_is_complete(data_set):
     assert tuple(file.name for file in data_set.files) == catalog.FILE_NAMES
-    # 60,000 and 10,000 images of 28 x 28 behind 16 bytes, and their labels behind 8.
+    # 60,000 and 10,000 images of 28 x 28 after 16 bytes, and their labels after 8.
     assert data_set.files[0].packed or [file.size for file in data_set.files] == [
         47_040_016,
         60_008,
@@ -304,5 +304,5 @@ def test_the_real_data(real_data_dir, name, mean):
     assert raw.test_images.shape == (10000, 28, 28)
     assert raw.train_labels.shape == (60000,)
     assert raw.test_labels.shape == (10000,)
-    # The mean that everybody normalises these images with.
+    # The mean that is commonly used to normalise these images.
     assert round(float(raw.train_images.mean()) / 255, 4) == mean

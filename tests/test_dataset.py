@@ -1,4 +1,4 @@
-"""Tests of splits and mini-batches, against the published code's steps done the plain way."""
+"""Tests of splits and mini-batches, compared with a plain version of the published code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ N = 1003
 
 
 class ShuffledImages:
-    """`next_batch` of TensorFlow 1.15, step by step: really shuffles images, on a global stream.
+    """`next_batch` of TensorFlow 1.15, step by step: it shuffles the images, by a global stream.
 
     Written from the description of its behaviour, with no thought for speed or memory.
     """
@@ -70,7 +70,7 @@ def test_batches_are_those_of_the_published_code(size):
     np.random.seed(42)
     stream = np.random.RandomState(42)
     got = DataSet(images, labels, stream)
-    # Three epochs and a bit; odd sizes, so that epochs end inside of batches.
+    # Three epochs and a bit; odd sizes, so that epochs end within batches.
     for _ in range(3 * N // size + 2):
         wanted_x, wanted_y = expected.next_batch(size)
         x, y = got.next_batch(size)
@@ -79,7 +79,7 @@ def test_batches_are_those_of_the_published_code(size):
         assert y.dtype == np.float64
         np.testing.assert_array_equal(y, wanted_y)
         assert got.epochs_completed == expected.epochs_completed
-        # Noise is drawn from the same stream, in between.
+        # Between batches, noise is drawn from the same stream.
         assert draws_of(stream) == draws_of(np.random)
     assert got.epochs_completed >= 3
 
@@ -100,13 +100,13 @@ def test_grey_values_are_multiplied_not_divided():
     pixels, _ = data.examples(np.arange(256))
     expected = np.multiply(grey.astype(np.float32), 1.0 / 255.0)
     assert pixels.ravel().tobytes() == expected.tobytes()
-    # The two forms differ, so the test above can tell them apart.
+    # The two forms differ, so the assertion above can tell them apart.
     assert (pixels.ravel() != grey.astype(np.float32) / np.float32(255)).any()
     assert pixels.min() == 0
     assert pixels.max() == 1
 
 
-def test_the_pixel_table_can_be_another():
+def test_the_pixel_table_can_be_replaced():
     images, labels = arrays(5)
     table = np.linspace(-1, 1, 256, dtype=np.float32)
     data = DataSet(images, labels, np.random.RandomState(0), table)
@@ -177,7 +177,7 @@ def test_a_state_of_other_data_is_refused_and_changes_nothing(change, said):
 
 
 @pytest.mark.parametrize("size", [0, -1, N + 1])
-def test_a_batch_size_that_cannot_be(size):
+def test_a_batch_size_out_of_range(size):
     data = DataSet(*arrays(), np.random.RandomState(0))
     with pytest.raises(ValueError, match=rf"batch_size {size} is not in 1\.\.{N}"):
         data.next_batch(size)
@@ -217,7 +217,7 @@ def test_split_takes_the_first_images_for_validation():
     assert np.shares_memory(splits.train.images, images)
 
 
-def test_the_published_split_sets_5000_apart():
+def test_the_published_split_sets_5000_aside():
     images, labels = np.zeros((5003, 28, 28), np.uint8), np.zeros(5003, np.uint8)
     splits = split(images, labels, images[:2], labels[:2], np.random.RandomState(0))
     assert [part.num_examples for part in splits] == [3, 5000, 2]

@@ -1,4 +1,4 @@
-"""Settings of a toy: what the table says of them, what they refuse, which of them were given."""
+"""Settings of a toy: what the table says about them, what they refuse, which ones were given."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_table_says_what_was_declared():
         ({"source": ""}, "--from='': expected a path"),
     ],
 )
-def test_what_cannot_be_is_one_clear_line(values, line):
+def test_a_wrong_value_is_one_clear_line(values, line):
     with pytest.raises(UsageError) as caught:
         Toy(**values)
     assert str(caught.value) == line
@@ -89,11 +89,11 @@ def test_no_setting_of_that_name():
 def test_given_is_what_was_named_whatever_its_value():
     assert Toy().given == frozenset()
     assert Toy(share=0.25, word="b").given == {"share", "word"}
-    # None says that it is left out.
+    # None means that the setting is left out.
     assert Toy(n=None, on=True).given == {"on"}
 
 
-def test_replace_adds_its_changes_also_those_to_a_default():
+def test_replace_adds_its_changes_even_those_to_a_default():
     toy = Toy(n=3, word="b")
     assert dataclasses.replace(toy).given == {"n", "word"}
     assert dataclasses.replace(toy, share=0.25).given == {"n", "word", "share"}
@@ -107,7 +107,7 @@ def test_filled_values_were_not_given():
     assert dataclasses.replace(filled, n=3).given == {"n", "word"}
 
 
-def test_given_has_no_part_in_equality_nor_in_files():
+def test_given_affects_neither_equality_nor_files():
     assert Toy(share=0.25) == Toy()
     assert hash(Toy(share=0.25)) == hash(Toy())
     assert repr(Toy(share=0.25)).endswith("(n=None, share=0.25, on=False, word='a', source='here')")

@@ -26,12 +26,12 @@ def results(out: pathlib.Path) -> dict[str, bytes]:
 
 
 def assert_same(one: dict[str, bytes], other: dict[str, bytes]) -> None:
-    # Names, not megabytes of bytes, in the failure.
+    # Compared by name, so that a failure does not print megabytes of bytes.
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
 
 
-# The same of both engines: one is slow.
+# Both engines are tested alike; one of them is slow.
 @pytest.fixture(scope="module", params=["loop", pytest.param("feed", marks=pytest.mark.slow)])
 def engine(request):
     return request.param
@@ -62,16 +62,16 @@ def test_another_process_gives_the_same_bits(run, engine, offline_data_dir, tmp_
     assert_same(results(tmp_path / "out"), results(run.out))
 
 
-def test_another_seed_gives_others(run, engine, offline_data_dir, tmp_path):
+def test_another_seed_changes_results(run, engine, offline_data_dir, tmp_path):
     other = train(tmp_path / "out", offline_data_dir, engine=engine, seed=20160918, **SETTINGS)
     one, two = results(run.out), results(other.out)
     same = {name for name in one if one[name] == two[name]}
-    # The powers of Adam's betas depend on the number of steps only.
+    # The powers of Adam's betas depend only on the number of steps.
     assert {name for name in same if "_power" not in name} == set()
 
 
 @pytest.mark.slow
-def test_numpys_global_stream_has_no_part_in_it(run, engine, offline_data_dir, tmp_path):
+def test_numpys_global_stream_has_no_effect(run, engine, offline_data_dir, tmp_path):
     before = np.random.get_state()
     np.random.seed(1)
     try:

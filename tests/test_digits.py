@@ -1,4 +1,4 @@
-"""Tests of the built-in data set: its format, its look beside MNIST's numbers, its cache."""
+"""Tests of the built-in data set: its format, its look compared with MNIST's, its cache."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def drawn() -> digits.Arrays:
-    # Odd counts: not a multiple of ten classes nor of a block of images.
+    # Odd counts: multiples neither of ten classes nor of a block of images.
     return digits.render(5003, 507)
 
 
@@ -55,7 +55,7 @@ def few() -> digits.Arrays:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A whole cache of the few images; to be copied, not changed."""
+    """Returns a complete cache of the few images; to be copied, not changed."""
     folder = tmp_path_factory.mktemp("written")
     _ensure_few(folder)
     return folder
@@ -94,8 +94,8 @@ class TestRender:
         counts = np.bincount(labels, minlength=10)
         assert len(counts) == 10
         assert np.ptp(counts) == 1  # neither count is a multiple of ten
-        # Of neighbours in a shuffled row a tenth are equal; in a sorted one nearly all are, in one
-        # that counts 0..9 none. Four standard deviations for the smaller split.
+        # A tenth of neighbours are equal if shuffled, nearly all if sorted, and none if labels
+        # count 0..9. The tolerance is four standard deviations for the smaller split.
         assert np.mean(labels[1:] == labels[:-1]) == pytest.approx(0.1, abs=0.055)
 
     def test_same_seed_same_bytes_other_seed_other_images(self, few: digits.Arrays) -> None:
@@ -142,7 +142,7 @@ class TestLook:
         assert images.mean() / 255 == pytest.approx(0.131, abs=0.010)  # MNIST: 0.1307
         assert (images > 127).mean() == pytest.approx(0.132, abs=0.010)  # 0.1323
         assert (images > 0).mean() == pytest.approx(0.191, abs=0.015)  # 0.1912
-        # From one image to the next: MNIST 0.0433.
+        # The deviation between images; MNIST: 0.0433.
         assert (images.mean(axis=(1, 2)) / 255).std() == pytest.approx(0.043, abs=0.008)
 
     def test_white_strokes_with_smooth_edges(self, drawn: digits.Arrays) -> None:
@@ -155,9 +155,9 @@ class TestLook:
     def test_mass_is_centred(self, drawn: digits.Arrays) -> None:
         centres = _centres(drawn[0])
         assert centres.mean(axis=0) == pytest.approx([14.0, 14.0], abs=0.03)
-        # Whole pixels: uniform within half a pixel, 1 / sqrt(12); MNIST has 0.29, too.
+        # Moved by whole pixels, so uniform within half a pixel: 1 / sqrt(12). MNIST: also 0.29.
         assert centres.std(axis=0) == pytest.approx([0.289, 0.289], abs=0.03)
-        # A few digits would reach over the edge and are moved less.
+        # A few digits would reach beyond the edge, so they are moved less.
         assert (np.abs(centres - 14.0) <= 0.5 + 1e-9).all(axis=1).mean() > 0.995
 
     def test_digits_fill_their_box_and_vary(self, drawn: digits.Arrays) -> None:
@@ -302,8 +302,8 @@ class TestEnsure:
 
 
 class TestSums:
-    def test_a_cache_whose_sums_were_adjusted_is_not_taken(self, tmp_path: pathlib.Path) -> None:
-        """Black images with a `digits.json` that fits them, in a folder of data that is shared."""
+    def test_a_cache_with_forged_checksums_is_not_used(self, tmp_path: pathlib.Path) -> None:
+        """Black images with a `digits.json` that fits, in a folder that others can write to."""
         sums = {}
         shapes = [(60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,)]
         for name, shape in zip(NAMES, shapes, strict=True):
@@ -323,7 +323,7 @@ class TestSums:
             digits.ensure(tmp_path, progress=drawn)
 
     @pytest.mark.slow
-    def test_what_is_drawn_has_the_sums(self, tmp_path: pathlib.Path) -> None:
+    def test_what_is_drawn_has_the_checksums(self, tmp_path: pathlib.Path) -> None:
         assert digits.ensure(tmp_path)
         sums = [hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in NAMES]
         assert tuple(sums) == digits.SUMS[digits.GENERATOR_VERSION]

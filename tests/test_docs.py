@@ -1,7 +1,7 @@
 """The examples in docs/ run: fenced Python in one namespace, `./run.sh` lines through the program.
 
-They run in a temporary folder, with the few changes for speed that stand here; each change must
-find its place.
+They run in a temporary folder, with the few changes for speed that are listed here; each change
+must apply.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def picture_folders(folder: pathlib.Path) -> None:
     for name, count in (("cat", 3000), ("dog", 3000)):
         (folder / "pictures" / name).mkdir(parents=True)
         for number in range(count):
-            # A binary greymap: a header and the values. Every picture is another one.
+            # A binary greymap: a header and the values. All pictures differ.
             content = b"P5 5 3 255\n" + stream.bytes(15)
             (folder / "pictures" / name / f"{number}.pgm").write_bytes(content)
     (folder / "drawings").symlink_to(folder / "pictures")
@@ -104,7 +104,7 @@ def test_the_shell_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    # Imported data go to that folder, which is not the tests' to write to.
+    # Imported data would go to this folder, which the tests must not write to.
     monkeypatch.delenv("VANILLA_GAN_DATA", raising=False)
     picture_folders(tmp_path)
     for block in fenced("your_data.md", "sh"):
@@ -186,7 +186,7 @@ def test_the_slurm_script_starts_a_task_on_each_machine(tmp_path: pathlib.Path) 
     block = next(part for part in re.findall(r"(?:^    .*\n)+", text, re.M) if "#SBATCH" in part)
     (tmp_path / "job").write_text(textwrap.dedent(block))
     stubs = {
-        # Since 22.05 it takes the cores of a process from its own flags alone.
+        # Since Slurm 22.05, srun takes the cores per process only from its own flags.
         "srun": '[ "$1 $2" = "-c 2" ] || exit 1; shift 2\n'
         'for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
         "run.sh": 'echo "$SLURM_PROCID $*" >> started',
@@ -201,8 +201,8 @@ def test_the_slurm_script_starts_a_task_on_each_machine(tmp_path: pathlib.Path) 
     assert Flags(TrainConfig).parse(first[1:])["cluster"] == "slurm"
 
 
-# --- The manifests. The schema has, in our words, the fields that they use of kubeflow.org/v1 TFJob
-# (Training Operator 1.8) and of batch/v1 Job, and what the operator asks for beside its own.
+# --- The manifests. The schema has, in our words, the fields of kubeflow.org/v1 TFJob (Training
+# Operator 1.8) and of batch/v1 Job that they use, and what else the operator requires.
 
 MANIFESTS = ("tfjob", "sweep_job")
 
@@ -218,7 +218,7 @@ def schema() -> Any:
 
 
 def wrong_ones(job: Any) -> Iterator[Any]:
-    """Yields copies of a manifest in each of which one name, or one word of the API, is wrong."""
+    """Yields copies of a manifest, each with one wrong name or one wrong word of the API."""
     for key, value in job.items() if isinstance(job, dict) else enumerate(job):
         if isinstance(job, dict) and key != "cpu":
             yield {key + "x" if name == key else name: of for name, of in job.items()}
@@ -231,7 +231,7 @@ def wrong_ones(job: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_the_manifests_are_those_of_kubernetes(name: str) -> None:
+def test_the_manifests_fit_the_kubernetes_schema(name: str) -> None:
     job = manifest(name)
     schema().validate(job)
     wrong = [one for one in wrong_ones(job) if one != job]
@@ -242,7 +242,7 @@ def test_the_manifests_are_those_of_kubernetes(name: str) -> None:
 def test_the_tfjob_trains_one_run_on_all_its_pods() -> None:
     job = manifest("tfjob")
     replicas = job["spec"]["tfReplicaSpecs"]
-    # As the operator makes it for each pod.
+    # As the operator describes it to each pod.
     cluster = {
         role.lower(): [
             f"{job['metadata']['name']}-{role.lower()}-{k}.default.svc:2222"

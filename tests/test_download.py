@@ -27,7 +27,7 @@ from vanilla_gan.errors import DownloadError
 NAME = "train-images-idx3-ubyte"
 CONTENT = np.random.RandomState(7).bytes(3001)
 PACKED = gzip.compress(CONTENT)
-# 3 MB of zeros in so few bytes that they are accepted.
+# 3 MB of zeros, packed into so few bytes that the size limit accepts them.
 BOMB = gzip.compress(CONTENT + bytes(3 << 20))
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
@@ -41,7 +41,7 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
         behaviour = urllib.parse.urlsplit(self.path).path.split("/")[1]
         with self.server.lock:
             self.server.requests.append(self.path)
-        # Whatever the client does in response to misbehaviour is no failure of the server.
+        # The client may close the connection in response, which is no failure of the server.
         with contextlib.suppress(OSError):
             getattr(self, behaviour)()
 
@@ -96,7 +96,7 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
         self.drip_bytes(b"HTTP/1.1 200 OK\r\nX-Long: " + bytes(3000))
 
     def drip_bytes(self, content):
-        # The pace is the misbehaviour: each byte well within the time limit.
+        # The pace is the misbehaviour: each byte comes well within the time limit.
         for byte in content:
             self.wfile.write(bytes([byte]))
             if self.server.released.wait(0.02):
@@ -113,7 +113,7 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
         self.answer(b"400\r\n" + PACKED[:100], length=False, Transfer_Encoding="chunked")
 
     def reset(self):
-        # Lingering for 0 seconds turns the closing into a reset.
+        # With a linger time of 0 seconds, closing resets the connection.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
@@ -174,7 +174,7 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A server that remembers what it was asked."""
+    """A server that records the paths that it was asked for."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Misbehaving)
@@ -199,7 +199,7 @@ def server():
 
 @pytest.fixture
 def refused():
-    """Returns a mirror at a port that is taken, but where nobody listens."""
+    """Returns a mirror at a port that is bound, but does not listen."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
@@ -248,7 +248,7 @@ def test_stores_what_was_sent_under_its_name(tmp_path, server, behaviour):
     assert server.requests[0] == f"/{behaviour}/{NAME}.gz"
 
 
-# What each misbehaviour is called in the line, and how often it is tried with two retries.
+# What the line calls each misbehaviour, and how often it is tried with two retries.
 MISBEHAVIOURS = {
     "absent": ("HTTP 404 Not Found", 1),
     "forbidden": ("HTTP 403 Forbidden", 1),
@@ -285,7 +285,7 @@ def test_a_failure_moves_on_to_the_next_mirror(tmp_path, server, behaviour):
 
 
 @pytest.mark.parametrize(("behaviour", "expected"), MISBEHAVIOURS.items())
-def test_a_failure_is_named_and_retried_only_where_that_may_help(
+def test_a_failure_is_named_and_retried_only_if_that_may_help(
     tmp_path, server, behaviour, expected
 ):
     reason, tries = expected
@@ -311,7 +311,7 @@ def test_a_stall_moves_on_to_the_next_mirror(tmp_path, server):
 
 def test_a_slow_server_is_waited_for_if_it_is_not_too_slow(tmp_path, server):
     # 3,000 bytes, 20 ms apart, take far longer than timeout_s: the limit must move on with them.
-    # Stopped as soon as the limit has been outlived, by the server's own count of bytes.
+    # The test stops the download after 40 reads, by which time timeout_s has passed.
     seen = []
 
     class Outlived(Exception):
@@ -345,7 +345,7 @@ def test_the_deadline_moves_on_with_the_bytes_and_bounds_each_wait():
     assert deadline.wait_s() == 5
     deadline.extend(40)
     assert deadline.wait_s() == 9
-    # However much has come, a silence is not waited for longer than timeout_s.
+    # However much has arrived, no wait is longer than timeout_s.
     deadline.extend(4000)
     assert deadline.wait_s() == 30
     now[0] = 100.0 + 30 + 404

@@ -1,4 +1,4 @@
-"""Tests of random numbers in the graph: TensorFlow's own, and the same where XLA compiles them."""
+"""Tests of random numbers in the graph: equal to TensorFlow's own, also if XLA compiles them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vanilla_gan.graph import draws
 
-# XLA would look at the low half of a seed alone; a run's seeds fill both halves.
+# TensorFlow's own draws use only the low half of a seed in XLA; a run's seeds fill both halves.
 SEEDS = [(7, 11), (2**33 + 5, 2**40), (-5, 2**31), (123456789 << 32 | 3, 0)]
 
 
@@ -21,7 +21,7 @@ SEEDS = [(7, 11), (2**33 + 5, 2**40), (-5, 2**31), (123456789 << 32 | 3, 0)]
         (draws.normal, tf.random.stateless_normal, 1e-5),
     ],
 )
-def test_they_are_those_of_tensorflow(draw, expected, atol, compiled):
+def test_they_equal_those_of_tensorflow(draw, expected, atol, compiled):
     for shape in ([1], [13, 7]):
         made = tf.function(lambda seed: draw(shape, seed), jit_compile=compiled, autograph=False)  # noqa: B023
         for seed in SEEDS:

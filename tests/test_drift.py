@@ -1,4 +1,4 @@
-"""Tests of what rounding does: twins that drift apart, and verdicts that are judged by them."""
+"""Tests of what rounding does: twins that drift apart, and verdicts that allow for the drift."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vanilla_gan.settings import RunConfig
 
 WHAT = "difference of recorded losses"
 FAST = ("frozen generator", "learning rate /2", "sorted by label")
-# The recorded runs say nothing of initial weights and of data that a run brings itself.
+# Wrong initial weights do not show in runs that start from given weights, as these do.
 NOT_BY_LOSSES = {name for name in WRONG if name.startswith(("xavier", "fan_out"))}
 
 
@@ -66,7 +66,7 @@ def test_twins_differ_by_one_unit_in_the_last_place():
 
 
 def judged(values, drift_of_twins):
-    """Returns verdicts on differences at 10 and 100, expected within 1e-6, and what was asked."""
+    """Returns verdicts on differences at 10 and 100, limits 1e-6, and the drifts asked for."""
     asked = []
 
     def drifts_of(iters):
@@ -78,7 +78,7 @@ def judged(values, drift_of_twins):
     return within_rounding(found, drifts_of), asked
 
 
-def test_what_passes_is_not_asked_for():
+def test_what_passes_needs_no_twins():
     found, asked = judged([1e-7, 9e-7], [])
     assert (asked, [verdict.passed for verdict in found]) == ([], [True, True])
     assert [verdict.rounding for verdict in found] == [None, None]
@@ -100,7 +100,7 @@ def test_a_wrong_start_is_not_excused_by_what_comes_later():
     assert [verdict.passed for verdict in found] == [False, False]
 
 
-def test_numbers_that_are_none_are_not_within_rounding():
+def test_nan_is_not_within_rounding():
     found, _ = judged([1e-7, np.nan], [[1e-8, 1.0]])
     assert not found[1].passed
 
@@ -117,7 +117,7 @@ def test_a_faithful_run_passes_by_rounding_alone(
     offline_data_dir, recorded_settings, tmp_path, monkeypatch
 ):
     run = train(tmp_path / "out", offline_data_dir, iters=101, log_every=1, **recorded_settings)
-    # As on a processor on which no run is as near as a plain replica was.
+    # As on a processor where no run comes as close as a plain replica did.
     monkeypatch.setattr(verdicts, "ALLOWANCE", 1e-3)
     said = []
     found = compare(CompareConfig(source=str(run.out)), said.append)
@@ -164,5 +164,5 @@ def test_a_wrong_program_from_recorded_weights_is_caught(
         run = train(tmp_path / "out", offline_data_dir, **settings)
     (found,) = compare(CompareConfig(source=str(run.out))).verdicts
     assert (found.what, found.iteration, found.passed) == (WHAT, 10, False)
-    # Not just: by a thousand times what rounding does.
+    # Not narrowly, but by a thousand times what rounding does.
     assert found.value > 1e3 * found.rounding

@@ -42,7 +42,7 @@ def test_dropout_zeroes_its_share_and_scales_the_rest(layer):
 @pytest.mark.parametrize("rate", [0.1, RATE, 0.7])
 @pytest.mark.parametrize("columns", [512, 511])
 def test_values_are_dropped_independently_of_one_another(layer, columns, rate):
-    """They share random words, with those half the layer away, and bytes, a quarter away."""
+    """Values half the layer apart share random words; values a quarter apart share bytes."""
     got = layer(lambda x, it: build_dropout(x, it, rate=rate), [None, columns])
     dropped = (got.run(got.built, np.ones((512, columns), np.float32)) == 0).ravel()
     quarter = (dropped.size + 3) // 4
@@ -56,7 +56,7 @@ def test_values_are_dropped_independently_of_one_another(layer, columns, rate):
 def test_a_rate_just_below_one_drops_nearly_all(layer):
     got = layer(lambda x, it: build_dropout(x, it, rate=1 - 2**-20), [None, 1024])
     out = got.run(got.built, np.ones((1024, 1024), np.float32))
-    # A value in 2**16 is left: 16 of them, give or take five standard deviations.
+    # One value in 2**16 is kept: 16 of them, give or take five standard deviations.
     assert 0 < (out != 0).sum() < 36
     np.testing.assert_allclose(out[out != 0], 2**20)
 
@@ -112,7 +112,7 @@ def test_in_bfloat16_the_same_values_are_dropped_and_the_others_kept_as_they_are
     def build(x, iteration):
         rounded = tf.cast(x, tf.bfloat16)
         y = dropout(rounded, RATE, "dropout", training_pass(x, iteration, "real", 5))
-        # A factor for each place, so that the gradient is not the same everywhere.
+        # Different factors, so that the gradient is not the same everywhere.
         (gradient,) = tf.gradients(y.values, rounded, grad_ys=[rounded + 1])
         assert y.values.dtype == tf.bfloat16
         assert y.factor == pytest.approx(1 / 0.7)
@@ -146,7 +146,7 @@ def test_in_bfloat16_a_penalty_goes_back_through_the_gradient(layer):
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
-def test_dense_behind_flatten_takes_the_factor(layer, training):
+def test_dense_after_flatten_takes_the_factor(layer, training):
     def build(x, iteration):
         step = training_pass(x, iteration, "real", 5) if training else None
         y = dense(flatten(dropout(x, RATE, "dropout", step)), 3, "next", "xavier", step)
@@ -188,8 +188,8 @@ def test_conv2d_takes_the_factor(layer):
         if "D_dropout" in SYSTEMS[name].defaults
     ],
 )
-def test_dropout_of_the_discriminator_is_for_training_alone(system):
-    """Its logits by NumPy, with the masks of each hidden layer; inference drops nothing out."""
+def test_dropout_of_the_discriminator_is_only_for_training(system):
+    """Compares its logits with NumPy's, given each hidden layer's mask; inference drops nothing."""
     B, rate, sizes, slope = 7, 0.4, (7, 6), {"layers": 0.2}.get(system, 0.0)
     config = RunConfig(system=system, h_dim=sizes, seed=3, D_dropout=rate).resolved()
     stream = np.random.RandomState(2)
@@ -223,6 +223,6 @@ def test_dropout_of_the_discriminator_is_for_training_alone(system):
     assert np.abs(trained - inferred).max() > 0.01
 
 
-def test_a_system_with_a_dropout_of_its_own_says_so():
+def test_a_system_with_its_own_dropout_says_so():
     with pytest.raises(UsageError, match="D_dropout does not apply to --system conv"):
         RunConfig(system="conv", D_dropout=0.5).resolved()

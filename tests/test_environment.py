@@ -1,6 +1,6 @@
-"""The program in environments that are made for others: notebooks, containers, odd folders.
+"""The program in environments that were not made for it: notebooks, containers, odd folders.
 
-Mostly `compare` is started, which draws and reads pictures with matplotlib and needs no TensorFlow.
+Most tests start `compare`, which draws and reads pictures with matplotlib and needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import subprocess
 import pytest
 from processes import python
 
-# As a container may have it: nobody's, without an entry in the list of users.
+# A user id without an entry in the list of users, as in some containers.
 NOBODY = 54321
 
 
 @pytest.fixture
 def compare(trained_run, tmp_path):
-    """Returns a function that runs the command in an environment, in a folder of its own."""
+    """Returns a function that runs `compare` with given variables, in a folder of its own."""
     words = ("-m", "vanilla_gan", "compare", f"--from={trained_run('vanilla')}")
     return functools.partial(python, *words, cwd=tmp_path)
 
 
 def assert_compared(done: subprocess.CompletedProcess[str]) -> None:
-    # The offline images have no recorded runs: that is the only line.
+    # The only line says that the offline images have no recorded runs.
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "NOT JUDGED" in done.stdout
 
@@ -43,7 +43,7 @@ def test_backends_of_other_programs(compare, backend):
 
 
 @pytest.mark.slow
-def test_a_fork_has_no_line_of_tensorflows_own(trained_run, tmp_path):
+def test_a_fork_prints_no_lines_of_tensorflow(trained_run, tmp_path):
     words = ("fork", f"--from={trained_run('vanilla')}", "--iters=4", f"--out={tmp_path}/child")
     done = python("-m", "vanilla_gan", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -65,11 +65,11 @@ def test_settings_of_other_programs(compare, tmp_path):
         *(pytest.param(p, marks=pytest.mark.slow) for p in ("/nowhere/at/all", "/proc/1")),
     ],
 )
-def test_homes_that_take_no_files(compare, home):
+def test_homes_that_cannot_hold_files(compare, home):
     assert_compared(compare(HOME=home, XDG_CONFIG_HOME=None, XDG_CACHE_HOME=None))
 
 
-def test_a_stdout_that_knows_ascii_only(compare, trained_run, tmp_path):
+def test_a_stdout_that_takes_only_ascii(compare, trained_run, tmp_path):
     shutil.copytree(trained_run("vanilla"), tmp_path / "\u00fcn\u00ef")
     done = compare(f"--from={tmp_path}/\u00fcn\u00ef", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert_compared(done)
@@ -87,7 +87,7 @@ def test_a_name_from_a_file_on_such_a_stdout(others):
 
 
 def test_names_that_python_and_tensorflow_spell_differently(compare):
-    """Python would make a folder that TensorFlow does not find, and blame the disk."""
+    """Otherwise Python makes a folder that TensorFlow does not find, and the disk is blamed."""
     ascii_only = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
     assert_compared(compare(**ascii_only))
     done = compare("--from=\u00fcn\u00ef", **ascii_only)
@@ -97,8 +97,8 @@ def test_names_that_python_and_tensorflow_spell_differently(compare):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without an entry")
 @pytest.mark.parametrize(("candidate", "status"), [("/tmp", 3), ("/proc", 1)])
-def test_a_user_without_an_entry_and_a_home(trained_run, tmp_path, candidate, status):
-    # Only the real number changes: Python asks for that one, and the files stay readable.
+def test_a_user_without_an_entry_or_a_home(trained_run, tmp_path, candidate, status):
+    # Only the real user changes: Python looks that one up, and the files are still readable.
     code = (
         f"import os, sys, tempfile; os.setresuid({NOBODY}, 0, 0); "
         f"tempfile._candidate_tempdir_list = lambda: [{candidate!r}]; "
@@ -109,7 +109,7 @@ def test_a_user_without_an_entry_and_a_home(trained_run, tmp_path, candidate, st
     done = python(*words, cwd=tmp_path, **nothing)
     assert done.returncode == status, done.stderr
     if status == 3:
-        # Not silent here: matplotlib asks whether the user of that number could write its folder.
+        # stderr is not empty: matplotlib checks whether the real user could write to its folder.
         assert "NOT JUDGED" in done.stdout
     else:
         assert done.stderr.count("\n") == 1

@@ -1,6 +1,6 @@
-"""The texts of all errors that a user may meet, in one file, `tests/error_texts.txt`.
+"""The texts of all errors that a user may see, in one file, `tests/error_texts.txt`.
 
-They are read from the source, so that a change of words is seen in one place, and read aloud there:
+They are read from the source, so that every change shows in one file, where it can be reviewed:
 
     ./run.sh test tests/test_error_texts.py --snapshot
 """
@@ -21,7 +21,7 @@ ERRORS = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
 
 
 def text_of(node: ast.expr) -> str | None:
-    """Returns a text with its values in braces, as the source has them; None if it is no text."""
+    """Returns a string with its expressions in braces, as in the source; None for other nodes."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -36,7 +36,7 @@ def text_of(node: ast.expr) -> str | None:
 
 
 def error_texts() -> list[str]:
-    """Returns `file: class: text` of each error that is made with a text, in order."""
+    """Returns `file: class: text` for each error that is made with a text, sorted."""
     found = set()
     for path in sorted((ROOT / "vanilla_gan").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -48,7 +48,7 @@ def error_texts() -> list[str]:
     return sorted(found)
 
 
-def test_a_change_of_words_is_seen(request: pytest.FixtureRequest) -> None:
+def test_a_change_of_words_shows(request: pytest.FixtureRequest) -> None:
     found = "\n".join(error_texts()) + "\n"
     if request.config.getoption("--snapshot"):
         SNAPSHOT.write_text(found, encoding="utf-8")
@@ -59,7 +59,7 @@ def test_an_error_is_one_line() -> None:
     assert [text for text in error_texts() if "\n" in text or text.endswith(".")] == []
 
 
-def test_whoever_lacks_data_is_told_of_data_dir() -> None:
+def test_errors_about_missing_data_name_data_dir() -> None:
     missing = (
         r"data/(?!pictures).* (lacks|cannot download|cannot read \{path\}: \{reason|.* no folder)"
     )

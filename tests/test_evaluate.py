@@ -63,7 +63,7 @@ def fails(trained_run, offline_data_dir, capsys):
     ],
 )
 def test_json_of_every_system(evaluate, exported, system):
-    # An export, whose run takes no notes: the run itself is not to be written to.
+    # An export, because evaluating the run itself would write to it.
     export = exported(system)
     out, _ = evaluate("--format=json", f"--n={N}", "--out=found.json", source=export)
     found = json.loads(out)
@@ -77,9 +77,9 @@ def test_json_of_every_system(evaluate, exported, system):
     assert len(found["shown"]) == 16
     assert ("class_agreement" in found) == (system == "conditional")
     assert found["classifier_test_accuracy"] == 0.1
-    # Three iterations make nothing that looks real.
+    # After three iterations, no sample looks real.
     assert found["figures"]["frechet"] > found["figures"]["frechet_real"]
-    # An export is of a run that stands elsewhere.
+    # The figures are not stored, because an export is not a run.
     assert not (export / QUALITY).exists()
 
 
@@ -137,7 +137,7 @@ def test_the_table(evaluate, exported):
     assert "mean little" not in better
     assert "all ten" in better
     assert "all 3" in quality_table({**found, "trained_classes": 3})
-    # As of large images: the numbers of samples and of real images stay apart.
+    # Long numbers, as for large images: the two columns must not run together.
     for figures in (found["figures"], found["real"]["figures"]):
         figures |= {"parzen_nats": -123456.7, "parzen_nats_error": 1234.5}
     assert quality_table(found).count(" -123456.7 +- 1234.5") == 2
@@ -161,7 +161,7 @@ def test_the_classifier_is_trained_once(
     export = exported("vanilla")
     _, lines = evaluate(f"--n={N}", source=export)
     firsts = [line.split(" ")[0] for line in lines[-4:]]
-    # Of random images it can learn nothing.
+    # It cannot learn anything from random images.
     assert firsts == ["training", "the", "warning:", "judging"]
     assert "10.00% of the test images right" in lines[-2]
     assert lines[-3].endswith(f"kept in {tmp_path / 'cache' / 'vanilla_gan'}")
@@ -170,7 +170,7 @@ def test_the_classifier_is_trained_once(
     assert lines[1:] == [f"judging {N} samples and as many real images"]
 
 
-def test_a_run_and_its_checkpoints_take_the_figures(
+def test_a_run_keeps_the_figures_of_its_checkpoints(
     offline_data_dir, evaluate, tmp_path, monkeypatch
 ):
     out = tmp_path / "run"
@@ -192,11 +192,11 @@ def test_a_run_and_its_checkpoints_take_the_figures(
     assert [(each.iteration, each.n) for each in found] == [(1, 38), (2, N)]
     assert list(found[0].figures) == list(Figures._fields)
 
-    # The run's own data folder is where it looks without --data_dir.
+    # Without --data_dir it looks in the run's own data folder.
     assert cli.main(["evaluate", f"--from={out}", f"--n={N}"]) == 0
     assert [each.n for each in read_evaluations(out)] == [38, N]
 
-    # Its best checkpoint is chosen by them: other noise, or fewer samples, take no one's place.
+    # They choose the best checkpoint, so other noise or fewer samples must not replace them.
     before = (out / QUALITY).read_bytes()
     for given in ("--n=36", f"--n={N} --seed=1"):
         _, lines = evaluate(*given.split(), source=out)
@@ -228,7 +228,7 @@ def test_the_picture_of_neighbours(evaluate, exported, n):
     rows = -(-min(n, 16) // 4)
     layout = grid_layout(rows, 8)
     picture = np.asarray(PIL.Image.open("pairs.png"))
-    # Between the four pairs are gaps, half a tile wide and white.
+    # White gaps, half a tile wide, separate the four pairs.
     gap = layout.tile_width // 2
     assert picture.shape[:2] == (layout.height, layout.width + 3 * gap)
     for pair in (3, 2, 1):
@@ -239,7 +239,7 @@ def test_the_picture_of_neighbours(evaluate, exported, n):
         picture[top : top + layout.tile_height, left : left + layout.tile_width, 0]
         for top, left in layout.corners()
     ]
-    # Real images are grey noise here, and 3 iterations make something else; then nothing is left.
+    # Real images are grey noise here, and samples are not uniform either; empty tiles are.
     assert all(tile.std() > 0 for tile in tiles[: 2 * min(n, 16)])
     assert all(tile.std() == 0 for tile in tiles[2 * min(n, 16) :])
     assert len({tile.tobytes() for tile in tiles[: 2 * min(n, 16) : 2]}) == min(n, 16)

@@ -1,4 +1,4 @@
-"""Tests of `--evaluate_every`: the same run with and without it, and figures that come again."""
+"""Tests of `--evaluate_every`: it changes nothing in a run, and its figures are reproducible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from vanilla_gan.storage.sealed_json import read_sealed, write_sealed
 from vanilla_gan.training.fork import fork
 from vanilla_gan.training.host import Host
 
-# Enough to tell two generators apart.
+# Enough to distinguish two generators.
 SAMPLES = 50
 SMALL = {"seed": 5, "batch_size": 11, "z_dim": 5, "sample_every": 2, "checkpoint_every": 2}
 
@@ -46,7 +46,7 @@ def few_samples():
 
 @pytest.fixture(scope="module")
 def data_dir(offline_data_dir):
-    """Returns the folder of the offline data; their classifier is kept."""
+    """Returns the folder of the offline data; their classifier is in the cache."""
     stream = np.random.RandomState(0)
     source = read_data_sets("mnist", offline_data_dir, stream, allow_unverified=True)
     with open_classifier(source, print):
@@ -83,7 +83,7 @@ def without(line):
     ("system", "settings"),
     [
         ("vanilla", {}),
-        # Slow for their number: a graph or two and three evaluations each.
+        # Slow because there are many: each builds a graph or two and evaluates three times.
         pytest.param("conditional", {}, marks=pytest.mark.slow),
         pytest.param("vanilla", {"engine": "feed"}, marks=pytest.mark.slow),
         pytest.param("conv", {}, marks=pytest.mark.slow),
@@ -127,21 +127,21 @@ def test_the_command_finds_the_same_figures(evaluated, data_dir, tmp_path, itera
     assert read_evaluations(run) == read_evaluations(evaluated)
 
 
-def test_what_was_found_beyond_the_checkpoint_comes_again(evaluated, data_dir, tmp_path):
+def test_what_was_found_after_the_checkpoint_is_repeated(evaluated, data_dir, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(evaluated, run)
     for iteration in (4, 6, 7):
         shutil.rmtree(run / "checkpoints" / f"{iteration:010d}")
-    # A run that was killed: it never reached its end.
+    # As after a kill: the run never reached its end.
     record = read_sealed(run / RUN_JSON)
     write_sealed(run / RUN_JSON, {**record, "trained": 0})
-    # Nobody shall take the old ones for new ones.
+    # Values that no evaluation has, so that old ones are not mistaken for new ones.
     for iteration in (3, 4, 7):
         add_evaluation(run, Evaluation(iteration, SAMPLES, {"frechet": -1.0}))
     add_evaluation(run, Evaluation(2, 11, {"frechet": -2.0}))
     train(run, data_dir, **SMALL, iters=7, evaluate_every=4)
     found = read_evaluations(run)
-    # That of iteration 2 is not beyond it.
+    # The evaluation of iteration 2 is not after the checkpoint.
     assert found.pop(1) == Evaluation(2, 11, {"frechet": -2.0})
     assert found == read_evaluations(evaluated)
 
@@ -162,7 +162,7 @@ def test_a_run_that_lacks_only_its_last_evaluation(evaluated, data_dir, tmp_path
 def test_a_longer_run_keeps_what_was_found(evaluated, data_dir, tmp_path):
     run, log = tmp_path / "run", tmp_path / "log.jsonl"
     shutil.copytree(evaluated, run)
-    # At 8 it ends, and so behind the picture that it would have had.
+    # The first run ends at iteration 8, before the picture that a longer run has there.
     for iters in (8, 9, 11):
         train(run, data_dir, iters=iters, evaluate_every=4, log_json=str(log))
     found = read_evaluations(run)
@@ -191,7 +191,7 @@ def test_a_picture_right_at_the_end_is_evaluated_once(data_dir, tmp_path, monkey
     log = tmp_path / "log.jsonl"
     settings = {"system": "conv", "iters": 4, "evaluate_every": 4, "log_json": str(log)}
     train(tmp_path / "out", data_dir, **SMALL, **settings)
-    # Asked twice; the second time it is there.
+    # It is asked twice at 4; the second time, the evaluation is there already.
     assert evaluated_at == [0, 4, 4]
     assert [each.iteration for each in read_evaluations(tmp_path / "out")] == [0, 4]
     assert [iteration for iteration, _, _ in evaluations_in(log)] == [0, 4]
@@ -206,7 +206,7 @@ def test_a_run_that_stops_is_not_evaluated_at_its_end(data_dir, tmp_path):
     assert [each.iteration for each in read_evaluations(out)] == [0]
 
 
-def test_a_file_that_is_none_of_evaluations(data_dir, tmp_path):
+def test_a_file_that_holds_no_evaluations(data_dir, tmp_path):
     (tmp_path / QUALITY).write_text("mine")
     train(tmp_path, data_dir, **SMALL, iters=3, evaluate_every=2)
     assert (tmp_path / f"{QUALITY}.1").read_text() == "mine"
@@ -214,7 +214,7 @@ def test_a_file_that_is_none_of_evaluations(data_dir, tmp_path):
 
 
 def test_classes_are_watched(data_dir, tmp_path, monkeypatch):
-    """The row of each picture says of which classes samples are; no number changes."""
+    """The health.csv row of each picture counts samples by class; no other number changes."""
     monkeypatch.setattr(health, "WATCHED", SAMPLES)
     settings = {**SMALL, "iters": 7, "health_every": 3}
     watched = train(tmp_path / "with", data_dir, **settings, watch_classes=True)
@@ -238,9 +238,9 @@ def of(*values, figure="frechet", n=SAMPLES):
         ("frechet", (9.0, 3.0, 5.0, 3.0), range(9), None, (2, 3.0, 2)),
         ("recall", (0.1, 0.7, 0.5, 0.7), range(9), None, (2, 0.7, 2)),
         ("recall", (0.1, None, 0.5, None), range(9), None, (4, 0.5, 1)),
-        # The best of all is long gone: the best of those there are, and no gain since that one.
+        # The overall best is gone: the best one kept counts, but no gain since the overall best.
         ("frechet", (1.0, 4.0, 3.0, 5.0), (2, 4, 6), None, (4, 3.0, 3)),
-        # Somebody has evaluated the best one anew, with other samples.
+        # The best one's evaluation was replaced by one with other samples.
         ("frechet", (9.0, 7.0), (0, 2, 4), ("frechet", 4, 5.0), (4, 5.0, 0)),
         ("frechet", (9.0, 7.0), (0, 2, 4), ("recall", 4, 5.0), (2, 7.0, 0)),
         ("frechet", (None, None), range(9), None, None),
@@ -254,7 +254,7 @@ def test_which_one_is_the_best(figure, values, kept, before, best):
         record.best = dict(zip(names, (*before, 0), strict=True))
     expected = {} if best is None else dict(zip(names, (figure, *best), strict=True))
     assert best_of(record, of(*values, figure=figure), kept) == expected
-    # That of a run's end, behind which it goes on, and one by hand are no evaluations of its own.
+    # Evaluations at an earlier end of the run, or made by hand, do not count for `no_gain`.
     better = {"frechet": 0.01, "recall": 0.99}[figure]
     more = [Evaluation(it, SAMPLES, {figure: better}) for it in (5, 7)]
     if best is not None:
@@ -269,7 +269,7 @@ def test_a_fork_with_other_settings_need_not_be_better_than_its_parent_was():
     assert (found["iteration"], found["no_gain"]) == (8, 0)
 
 
-# A rate at which the samples of the offline run do not only get better.
+# A rate at which the samples of the offline run also get worse at times.
 BEST = {**SMALL, "iters": 15, "evaluate_every": 2, "keep_checkpoints": 1, "learning_rate": 0.02}
 
 
@@ -299,7 +299,7 @@ def test_the_best_one_is_kept_beside_the_newest(kept, data_dir, tmp_path, capsys
     assert kept_iterations(kept) == [best, 15]
     record = read_record(kept)
     assert (record.best["iteration"], record.best["value"]) == (best, value)
-    # The same run as one that keeps nothing, bit for bit; and each command knows the name.
+    # It is the same run, bit for bit, as without `--keep_best`; and each command knows `best`.
     plain = train(tmp_path / "plain", data_dir, **{**BEST, "keep_checkpoints": 99})
     assert (plain.out / "losses.csv").read_bytes() == (kept / "losses.csv").read_bytes()
     one, other = read_variables(plain.out, best), read_variables(kept, best)
@@ -319,7 +319,7 @@ def test_the_best_one_is_kept_beside_the_newest(kept, data_dir, tmp_path, capsys
     capsys.readouterr()
     assert main([*words, f"--n={SAMPLES}"]) == 0
     assert json.loads(capsys.readouterr().out)["figures"]["frechet"] == value
-    # One that evaluates the best one otherwise takes nothing from the run.
+    # Evaluating the best one with another number of samples loses nothing of the run.
     assert main([*words, "--n=20"]) == 0
     train(run, data_dir, iters=17)
     assert kept_iterations(run) == [best, 17]
@@ -329,14 +329,14 @@ def test_the_best_one_is_kept_beside_the_newest(kept, data_dir, tmp_path, capsys
     assert read_record(tmp_path / "child").parent["iteration"] == best
 
 
-def test_a_damaged_best_one_gives_way_to_the_best_that_comes_again(kept, data_dir, tmp_path):
+def test_a_lost_best_one_is_found_again(kept, data_dir, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(kept, run)
     best, _ = best_by_hand(kept, "frechet")
     train(tmp_path / "plain", data_dir, **{**BEST, "keep_checkpoints": 99, "iters": best - 1})
     shutil.rmtree(run / "checkpoints")
     shutil.copytree(tmp_path / "plain" / "checkpoints", run / "checkpoints")
-    # The run goes on before it: as after a kill that took all later ones.
+    # The run continues before its best one, as after a kill that lost all later checkpoints.
     for path in (run / "checkpoints").iterdir():
         manifest = read_sealed(path / "manifest.json")
         write_sealed(path / "manifest.json", {**manifest, "run_id": read_record(run).run_id})
@@ -365,16 +365,16 @@ def test_a_run_without_gain_ends(data_dir, tmp_path):
     assert "2 evaluations" in line
     again = train(ended.out, data_dir, **settings, stop_after_no_gain=2)
     assert f"{at} of 40" in again.lines[-1]
-    # Killed before that was noted: it ends there again.
+    # As if killed before its end was recorded: it ends there again.
     record = read_sealed(ended.out / RUN_JSON)
     write_sealed(ended.out / RUN_JSON, {**record, "trained": 0})
     again = train(ended.out, data_dir, **settings, stop_after_no_gain=2)
     assert again.record()["trained"] == at
-    # With other settings a fork has its own evaluations to gain by.
+    # A fork with other settings has to gain only on its own evaluations.
     other = RunConfig(out=str(tmp_path / "other"), learning_rate=0.01)
     fork(str(ended.out), other, Host(stdout=io.StringIO(), inform=lambda line: None))
     assert read_record(other.out_dir).trained >= at + 4
-    # It goes on when told, to the same bits as one that never ended.
+    # It goes on if told to, with the same bits as a run that never stopped.
     further = train(ended.out, data_dir, **{**settings, "iters": 30}, stop_after_no_gain=0)
     whole = train(tmp_path / "whole", data_dir, **{**settings, "iters": 30})
     assert further.record()["trained"] == 30

@@ -1,4 +1,4 @@
-"""What any system must do, whatever it is made of: one contract, over all of `SYSTEMS`."""
+"""What every system must do: one contract for all of `SYSTEMS`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 from vanilla_gan.training.chief import Chief
 
-# Of 20 images: epochs end within a batch, or with a short one. Odd sizes show a transpose.
+# With 20 images, epochs end within a batch or with a short one. Odd sizes expose a transpose.
 BATCH, ITERS = 8, 7
-# Two maxout units at least: a weight by itself is divided by itself in spectral normalisation.
+# At least two maxout units: spectral normalisation would divide a single weight by itself.
 SIZES = {"batch_size": BATCH, "z_dim": 5, "h_dim": 11}
-# One in ten million sums of `conv` is within rounding of 0: added up in another order, it takes the
-# activation's other slope. Adam makes a tiny gradient as large as any, so that difference, too.
+# One in ten million sums of `conv` is 0 within rounding: added up in another order, it may get the
+# activation's other slope. Adam scales up tiny gradients, and so this difference, too.
 STEPS = {"conv": {"adam_epsilon": 0.01, "learning_rate": 0.002}}
 
 
-# What goes through every part of an update: both logits, gradients of gradients, averages.
+# Settings that use every part of an update: both logits, gradients of gradients, averages.
 CURES = {
     "published": {},
     "cured": {
@@ -40,7 +40,7 @@ CURES = {
 }
 
 
-# What shares its networks with a system before it needs no cure of its own.
+# Of the systems that share a discriminator, only the first is trained with cures.
 PAIRS = [
     (system, cures)
     for system in SYSTEMS
@@ -48,7 +48,7 @@ PAIRS = [
     if cures == "published" or system in BY_D
 ]
 OWN_LOSS = {system: RunConfig(system=system).resolved().loss for system in SYSTEMS}
-# Nor the losses of others. Fast are each system by its own loss, and the first one by all.
+# The same holds for losses other than a system's own. Fast: own losses, and all of `BY_D[0]`.
 LOSS_PAIRS = [
     pytest.param(
         system,
@@ -59,8 +59,8 @@ LOSS_PAIRS = [
     for loss in LOSSES
     if system in BY_D or loss == OWN_LOSS[system]
 ]
-# Each is trained by two engines, continued and exported: a system of each form of update, and
-# a cure that changes what D sees.
+# Each pair is trained by two engines, continued and exported. Fast are one system for each form of
+# update, and a cure that changes what D sees.
 FAST = {
     *((system, "published") for system in ("vanilla", "conv", "infogan")),
     ("vanilla", "packed"),
@@ -68,7 +68,7 @@ FAST = {
 
 
 def some_slow(pairs):
-    """Returns pairs for `parametrize`, slow but for `FAST`."""
+    """Returns pairs for `parametrize`; all are slow except those in `FAST`."""
     return [pytest.param(*pair, marks=[] if pair in FAST else pytest.mark.slow) for pair in pairs]
 
 
@@ -100,16 +100,16 @@ def settings(system, **others):
 
 @pytest.fixture(scope="module")
 def interruption(system, cures):
-    """Returns an engine and an iteration, at a picture or not: both of each for every system."""
+    """Returns an engine, and an iteration at a picture or not; systems with cures have both."""
     place = PAIRS.index((system, next(name for name in CURES if CURES[name] is cures)))
     return ENGINES[place % 2], 3 + place // 2 % 2
 
 
 @pytest.fixture(scope="module")
 def runs(system, cures, interruption, twenty_images, tmp_path_factory):
-    """Returns a run of each engine, and as `left` what a kill of one of them would have left.
+    """Returns a run by each engine, and as `left` what a kill of one of them would have left.
 
-    The fed one keeps all checkpoints.
+    The run by `feed` keeps all checkpoints.
     """
     folder = tmp_path_factory.mktemp(system)
     given = settings(system, iters=ITERS, **cures)
@@ -129,7 +129,7 @@ def runs(system, cures, interruption, twenty_images, tmp_path_factory):
 
 
 def results(run):
-    """Returns the bytes of all that a run left at its end, by name."""
+    """Returns the bytes of everything that a run left at its end, by name."""
     files = [*run.out.glob("*.png"), *run.out.glob("*.npz"), run.out / "losses.csv"]
     values = run.variables(ITERS).items()
     return {path.name: path.read_bytes() for path in files} | {
@@ -141,10 +141,10 @@ def test_its_defaults_are_its_settings(system):
     defaults = SYSTEMS[system].defaults
     config = RunConfig(system=system).resolved()
     assert {name: getattr(config, name) for name in defaults} == dict(defaults)
-    # No preset leaves a system out without a word, or names a setting that it lacks.
+    # The preset has a row for each system, and names no setting that the system lacks.
     assert system in PRESETS["stable"]
     RunConfig(system=system, preset="stable").resolved().counted(1000).check_complete(1000)
-    # Given settings win over them.
+    # Given settings override the defaults.
     config = RunConfig(system=system, beta1=0.25, learning_rate=0.25).resolved()
     assert (config.beta1, config.learning_rate) == (0.25, 0.25)
 
@@ -172,8 +172,8 @@ def test_both_engines_see_the_same_pixels(system):
 
 
 @pytest.mark.parametrize(("system", "loss"), LOSS_PAIRS, indirect=["system"])
-def test_a_solver_moves_its_own_network_alone(system, loss):
-    # A weight that is clipped may stay where it is.
+def test_a_solver_moves_only_its_own_network(system, loss):
+    # A clipped weight may not move.
     loose = {"clip_weights": 9.0} if "clip_weights" in SYSTEMS[system].published else {}
     config = RunConfig(**settings(system, loss=loss, init="xavier", **loose)).resolved()
     stream = np.random.RandomState(2)
@@ -190,7 +190,7 @@ def test_a_solver_moves_its_own_network_alone(system, loss):
             placeholder: value for placeholder, value in feeds.items() if placeholder is not None
         }
         session.run(gan.init)
-        # Both have run before, so that a stray momentum would show.
+        # All solvers run once before, so that stray momentum would show.
         solvers = {name: op for step in gan.steps for name, op in step.solvers.items()}
         session.run([*solvers.values()], feeds)
         trained = {"D_solver": gan.theta_D, "G_solver": gan.theta_G}
@@ -210,7 +210,7 @@ def test_a_solver_moves_its_own_network_alone(system, loss):
             slots &= before.keys()
             moved -= powers | statistics
             assert moved <= own | slots
-            # A loss may be blind to a bias, as one of differences is to that of all logits.
+            # A loss may ignore a bias: a loss of differences ignores the one of all logits.
             assert moved == own | slots if loss == LOSSES[0] else moved & own
             assert len(powers) == {"adam": 2, "own": 1}.get(config.optimizer, 0)
             assert not statistics or solver == "G_solver"
@@ -224,10 +224,10 @@ def test_both_engines_are_the_same(runs, system):
     np.testing.assert_allclose(loop.losses(), feed.losses(), rtol=1e-5)
     one, other = feed.variables(ITERS), loop.variables(ITERS)
     assert one.keys() == other.keys()
-    # A unit with another slope is one of 64, and its gradient is off by some percent.
+    # Only one of 64 units gets another slope, and its gradient is off by some percent.
     allowed, share = (1e-2, 0.05) if system == "conv" else (1e-3, 0.01)
     for name, value in one.items():
-        # Adam divides a gradient by its own size: where that is rounding, so is the step.
+        # Adam divides a gradient by its own size: if it is rounding error, so is the step.
         off = np.abs(np.asarray(other[name]) - value) > allowed * np.abs(value).max() + 1e-9
         assert np.mean(off) < share, name
 
@@ -245,8 +245,8 @@ def test_a_continued_run_ends_with_the_same_bits(runs, interruption, twenty_imag
 
 @pytest.mark.parametrize(
     ("system", "loss", "engine"),
-    # Each loss by both engines, each pair of networks by both; every pair of a system and a loss
-    # has taken its steps above. All but the first are slow.
+    # Each loss by both engines, and each system of `BY_D` by both; `LOSS_PAIRS` above tests all
+    # their pairs. All but the first are slow.
     [
         pytest.param(
             BY_D[(place + 3 * number) % len(BY_D)],
@@ -260,7 +260,7 @@ def test_a_continued_run_ends_with_the_same_bits(runs, interruption, twenty_imag
     indirect=["system"],
 )
 def test_every_loss_trains_a_step(system, loss, engine, twenty_images, tmp_path):
-    # The first weights of a system's own may be too small for a step that shows.
+    # A system's own initial weights may be too small for a visible step.
     given = settings(system, engine=engine, loss=loss, iters=1, init="xavier")
     run = train(tmp_path / "out", twenty_images, **given)
     assert np.isfinite(run.losses()).all()
@@ -277,7 +277,7 @@ def test_every_loss_trains_a_step(system, loss, engine, twenty_images, tmp_path)
     indirect=True,
     scope="module",
 )
-def test_a_vector_moves_on_by_one_power_iteration_a_step(system, runs):
+def test_each_step_makes_one_power_iteration(system, runs):
     begun, done = runs["feed"].variables(0), runs["feed"].variables(1)
     kept = [name for name in begun if name.endswith("/singular")]
     weights = {n for n in SYSTEMS[system].theta_D if np.ndim(begun[n]) > 1}
@@ -300,7 +300,7 @@ def test_an_export_reads_back(runs, system, cures, tmp_path):
         "bit for bit (64 tried)"
     )
     if "pack" in cures:
-        # Where as many rows come out as go in, other programs were asked for no others.
+        # With packing, fewer rows come out than go in, so the other formats are tested, too.
         for kind in ("tflite", "onnx"):
             given = {"out": str(tmp_path / kind), "format": kind}
             if kind == "onnx":
@@ -309,7 +309,7 @@ def test_an_export_reads_back(runs, system, cures, tmp_path):
             export(ExportConfig(source=str(out), **given), lines.append)
     loaded = tf.saved_model.load(str(model))
     generate, discriminate = (loaded.signatures[s] for s in ("generate", "discriminate"))
-    # Of the weights that the run samples with, whose names are the plain ones.
+    # The export has the weights that the run samples with, under their plain names.
     last, suffix = runs["loop"].variables(ITERS), "/average" if "ema" in cures else ""
     loaded_weights = {v.name.removesuffix(":0"): v.numpy() for v in loaded.variables}
     names = [name.removesuffix("/average") for name in last if name.endswith("/average")]
@@ -329,7 +329,7 @@ def test_an_export_reads_back(runs, system, cures, tmp_path):
             assert list(got) == ["images"]
             assert got["images"].shape == (n, 784)
             assert got["images"].numpy().tobytes() == images.tobytes()
-            # Only one discriminator is told the class.
+            # Only this system's discriminator is told the class.
             told = y if system == "conditional" else {}
             assert set(discriminate.structured_input_signature[1]) == {"x", *told}
             judged = discriminate(x=got["images"], **told)

@@ -53,7 +53,7 @@ def explored(tmp_path_factory, tiny_data, offline_data_dir):
 
 @pytest.fixture
 def explore(chrome, explored):
-    """Opens an explorer; afterwards nothing may have been asked for, and nothing complained of."""
+    """Opens an explorer; checks afterwards that it requested nothing else and logged nothing."""
     opened = []
 
     def of(system, **looks):
@@ -122,7 +122,7 @@ def pixels_of(chrome, selector):
 def test_dragging_and_sliders_move_through_the_latent_space(chrome, explore):
     explore("vanilla")
     middle = pixels_of(chrome, "#sample")
-    # What is shown is what the generator draws of the mixture.
+    # The image shown is the generator's for the mean of the four corners.
     script = (
         "const corners = [0, 1, 2, 3].map((k) => [...explorer.noise(k)]); const z = corners[0].map("
         "(_, k) => corners.reduce((sum, corner) => sum + corner[k] / 4, 0)); "
@@ -145,7 +145,7 @@ def test_dragging_and_sliders_move_through_the_latent_space(chrome, explore):
     until(chrome, lambda _: find(chrome, "#walk").text == "Walk from A to B")
     assert find(chrome, "#sample-verdict").get_attribute("aria-live") == "polite"
     np.testing.assert_array_equal(pixels_of(chrome, "#sample"), corner)
-    # The keys are the explorer's own here: the newest picture is still the one that is shown.
+    # These keys act only on the explorer: the newest picture is still shown.
     assert find(chrome, "#slider").get_attribute("value") == find(chrome, "#slider").get_attribute(
         "max"
     )

@@ -1,4 +1,4 @@
-"""Tests of `./run.sh export`: what each format holds, and that nothing unchecked lands."""
+"""Tests of `./run.sh export`: what each format holds, and that every export is checked."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def theta_of(system):
 
 
 def labels(system, n):
-    """Returns (classes, what a signature takes besides) for n images of a system."""
+    """Returns (classes, further inputs of a signature) for n images of a system."""
     if not SYSTEMS[system].conditional:
         return None, {}
     classes = np.arange(n) % 10
@@ -97,7 +97,7 @@ def test_the_record_beside_it(exported, trained_run):
     assert content["settings"]["h_dim"] == 7
     assert content["versions"] == {"vanilla_gan": __version__, "tensorflow": tf.__version__}
     assert content["dataset"]["checksum"] == run["dataset"]["checksum"]
-    # What the machine that made it is like is nobody's business.
+    # The record does not describe the machine that made it.
     assert str(trained_run("vanilla").parent) not in json.dumps(content)
     assert set(content["files"]) == {
         "saved_model.pb",
@@ -126,7 +126,7 @@ def test_a_damaged_export_is_not_loaded(exported, name, harm):
 
 
 def test_no_graph_of_an_export_is_run(exported, tmp_path):
-    """One whose restore writes a file, with sums that fit, as somebody might send it."""
+    """The graph writes a file when it is restored, and its checksums fit, as in an attack."""
     exported("vanilla", "model")
     with Generator.load("model") as before:
         origin, images = before.origin, before(noise(3))
@@ -159,7 +159,7 @@ def test_weights_by_name(export, trained_run, system):
     lines = export("--format=npz", "--out=w.npz", system=system)
     count = len(theta_of(system))
     assert lines[0].endswith(f"read back, the same {count} arrays, bit for bit")
-    # Said where images cannot be drawn from weights alone.
+    # A second line says that these weights are not enough to draw images.
     assert len(lines) == (2 if system == "conv" else 1)
     assert ("moving averages" in lines[-1]) == (system == "conv")
     V = read_variables(trained_run(system), ITERS)
@@ -182,7 +182,7 @@ def test_a_run_starts_from_exported_weights(export, trained_run, offline_data_di
 
 
 def agrees_with_the_saved_model(exported, trained_run, system, generate, discriminate):
-    """Compares other forms of the networks with the run, and with its export to a SavedModel.
+    """Compares the networks in another format with the run and with its SavedModel.
 
     `generate` returns images, `discriminate` results by name; inputs are arrays by name.
     """
@@ -193,7 +193,7 @@ def agrees_with_the_saved_model(exported, trained_run, system, generate, discrim
             fed = {name: tensor.numpy() for name, tensor in y.items()}
             images = run(noise(n), classes).reshape(n, 784)
             np.testing.assert_allclose(generate(z=noise(n), **fed), images, rtol=0, atol=1e-6)
-            # A discriminator that says the class is not told it.
+            # A discriminator that predicts the class is not told it.
             seen = judge.structured_input_signature[1].keys() & fed.keys()
             found = discriminate(x=images, **{name: fed[name] for name in seen})
             expected = judge(x=tf.constant(images), **{name: y[name] for name in seen})
@@ -226,7 +226,7 @@ def test_onnx(export, exported, trained_run, system):
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 @pytest.mark.parametrize("system", ["conditional", "layers"])
 def test_images_as_other_programs_take_them(export, exported, trained_run, system):
-    """Grey values by label: of all three formats, those that this program draws."""
+    """From labels to grey values: all three formats must draw what this program draws."""
     onnxruntime, onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("onnx")
     classes, _ = labels(system, 13)
     fed = {"z": noise(13)} if classes is None else {"z": noise(13), "label": classes}
@@ -270,7 +270,7 @@ def test_servers_find_the_generator_where_they_look(exported):
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 @pytest.mark.parametrize("system", BY_BOTH)
 def test_tflite(export, exported, trained_run, system):
-    """One file with both networks; the discriminator is a score for images."""
+    """One file has both networks; its discriminator scores images."""
     (line,) = export("--format=tflite", system=system)
     assert "read back, the same results within" in line
     interpreter = tf.lite.Interpreter(model_path="model.tflite")
@@ -332,7 +332,7 @@ def test_an_operation_that_onnx_export_does_not_know(fails, monkeypatch, elsewhe
 
 
 def test_onnx_of_weights_in_several_parts(export, monkeypatch):
-    """As a plug-in may split them: an operation with two results, which depend on no input."""
+    """A plug-in may split them by an operation with two results, which depend on no input."""
     pytest.importorskip("tf2onnx")
     written = export_module.write_onnx
 
@@ -358,13 +358,13 @@ def test_the_same_network_is_the_same_onnx_file(export, exported, monkeypatch, s
         begin(session, *args, **named)
 
     monkeypatch.setattr(tf.compat.v1.Session, "__init__", spy)
-    # tf2onnx's own words are not among the lines.
+    # tf2onnx's own messages are not among the lines.
     assert len(export("--format=onnx", "--out=1", system=system)) == 1
     export("--format=onnx", "--out=2", system=system)
     export("--format=onnx", "--out=3", source=model)
     one, two, three = (pathlib.Path(name).read_bytes() for name in "123")
     assert one == two == three
-    # One each, which hides the GPUs; another would take the memory of all of them.
+    # One session per export, with the GPUs hidden; another would take the memory of all GPUs.
     assert opened == [True, True, True]
 
 
@@ -388,7 +388,7 @@ def test_one_checkpoint(export, trained_run):
 
 
 @pytest.mark.parametrize("format", ["saved_model", "npz"])
-def test_nothing_is_written_over(export, fails, elsewhere, format):
+def test_nothing_is_overwritten(export, fails, elsewhere, format):
     out = pathlib.Path("x")
     export(f"--format={format}", "--out=x")
     status, line = fails(f"--format={format}", "--out=x")
@@ -399,7 +399,7 @@ def test_nothing_is_written_over(export, fails, elsewhere, format):
     assert fails(f"--format={format}", "--out=link")[0] == 2
     assert sorted(path.name for path in elsewhere.iterdir()) == ["link", "x"]
     if format == "saved_model":
-        # Not with something of somebody's own beside it.
+        # But not if a file of the user's own is in it.
         (out / "variables" / "mine").write_text("kept")
         assert fails("--out=x", "--overwrite")[0] == 2
         assert (out / "variables" / "mine").read_text() == "kept"
@@ -413,7 +413,7 @@ def test_links_to_themselves(capsys, fails, elsewhere):
 
 
 @pytest.mark.parametrize("format", ["saved_model", "npz"])
-def test_an_export_that_does_not_come_back_is_not_kept(
+def test_an_export_that_reads_back_differently_is_not_kept(
     fails, export, elsewhere, monkeypatch, format
 ):
     export(f"--format={format}", "--out=x")
@@ -436,7 +436,7 @@ def test_an_export_that_does_not_come_back_is_not_kept(
     status, line = fails(f"--format={format}", "--out=x", "--overwrite")
     assert line.startswith("the export reads back differently from what was written")
     assert status == 1
-    # What stood there stands there still, and nothing beside it.
+    # The old export is still there, and nothing else.
     after = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
     assert after == before
 
@@ -458,7 +458,7 @@ def test_wrong_usage(fails, words, said):
 
 
 def test_a_moved_export_is_whole(export, trained_run):
-    """It names no place, so it may be moved."""
+    """It holds no paths, so it may be moved."""
     export("--out=here")
     with (
         Generator.load(pathlib.Path("here").rename("there")) as generator,
@@ -469,7 +469,7 @@ def test_a_moved_export_is_whole(export, trained_run):
 
 @pytest.mark.parametrize("form", ["saved_model", "npz"])
 def test_a_full_disk_is_named(fails, form):
-    """A limit on the size of files stands for it."""
+    """A limit on the size of files imitates it."""
     with limited_files(1000):
         status, line = fails(f"--format={form}", "--out=model")
     assert (status, line[:39]) == (1, "cannot write model: File too large; fre")
