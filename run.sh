@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# The one entry: makes .venv beside itself where that is needed, then runs the program in it.
+# The only entry point: makes .venv beside itself if needed, then runs the program in it.
 #
 #   ./run.sh [command] [flags]            python -m vanilla_gan, from the caller's folder
 #   ./run.sh test [pytest arguments]      the test suite, from the folder of this file
 #
 # $VANILLA_GAN_PYTHON names the Python to make .venv with; otherwise the first that fits is taken.
-# .venv.log holds what the last setting up printed. .venv/set-up is written last: without it, or
-# where it names other files, another place or another Python, the next start sets up again.
+# .venv.log holds the output of the last set-up. .venv/set-up is written last: if it is missing, or
+# does not match the files, the folder or the Python, the next start sets up .venv again.
 
-# `sh run.sh` may be a shell that cannot read what follows.
+# `sh run.sh` may start a shell that cannot parse what follows.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
-# bash that is called sh does what POSIX says: before 5.1 it cannot read what follows, and it ends
-# without a word where a file cannot be opened. So does `bash -e` at the first command that fails.
+# A bash that is called sh follows POSIX: before 5.1 it cannot parse what follows, and it exits
+# silently if a file cannot be opened. `bash -e` exits silently at the first command that fails.
 set +o posix +o errexit +o noclobber
 set -u
 
-# What a Python must be, run by the candidate itself; prints its version and what is wrong with it.
+# Each candidate Python runs this to check itself; prints its version and what is wrong with it.
 readonly PROBE='
 import platform, sys
 flaw = ""
@@ -34,9 +34,9 @@ print(platform.python_version() + (flaw and ", " + flaw))
 sys.exit(bool(flaw))
 '
 
-# Locks the open file 9. The lock belongs to the open file, so it stays when Python ends and goes
-# when the last process that holds the file does: a killed start leaves none behind, and its pip,
-# should that live on, is waited for.
+# Locks the open file 9. The lock belongs to the open file, so it outlives this Python and ends with
+# the last process that holds the file: a killed start leaves none behind, and if its pip lives on,
+# other starts wait for it.
 readonly LOCK='
 import fcntl, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -60,8 +60,8 @@ die() {
   exit 1
 }
 
-# Ends the start after a failed step: what its log says went wrong (pip's last lines may not), then
-# one line.
+# Ends the start after a failed step: prints the errors in its log, which pip's last lines may not
+# contain, and then one line.
 die_with_log() {
   local reasons
   reasons=$(grep -oE '(ERROR: |WARNING: .*Errno).*' "$log" | tail -n 3)
@@ -81,14 +81,14 @@ find_root() {
   CDPATH= cd -P -- "${file%/*}/" && pwd
 }
 
-# Prints every path that may be a Python, one a line.
+# Prints every path that may be a Python, one per line.
 list_pythons() {
   if [[ -n ${VANILLA_GAN_PYTHON:-} ]]; then
     printf '%s\n' "$(type -P -- "$VANILLA_GAN_PYTHON" || printf '%s' "$VANILLA_GAN_PYTHON")"
     return
   fi
   type -aP python3 python3.13 python3.12 python3.11 python3.10
-  # The shims of pyenv run only the versions that are switched on.
+  # The shims of pyenv run only the versions that are activated.
   printf '%s\n' "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[0-3].*/bin/python3
 }
 
@@ -109,7 +109,7 @@ find_python() {
     "found ${tried:-none}; install one, or set VANILLA_GAN_PYTHON to its path"
 }
 
-# Reads what the last complete setting up was for.
+# Reads what the last complete set-up was for.
 read_stamp() {
   set_up_root='' set_up_python='' set_up_request='' set_up_sums='' set_up_extras=''
   [[ -r $stamp ]] || return
@@ -122,7 +122,7 @@ read_stamp() {
   } <"$stamp"
 }
 
-# Writes, whole or not at all, that .venv is complete.
+# Notes, atomically, that .venv is complete.
 write_stamp() {
   local interpreter
   interpreter=$("$venv/bin/python" -I -c "$REAL_PATH" "$venv/bin/python") &&
@@ -130,34 +130,34 @@ write_stamp() {
       >"$stamp.new" && mv -f -- "$stamp.new" "$stamp"
 }
 
-# Prints the sums of the files that say what is installed.
+# Prints a checksum of the files that say what is installed.
 print_sums() { cat -- "$root/setup.py" "$root/constraints.txt" | cksum; }
 
-# Succeeds where the Python that .venv was made with is not ruled out by $VANILLA_GAN_PYTHON.
+# Succeeds if $VANILLA_GAN_PYTHON does not rule out the Python that .venv was made with.
 is_requested_python() {
   [[ -z ${VANILLA_GAN_PYTHON:-} || $VANILLA_GAN_PYTHON == "$set_up_request" ]]
 }
 
-# Succeeds where .venv is complete; this is all that a start with nothing to do costs.
+# Succeeds if .venv is complete. A start with nothing to do costs little more than this.
 is_set_up() {
   [[ $set_up_root == "$root" && $venv/bin/python -ef $set_up_python && -x $venv/bin/python ]] &&
     is_requested_python && [[ $set_up_sums == "$(print_sums)" && $set_up_extras == "$extras" ]]
 }
 
-# Succeeds where .venv, complete or not, can be installed into: made for this very folder (its
-# scripts hold the path), its Python there and suitable, its pip there.
+# Succeeds if pip can install into .venv, complete or not: it was made for this very folder (its
+# scripts contain the path), its Python exists and is suitable, and it has pip.
 is_usable() {
-  # Newer Pythons write an apostrophe in the path as the shell needs it.
+  # Newer Pythons quote an apostrophe in the path for the shell.
   local quoted=${venv//\'/\'\"\'\"\'}
   is_requested_python && grep -qsF -e "$venv" -e "$quoted" -- "$venv/bin/activate" &&
     "$venv/bin/python" -I -c "$PROBE" && "$venv/bin/python" -I -c 'import pip'
 } &>/dev/null
 
-# Sets `extras` to those of the last setting up and those that this start needs.
+# Sets `extras` to those of the last set-up and those that this start needs.
 choose_extras() {
   extras=$set_up_extras
   [[ $1 == test ]] && add_extra test
-  # Asked until it answers: a driver may come later. Once the CUDA libraries are in, never again.
+  # Checked at each start until the CUDA libraries are installed: a driver may come later.
   if [[ ,$extras, != *,gpu,* ]] && type -P nvidia-smi >/dev/null &&
     [[ $(timeout 20 nvidia-smi -L 2>/dev/null </dev/null) == *GPU* ]]; then
     add_extra gpu
@@ -166,13 +166,13 @@ choose_extras() {
 
 add_extra() { [[ ,$extras, == *,$1,* ]] || extras+=${extras:+,}$1; }
 
-# Succeeds where a folder is not empty.
+# Succeeds if a folder is not empty.
 holds_something() (
   CDPATH= cd -P -- "$1" 2>/dev/null && shopt -s nullglob dotglob && set -- * && (($#))
 )
 
-# Shows on a terminal, each second, for how long pip has been at work and what it does; elsewhere
-# nothing. Holds no lock, and ends with the start that it belongs to.
+# On a terminal only, shows each second how much time has passed and what pip is doing. Holds no
+# lock, and ends with the start that it belongs to.
 watch() {
   [[ -t 2 && ${TERM:-} != dumb ]] || return 0
   local doing
@@ -189,7 +189,7 @@ stop_watching() {
   [[ ! -t 2 || ${TERM:-} == dumb ]] || printf '\r\033[K' >&2
 }
 
-# Succeeds where .venv is complete for what the last setting up was asked for.
+# Succeeds if .venv is complete for the extras of the last set-up.
 was_complete() {
   local extras=$set_up_extras
   is_set_up
@@ -197,8 +197,8 @@ was_complete() {
 
 list_installed() { "$venv/bin/python" -I -m pip freeze 2>/dev/null; }
 
-# After a failed installation: what was complete, and has not changed, still is. Succeeds where only
-# the libraries for the GPU are missing, which a start can do without.
+# After a failed installation: marks .venv as complete again if it was and has not changed. Succeeds
+# if only the libraries for the GPU are missing, which a start can do without.
 keep_what_was() {
   local wanted=$extras
   [[ -n $installed && $installed == "$(list_installed)" ]] || return
@@ -206,10 +206,10 @@ keep_what_was() {
   write_stamp && [[ $wanted == "${extras:+$extras,}gpu" ]]
 }
 
-# Succeeds where .venv is complete but for the libraries for the GPU.
+# Succeeds if .venv is complete except for the libraries for the GPU.
 lacks_gpu_alone() { was_complete && [[ $extras == "${set_up_extras:+$set_up_extras,}gpu" ]]; }
 
-# Installs the package as it stands here, and its dependencies, into .venv.
+# Installs the package, as it is in this folder, and its dependencies into .venv.
 install() {
   local installed=''
   say "setting up .venv (a few minutes at the first start; progress in $log)"
@@ -219,7 +219,7 @@ install() {
     ! was_complete || installed=$(list_installed)
     rm -f -- "$stamp"
   else
-    # Making it anew would empty the folder that a link leads to, which may hold anything.
+    # Making it anew would empty the folder that a link points to, which may hold anything.
     [[ -L $venv ]] && holds_something "$venv/" &&
       die "$venv is a link to a folder that is not a usable .venv here; remove the link, or" \
         "let it lead to an empty folder"
@@ -227,7 +227,7 @@ install() {
     "$python" -I -m venv --clear "$venv" >>"$log" 2>&1 </dev/null ||
       die_with_log "could not make $venv with $python"
   fi
-  # From the folder itself: pip would read brackets in its path as extras.
+  # From inside the folder, because pip would read brackets in its path as extras.
   (
     cd -- "$root" && PIP_USER=0 "$venv/bin/python" -I -m pip install --no-input \
       --disable-pip-version-check --progress-bar off \
@@ -248,7 +248,7 @@ set_up() {
   choose_extras "$1"
   is_set_up && return
   { exec 9>>"$log"; } 2>/dev/null || {
-    # Somebody else's, as for all machines of a cluster.
+    # The folder may belong to somebody else, such as one for all machines of a cluster.
     lacks_gpu_alone || die "cannot write $log; make $root writable"
     say "cannot write $log, so the libraries for the GPU are not installed; this start computes" \
       "without them"
@@ -269,7 +269,7 @@ set_up() {
 main() {
   local root venv stamp log python extras watcher=''
   local set_up_root set_up_python set_up_request set_up_sums set_up_extras
-  # The packages of the shell's Python must not stand before those of .venv, here or in children.
+  # The packages of the shell's Python must not come before those of .venv, here or in children.
   unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
   root=$(find_root) || die "cannot find the folder of $0"
   venv=$root/.venv
@@ -279,15 +279,15 @@ main() {
   if [[ ${1:-} == test ]]; then
     shift
     cd -- "$root" || die "cannot enter $root"
-    # The whole suite takes a while: some processes share it. One file is faster in a single one.
+    # Several processes share the whole suite, which takes a while. A single file is faster in one.
     (($#)) || set -- -n auto --maxprocesses 4 --dist worksteal
     exec "$venv/bin/python" -m pytest "$@"
   fi
-  # Nor must the caller's folder lend its files as modules. TensorFlow takes names of files in UTF-8,
+  # Nor may Python import modules from the caller's folder. TensorFlow takes file names in UTF-8,
   # whatever the locale says.
   exec "$venv/bin/python" -I -X utf8 -m vanilla_gan "$@"
 }
 
-# As a function: an update of this file while it runs does not reach a start under way.
+# bash has read the whole function, so an update of this file does not affect a start under way.
 main "$@"
 exit

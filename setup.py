@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent
 
 
 def read_version() -> str:
-    """Reads `__version__` as text: importing the package would need what is not installed yet."""
+    """Reads `__version__` as text, because the package's imports may not be installed yet."""
     source = (ROOT / "vanilla_gan" / "__init__.py").read_text(encoding="utf-8")
     match = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
     if match is None:
@@ -47,7 +47,7 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],
-    # Of what it ports: this package is at no address of its own.
+    # The originals of this port; the package has no address of its own.
     project_urls={
         "The post of 2016": "https://wiseodd.github.io/techblog/2016/09/17/gan-tensorflow/",
         "The published programs": "https://github.com/wiseodd/generative-models",

@@ -3,10 +3,10 @@
     python benchmarks/batches.py [--repeats 15]
 
 Both hand out the same batches of 128 from 55,000 images of 784 pixels, in the published order. Each
-repeat hands out one epoch of either, the shuffle with which an epoch begins included; the two take
-turns, so that whatever else the machine does hits both. Printed are the medians over the repeats,
-and the memory that numpy holds, at rest and at its peak (by `tracemalloc`, in a separate epoch,
-because tracing takes time).
+repeat hands out epochs of both, including the shuffle with which an epoch begins; the two take
+turns, so that whatever else the machine does affects both. It prints the medians over the repeats,
+and the memory that numpy holds, at rest and at its peak (measured by `tracemalloc` in separate
+epochs, because tracing takes time).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BATCHES = IMAGES // BATCH  # whole ones in an epoch
 
 
 class Batches(Protocol):
-    """What is measured."""
+    """A way to hand out batches."""
 
     def next_batch(self, batch_size: int) -> tuple[npt.NDArray[np.float32], object]:
         """Returns the images, float32 [batch_size, 784], and labels of the next batch."""
@@ -54,7 +54,7 @@ class FloatCopy:
         self._start = len(images)
 
     def next_batch(self, batch_size: int) -> tuple[npt.NDArray[np.float32], object]:
-        """Returns views of the next images and labels; begins a new epoch where one has ended."""
+        """Returns views of the next images and labels; begins a new epoch when one has ended."""
         if self._start + batch_size > len(self._images):
             order = np.arange(len(self._images))
             self._random_stream.shuffle(order)
@@ -84,9 +84,9 @@ def batch_us(batches: Batches) -> float:
 
 
 def memory_mb(make: Callable[[], Batches]) -> tuple[float, float]:
-    """Returns the megabytes that numpy holds between two epochs, and at most.
+    """Returns the megabytes that numpy holds between two epochs, and the most that it held.
 
-    What `make` converts from counts only if it is kept, as by `DataSet`.
+    What `make` converts from counts as held only if it is kept, as by `DataSet`.
     """
     gc.collect()
     tracemalloc.start()

@@ -2,17 +2,17 @@
 
     .venv/bin/python benchmarks/cluster.py --data_dir DIR [--systems vanilla,conv]
 
-The first table is measured: iterations a second with 1, 2 and 4 towers of one process, and with as
-many tasks of a cluster, all on this machine. Tasks listen on every interface: only for a machine in
-a private network. The second table says what an iteration sends to each worker and gets back. That
-is read off the graph: which tensors go from one task to another, with the published sizes.
+The first table is measured: iterations a second with 1, 2 and 4 towers of one process, and with 2
+and 4 tasks of a cluster, all on this machine. The tasks listen on every interface, so run this only
+in a private network. The second table says how much an iteration sends to each worker and gets
+back. It is read from the graph: the tensors that go from one task to another, at published sizes.
 
-From both follows on how many machines like this one a run is fastest, in the third table. With K
-machines an iteration takes
+The third table follows from both: with how many machines like this one a run is fastest. With K
+machines, an iteration takes
 
     T / K + (K - 1) * bytes / rate
 
-where T is that of one machine: the chief's network carries what goes to all workers and back.
+where T is its time on one machine: the chief's network carries what goes to all workers and back.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from vanilla_gan.systems import SYSTEMS
 
 GBIT_S = (1, 10, 25)
 COUNTS = (1, 2, 4)
-# Iterations between two pictures, for some seconds of each system.
+# Iterations between two pictures, so that each system takes some seconds.
 ITERS = {"conv": 2}
 MANY = 600
 
@@ -47,7 +47,7 @@ MANY = 600
 def bytes_of_worker(name: str) -> tuple[int, int]:
     """Returns how many bytes an iteration sends to a worker, and how many come back.
 
-    Of several towers, whose pieces are equal but for an image.
+    The graph has two towers, whose shares of a batch differ by at most one image.
     """
     task = Task({"worker": ("a:1", "b:1")}, "worker", 0)
     config = RunConfig(system=name, towers=2, seed=1).resolved()
@@ -62,14 +62,14 @@ def bytes_of_worker(name: str) -> tuple[int, int]:
         for tensor in op.inputs:
             here, there = tensor.op.device or chief, op.device or chief
             if here != there and tensor.dtype != tf.resource:
-                # Where batches have several sizes, the graph does not say which.
+                # If batches have several sizes, the graph leaves that side open.
                 sides = [side or config.batch_size // 2 for side in tensor.shape.as_list()]
                 sent[there][tensor.name] = tensor.dtype.size * math.prod(sides)
     return sum(sent[worker].values()), sum(sent[chief].values())
 
 
 def iterations_per_s(name: str, data_dir: str, towers: int, machines: int) -> float:
-    """Returns the rate between two pictures of a real run; the start is left out."""
+    """Returns the iterations a second between two pictures of a real run, without its start."""
     iters = ITERS.get(name, MANY)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         words = [sys.executable, "-m", "vanilla_gan", f"--system={name}", "--device=cpu"]
@@ -102,8 +102,8 @@ def fastest(one_s: float, worker_s: float) -> int:
     """Returns with how many machines an iteration is fastest.
 
     Args:
-      one_s: seconds of an iteration on one machine.
-      worker_s: for which it keeps the network, for each worker.
+      one_s: seconds that an iteration takes on one machine.
+      worker_s: seconds for which an iteration occupies the network, for each worker.
     """
     machines = 1
     while one_s / (machines * (machines + 1)) > worker_s:
@@ -134,7 +134,7 @@ def main() -> None:
             rates[towers, machines] = rate
         measured.append([f"`{name}`", *(f"{rate:.3g}" for rate in rates.values())])
         there, back = bytes_of_worker(name)
-        # Both ways at the same time would be half of it, but a step waits for either.
+        # Both directions at once would take half as long, but a step waits for each of them.
         times_s = [(there + back) * 8e-9 / rate for rate in GBIT_S]
         sizes = [f"{size / 1e6:.3g} MB" for size in (there, back)]
         sent.append([f"`{name}`", *sizes, *(f"{1000 * time_s:.3g} ms" for time_s in times_s)])

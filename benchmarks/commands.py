@@ -45,7 +45,7 @@ def timed(checkout: pathlib.Path, folder: pathlib.Path, words: list[str]) -> flo
     done = subprocess.run(
         [*python, *words], cwd=folder, env={**os.environ, **variables}, capture_output=True
     )
-    # Whether a run agrees with the published program is not what is timed.
+    # `compare` fails if a run differs from the published program; only its time matters here.
     if done.returncode and words[0] != "compare":
         sys.exit(f"{checkout}: {words[0]}: {done.stderr.decode(errors='replace')[-300:]}")
     took_s = time.perf_counter() - began_s

@@ -44,7 +44,7 @@ def timed(script: str, precision: str, data_dir: str, *sizes: str) -> list[float
 
 
 def table(found: dict[str, list[list[float]]]) -> str:
-    """Returns what was found as a table: rounds of chunks by program."""
+    """Returns the results, rounds of chunks by program, as a table."""
     rows = [
         "| Program | ms a step, median | least | most | times Keras in float32 [by round] |",
         "|---|---|---|---|---|",

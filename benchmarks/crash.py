@@ -2,11 +2,11 @@
 
     python benchmarks/crash.py [--kills 200] [--seed 0] [--iters 2000]
 
-The kills are those of `tests/end_to_end/test_crashes.py`, only more of them: half of them go to a
-small run that writes a picture or a checkpoint every few iterations, half to one that goes far
-beyond a checkpoint before the next, with the other engine. Compared bit for bit are all weights
-with both Adams' slots and powers, `losses.csv`, every picture, and the names of all files, hidden
-ones too. Exits with 1 if anything differs.
+The kills are those of `tests/end_to_end/test_crashes.py`, only more of them: half of them hit a
+small run that often writes a picture or a checkpoint; the other half hit a run with the other
+engine that trains far past a checkpoint before it saves the next one. It compares bit for bit all
+weights with both Adams' slots and powers, `losses.csv`, every picture, and the names of all files,
+including hidden ones. Exits with 1 if anything differs.
 """
 
 from __future__ import annotations

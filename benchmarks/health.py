@@ -5,10 +5,10 @@
     .venv/bin/python benchmarks/health.py --iters 2500 --pictures docs/images  # its pictures
     .venv/bin/python benchmarks/health.py --recorded "$VANILLA_GAN_REFERENCE"  # recorded programs
 
-Each run stands in a folder of its own below --out, and is kept: a call that was stopped goes on. A
-sick run is sick from its first iteration on, unless its row says otherwise. With --cure the
-settings that are prescribed for the disease named first are tried, in a fork or in a new run, and
-the table says whether that ended it.
+Each run has a folder of its own below --out, and is kept: a call that was stopped continues when it
+is repeated. A sick run is sick from its first iteration on, unless its row says otherwise. With
+--cure, the settings prescribed for the first expected disease that is named are tried, in a fork or
+in a new run, and the table says whether they ended it.
 """
 
 from __future__ import annotations
@@ -52,35 +52,35 @@ from vanilla_gan.training.fork import fork
 from vanilla_gan.training.host import Host
 from vanilla_gan.training.run import train
 
-# An illness has to be named within so many iterations.
+# A disease has to be named within this many iterations after its onset.
 IN_TIME = 2000
 Images = tuple[np.ndarray, np.ndarray]
 
 
 def of_one_class(images: np.ndarray, labels: np.ndarray) -> Images:
-    """Returns ones, more than 5,000 of them."""
+    """Returns the images of the digit 1, more than 5,000, and their labels."""
     ones = labels == 1
     return images[ones], labels[ones]
 
 
 def few(images: np.ndarray, labels: np.ndarray) -> Images:
-    """Returns 5,000 images that nobody trains on, and 500."""
+    """Returns 5,000 images for validation, which no run trains on, and 500 to train on."""
     return images[:5500], labels[:5500]
 
 
 def constant_generator(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Returns weights with which the noise comes to nothing, and no gradient passes."""
+    """Returns weights with which the noise has no effect and no gradient passes."""
     return {**xavier(shapes), "G_W1": np.zeros(shapes["G_W1"], np.float32)}
 
 
 def sure_discriminator(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Returns weights with which D's logits are far beyond what a sigmoid tells apart."""
+    """Returns weights with which D's logits are far beyond the range where a sigmoid changes."""
     weights = xavier(shapes)
     return {**weights, "D_W2": 1000 * weights["D_W2"]}
 
 
 def xavier(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Returns weights as a run begins with, drawn from a stream apart."""
+    """Returns weights like those that a run begins with, drawn from a separate stream."""
     stream = seeded(0)
     return {
         name: (stream.normal(size=shape) * (2 / shape[0]) ** 0.5 * (len(shape) > 1)).astype("f4")
@@ -89,7 +89,7 @@ def xavier(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
 
 
 def swapped(real: Any, fake: Any, real_label: float = 1.0) -> losses.Objective:
-    """Returns the losses of a D that is told that samples are real."""
+    """Returns the losses with D's labels swapped: D is told that samples are real."""
     right, wrong = (losses.sigmoid_cross_entropy(*pair) for pair in ((real, fake), (fake, real)))
     return right._replace(D_loss=wrong.D_loss)
 
@@ -98,16 +98,16 @@ class Run(NamedTuple):
     """A run to look at.
 
     Attributes:
-      name: of its folder.
-      expected: which diseases are right; none for a healthy one.
-      settings: what is not the default.
-      data: what is made of MNIST's training images and labels.
-      weights: what it begins with.
-      loss: in place of `sigmoid_cross_entropy`.
+      name: the name of the run and, up to spaces and apostrophes, of its folder.
+      expected: the diseases that are right; none for a healthy run.
+      settings: those that differ from the defaults.
+      data: makes the run's images and labels from MNIST's.
+      weights: makes the initial weights from their shapes; None for the usual ones.
+      loss: the loss in place of `sigmoid_cross_entropy`; None for the usual one.
       unscaled: whether grey values stay 0..255.
-      onset: returns from settings at which iteration the run has become sick; where it is None, the
-        run is so from its first.
-      longer: so many more iterations have to go before that.
+      onset: finds, from the settings, at which iteration the run has become sick; None if it is
+        sick from the first on.
+      longer: how many iterations to add for that.
     """
 
     name: str
@@ -122,9 +122,9 @@ class Run(NamedTuple):
 
 
 def remembers(config: RunConfig) -> int:
-    """Returns from which checkpoint on D takes a quarter of unseen images for samples.
+    """Returns the iteration from which on D takes over a quarter of unseen images for samples.
 
-    It sees nearly all of those that it is trained on for what they are all the while.
+    All that time, D recognises nearly all of the images that it is trained on.
     """
     unseen = read_data_sets(
         "mnist", config.data_dir, unread(), allow_unverified=True
@@ -167,8 +167,8 @@ RUNS = (
         ("oscillation", "numbers"),
         {"optimizer": "sgd", "learning_rate": 0.3, "beta1": 0.9},
     ),
-    # Within 250 iterations all pixels are at their limits, so the samples are nearly one; in half
-    # of the runs the logits run away, too.
+    # Within 250 iterations all pixels are at their limits, so all samples are nearly the same; in
+    # half of the runs the logits run away, too.
     Run("both learning rates x50", ("numbers", "collapse"), {"learning_rate": 0.05}),
     Run(
         "minimax and D x10",
@@ -180,7 +180,7 @@ RUNS = (
 
 @contextlib.contextmanager
 def made_sick(run: Run) -> Iterator[None]:
-    """Changes the program for the block, as no flag can."""
+    """Changes the program inside the `with` block, in ways for which there is no flag."""
     system, loss = SYSTEMS["vanilla"], losses.LOSSES["sigmoid_cross_entropy"]
     if run.unscaled:
         SYSTEMS["vanilla"] = dataclasses.replace(system, scale=lambda grey: grey * np.float32(1))
@@ -193,7 +193,7 @@ def made_sick(run: Run) -> Iterator[None]:
 
 
 def config_of(run: Run, home: pathlib.Path, iters: int, seed: int, device: str) -> RunConfig:
-    """Returns the settings of a run, whose data and weights are written where it needs any."""
+    """Returns the settings of a run; writes its own data and weights, if it has any."""
     settings = {"dataset": "mnist", "data_dir": default_data_dir(), "device": device}
     settings |= run.settings
     if run.data is not None:
@@ -211,7 +211,7 @@ def config_of(run: Run, home: pathlib.Path, iters: int, seed: int, device: str) 
 
 
 def write_data(run: Run, folder: pathlib.Path) -> None:
-    """Writes what the run makes of MNIST as four files."""
+    """Writes the data that the run makes from MNIST as four files, unless they exist."""
     if folder.exists():
         return
     assert run.data is not None
@@ -227,21 +227,21 @@ def write_data(run: Run, folder: pathlib.Path) -> None:
 
 
 def silent() -> Host:
-    """Returns what says nothing of a run."""
+    """Returns a host that prints nothing."""
     return Host(stdout=io.StringIO(), inform=lambda line: None)
 
 
 def trained(run: Run, config: RunConfig) -> list[Episode]:
-    """Trains a run, as far as it goes, and returns what is said of it."""
+    """Trains a run to its end, or until it diverges, and returns its diagnosis."""
     with made_sick(run), contextlib.suppress(DivergedError):
         train(config, silent())
     return said_of(config)
 
 
 def cured(run: Run, home: pathlib.Path, config: RunConfig, first: Episode) -> bool:
-    """Trains with what is prescribed for the first disease, and returns whether that is gone.
+    """Trains with what is prescribed for the disease, and returns whether the disease is gone.
 
-    It goes on from where the run is, or trains it anew where the disease is one that stays.
+    It forks the run at its end, or trains it anew if the disease stays or was there at the start.
     """
     out = str(home / "cured")
     settings = first.settings
@@ -294,7 +294,7 @@ def draw(args: argparse.Namespace) -> None:
 
 
 def row_of(task: tuple[str, int], args: argparse.Namespace) -> str:
-    """Returns the row of a run in the table, trained anew; `task` is its name and seed."""
+    """Trains a run if needed, and returns its row of the table; `task` is its name and seed."""
     run, home, config = place_of(*task, args)
     seed = task[1]
     found = trained(run, config)
@@ -316,7 +316,7 @@ def row_of(task: tuple[str, int], args: argparse.Namespace) -> str:
 
 
 def recorded(recording: Recording, trace: Trace, args: argparse.Namespace) -> str:
-    """Returns the row of a recorded state of TensorFlow 1.15.5: its signs, as a run has them."""
+    """Returns the row of a state recorded with TensorFlow 1.15.5: the signs of a run from it."""
     home = pathlib.Path(args.out, f"{recording.name}-{trace.iteration}")
     home.mkdir(parents=True, exist_ok=True)
     np.savez(home / "weights.npz", **trace.weights)
@@ -335,7 +335,7 @@ def recorded(recording: Recording, trace: Trace, args: argparse.Namespace) -> st
 
 
 def cost(system: str, iters: int) -> str:
-    """Returns the time of the signs of one iteration, and that of an iteration."""
+    """Returns a line with the time of an iteration's signs, and that of an iteration itself."""
     config = RunConfig(system=system, seed=0, iters=iters, health_every=iters, sample_every=iters)
     stream, pixels = seeded(0), SYSTEMS[system].pixels()
     splits = read_data_sets("mnist", default_data_dir(), stream, pixels=pixels).splits
@@ -354,7 +354,7 @@ def cost(system: str, iters: int) -> str:
                         what(draw)
                         times_s.append(time.perf_counter())
                     spent.append((len(draw.rows), *np.diff(times_s)))
-    # The first of each makes the graphs ready.
+    # The first ones also include preparing the graphs.
     counts, signs_s, train_s = np.transpose(spent[3:])
     of_signs, of_one = 1e3 * np.median(signs_s), 1e3 * train_s.sum() / counts.sum()
     every = RunConfig.health_every
@@ -366,7 +366,7 @@ def cost(system: str, iters: int) -> str:
 
 
 def main() -> None:
-    """Trains what is missing and prints the table, a row as soon as its run is there."""
+    """Trains what is missing and prints the table, each row as soon as its run is done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iters", type=int, default=3000, help="of each run")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each kind")

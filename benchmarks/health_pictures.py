@@ -1,4 +1,4 @@
-"""The pictures of docs/health.md: samples of a sick run and of a healthy one, and the sign."""
+"""The pictures of docs/health.md: samples of a sick and a healthy run, and a sign of both."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Shown(NamedTuple):
 
     Attributes:
       run: the name of the sick run.
-      sign: what is drawn over the iterations, for people.
-      of: the sign from rows.
-      limit: where it begins to tell; None where it has no such place.
-      logarithmic: whether its axis is.
+      sign: the name of the sign whose curve is drawn, for people.
+      of: takes the sign from rows.
+      limit: the value beyond which the sign shows the disease; None if there is no such value.
+      logarithmic: whether the axis of the sign is logarithmic.
     """
 
     run: str
@@ -43,7 +43,7 @@ def column(name: str) -> Callable[[HealthRows], npt.NDArray[np.float64]]:
 
 
 def share(name: str) -> Callable[[HealthRows], npt.NDArray[np.float64]]:
-    """Returns the function that takes a sign of samples in shares of that of images."""
+    """Returns the function that divides a sign of samples by the same sign of images."""
     return lambda rows: rows.of(name) / rows.of(f"{name}_real")
 
 

@@ -18,13 +18,13 @@ R = TypeVar("R")
 def side_by_side(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[R]:
     """Yields what `work` returns for each task, in their order.
 
-    With one job all of it is done in this process; otherwise each task has a new process, which
-    TensorFlow needs, and keeps to one core.
+    With one job, all tasks run in this process; otherwise each runs on one core in a new process,
+    which TensorFlow needs.
 
     Args:
-      work: a function at the top level of a module, or a partial one of it.
+      work: a function at the top level of a module, or a `functools.partial` of one.
       tasks: what it is called with.
-      jobs: how many at a time.
+      jobs: how many tasks run at a time.
     """
     if jobs == 1:
         yield from map(work, tasks)
@@ -37,7 +37,7 @@ def side_by_side(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Itera
 
 
 def _on_a_core(work: Callable[[T], R], cores: queue.SimpleQueue[int], task: T) -> R:
-    """Returns what `work` returns in a new process on a core that nobody else has meanwhile."""
+    """Runs `work` in a new process, on the next core of the queue, and returns its result."""
     core = cores.get()
     try:
         new = multiprocessing.get_context("spawn")

@@ -32,15 +32,15 @@ from vanilla_gan.training.run import train
 
 PAPER = 225, 2  # nats, standard error
 VALIDATION = 1000  # images, as in the authors' `parzen_ll.py`
-UPDATES = 550  # of an epoch of `goodfellow2014`, and of any other batches of 100
+UPDATES = 550  # in an epoch of `goodfellow2014`, or of any system with batches of 100
 
 
 def found_of(seed: int, marks: list[int], options: argparse.Namespace) -> dict[str, list[float]]:
     """Returns `[nats, sigma]` of a seed's run by iterations; trains and judges what is missing.
 
-    The run keeps the checkpoint of each mark, the multiples of the first one.
+    The run keeps a checkpoint at each mark; the marks are the multiples of the first one.
     """
-    # A run has only the checkpoints of its own marks.
+    # The name contains the first mark, because a run has only the checkpoints of its own marks.
     out = pathlib.Path(options.out) / f"{options.system}_{seed}_{marks[0]}"
     kept = out.with_name(f"{out.name}_{options.samples}_{options.test}.json")
     found = json.loads(kept.read_text()) if kept.is_file() else {}

@@ -4,12 +4,12 @@
     .venv/bin/python benchmarks/quality.py --iters 20000 --dataset fashion_mnist --jobs 2
 
 Trains each system with each preset from some seeds, judges 10,000 samples of each run, and prints
-a row for each: the mean over the seeds, with the standard deviation where there are several. The
-last column is the milliseconds of an iteration, by the median time from picture to picture; it
-means little unless the run has the machine for itself. Each run has a folder of its own below
---out, with its figures beside it: a call that was stopped goes on. Of points of the plane
-(`--dataset ring8`, `grid25`) the figures are the modes of 2,500 samples, and a row for as many real
-points stands below.
+a row for each pair: the mean over the seeds, with the standard deviation if there are several. The
+last column is the milliseconds of an iteration, from the median time between two pictures; it means
+little unless the run has the machine to itself. Each run has a folder of its own below --out, with
+its figures beside it: a call that was stopped continues when it is repeated. For points in the
+plane (`--dataset ring8`, `grid25`), the figures are the modes of 2,500 samples, and the last row is
+for as many real points.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ SHOWN = {
     "coverage": "{:.3f}",
     "classes_covered": "{:.1f}",
 }
-OF_CLASSES = {"class_agreement": "{:.3f}"}  # of conditional systems
-OF_DIGITS = {"modes": "{:.1f}", "kl_nats": "{:.4f}"}  # of stacked ones
+OF_CLASSES = {"class_agreement": "{:.3f}"}  # for conditional systems
+OF_DIGITS = {"modes": "{:.1f}", "kl_nats": "{:.4f}"}  # for the data set of stacked digits
 MODES = {"covered": "{:.1f}", "kl_nats": "{:.3f}", "high_quality": "{:.3f}"}
 TIMES = {"ms": "{:.1f}"}
 Task = tuple[str, str, int]
 
 
 def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
-    """Returns the figures of a run by name; trains and judges it if nobody has yet.
+    """Returns the figures of a run by name; trains and judges it if that is not done yet.
 
     Args:
       task: system, preset and seed.
@@ -95,7 +95,7 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def ms_of(out: pathlib.Path) -> float | None:
-    """Returns the milliseconds of an iteration, by the times of a run's pictures."""
+    """Returns the milliseconds of an iteration, from the times of a run's pictures, if any."""
     drawn = {n: path.stat().st_mtime for n, path in numbered_pictures(out).items()}
     taken = [drawn[n + 1] - drawn[n] for n in drawn if n + 1 in drawn]
     record = read_record(out)
@@ -105,21 +105,21 @@ def ms_of(out: pathlib.Path) -> float | None:
 
 
 def modes_of(source: str, dataset: str) -> dict[str, Any]:
-    """Returns the modes of a run's points of the plane by the names of `Modes`."""
+    """Returns the modes of a run's points in the plane by the names of `Modes`."""
     with Generator.load(source) as generator:
         points = draw_samples(generator, generator.config, POINT_SAMPLES, seed=0)
     return point_modes(points, MIXTURES[dataset])._asdict()
 
 
 def modes_of_real(dataset: str, data_dir: str) -> dict[str, Any]:
-    """Returns the modes of as many points that a run is trained on."""
+    """Returns the modes of as many of the points that a run is trained on."""
     train = read_data_sets(dataset, data_dir, unread()).splits.train.images
     rows = seeded(SPLIT).randint(0, len(train), POINT_SAMPLES)
     return point_modes(train[rows] / 255, MIXTURES[dataset])._asdict()
 
 
 def row_of(name: str, found: list[dict[str, Any]], shown: dict[str, str]) -> str:
-    """Returns a row of the table: means, and deviations where there are several seeds."""
+    """Returns a row of the table: means, and deviations if there are several seeds."""
     cells = []
     for figure, form in shown.items():
         if found[0].get(figure) is None:

@@ -21,11 +21,11 @@ class Work(NamedTuple):
     hidden: int
 
     def mflop(self) -> float:
-        """Returns what its ten large matrix products take, multiplications and additions."""
+        """Returns the millions of multiplications and additions of its large matrix products."""
         return 10 * 2 * self.batch * X_DIM * self.hidden / 1e6
 
     def expected_ms(self) -> float:
-        """Returns about what an iteration takes, to choose how many of them to time."""
+        """Returns roughly how long an iteration takes, to choose how many of them to time."""
         return 0.5 + self.mflop() / 100  # at 100 GFLOP/s
 
 
@@ -33,7 +33,7 @@ class Timing:
     """The times of all peers at one size, by round."""
 
     def __init__(self, work: Work, base: str = PUBLISHED) -> None:
-        """Starts without any; ratios will be to the program `base`."""
+        """Starts without times; ratios will be to the program `base`."""
         self.work = work
         self._base = base
         self._ms: dict[str, dict[int, list[float]]] = {}
@@ -53,7 +53,7 @@ class Timing:
         return sorted(ms for chunks in self._ms[name].values() for ms in chunks)
 
     def ratios(self, name: str) -> list[float]:
-        """Returns for each round how many times as fast as the first program it was, sorted."""
+        """Returns how many times as fast as `base` a peer was in each round, sorted."""
         base = self._ms.get(self._base, {})
         return sorted(
             statistics.median(base[number]) / statistics.median(chunks)
@@ -66,7 +66,7 @@ class Whole:
     """Seconds and memory of whole programs, by round."""
 
     def __init__(self, iters: int) -> None:
-        """Starts without any; `iters` is how far they train."""
+        """Starts without times; `iters` is how many iterations the programs train."""
         self.iters = iters
         self.s: dict[str, list[float]] = {}
         self.peak_mb: dict[str, float] = {}
@@ -81,26 +81,26 @@ class Whole:
         self.peak_mb[name] = max(peak_mb, self.peak_mb.get(name, 0.0))
 
     def ratios(self, name: str) -> list[float]:
-        """Returns for each round how many times as fast as the published program it was, sorted."""
+        """Returns how many times as fast as the published program it was in each round, sorted."""
         return sorted(a / b for a, b in zip(self.s[PUBLISHED], self.s[name], strict=True))
 
 
 @dataclasses.dataclass
 class Found:
-    """Everything that a run of the benchmark found out so far.
+    """Everything that a run of the benchmark has found out so far.
 
     Attributes:
       base: the program that the others are compared with.
       machine: lines that describe it.
       images: what was trained on.
-      skipped: why a peer is left out, by its name.
+      skipped: why a peer is left out, by the peer's name.
       versions: of the libraries of each peer.
       check_iters: over how many iterations losses were compared.
       agreement: the largest relative difference to the losses of `base`, by peer.
       main: the times at the sizes asked for.
       grid: the times at other sizes.
       whole: those of the whole program, or why there are none; None if not asked for.
-      took_s: seconds that it all took.
+      took_s: seconds that everything took.
     """
 
     base: str
@@ -147,7 +147,7 @@ def markdown(found: Found) -> str:
 
 
 def own_flags() -> Iterable[str]:
-    """Yields this command's flags, without where things lie on the measuring machine."""
+    """Yields this command's flags, without those that contain paths of this machine."""
     private = ("--python", "--data_dir", "--results")
     words = iter(sys.argv[1:])
     for word in words:
@@ -232,7 +232,7 @@ def _cell(timing: Timing, name: str) -> str:
 
 
 def _spread(ordered: Sequence[float], digits: int) -> str:
-    """Returns median and range of sorted numbers, nothing for none."""
+    """Returns the median and the range of sorted numbers; an empty text if there are none."""
     if not ordered:
         return ""
     low, high = ordered[0], ordered[-1]

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes the environments in which benchmarks/speed.py runs its peers; a few minutes, some 5 GB.
+# Makes the environments in which benchmarks/speed.py runs its peers: a few minutes, about 5 GB.
 #
 #   benchmarks/setup.sh [--tf1_python PATH] [--python PATH]
 #
-# --tf1_python  a Python 3.7, for TensorFlow 1.15; python3.7 where it is found
-# --python      a Python for PyTorch and JAX (3.11 or newer); python3
+# --tf1_python  a Python 3.7 for TensorFlow 1.15; python3.7 by default
+# --python      a Python for PyTorch and JAX, 3.11 or newer; python3 by default
 #
-# They lie in benchmarks/.envs, each with its log beside it. The package and TensorFlow 2 use the
-# .venv of run.sh. What cannot be made is named, and speed.py then does without it.
+# They are made in benchmarks/.envs, each with its log beside it. The package and TensorFlow 2 use
+# the .venv of run.sh. An environment that cannot be made is named, and speed.py skips it.
 set -u
 
 readonly root=$(CDPATH= cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)

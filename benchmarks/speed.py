@@ -42,7 +42,7 @@ GRID_BATCHES = (32, 128, 512, 4096)
 GRID_HIDDEN = (128, 512, 2048)
 GRID_ROUNDS, GRID_CHUNKS = 2, 2
 WHOLE_ITERS = 20_001
-# Settings of the shell that would decide for a library how it computes.
+# Prefixes of environment variables that would change how a library computes.
 _UNSET = (
     *("OPENBLAS_", "OMP_", "MKL_", "GOTO_", "KMP_", "ONEDNN_", "DNNL_", "NVIDIA_TF32_"),
     *("TF_", "XLA_", "JAX_", "TORCH_", "PYTHON"),
@@ -94,7 +94,7 @@ GPU_PEERS = [
 
 
 class Bench:
-    """Runs peers; leaves out, from then on, those that are missing or fail."""
+    """Runs peers; once a peer is missing or fails, it is left out."""
 
     def __init__(self, pythons: dict[str, str], data_dir: str, device: str) -> None:
         """Finds the environments.
@@ -112,7 +112,7 @@ class Bench:
         self.skipped: dict[str, str] = {}
         self.versions: dict[str, dict[str, str]] = {}
         self._data_dir = data_dir
-        # By environment, there or not.
+        # By environment, whether it exists or not.
         self.pythons = {
             name: pythons.get(name, str(folder / "bin" / "python"))
             for name, folder in ENVIRONMENTS.items()
@@ -122,7 +122,7 @@ class Bench:
                 self._skip(peer, f"no environment {peer.environment}; benchmarks/setup.sh makes it")
 
     def run(self, peer: Peer, *flags: object) -> dict[str, Any] | None:
-        """Runs a peer once; returns what it printed, None where it is left out."""
+        """Runs a peer once; returns what it printed, or None if it is left out."""
         if peer.name in self.skipped:
             return None
         done = subprocess.run(
@@ -162,7 +162,7 @@ class Bench:
         return timing
 
     def agreement(self) -> dict[str, float]:
-        """Returns by how much losses differ from the first program's, at most, relatively."""
+        """Returns the largest relative difference of each peer's losses from those of `base`."""
         losses = {}
         for peer in self.peers:
             if peer.script == "floor.py":
@@ -188,7 +188,7 @@ def printed(done: subprocess.CompletedProcess[str], data_dir: str) -> dict[str, 
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        # The reason is published; where things lie on this machine is not.
+        # The reason is published, but not the paths of this machine.
         last = last.replace(str(ROOT), ".").replace(data_dir, "DATA_DIR")
         return f"failed with status {done.returncode}: {last}"
     result: dict[str, Any] = json.loads(lines[-1])
@@ -196,11 +196,11 @@ def printed(done: subprocess.CompletedProcess[str], data_dir: str) -> dict[str, 
 
 
 def clean_environment(device: str = "cpu") -> dict[str, str]:
-    """Returns the environment for a peer: a GPU only if asked for, no setting of its libraries."""
+    """Returns the environment for a peer: a GPU only if asked for, no settings for libraries."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_UNSET)}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"}
     hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
-    # JAX would compute on the CPU where it finds no GPU, with a warning that nobody reads here.
+    # If JAX found no GPU, it would compute on the CPU, with a warning that nobody reads here.
     found = {"JAX_PLATFORMS": "cuda"}
     return {**kept, **quiet, **(hidden if device == "cpu" else found)}
 
@@ -219,7 +219,7 @@ def whole(bench: Bench, rounds: int, iters: int, data_dir: str) -> results.Whole
         "./run.sh": [ROOT / "run.sh", f"--iters={iters}", "--dataset=mnist"],
     }
     measured = results.Whole(iters)
-    # Whatever a first start installs is not part of the program.
+    # What a first start installs is not part of what is timed.
     subprocess.run([ROOT / "run.sh", "--version"], stdout=subprocess.DEVNULL, check=True)
     for number in range(1, rounds + 1):
         for name, command in commands.items():

@@ -1,10 +1,10 @@
-"""Times eight seeds by `sweep`, side by side, beside eight runs one after another.
+"""Compares the time of eight runs side by side, by `sweep`, with that of eight in sequence.
 
     .venv/bin/python benchmarks/sweep.py [ITERATIONS [JOBS [sweep|alone|start]]]
 
-Runs are whole commands, with their start of some seconds. One after another they have the threads
-that `train` chooses; in the sweep each has one. The seconds of the processor say how far a run has
-used the cores already. The third word measures one way alone; `start` is a run of one iteration.
+The runs are whole commands, including a start of some seconds. In sequence, each has the threads
+that `train` chooses; in the sweep, each has one. The processor seconds say how well a single run
+already uses the cores. A third argument selects one of the ways; `start` is a run of one iteration.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SEEDS = 8
 
 
 def measured(folder: pathlib.Path, commands: Sequence[Sequence[str]]) -> tuple[float, float]:
-    """Returns what commands, one after another, take: seconds, and seconds of the processor."""
+    """Runs commands one after another; returns their seconds, and their processor seconds."""
     data = pathlib.Path(default_data_dir()).resolve()
     common = ("--device=cpu", "--health_every=0", "--sample_every=1000000", f"--data_dir={data}")
     began_s, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -27,7 +27,7 @@ N = 55_000
 
 
 def traced(config: RunConfig, iterations: int) -> list[tuple[str, str, float]]:
-    """Trains random images; returns kind, name and microseconds of every operation that ran."""
+    """Trains on random images; returns kind, name and microseconds of each operation that ran."""
     stream = np.random.RandomState(0)
     images = stream.randint(0, 256, (N, 784), np.uint8)
     with open_model(config, choose_device("cpu"), images.shape) as model:
@@ -53,8 +53,8 @@ def traced(config: RunConfig, iterations: int) -> list[tuple[str, str, float]]:
         fetches = [*loop.scalars.values()]
         session.run(fetches, feeds)
         options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
-        # A trace takes memory from between the tensors; until all have found new places, the
-        # operating system has to give them pages, and what asks for these is blamed for it.
+        # Tracing takes memory between the tensors. Until all of them have found new places, the
+        # operating system must give them pages, which seems to slow the operations that need them.
         for _ in range(4):
             metadata = tf.RunMetadata()
             session.run(fetches, feeds, options=options, run_metadata=metadata)
@@ -99,7 +99,7 @@ def main() -> None:
     counts: collections.Counter[str] = collections.Counter()
     for (kind, name), times in took.items():
         row = f"{kind} {name}" if options.names else kind
-        # The median, so that what interrupts an operation once does not count.
+        # The median, so that a single interruption of an operation does not count.
         sums[row] += statistics.median(times) * len(times) / iterations
         counts[row] += len(times)
     rows = [(us, counts[row] / iterations, row) for row, us in sums.most_common()]

@@ -25,7 +25,7 @@ def main() -> None:
     D_h1, G_h1 = matrix(B, H), matrix(B, H)
     products = [
         # The discriminator's step: the fake images, its first layer on both halves of the batch,
-        # and that layer's gradient from either.
+        # and that layer's gradient from each half.
         (G_h1, G_W2),
         (X_mb, D_W1),
         (G_sample, D_W1),

@@ -24,7 +24,7 @@ def network(name: str, inputs: int, hidden: int, outputs: int, last: str | None)
 
 
 def draws(images: np.ndarray, batch: int) -> Iterator[Draw]:
-    """Yields images and noise for each iteration, all by TensorFlow."""
+    """Yields images and noise for each iteration, all drawn by TensorFlow."""
     data = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).repeat().batch(batch)
     data = data.map(lambda pixels: tf.cast(pixels, tf.float32) / 255.0)
     for X_mb in data.prefetch(tf.data.AUTOTUNE):

@@ -24,10 +24,10 @@ from vanilla_gan.data.idx import write_idx
 
 
 class Ticks(io.TextIOBase):
-    """Takes the published lines and notes when each picture's first one came."""
+    """Takes the published lines and notes when the first line of each picture came."""
 
     def __init__(self) -> None:
-        """Starts without any."""
+        """Starts without times."""
         self.times_s: list[float] = []
 
     def write(self, text: str) -> int:
@@ -55,7 +55,7 @@ def versions() -> dict[str, str]:
 def main() -> None:
     """Measures."""
     options, flags = task.parser(__doc__).parse_known_args()
-    # A chunk more than is used: the last one is cut into other blocks.
+    # Two more than are timed: the first warms up, and the last is cut into other blocks.
     chunks = options.chunks + 2
     with tempfile.TemporaryDirectory() as folder:
         data_dir, out = options.data_dir, pathlib.Path(folder, "out")

@@ -25,7 +25,7 @@ STATES, STEPS, SAMPLE_EVERY, SEED = (0, 100, 1000), 5, 100, 0
 
 
 class Draws:
-    """Batches and noise out of one generator, as NumPy's global one gives them."""
+    """Draws batches and noise from one generator, as the listings do from NumPy's global one."""
 
     def __init__(self) -> None:
         self.images = (
@@ -61,7 +61,7 @@ class Draws:
 
 
 def weights(*layers: tuple[str, int, int]) -> dict[str, tf.Variable]:
-    """Makes `P_W1` and `P_b1` of each layer: its name with a star, rows, columns."""
+    """Makes `P_W1` and `P_b1` of each layer, which is given as `P_*1`, rows and columns."""
     made = {}
     for name, rows, columns in layers:
         for kind, shape in (("W", [rows, columns]), ("b", [columns])):
@@ -75,9 +75,9 @@ def dense(x: tf.Tensor, w: dict[str, tf.Variable], layer: str) -> tf.Tensor:
 
 
 def seed_between(further: int | None, it: int) -> list[int]:
-    """Returns what the port's shares between images and samples follow from.
+    """Returns the seed of the port's random shares between images and samples.
 
-    The listing's come from the state of an operation, which nothing else can go on from.
+    The listing's shares come from the state of an operation, which nothing else can continue.
     """
     name = "/between/drawn" + ("" if further is None else f"_{further}")
     return [(zlib.crc32(name.encode()) & 0x7FFFFFFF) << 32 | SEED, it]
@@ -86,9 +86,9 @@ def seed_between(further: int | None, it: int) -> list[int]:
 class Listing(NamedTuple):
     """What one listing builds, and in which order it draws.
 
-    `solvers` are its runs of an iteration with their losses, D's first; `feeds` its placeholders.
-    D takes `D_steps`; the others see the last noise of D's where that is `shared`. `unused` says
-    that a batch and noise are drawn for nothing, `labels` whether classes are drawn or the batch's.
+    `feeds` are its placeholders; `solvers` are the updates of an iteration with their losses, D's
+    first. D takes `D_steps` steps; if `shared`, the others get the noise of the last. If `unused`,
+    a batch and noise are drawn for nothing. `labels` says if classes are drawn or are the batch's.
     """
 
     feeds: dict[str, tf.Tensor]
@@ -268,7 +268,7 @@ def run(sess: tf.Session, listing: Listing, number: int, fed: dict) -> dict:
 
 
 def keep(kept: dict, T: int | None, **values: np.ndarray) -> None:
-    """Appends what an iteration was fed, or gave, to the lists of its state."""
+    """Appends what an iteration was fed, or returned, to the lists of its state."""
     if T is not None:
         for name, value in values.items():
             kept.setdefault(f"at{T}/{name}", []).append(value)

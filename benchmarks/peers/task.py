@@ -1,6 +1,6 @@
 """What the peers have in common: flags, images, first weights, the published draws, the clock.
 
-Python 3.7 and numpy alone, because TensorFlow 1.15 has nothing newer.
+It needs only Python 3.7 and numpy, because TensorFlow 1.15 supports no newer Python.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def images_path(data_dir: str, data_set: str = "mnist") -> str | None:
-    """Returns the file of a data set's training images, None where there is none."""
+    """Returns the file of a data set's training images, or None if there is none."""
     for name in ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"):
         path = os.path.join(data_dir, data_set, name)
         if os.path.exists(path):
@@ -54,7 +54,7 @@ def images_path(data_dir: str, data_set: str = "mnist") -> str | None:
 
 
 def read_images(data_dir: str) -> np.ndarray:
-    """Returns MNIST's training split, uint8 [55000, 784]; random images where there is no MNIST."""
+    """Returns MNIST's training split, uint8 [55000, 784]; random images if there is no MNIST."""
     path = images_path(data_dir)
     if path is None:
         return np.random.RandomState(SEED).randint(0, 256, (55_000, X_DIM), np.uint8)
@@ -88,8 +88,8 @@ def first_weights(hidden: int) -> dict[str, np.ndarray]:
 class PublishedDraws:
     """Batches and noise as the published program draws them.
 
-    One MT19937 stream for both; the images a float32 copy, all of which is moved at each shuffle,
-    together with the one-hot labels, although nobody looks at these.
+    One MT19937 stream draws both. The images are a float32 copy; each shuffle moves all of it,
+    together with the one-hot labels, although nothing reads these.
     """
 
     def __init__(self, images: np.ndarray) -> None:

@@ -113,7 +113,7 @@ def main() -> None:
     step = recorded(iteration, options.batch) if options.cuda_graph else iteration
 
     def train(n: int) -> np.ndarray:
-        # Read at the end: on a GPU each reading would wait for all that was asked of it.
+        # Read at the end: on a GPU, each read would wait for all work that is still queued.
         losses = torch.empty(n, 2)
         for k, draw in enumerate(itertools.islice(drawn, n)):
             losses[k] = step(*draw)

@@ -13,11 +13,11 @@ SMALL_SHAPES = listed_shapes(h_dim=13, z_dim=7)
 
 
 def small_run(data_dir: pathlib.Path, **changed: Any) -> list[str]:
-    """Returns the flags of a small run that spends most of its time on files, but `--iters`.
+    """Returns the flags, except `--iters`, of a small run that spends most of its time on files.
 
     Args:
       data_dir: has the IDX files of `offline.data_files` in `mnist`.
-      changed: other settings, and other values; None leaves a setting out.
+      changed: settings to add or to override; None leaves a setting out.
     """
     settings = {
         "dataset": "mnist",
@@ -37,14 +37,14 @@ def small_run(data_dir: pathlib.Path, **changed: Any) -> list[str]:
 
 
 def stable_run(data_dir: pathlib.Path) -> list[str]:
-    """Returns the flags of a small run with `--preset stable`: penalties, an average of weights."""
+    """Returns the flags of a small run with `--preset stable`: penalties, averaged weights."""
     return small_run(data_dir, preset="stable", h_dim="13,11")
 
 
 def run_with_long_blocks(data_dir: pathlib.Path) -> list[str]:
-    """Returns the flags of a run that goes far beyond a checkpoint before the next.
+    """Returns the flags of a run that trains far past a checkpoint before it saves the next one.
 
-    Between two pictures more rows come than the buffer of `losses.csv` holds, so that mostly there
-    are some to cut off. The run uses the other engine, too.
+    Between two pictures it logs more rows than the buffer of `losses.csv` holds, so that a kill
+    usually leaves some rows to cut off. The run also uses the other engine.
     """
     return small_run(data_dir, sample_every=350, checkpoint_every=400, engine="feed")

@@ -16,7 +16,7 @@ ITERS = 300
 
 @pytest.fixture
 def words(offline_data_dir: pathlib.Path) -> Callable[..., list[str]]:
-    """Returns what gives a command line of a small run of 300 iterations, with changed settings."""
+    """Returns a function that makes the flags of a 300-iteration run; settings may be changed."""
 
     def with_settings(**changed: Any) -> list[str]:
         settings = {"data_dir": offline_data_dir, "iters": ITERS, "out": "out"}
@@ -29,7 +29,7 @@ def words(offline_data_dir: pathlib.Path) -> Callable[..., list[str]]:
 def undisturbed(
     offline_data_dir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., pathlib.Path]:
-    """Returns what gives the folder that an undisturbed run of the same settings has left."""
+    """Returns a function that gives the output of an undisturbed run with the given settings."""
     made: dict[str, pathlib.Path] = {}
 
     def of_settings(status: int = 0, **changed: Any) -> pathlib.Path:
@@ -47,7 +47,7 @@ def undisturbed(
 
 @pytest.fixture
 def command(tmp_path: pathlib.Path) -> Callable[..., Finished]:
-    """Returns what gives a command line, in a folder of the test's own, and waits for its end."""
+    """Returns a function that runs a command in the test's own folder and waits for its end."""
 
     def give(words: Sequence[str], *args: Any, **options: Any) -> Finished:
         return run(words, tmp_path, *args, **options)
@@ -59,9 +59,9 @@ def command(tmp_path: pathlib.Path) -> Callable[..., Finished]:
 def continues(
     tmp_path: pathlib.Path, command: Callable[..., Finished], words: Any, undisturbed: Any
 ) -> Callable[..., Finished]:
-    """Returns what gives a command again, and checks that it leaves what an undisturbed one does.
+    """Returns a function that repeats a command and compares the output with an undisturbed run's.
 
-    Without a command line of its own it is that of a run with these settings.
+    If no command line is given, it is that of a run with the given settings.
     """
 
     def check(given: Sequence[str] | None = None, **settings: Any) -> Finished:

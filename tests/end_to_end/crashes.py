@@ -16,7 +16,7 @@ from results import differences, record
 from runner import Finished, Mishap, run
 
 KILLED = -9
-# File operations with which a run begins or continues, times the kills that share a run.
+# About 60 file operations begin or continue a run, and up to about 10 kills share one run.
 BEGINNING = 60 * 10
 
 
@@ -25,8 +25,8 @@ class Aim(NamedTuple):
 
     Attributes:
       operation, path: see `Mishap`.
-      in_all: about how many of these an undisturbed run has.
-      longest_s: up to how long after it, in seconds.
+      in_all: about how many such operations an undisturbed run has.
+      longest_s: the longest delay after the operation, in seconds.
     """
 
     operation: str | None
@@ -36,12 +36,12 @@ class Aim(NamedTuple):
 
 
 class Crashes:
-    """A command, what it leaves undisturbed, and what it leaves when it is killed.
+    """Compares what a command leaves undisturbed with what it leaves when it is killed.
 
     Attributes:
-      landed: where the kills were, counted by what they left half-done.
-      runs: how many runs were killed and continued until they were whole.
-      wrong: for each of these that is not equal to the undisturbed one, the files that differ.
+      landed: the number of kills by where they hit, that is by what they left half-done.
+      runs: how many runs were killed and continued until they were finished.
+      wrong: the files that differ, for each of these runs that is not equal to the undisturbed one.
     """
 
     def __init__(self, words: Sequence[str], folder: pathlib.Path) -> None:
@@ -60,15 +60,15 @@ class Crashes:
         checkpoints = settings["iters"] // settings["checkpoint_every"]
         self._aims = (
             Aim(None, "", undisturbed.operations, 0.0),
-            # While variables and state are written, and right before the whole is renamed.
+            # While variables and state are written, and right before the checkpoint is renamed.
             Aim("os.mkdir", "checkpoints/.", checkpoints, 0.02),
             Aim("os.rename", "checkpoints/0", checkpoints, 0.0),
             Aim("os.rename", ".png", pictures, 0.0),
             Aim(None, "", undisturbed.operations, 0.5),
-            # An old checkpoint that is dropped.
+            # While an old checkpoint is removed.
             Aim("os.rename", "checkpoints/.", checkpoints, 0.002),
             Aim("open", ".png", pictures, 0.005),
-            # While it begins or continues.
+            # While a run begins or continues.
             Aim(None, "", BEGINNING, 0.0),
         )
         self.landed: Counter[str] = Counter()
@@ -76,13 +76,13 @@ class Crashes:
         self.wrong: list[list[str]] = []
 
     def kill(self, kills: int, seed: int, inform: Callable[[str], object] = str) -> None:
-        """Kills `kills` times, at moments that `seed` decides, beginning anew where a run ends.
+        """Kills `kills` times, at moments drawn from `seed`; when a run ends, a new one begins.
 
         Raises:
-          AssertionError: a run ended otherwise than killed or done.
+          AssertionError: a run failed, or too many ended before their kill.
         """
         rng = random.Random(seed)
-        # So far into the run, on the average, that the kills are spread over all of it.
+        # With this share, kills are on average spread over the whole run.
         share = 2 / min(kills, 10)
         done = missed = 0
         while done < kills:
@@ -91,7 +91,7 @@ class Crashes:
                 delay_s = aim.longest_s * rng.random()
                 finished = self._run([Mishap(kill, aim.operation, aim.path, count, delay_s)])
                 if finished.status == 0:
-                    # It was over before it came so far; not again and again, though.
+                    # The run ended before the kill, which must not happen again and again.
                     missed += 1
                     assert missed <= kills, f"nothing is ever hit by {aim}"
                     break

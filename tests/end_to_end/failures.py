@@ -1,9 +1,9 @@
 """Makes the N-th file operation of a process fail, as a full or a broken disk would.
 
-Python's own operations fail before they happen: to open for writing, to write, to flush to the
-disk, to cut, to rename, to link, to make and to remove. Buffers and text layers stay Python's own:
-only the raw file below them is another one. What TensorFlow writes for a checkpoint counts as one
-operation, which fails by a limit to the size of files.
+Python's own operations fail before they happen: opening to write, writing, flushing to the disk,
+truncating, renaming, linking, making a folder, removing. Only the raw file is replaced; the buffers
+and text layers above it are Python's own. All that TensorFlow writes for a checkpoint counts as one
+operation, which fails through a limit on the size of files.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-# Names the operation that failed, in the folder of the run; it is missing where none did.
+# A file in the run's folder that names the operation that failed; it is missing if none did.
 FAILED = "failed.txt"
-# Names all of them, where none was to fail.
+# A file that lists all operations, if none is to fail.
 OPERATIONS = "operations.txt"
 _OF_OS = (
     "fsync",
@@ -42,12 +42,12 @@ _open, _os_open = builtins.open, os.open
 
 
 def _is_pipe(name: object) -> bool:
-    """Returns whether it is the descriptor of a pipe, which needs no disk."""
+    """Returns whether `name` is the descriptor of a pipe, which needs no disk."""
     return isinstance(name, int) and stat.S_ISFIFO(os.fstat(name).st_mode)
 
 
 class _Counter:
-    """Counts the operations and makes those fail whose turn it is."""
+    """Counts the operations and decides which of them fail."""
 
     def __init__(self, n: int, for_good: bool) -> None:
         self._listing = n == 0
@@ -56,8 +56,8 @@ class _Counter:
         self._error = errno.ENOSPC if n % 2 else errno.EIO
 
     def fails(self, what: str, name: object) -> bool:
-        """Counts an operation on a file; returns whether it shall fail."""
-        # Relative names and open files are the run's; the program and its caches are absolute.
+        """Counts an operation on a file; returns whether it must fail."""
+        # The run uses relative names and descriptors; the program and its caches, absolute names.
         others = str(name).startswith("/") or name in (1, 2) or _is_pipe(name)
         if others or threading.current_thread() is not threading.main_thread():
             return False
@@ -73,13 +73,13 @@ class _Counter:
         return self._left == 0 or (self._for_good and self._left < 0)
 
     def step(self, what: str, name: object) -> None:
-        """Counts an operation; raises the system's error if it shall fail."""
+        """Counts an operation; raises the system's error if it must fail."""
         if self.fails(what, name):
             raise OSError(self._error, os.strerror(self._error), name)
 
 
 def fail(n: int, for_good: bool = False) -> None:
-    """From now on lets the n-th operation fail, or all from the n-th on; 0 only lists them."""
+    """Makes the n-th operation from now on fail, or all from the n-th on; 0 only lists them."""
     counter = _Counter(n, for_good)
 
     class Raw(io.FileIO):
@@ -121,7 +121,7 @@ def fail(n: int, for_good: bool = False) -> None:
 
 
 def failed(folder: pathlib.Path) -> str | None:
-    """Returns which operation failed in a run in `folder`; None if it has ended before the n-th."""
+    """Returns which operation failed in a run in `folder`; None if it ended before the n-th."""
     path = folder / FAILED
     if not path.exists():
         return None

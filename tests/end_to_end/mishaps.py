@@ -1,4 +1,4 @@
-"""What can happen to a run: called in its process, before or while it goes on."""
+"""What can happen to a run: functions to call in its process, before it starts or while it runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 def kill(number: int = signal.SIGKILL) -> None:
-    """Sends a signal to the own process."""
+    """Sends a signal to this process."""
     os.kill(os.getpid(), number)
 
 
@@ -26,19 +26,19 @@ def limit_file_size(size: int) -> None:
 
 
 def write_to(path: str, *numbers: int) -> None:
-    """Makes a file of standard output, of standard error, or of both."""
+    """Redirects standard output (1), standard error (2) or both to a file."""
     for number in numbers:
         os.dup2(os.open(path, os.O_WRONLY), number)
 
 
 def make_read_only(*folders: str) -> None:
-    """Takes the right to make and to remove files in folders."""
+    """Takes away the right to make and to remove files in folders."""
     for folder in folders:
         os.chmod(folder, 0o555)
 
 
 def drop_privileges() -> None:
-    """Gives up what root may do beyond other users; the files stay its own."""
+    """Gives up root's extra rights; the process still owns its files."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
     if ctypes.CDLL(None, use_errno=True).capset(header, nothing):
@@ -51,7 +51,7 @@ def set_environment(**variables: str) -> None:
 
 
 def take_terminal(path: str) -> None:
-    """Makes a terminal the one of the process, which hears when it is closed."""
+    """Makes a terminal the controlling one of the process, which gets SIGHUP when it is closed."""
     os.setsid()
     terminal = os.open(path, os.O_RDWR)
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)

@@ -1,4 +1,4 @@
-"""What a run left in its folder, for comparing it bit for bit with what another one left."""
+"""Compares bit for bit what two runs left in their folders."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-# What tells one run from another with the same settings.
+# What differs between two runs with the same settings.
 ITS_OWN = ("run_id", "started", "sha256")
 
 
 def fingerprint(out: pathlib.Path) -> dict[str, str]:
     """Returns a checksum of each file below a run's folder, by its name there.
 
-    Hidden and temporary files are files, too: nothing may be left over. Of JSON files the run's id
-    and its start are left out, of npz files the time that numpy notes in them, and of the settings
-    the folder itself. The event files of TensorBoard, one for each start and with the time in them,
-    are taken as one, `tensorboard`, of which only what is shown counts.
+    Hidden and temporary files count, too: nothing may be left over. JSON files count without the
+    run's id, start, checksum and output folder; npz files without the times that numpy notes in
+    them. TensorBoard's event files, of which each start writes one, contain times as well: they
+    count as one file, `tensorboard`, and only by what they show.
     """
     events = sorted((out / "tensorboard").glob("*"))
     paths = sorted(path for path in out.rglob("*") if not path.is_dir() and path not in events)
@@ -30,7 +30,7 @@ def fingerprint(out: pathlib.Path) -> dict[str, str]:
 
 
 def differences(out: pathlib.Path, undisturbed: pathlib.Path) -> list[str]:
-    """Returns the names of the files that two runs do not have in common."""
+    """Returns the names of the files that differ or that only one of the two runs has."""
     one, other = fingerprint(out), fingerprint(undisturbed)
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
@@ -59,7 +59,7 @@ def _sum(path: pathlib.Path) -> str:
 
 
 def _shown(event_files: list[pathlib.Path]) -> list[tuple[int, str, bytes]]:
-    """Returns (iteration, tag, value) of all that event files hold, in their order."""
+    """Returns (iteration, tag, value) of everything in the event files, in order."""
     from tensorflow.compat.v1 import train
 
     return [

@@ -1,9 +1,9 @@
 """Real runs in processes of their own, started fast, with mishaps at exact places.
 
 A server process imports TensorFlow once, and each run is a fork of it that calls the command line's
-`main`: nothing but the import is shared, and the process can be killed, limited and deprived like
-any other. Python's audit events tell of each file operation before it happens, so that a mishap
-need not be timed: "at the third rename to a name with `.png` in it, SIGKILL".
+`main`: only the import is shared, and the process can be killed, limited and stripped of its rights
+like any other. Python's audit events report each file operation before it happens, so that a mishap
+needs no timing: "at the third rename to a name with `.png` in it, SIGKILL".
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Mishap(NamedTuple):
 
     Attributes:
       action: called in the run's process; a function of a module, or a `functools.partial` of one.
-      operation: before which file operation, one of `OPERATIONS`; None for any.
+      operation: the file operation before which it happens, one of `OPERATIONS`; None for any.
       path: a part of the operation's path (for a rename, of the new one).
-      count: before the how-manieth of these, from 1; 0 when the run starts.
-      delay_s: how much later, in seconds; then the run goes on in between.
+      count: the number of that operation among those that match, from 1; 0 for the run's start.
+      delay_s: seconds from then to the action, during which the run goes on.
     """
 
     action: Callable[[], object]
@@ -50,7 +50,7 @@ class Mishap(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A run that is over; `status` is negative for a signal that killed it."""
+    """A run that is over; if a signal killed it, `status` is the negative of its number."""
 
     status: int
     stdout: str
@@ -80,7 +80,7 @@ class Run:
         os.kill(self.pid, number)
 
     def wait_for(self, condition: Callable[[], object]) -> None:
-        """Waits until something is seen that the run does."""
+        """Waits until `condition` is true, and fails if the run ends before that."""
         end_s = time.monotonic() + TIME_LIMIT_S
         while not condition():
             assert self._process.is_alive(), self._read(STDERR)
@@ -112,8 +112,8 @@ def start(
     Args:
       words: the command line.
       folder: the working folder, where its stdout and stderr go to files.
-      mishaps: what shall happen to it.
-      prepare: called in the process before all else, such as a limit of the system.
+      mishaps: what happens to it.
+      prepare: called in the process before the run starts, for example to set a resource limit.
     """
     operations = _context.RawValue("Q", 0)
     process = _context.Process(
@@ -140,11 +140,11 @@ def _run(
         with open(name, "wb") as stream:
             os.dup2(stream.fileno(), number)
     sys.stdout, sys.stderr = open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
-    # As in a terminal, whatever the tests themselves were started from.
+    # As in a terminal, however the tests themselves were started.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A mishap with a delay shall come when it is due, not when Python next changes threads.
+    # A delayed mishap must happen when it is due, not when Python next switches threads.
     sys.setswitchinterval(1e-4)
     pass_over_what_is_loaded()
     if prepare is not None:
@@ -157,7 +157,7 @@ def _run(
     except BaseException:
         traceback.print_exc()
         status = 1
-    # What Python does at its end, without the end of the server's child.
+    # Ends as Python does, with status 120 if flushing fails, but without multiprocessing's cleanup.
     try:
         sys.stdout.flush()
     except OSError:
@@ -173,7 +173,7 @@ def _install(mishaps: list[Mishap], operations: Any) -> None:
         if event not in OPERATIONS or threading.current_thread() is not threading.main_thread():
             return
         path = str(arguments[1] if event == "os.rename" else arguments[0])
-        # Everything of the program, and nothing of the run's, has an absolute name.
+        # The files of the program have absolute names; those that the run writes do not.
         if event == "open" and (path.startswith("/") or isinstance(arguments[0], int)):
             return
         operations.value += 1

@@ -1,4 +1,4 @@
-"""Real processes over real connections: as many towers in one process, to the bit, and no loss."""
+"""A cluster of real processes equals as many towers in one process, bit for bit, even if killed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from vanilla_gan.training import run as training
 LOST = 138
 slow = pytest.mark.slow
 ITERS = 60
-# Of 1000 images, the last batch of an epoch has 6. The signs, in which nothing trains, may have
-# other roundings where variables lie apart.
+# With 1000 images, the last batch of an epoch has 6. No signs: nothing trains on them, and they may
+# be rounded differently if the variables are on several tasks.
 CONV = {"system": "conv", "h_dim": None, "batch_size": 14, "iters": 72, "health_every": 0}
-# None by the clock: a busy machine would have some that an idle one has not.
+# No checkpoints by the clock: a busy machine would write some that an idle one would not.
 CHECKPOINTS = {"checkpoint_every": 10**6}
-# A network of the tests' own has no interface that is up.
+# Brings up the loopback interface, which is down in a new network namespace.
 _UP = (
     "import fcntl, socket, struct, sys; lo = struct.pack('16sH', b'lo', 1); "
     "fcntl.ioctl(socket.socket(), 0x8914, lo + bytes(22)); print(flush=True); sys.stdin.read()"
@@ -39,7 +39,7 @@ _NEWNET = 0x40000000
 
 @pytest.fixture(scope="module")
 def network():
-    """Returns the network that the tasks run in; None for that of the machine, if need be."""
+    """Returns the tasks' network namespace; None for the machine's, if a new one is impossible."""
     command = ["unshare", "-n", sys.executable, "-c", _UP]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
@@ -55,9 +55,9 @@ def network():
 
 @pytest.fixture
 def cluster(tmp_path, network, offline_data_dir, words):
-    """Returns what starts the tasks of a cluster, given how many of each role, the chief first.
+    """Returns a function that starts a cluster, given how many tasks of each role, the chief first.
 
-    A later call has the same addresses. What is left running is killed.
+    Later calls use the same addresses. Tasks that still run after the test are killed.
     """
     started, addresses = [], {}
 
@@ -67,7 +67,7 @@ def cluster(tmp_path, network, offline_data_dir, words):
         for number, task in enumerate(every):
             port = addresses.setdefault(task, free_port(number, network))
             jobs[task[0]].append(f"127.0.0.1:{port}")
-        # The chief last: it may be told to kill one of the others.
+        # The chief starts last, because its mishap may be to kill one of the others.
         tasks = [task for task in every if task not in absent]
         runs = {}
         for role, index in reversed(tasks):
@@ -75,7 +75,7 @@ def cluster(tmp_path, network, offline_data_dir, words):
             folder.mkdir(exist_ok=True)
             text = json.dumps({"cluster": jobs, "task": {"type": role, "index": index}})
             is_chief = (role, index) == every[0]
-            # Others than the chief have no data.
+            # Only the chief has data.
             own = {} if is_chief else {"data_dir": "nowhere", **(others or {})}
             given = {"system": "vanilla", "iters": ITERS, **CHECKPOINTS, **settings, **own}
             runs[role, index] = start(
@@ -110,7 +110,7 @@ def as_task(text, network):
 
 
 def ends(runs):
-    """Returns the exit status of each task, the chief first, and what that one said."""
+    """Returns the exit status of each task, the chief first, and the chief's stderr."""
     finished = [each.wait() for each in runs.values()]
     assert not any("Traceback" in each.stderr for each in finished), finished
     return [each.status for each in finished], finished[0].stderr
@@ -166,7 +166,7 @@ def test_tasks_train_as_towers_do(tmp_path, cluster, words, roles, settings):
 
 @slow
 @pytest.mark.parametrize("role", ["worker", "ps"])
-def test_a_task_that_ends_costs_nothing(tmp_path, cluster, words, role):
+def test_a_killed_task_costs_nothing(tmp_path, cluster, words, role):
     roles = {"chief": 1, "worker": 1, "ps": 1}
 
     def ending(runs):
@@ -189,7 +189,7 @@ def test_a_task_that_ends_costs_nothing(tmp_path, cluster, words, role):
     ],
 )
 def test_random_kills_cost_nothing(tmp_path, cluster, words, roles, kills, seed):
-    """Of any task, each behind an iteration that was seen, or at a start where that is past."""
+    """Kills a random task after a given iteration, or at once if the run is already past it."""
     stream, given = random.Random(seed), {"iters": 10 * kills + 20, "cluster_timeout": 10}
     given |= {"log_every": 1, "checkpoint_every": 5}
     losses = tmp_path / "chief0" / "out" / "losses.csv"
@@ -212,14 +212,14 @@ def test_random_kills_cost_nothing(tmp_path, cluster, words, roles, kills, seed)
 @pytest.mark.parametrize(
     ("number", "others", "statuses"),
     [
-        # As schedulers do; the chief needs the others to save.
+        # Schedulers signal all tasks, but the chief needs the others to save.
         (signal.SIGTERM, True, [143, 143]),
         pytest.param(signal.SIGTERM, False, [143, 143], marks=slow),
         pytest.param(signal.SIGKILL, False, [-9, LOST], marks=slow),
     ],
 )
 def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, others, statuses):
-    # How far a run goes before it stops is a matter of its pace, and a stop leaves a checkpoint.
+    # A stop leaves a checkpoint, and its iteration depends on timing: so only the newest is kept.
     roles, given = {"chief": 1, "worker": 1}, {"keep_checkpoints": 1}
 
     def stopping(runs):
@@ -228,7 +228,7 @@ def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, other
 
     assert ends(cluster(roles, mishaps=stopping, **given))[0] == statuses
     if number == signal.SIGKILL:
-        # It may go on alone. One that is finished has the others leave, too.
+        # It may be finished without a cluster. A chief whose run is finished lets the others leave.
         alone = words(system="vanilla", iters=ITERS, **CHECKPOINTS, **given)
         assert run(alone, tmp_path / "chief0").status == 0
     assert ends(cluster(roles, **given))[0] == [0, 0]
@@ -237,7 +237,7 @@ def test_the_others_leave_with_the_chief(tmp_path, cluster, words, number, other
 
 
 @slow
-def test_a_task_serves_on_at_a_signal_and_leaves_at_a_second_one(tmp_path, cluster):
+def test_a_task_keeps_serving_after_one_signal_and_leaves_after_two(tmp_path, cluster):
     runs = cluster({"chief": 1, "worker": 1}, iters=10**6)
     worker, said = runs["worker", 0], tmp_path / "worker0" / "stderr.txt"
     runs["chief", 0].wait_for((tmp_path / "chief0" / "out" / "losses.csv").exists)
@@ -248,7 +248,7 @@ def test_a_task_serves_on_at_a_signal_and_leaves_at_a_second_one(tmp_path, clust
     assert (statuses, "no answer from worker 0 at " in line) == ([LOST, 143], True), line
 
 
-def test_a_task_that_never_comes_is_named(cluster):
+def test_a_task_that_never_starts_is_named(cluster):
     for absent in (("worker", 0), ("chief", 0)):
         statuses, said = ends(
             cluster({"chief": 1, "worker": 1}, absent=[absent], cluster_timeout=1)
@@ -257,7 +257,7 @@ def test_a_task_that_never_comes_is_named(cluster):
         assert f"waited 1 s for {absent[0]} 0 at " in said, said
 
 
-def test_a_batch_that_cannot_be_cut_is_the_end_of_all(tmp_path, cluster):
+def test_a_batch_that_cannot_be_split_ends_all_tasks(tmp_path, cluster):
     statuses, said = ends(cluster({"worker": 2}, batch_size=1))
     assert (statuses, "--towers=2: expected at most --batch_size" in said) == ([2, 2], True), said
     assert "without authentication" in said
@@ -265,7 +265,7 @@ def test_a_batch_that_cannot_be_cut_is_the_end_of_all(tmp_path, cluster):
 
 
 @slow
-def test_a_task_on_its_way_hears_of_a_chief_that_failed_before(tmp_path, cluster):
+def test_a_late_task_hears_that_the_chief_has_failed(tmp_path, cluster):
     roles, given = {"chief": 1, "worker": 1}, {"batch_size": 1}
     chief = cluster(roles, absent=[("worker", 0)], **given)
     said = tmp_path / "chief0" / "stderr.txt"
@@ -281,7 +281,7 @@ def send_little():
 
 @slow
 @pytest.mark.parametrize(("engine", "statuses"), [("loop", [2, 2]), ("feed", [0, 0])])
-def test_images_that_are_too_many_for_a_message(tmp_path, cluster, engine, statuses):
+def test_too_many_images_for_one_message(tmp_path, cluster, engine, statuses):
     given = {"engine": engine, "iters": 2}
     mishap = Mishap(send_little, count=0)
     found, said = ends(cluster({"chief": 1, "worker": 1}, mishaps=lambda _: [mishap], **given))
@@ -300,7 +300,7 @@ def be_version(version):
         ("9.1", {}, f"has vanilla_gan {__version__}, but the chief has vanilla_gan 9.1;"),
     ],
 )
-def test_a_task_that_is_not_like_the_chief(tmp_path, cluster, version, others, said):
+def test_a_task_that_differs_from_the_chief(tmp_path, cluster, version, others, said):
     mishap = Mishap(functools.partial(be_version, version), count=0)
     runs = cluster({"chief": 1, "ps": 1}, mishaps=lambda _: [mishap], others=others, h_dim=7)
     statuses, line = ends(runs)

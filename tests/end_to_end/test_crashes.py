@@ -21,12 +21,12 @@ def test_killed_run_equals_undisturbed_one(tmp_path, offline_data_dir, words, ki
     crashes.kill(kills, seed=0)
     assert crashes.wrong == []
     assert sum(crashes.landed.values()) == kills
-    # Some of those that are aimed at a file hit it.
+    # Some of the kills that are aimed at a file hit it.
     assert crashes.landed.keys() - {"at the start", "elsewhere"}
 
 
 @pytest.mark.slow
-def test_killed_around_an_evaluation_a_run_keeps_its_best_checkpoint(tmp_path, offline_data_dir):
+def test_a_run_killed_around_an_evaluation_keeps_its_best_checkpoint(tmp_path, offline_data_dir):
     words = [
         *small_run(offline_data_dir, iters=120, sample_every=10, checkpoint_every=30),
         *("--evaluate_every=10", "--keep_best=frechet", "--keep_checkpoints=1"),
@@ -36,8 +36,8 @@ def test_killed_around_an_evaluation_a_run_keeps_its_best_checkpoint(tmp_path, o
     assert undisturbed.status == 0, undisturbed.stderr
     best = record(tmp_path / "undisturbed")["best"]["iteration"]
     assert checkpoints(tmp_path / "undisturbed") == [best, 120]
-    # Each goes on where the one before was killed: before figures stand, before the record names
-    # the best one, before a new checkpoint stands, and while an old one goes.
+    # Each run continues the one killed before it. The kills come before figures are saved, before
+    # the record names the best checkpoint, before a new one is saved, and while an old one goes.
     places = {
         "quality.json": (1, 2),
         "/run.json": (2, 3),

@@ -27,13 +27,13 @@ def assert_stopped(finished: Finished, path: str, reason: str) -> None:
     assert "Traceback" not in finished.stderr
 
 
-# Pictures have some 60 kB, a checkpoint's variables 245 kB, and losses.csv grows to 9 kB; run.json
-# has 1.3 kB, and the file that takes the run's stderr must not reach the limit first.
+# A picture takes some 60 kB, a checkpoint's variables 245 kB, run.json 1.3 kB; losses.csv grows
+# to 9 kB. The file with the run's stderr must not reach the limit first.
 @pytest.mark.parametrize(
     ("after", "limit", "path", "newest"),
     [
         ("checkpoints/0000000120", 30_000, "out/003.png", 120),
-        # What is written otherwise stops a run in the same way.
+        # A failure to write another kind of file stops a run in the same way.
         *(
             pytest.param(*row, marks=pytest.mark.slow)
             for row in (
@@ -56,7 +56,7 @@ def test_full(tmp_path, command, words, continues, after, limit, path, newest):
 
 @pytest.mark.slow
 def test_full_after_overwrite(command, words, continues):
-    """The same command would begin anew."""
+    """With --overwrite, the same command would start from the beginning."""
     full = functools.partial(limit_file_size, 3_000)
     given = words(overwrite="true")
     stopped = command(given, [Mishap(full, operation="os.rename", path="003.png")])
@@ -66,7 +66,7 @@ def test_full_after_overwrite(command, words, continues):
 
 @pytest.mark.slow
 def test_full_for_event_files(tmp_path, command, words, continues):
-    """They have three pictures by then."""
+    """The event files hold three pictures by then."""
     full = functools.partial(limit_file_size, 150_000)
     given = words(tensorboard="true")
     stopped = command(given, [Mishap(full, operation="os.rename", path="002.png")])
@@ -80,8 +80,8 @@ def test_full_for_event_files(tmp_path, command, words, continues):
     ("path", "newest"),
     [("out/training.gif", 300), ("out/latest.png", 0), ("out/losses.png", 300)],
 )
-def test_what_is_shown_cannot_be_written(tmp_path, command, words, continues, path, newest):
-    """A folder stands in its place from the first picture on."""
+def test_pictures_that_cannot_be_written(tmp_path, command, words, continues, path, newest):
+    """A folder is in the file's place from the first picture on."""
     there = functools.partial(os.mkdir, path)
     (tmp_path / "out").mkdir()
     stopped = command(words(), [Mishap(there, operation="os.rename", path="out/000.png")])
@@ -93,7 +93,7 @@ def test_what_is_shown_cannot_be_written(tmp_path, command, words, continues, pa
 
 @contextlib.contextmanager
 def small_disk(folder: pathlib.Path, size: str) -> Iterator[None]:
-    """Mounts a file system of its own on a new folder; skips the test where that is not allowed."""
+    """Mounts a file system of its own on a new folder; skips the test if that is not allowed."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -106,7 +106,7 @@ def small_disk(folder: pathlib.Path, size: str) -> Iterator[None]:
 
 @pytest.mark.slow
 def test_small_disk(tmp_path, command, words, undisturbed):
-    """The pictures eat it up; wherever it ends, the checkpoint before is good."""
+    """The pictures fill the disk; wherever the run stops, the checkpoint before is good."""
     with small_disk(tmp_path / "disk", size="1300k"):
         given = words(out="disk/out")
         stopped = command(given)
@@ -114,7 +114,7 @@ def test_small_disk(tmp_path, command, words, undisturbed):
         assert "run.sh: cannot write disk/out/" in stopped.last_line
         assert "No space left on device; free some space" in stopped.last_line
         assert "Traceback" not in stopped.stderr
-        # Still full: the same again, and no worse for it.
+        # The disk is still full: the command fails again, and does no further damage.
         again = command(given)
         assert again.status == 1
         assert "No space left on device" in again.last_line
@@ -189,7 +189,7 @@ def test_removed(tmp_path, command, words, continues):
     )
     assert_stopped(stopped, "out/checkpoints/0000000080", "No such file or directory")
     assert not (tmp_path / "out").exists()
-    # There is nothing to continue: it begins.
+    # There is nothing to continue, so the run starts from the beginning.
     continues()
 
 

@@ -1,7 +1,7 @@
-"""Every kind of file operation fails once: one line says so, and the same command makes it whole.
+"""Every kind of file operation fails once: one line says so, and the same command finishes the run.
 
-Two operations are of a kind where they do the same to a file of the same name, but for digits. The
-first of each kind fails by itself; from the last of each kind on, all operations fail.
+Two operations are of the same kind if they do the same to files whose names differ only in digits.
+Either only the first of each kind fails, or all operations from the last of each kind on.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ SHORT = {
     "log_every": 1,
     "report": "true",
 }
-# It says when each picture was written.
+# The report says when each picture was written.
 TIMED = {"report.html"}
-# A kind in so many is tried where all of them would take minutes.
+# The quick test tries one kind in so many, because all of them would take minutes.
 STRIDE = 32
 
 
@@ -33,7 +33,7 @@ STRIDE = 32
     ("for_good", "stride"),
     [
         (False, STRIDE),
-        # All kinds, those few among them.
+        # All kinds, including those of the quick test.
         *(pytest.param(for_good, 1, marks=pytest.mark.slow) for for_good in (False, True)),
     ],
 )
@@ -46,7 +46,7 @@ def test_a_run_that_fails_is_finished_by_the_same_command(
     shutil.rmtree(tmp_path / "out")
     numbered = [(re.sub(r"\d+", "0", each), n) for n, each in enumerate(operations, 1)]
     chosen = sorted(dict(numbered if for_good else reversed(numbered)).values())
-    # It goes through all of a run, and does it in more than one way.
+    # The run has many operations, of many kinds.
     assert len(operations) > 200
     assert len(chosen) > 60
     faults = []

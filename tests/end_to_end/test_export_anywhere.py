@@ -1,4 +1,4 @@
-"""Train, sample, export; the export in a fresh Python that has TensorFlow but not this package."""
+"""An export draws the same images in a Python that has TensorFlow but not this package."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vanilla_gan.generator.sample import sample
 from vanilla_gan.generator.settings import SampleConfig
 from vanilla_gan.systems import SYSTEMS
 
-# What somebody else would write. -I keeps this repository off the path; where the package is
-# installed beside TensorFlow, the None does.
+# What somebody else would write. -I keeps this repository off the path; the None hides a package
+# that is installed beside TensorFlow.
 ELSEWHERE = """
 import sys
 sys.modules["vanilla_gan"] = None
@@ -47,7 +47,7 @@ def command(folder, *words):
 
 
 def loaded_elsewhere(folder, *models):
-    """Loads exports, (path, what was drawn, where to); checks that they draw the same images."""
+    """Loads exports (path, drawn images, output file); checks that they draw the same images."""
     words = [",".join(map(str, model)) for model in models]
     done = python("-I", "-c", ELSEWHERE, *words, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -61,7 +61,7 @@ def loaded_elsewhere(folder, *models):
 
 @pytest.mark.slow
 def test_the_same_images_without_this_package(tmp_path, offline_data_dir):
-    """By the commands, for the system with labels."""
+    """Uses the commands, with the system that takes labels."""
     data = ["--dataset=mnist", f"--data_dir={offline_data_dir}", "--allow_unverified_data"]
     sizes = ["--z_dim=5", "--h_dim=7", "--batch_size=11"]
     command(tmp_path, "train", "--system=conditional", "--iters=4", "--seed=3", *sizes, *data)
@@ -75,7 +75,7 @@ def test_the_same_images_without_this_package(tmp_path, offline_data_dir):
 
 
 @pytest.mark.slow
-def test_the_same_images_of_every_system(tmp_path, trained_run, exported):
+def test_the_same_images_from_every_system(tmp_path, trained_run, exported):
     for system in SYSTEMS:
         source, out = str(trained_run(system)), str(tmp_path / f"{system}.npz")
         sample(SampleConfig(source=source, format="npz", out=out, n=37, seed=5), print)

@@ -1,4 +1,4 @@
-"""`./run.sh fork`: bit for bit the parent without a change, and what a change may be."""
+"""`./run.sh fork`: without changes it equals the parent bit for bit; which changes are allowed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OF_ITS_OWN = {"run.json", "losses.png"}
 
 @pytest.fixture(scope="module")
 def parent(offline_data_dir, tmp_path_factory) -> pathlib.Path:
-    """Returns a folder with a finished run, out, that has checkpoints of 80, 120 and 160."""
+    """Returns a folder with a finished run in `out` that has checkpoints at 80, 120 and 160."""
     folder = tmp_path_factory.mktemp("parent")
     (folder / "data").symlink_to(offline_data_dir)
     finished = run([*small_run("data", iters=ITERS), "--out=out"], folder)
@@ -43,7 +43,7 @@ def parent(offline_data_dir, tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture
 def there(parent, tmp_path) -> pathlib.Path:
-    """Returns a folder with a copy of it, in which a test may do what it likes."""
+    """Returns a copy of that folder, which a test may change."""
     shutil.copytree(parent, tmp_path, symlinks=True, dirs_exist_ok=True)
     return tmp_path
 
@@ -87,13 +87,13 @@ def test_other_systems(there, command, system, given):
     assert {name for name in different if "checkpoints/000000000" not in name} == OF_ITS_OWN
 
 
-def test_what_is_changed_holds_from_there_on(there, command):
+def test_changes_apply_from_there_on(there, command):
     flags = ["--learning_rate=0.01", "--sample_every=25", "--iters=140", "--out=child"]
     finished = command(["fork", f"--from={AT_80}", *flags])
     assert finished.status == 0, finished.stderr
     ours, theirs = read_losses(there / "child"), read_losses(there / "out")
     assert len(ours) == 140
-    # The loss of iteration 80 is that before its update.
+    # The loss of iteration 80 is taken before its update.
     np.testing.assert_array_equal(ours[:80], theirs[:80])
     assert (ours[82:, 1] != theirs[82:140, 1]).all()
     assert changes(there / "child") == {
@@ -101,7 +101,7 @@ def test_what_is_changed_holds_from_there_on(there, command):
         "learning_rate": [0.001, 0.01],
         "sample_every": [50, 25],
     }
-    # Pictures of the parent's, at iterations 0 and 50, and its own from 100 on.
+    # The parent's pictures of iterations 0 and 50, and the fork's own from 100 on.
     pictures = sorted(path.name for path in (there / "child").glob("0*.png"))
     assert pictures == ["000.png", "002.png", "004.png", "005.png"]
     for ours_, theirs_ in (("000", "000"), ("002", "001")):
@@ -110,12 +110,12 @@ def test_what_is_changed_holds_from_there_on(there, command):
         ).read_bytes()
     page = command(["report", "--from=child", "--out=report.html"])
     assert page.status == 0, page.stderr
-    # What people read, without the marks around the flags of the command.
+    # What people read, without the HTML tags around the flags of the command.
     text = re.sub(r"</?span[^>]*>", "", (there / "report.html").read_text())
     assert f"{there / 'out'}, run {record(there / 'out')['run_id']}, at iteration 80" in text
     assert "fork --from" in text
     assert "--learning_rate 0.01" in text
-    # A fork of it without a change is judged as it is.
+    # A fork of the fork without changes is judged from the same iteration.
     assert command(["fork", "--from=child", "--out=grandchild"]).status == 0
     judged = [read_record(there / name).judged_from for name in ("out", "child", "grandchild")]
     assert judged == [0, 80, 80]
@@ -142,7 +142,7 @@ def test_another_seed_draws_other_numbers_from_there_on(there, command):
     np.testing.assert_array_equal(rows["one"], rows["two"])
     assert (rows["one"][81:, 1] != rows["out"][81:, 1]).all()
     assert (rows["one"][81:, 1] != rows["three"][81:, 1]).all()
-    # Its first checkpoint is the parent's, with the parent's numbers.
+    # The fork's first checkpoint is the parent's, with the parent's random state.
     for out, given in (("four", []), ("five", ["--seed=8"])):
         finished = command(["fork", "--from=one/checkpoints/0000000080", f"--out={out}", *given])
         assert finished.status == 0, finished.stderr
@@ -150,7 +150,7 @@ def test_another_seed_draws_other_numbers_from_there_on(there, command):
 
 
 @pytest.mark.slow
-def test_other_data_of_as_many_images(there, command, offline_data_dir):
+def test_other_data_with_as_many_images(there, command, offline_data_dir):
     other = there / "others" / "mnist"
     shutil.copytree(offline_data_dir / "mnist", other)
     (other / "t10k-images-idx3-ubyte").write_bytes(idx(np.ones((10, 28, 28))))
@@ -158,7 +158,7 @@ def test_other_data_of_as_many_images(there, command, offline_data_dir):
     for words, figures in (([], [50]), (["--data_dir=others"], [])):
         finished = command(["fork", f"--from={AT_80}", *words, "--out=child", "--overwrite"])
         assert finished.status == 0, finished.stderr
-        # Figures by other data are not its own.
+        # Figures measured on other data are not the fork's own.
         found = [each.iteration for each in read_evaluations(there / "child")]
         assert found == figures
     data = [record(there / out)["dataset"]["checksum"] for out in ("child", "out")]
@@ -176,7 +176,7 @@ def test_other_data_of_as_many_images(there, command, offline_data_dir):
 
 
 def test_other_data_beside_the_parents(there, offline_data_dir):
-    """They are found from any folder."""
+    """The data are found from any folder."""
     (there / "data").unlink()
     for name in ("mnist", "others"):
         shutil.copytree(offline_data_dir / "mnist", there / "data" / name)
@@ -207,7 +207,7 @@ def test_the_same_command_continues_it(there, command):
     "count", [10, *(pytest.param(count, marks=pytest.mark.slow) for count in (4, 16))]
 )
 def test_killed_while_it_is_made(there, command, count):
-    """There is all of it or nothing, whatever it was doing."""
+    """The fork is complete or absent, wherever the kill comes."""
     words = ["fork", f"--from={AT_80}", "--out=child", "--iters=81"]
     killed = command(words, [Mishap(kill, path="child", count=count)])
     assert killed.status == -signal.SIGKILL, killed.stderr
@@ -246,7 +246,7 @@ def test_killed_while_it_is_made(there, command, count):
         (["--from=out", "--out=" + "x" * 300], 1, "choose a shorter name"),
     ],
 )
-def test_what_cannot_be(there, monkeypatch, capsys, flags, status, said):
+def test_refused_forks(there, monkeypatch, capsys, flags, status, said):
     monkeypatch.chdir(there)
     shutil.copytree("out", "other")
     shutil.copytree("data", "other/d")
@@ -260,7 +260,7 @@ def test_what_cannot_be(there, monkeypatch, capsys, flags, status, said):
 
 
 def test_a_signal_does_not_wait_for_the_data(there, monkeypatch, capsys):
-    """They may have to be downloaded."""
+    """The data may have to be downloaded."""
     monkeypatch.chdir(there)
     shutil.copytree("out", "other")
     waited = []
@@ -277,7 +277,7 @@ def test_a_signal_does_not_wait_for_the_data(there, monkeypatch, capsys):
 
 @pytest.mark.parametrize("more", [[], ["--overwrite"]])
 def test_from_within_an_empty_folder(there, monkeypatch, capsys, more):
-    """It would be removed, and the one in its place not be where the command is."""
+    """The folder would be removed and replaced, with the command still in the removed one."""
     (there / "new").mkdir()
     monkeypatch.chdir(there / "new")
     words = [f"--from=../{AT_80}", "--out=.", *more]
@@ -286,7 +286,7 @@ def test_from_within_an_empty_folder(there, monkeypatch, capsys, more):
     assert os.listdir() == []
 
 
-def test_rows_of_the_parent_that_are_damaged_do_not_matter(there, command):
+def test_damaged_rows_of_the_parent_do_not_matter(there, command):
     rows = there / "out" / "losses.csv"
     rows.write_text("iteration,d_loss,g_loss\n0,1,2\n")
     finished = command(["fork", f"--from={AT_80}", "--out=new", "--iters=90"])
@@ -296,8 +296,8 @@ def test_rows_of_the_parent_that_are_damaged_do_not_matter(there, command):
     assert [int(row[0]) for row in read_losses(there / "new")] == [*range(80, 90)]
 
 
-def test_nor_do_its_other_results(there, command):
-    """Pipes are not waited for, and of a file with holes none are filled."""
+def test_unreadable_results_are_left_out(there, command):
+    """A pipe is not waited for, and a huge sparse file is not copied."""
     out = there / "out"
     for name in ("000.png", "quality.json"):
         (out / name).unlink(missing_ok=True)
@@ -330,7 +330,7 @@ def test_an_earlier_run_is_moved_aside(there, command, monkeypatch):
     assert "the same command without --overwrite continues it" in stopped.last_line
     shutil.rmtree(there / "child")
     shutil.move(there / "child.2", there / "child")
-    # From within the folder that moves.
+    # From within the folder that is moved aside.
     words = ["fork", f"--from=../{AT_80}", "--out=.", "--iters=91", "--overwrite"]
     monkeypatch.chdir(there / "child")
     assert cli.main(words) == 0

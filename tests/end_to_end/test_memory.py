@@ -13,9 +13,9 @@ from runner import Mishap
 @pytest.mark.parametrize("engine", ["loop", "feed"])
 def test_resident_set_after_30_000_iterations(tmp_path, command, words, engine):
     note = functools.partial(note_memory, "memory.txt")
-    # What the first losses.png loads of matplotlib, ten seconds after the start, stays. From then
-    # on nothing grows, up to the picture of iteration 30,000, which comes behind a checkpoint. Both
-    # are more than a run of 100,000 iterations has by itself.
+    # The first losses.png, ten seconds after the start, loads matplotlib, which stays loaded. From
+    # then on nothing grows, up to the picture of iteration 30,000, which follows a checkpoint. That
+    # is more pictures and checkpoints than 100,000 iterations have with the default settings.
     notes = [Mishap(note, "os.rename", f"/{name}.png") for name in ("losses", "300")]
     settings = {"iters": 30_001, "sample_every": 100, "checkpoint_every": 100, "engine": engine}
 

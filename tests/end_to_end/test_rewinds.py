@@ -1,4 +1,4 @@
-"""A run whose numbers are no longer numbers: stopped with its story, or rewound to go on."""
+"""A run whose numbers are no longer finite: stopped with an explanation, or rewound to go on."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from vanilla_gan.runfolder.checkpoint import Checkpoint
 from vanilla_gan.settings import RunConfig
 from vanilla_gan.training import attempts
 
-# The published log losses, with a learning rate at which they hardly live.
+# The published log losses, with a learning rate that they barely survive.
 FRAIL = {"loss": "log", "learning_rate": 0.03, "iters": 200, "on_nan": "rewind", "max_rewinds": 30}
-# One that no run survives: the first step already makes the discriminator too sure.
+# A rate that no run survives: the first step already makes the discriminator too sure.
 HOPELESS = {"loss": "log", "learning_rate": 0.1}
 
 
@@ -35,7 +35,7 @@ class Rewound(NamedTuple):
 
 @pytest.fixture(scope="module")
 def rewound(offline_data_dir, tmp_path_factory) -> Rewound:
-    # When it happens is chaotic, and another moment on each kind of processor: so a seed is sought.
+    # When a run diverges is chaotic and depends on the processor, so a seed is searched for.
     for seed in range(20):
         folder = tmp_path_factory.mktemp("rewound")
         settings = {**FRAIL, "seed": seed}
@@ -65,9 +65,9 @@ def test_bad_step_is_not_saved(tmp_path, command, words):
     assert_all_finite(out)
     assert (out / "losses.csv").read_text().count("\n") == 2
     assert sorted(path.name for path in out.glob("0*.png")) == ["000.png"]
-    # Made when it ends, also so: the first time in between would be after 10 s.
+    # Written when a run ends, even by failing; earlier ones would first come after 10 s.
     assert [(out / name).exists() for name in ("losses.png", "training.gif")] == [True, True]
-    # It is as frail the second time.
+    # The same command fails in the same way.
     again = command(words(**HOPELESS))
     assert (again.status, again.last_line) == (1, stopped.last_line)
 
@@ -106,14 +106,14 @@ def test_rewound_run_that_is_killed_equals_one_that_is_not(tmp_path, command, wo
     given = words(**rewound.settings)
     kills = 0
     while True:
-        # The first time run.json is written says that the run goes on, the second that it rewinds.
+        # The first write of run.json says that the run goes on, the second that it rewinds.
         rewinding = Mishap(kill, "os.rename", "run.json", count=2, delay_s=0.01 * (kills % 2))
         finished = command(given, [rewinding])
         if finished.status == 0:
             break
         assert finished.status == -signal.SIGKILL, finished.stderr
         kills += 1
-        # The last of all is that it has ended.
+        # The last write of all says that the run has ended.
         if record(tmp_path / "out")["trained"] or kills > 2 * len(record(rewound.out)["rewinds"]):
             assert command(given).status == 0
             break
@@ -122,7 +122,7 @@ def test_rewound_run_that_is_killed_equals_one_that_is_not(tmp_path, command, wo
 
 
 @pytest.mark.slow
-def test_rewound_run_that_is_killed_between(tmp_path, command, words, rewound):
+def test_rewound_run_killed_between_rewinds(tmp_path, command, words, rewound):
     given = words(**rewound.settings)
     for path, count in ((".png", 2), ("checkpoints/0", 2), (".png", 1)):
         killed = command(given, [Mishap(kill, "os.rename", path, count)])
@@ -144,8 +144,8 @@ def test_no_more_rewinds_than_allowed(tmp_path, command, words):
     ]
 
 
-def test_rewinds_of_a_checkpoint_that_is_lost_are_no_longer_on_record():
-    """At once: the next start would count them behind the next checkpoint, and draw new noise."""
+def test_rewinds_of_a_lost_checkpoint_are_no_longer_on_record():
+    """Saved at once: a start from the next checkpoint would count them, and draw new noise."""
     saved, reseeded = [], []
     state = dict.fromkeys(("rewinds", "losses_size", "losses_crc32"), np.array(0))
     of_run = SimpleNamespace(
@@ -175,7 +175,7 @@ def test_rewinds_of_a_checkpoint_that_is_lost_are_no_longer_on_record():
 
 
 @pytest.mark.slow
-def test_more_rewinds_go_on_where_fewer_stopped(tmp_path, command, words, rewound):
+def test_raising_max_rewinds_continues_the_run(tmp_path, command, words, rewound):
     stopped = command(words(**{**rewound.settings, "max_rewinds": 1}))
     assert stopped.status == 1
     assert len(record(tmp_path / "out")["rewinds"]) == 1
@@ -189,7 +189,7 @@ def test_more_rewinds_go_on_where_fewer_stopped(tmp_path, command, words, rewoun
 
 @pytest.mark.slow
 def test_signal_while_it_rewinds(tmp_path, command, words, rewound):
-    """It is answered after the next block of numbers, and the rewind is on record."""
+    """The signal is handled after the next block of iterations, and the rewind is on record."""
     stop = Mishap(functools.partial(kill, signal.SIGTERM), "os.rename", "run.json", count=2)
     stopped = command(words(**rewound.settings), [stop])
     assert stopped.status == 143, stopped.stderr

@@ -28,7 +28,7 @@ KILL = Mishap(kill, operation="os.rename", path="checkpoints/0000000120")
 
 @pytest.fixture(scope="module")
 def killed(offline_data_dir, tmp_path_factory):
-    """Returns a folder of results whose run was killed with checkpoints of 0, 40 and 80."""
+    """Returns a folder of results whose run was killed with checkpoints at 0, 40 and 80."""
     folder = tmp_path_factory.mktemp("killed")
     given = small_run(offline_data_dir, iters=ITERS, out="out")
     assert run(given, folder, [KILL]).status == -signal.SIGKILL
@@ -41,8 +41,8 @@ def interrupted(killed, tmp_path):
     return pathlib.Path(shutil.copytree(killed, tmp_path / "out"))
 
 
-# That a new start ends with the same bits is what test_every_system.py asks of all systems in one
-# process; here, a kill and a new process are between.
+# test_every_system.py checks in one process that every system ends with the same bits after a new
+# start; here, a kill and a new process come between.
 @pytest.mark.parametrize(
     "given",
     [
@@ -54,11 +54,11 @@ def interrupted(killed, tmp_path):
     ],
     ids=lambda given: "-".join(given.values()),
 )
-def test_continues_killed_in_the_middle(tmp_path, command, words, given):
+def test_a_run_killed_midway_continues(tmp_path, command, words, given):
     system = given.get("system", "vanilla")
     settings = {**given, "iters": 12, "checkpoint_every": 3, "sample_every": 5}
     sizes = {"batch_size": 15, "z_dim": 7, "h_dim": 13}
-    # Odd sizes: half of a pair of normal numbers is still to come when a checkpoint is written.
+    # With odd sizes, half of a pair of normal draws is still unused when a checkpoint is written.
     settings |= {n: size if n in SYSTEMS[system].defaults else None for n, size in sizes.items()}
     full = words(**settings, out="full")
     assert command(full).status == 0
@@ -80,7 +80,7 @@ def test_without_flags_everything_is_taken_from_the_run(continues):
 
 @pytest.mark.slow
 def test_event_files_have_each_iteration_once(tmp_path, command, words, undisturbed):
-    """Killed with losses and a picture behind the checkpoint, which come again."""
+    """Killed with losses and a picture past the checkpoint, which are then written again."""
     given = words(tensorboard="true")
     assert command(given, [KILL]).status == -signal.SIGKILL
     past = Mishap(kill, operation="os.rename", path="latest.png", count=3)
@@ -90,7 +90,7 @@ def test_event_files_have_each_iteration_once(tmp_path, command, words, undistur
     assert "continuing at iteration 120 of 300" in finished.stderr
     assert len(list((tmp_path / "out" / "tensorboard").iterdir())) == 3
     assert differences(tmp_path / "out", undisturbed(tensorboard="true")) == []
-    # And the rest is what it is without them.
+    # All files but the record equal those of a run without event files.
     plain = differences(tmp_path / "out", undisturbed())
     assert plain == ["run.json", "tensorboard"]
 
@@ -119,7 +119,7 @@ def test_finished_run_does_nothing_and_says_so(tmp_path, command, words):
 
 @pytest.mark.slow
 def test_what_lies_past_the_end_is_removed(tmp_path, command, words, continues):
-    """A picture of iteration 150 is there already when the run shall end at 130 after all."""
+    """The picture of iteration 150 exists already when the run is told to end at 130."""
     kill_at_150 = Mishap(kill, operation="os.rename", path="checkpoints/0000000160")
     assert command(words(), [kill_at_150]).status == -signal.SIGKILL
     assert (tmp_path / "out" / "003.png").exists()
@@ -133,13 +133,13 @@ def test_fewer_iterations_than_there_are(interrupted, command):
     assert finished.status == 0
     assert finished.last_line.startswith("out: this run has 80 iterations already; give a larger")
     assert {**after, "run.lock": before["run.lock"]}.items() <= before.items()
-    # Nothing is gone but what the kill left half-written.
+    # Only what the kill left half-written is gone.
     assert all(".vanilla_gan." in name for name in before.keys() - after.keys() - {"run.lock"})
 
 
 @pytest.mark.slow
-def test_what_no_number_depends_on_may_change(tmp_path, command, words, undisturbed):
-    """Engine and idle threads in the middle of a run: its numbers stay, but for their rounding."""
+def test_settings_that_affect_no_number_may_change(tmp_path, command, words, undisturbed):
+    """Another engine and other threads in the middle of a run change only the rounding."""
     sizes = {"batch_size": None, "z_dim": None, "h_dim": None, "iters": 150}
     assert command(words(**sizes), [KILL]).status == -signal.SIGKILL
     given = {"engine": "feed", "intra_op_threads": 1, "inter_op_threads": 1}
@@ -148,7 +148,7 @@ def test_what_no_number_depends_on_may_change(tmp_path, command, words, undistur
     assert "--engine feed (was loop)" in finished.stderr
     ours, theirs = (read_losses(out) for out in (tmp_path / "out", undisturbed(**sizes)))
     assert len(ours) == len(theirs) == 150
-    # The same to the bit, unless oneDNN multiplies.
+    # Bit for bit the same, unless oneDNN multiplies.
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
     changes = record(tmp_path / "out")["changes"]
     assert {change["setting"]: change["is"] for change in changes} == given
@@ -191,16 +191,16 @@ def test_overwrite_moves_aside_and_never_deletes(
     half = Mishap(stop, operation="os.rename", path="003.png")
     stopped = command([*words(), "--overwrite"], [half])
     assert stopped.status == 143
-    # As it was given it would begin anew.
+    # With --overwrite, the same command would start from the beginning.
     assert "the same command without --overwrite continues it" in stopped.last_line
     done = command(words())
 
     assert done.status == 0, done.stderr
     assert fingerprint(tmp_path / "out.1").items() >= first.items()
     assert fingerprint(tmp_path / "out.2") == second
-    # Nor does the record say --overwrite, which the command that went on did not give.
+    # The record has no --overwrite either, because the command that continued the run had none.
     assert differences(tmp_path / "out", undisturbed()) == []
-    # The run that was moved away goes on where it is.
+    # The run that was moved aside can be continued where it is now.
     assert command(["--out=out.1"]).status == 0
     assert differences(tmp_path / "out.1", undisturbed()) == []
 
@@ -214,9 +214,9 @@ def test_overwrite_moves_aside_and_never_deletes(
     ],
 )
 def test_every_command_while_it_trains(tmp_path, command, words, offline_data_dir, names):
-    """Its checkpoints go within a moment; no command takes one that is gone for a damaged one.
+    """Checkpoints are soon removed; no command takes one that is gone for a damaged one.
 
-    `-s` prints the table.
+    `-s` shows a table.
     """
     settings = {"iters": 10**7, "checkpoint_every": 20, "keep_checkpoints": 1, "log_every": 9}
     (tmp_path / "run").mkdir()
@@ -286,7 +286,7 @@ def change_seed(out: pathlib.Path) -> None:
 
 
 def change_data(out: pathlib.Path) -> None:
-    """The last label is another one."""
+    """Changes the last label."""
     labels = out.with_name("data") / "mnist" / "train-labels-idx1-ubyte"
     labels.write_bytes(labels.read_bytes()[:-1] + b"\x00")
 
@@ -339,7 +339,7 @@ def test_what_cannot_be_continued_is_left_as_it_is(
 
 
 def test_losses_cut_by_somebody(interrupted, command, words, undisturbed):
-    """The newest checkpoint is continued all the same; what is left of the rows is kept aside."""
+    """The newest checkpoint is still continued; the rows that are left are moved aside."""
     with np.load(interrupted / "checkpoints" / "0000000080" / "state.npz") as state:
         os.truncate(interrupted / "losses.csv", int(state["losses_size"]) - 1)
     finished = command(words())
@@ -370,7 +370,7 @@ def test_initial_weights_are_needed_only_once(tmp_path, command, words, undistur
 
     assert finished.status == 0, finished.stderr
     assert differences(tmp_path / "out", tmp_path / "undisturbed" / "out") == []
-    # They made a difference.
+    # The weights made a difference.
     assert (tmp_path / "out" / "losses.csv").read_bytes() != (
         undisturbed() / "losses.csv"
     ).read_bytes()

@@ -53,12 +53,12 @@ def test_state_is_saved(tmp_path, command, words, continues, number, engine):
 
 @pytest.mark.slow
 def test_any_moment(tmp_path, command, words, continues):
-    """Stopped at every seventh file operation, over and over."""
+    """Stopped again and again, each time after more file operations."""
     stopped = command(words(), [stop(signal.SIGTERM, count=7)])
     stops = 0
     while stopped.status == 143 and stops < 4:
         stops += 1
-        # Once it trains, each start gets at least to the end of a block.
+        # Once it trains, each start reaches at least the end of a block.
         stopped = command(words(), [stop(signal.SIGTERM, count=7 * (stops + 4))])
     assert stops >= 2
     continues()
@@ -73,7 +73,7 @@ def test_before_it_trains(tmp_path, command, words, continues):
 
 
 def test_while_data_are_downloaded(tmp_path, words):
-    """From a server that accepts, and then says nothing for as long as it is waited for."""
+    """From a server that accepts the connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)
         proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -96,8 +96,8 @@ def test_while_data_are_downloaded(tmp_path, words):
 def test_second_signal_ends_it_at_once(tmp_path, command, words, continues):
     """The second one comes while the first one's checkpoint is being written."""
     first = stop(signal.SIGINT, operation="os.rename", path="003.png")
-    # Its fifth checkpoint. Each state is opened to be written, summed up and flushed; the first one
-    # is read, too, for its sum and for its arrays.
+    # In the fifth checkpoint. Each state before it is opened three times, to be written,
+    # checksummed and flushed; the first one also twice to be read, for its sum and for its arrays.
     second = stop(signal.SIGINT, operation="open", path="state.npz", count=4 * 3 + 2 + 1)
     stopped = command(words(), [first, second])
     assert stopped.status == 130
@@ -117,7 +117,7 @@ def test_terminal_that_is_closed(tmp_path, words, continues):
     three_pictures = threading.Event()
 
     def read() -> None:
-        # The lines and the progress bar, as a terminal shows them, until it is closed.
+        # Takes the lines and the progress bar, as a terminal does, until it is closed.
         while not three_pictures.is_set():
             shown.extend(os.read(master, 4096))
 
@@ -168,10 +168,10 @@ def test_stdout_on_a_full_disk(tmp_path, command, words, continues):
 @pytest.mark.parametrize(
     "numbers", [(1, 2), *(pytest.param((n,), marks=pytest.mark.slow) for n in (1, 2))]
 )
-def test_a_reader_that_stands_still(tmp_path, words, continues, numbers):
-    """A program waits for whoever reads it; a signal still ends it, saved, and lets go of the lock.
+def test_a_reader_that_stalls(tmp_path, words, continues, numbers):
+    """The run waits for its reader; a signal still ends it, with its state saved and no lock left.
 
-    As `./run.sh 2>&1 | less` does where nobody scrolls.
+    An example is `./run.sh 2>&1 | less` if nobody scrolls.
     """
     os.mkfifo(tmp_path / "pipe")
     pipe = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)
@@ -180,7 +180,7 @@ def test_a_reader_that_stands_still(tmp_path, words, continues, numbers):
             pass
     full = functools.partial(write_to, "pipe", *numbers)
     started = start(words(), tmp_path, prepare=full)
-    # Before its first line on stderr, or before the published lines of the first picture.
+    # It waits before its first line on stderr, or before the published lines of the first picture.
     early = tmp_path / "out" / "run.json" if 2 in numbers else tmp_path / "out" / "000.png"
     started.wait_for(early.exists)
     started.signal(signal.SIGTERM)

@@ -10,9 +10,9 @@ SOLVERS = {"D": "D_solver", "G": "G_solver"}
 
 
 def expected_shapes() -> dict[str, list[int]]:
-    """Each variable, and its two Adam slots: the means of gradients and of their squares.
+    """Returns the shapes of variables and of their Adam slots: means of gradients and of squares.
 
-    Behind them the powers of beta1 and beta2 of D_solver, then those of G_solver.
+    After them come the powers of beta1 and beta2, those of D_solver and then those of G_solver.
     """
     shapes: dict[str, list[int]] = {}
     for name, shape in SMALL_SHAPES.items():
@@ -24,7 +24,7 @@ def expected_shapes() -> dict[str, list[int]]:
 
 
 def test_names_shapes_and_types(undisturbed):
-    # As it is, by the loop: the other tests here have that run, too.
+    # The first is the default, the loop engine; the other tests here use the same run.
     for settings in ({}, {"engine": "feed"}):
         checkpoint = undisturbed(**settings) / "checkpoints" / "0000000300" / "model.ckpt"
         reader = tf.train.load_checkpoint(str(checkpoint))
