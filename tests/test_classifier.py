@@ -211,7 +211,7 @@ def test_it_is_trained_once(cache, stripes, monkeypatch):
         assert look.test_accuracy == right
     assert [line.split(";")[0] for line in lines] == [
         "training a classifier of mnist to judge samples",
-        f"the classifier names {right:.2%} of the test images right",
+        f"the classifier is correct for {right:.2%} of the test images",
     ]
     monkeypatch.setattr(trained_classifier, "train_classifier", None)
     with open_classifier(source, print) as look:
@@ -243,7 +243,7 @@ def test_one_less_accurate_than_it_says_is_trained_again(cache, stripes, weights
     with open_classifier(source_of(*stripes), lines.append) as look:
         assert look.test_accuracy == (look(in_unit(stripes)).classes == stripes[1]).mean()
         assert np.ptp(look(in_unit(stripes)).features) > 0
-    assert "is passed over: it names " in lines[0]
+    assert "is passed over: it classifies " in lines[0]
     assert len(lines) == 3
 
 
@@ -253,7 +253,7 @@ def test_it_is_used_even_if_it_cannot_be_kept(tmp_path, stripes, monkeypatch):
     lines = []
     with open_classifier(source_of(*stripes), lines.append) as look:
         assert look((stripes[0][:3] / 255).astype(np.float32)).classes.shape == (3,)
-    assert "it could not be kept: cannot write" in lines[-1]
+    assert "it could not be saved: cannot write" in lines[-1]
 
 
 def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):

@@ -123,7 +123,7 @@ def test_an_unknown_flag_that_resembles_none(failing):
         (["--iters"], "Missing value for flag --iters"),
         (["--noreport=1"], "--noreport=1 does not take an argument"),
         (["--flagfile"], "--flagfile with no argument"),
-        (["--iters=5", "--epochs=1"], "--iters and --epochs say the same in two ways"),
+        (["--iters=5", "--epochs=1"], "--iters and --epochs both set the length of a run"),
     ],
 )
 def test_words_that_are_not_flags(failing, elsewhere, words, said):

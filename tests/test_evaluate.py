@@ -163,7 +163,7 @@ def test_the_classifier_is_trained_once(
     firsts = [line.split(" ")[0] for line in lines[-4:]]
     # It cannot learn anything from random images.
     assert firsts == ["training", "the", "warning:", "judging"]
-    assert "10.00% of the test images right" in lines[-2]
+    assert "correct for 10.00% of the test images" in lines[-2]
     assert lines[-3].endswith(f"kept in {tmp_path / 'cache' / 'vanilla_gan'}")
     assert not list((offline_data_dir / "mnist").glob("classifier-*"))
     _, lines = evaluate(f"--n={N}", source=export)
@@ -249,7 +249,7 @@ def test_more_samples_than_there_are_to_compare_with(fails):
     assert fails("--n=501") == (
         2,
         "--n=501: expected at most 500, half of the training images of mnist, because the "
-        "comparison needs two sets of as many real images",
+        "comparison needs two sets of that many real images",
     )
 
 

@@ -402,7 +402,7 @@ def test_what_has_no_best_one_says_so(evaluated, tmp_path, capsys):
     for words, said in (
         (["--keep_best=frechet"], "--keep_best=frechet needs evaluations"),
         (["--keep_best=entropy", "--evaluate_every=1000"], "--keep_best=entropy"),
-        (["--stop_after_no_gain=3", "--evaluate_every=1000"], "=3 needs the figure that should"),
+        (["--stop_after_no_gain=3", "--evaluate_every=1000"], "=3 needs a figure to compare"),
         (["sample", f"--from={evaluated}/best"], "there is no best checkpoint, because this run"),
         (["fork", f"--from={evaluated}/best"], "there is no best checkpoint, because this run"),
     ):

@@ -444,10 +444,13 @@ def test_an_export_that_reads_back_differently_is_not_kept(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--signature=generate"], "--format=saved_model holds both networks; leave it out"),
+        (
+            ["--signature=generate"],
+            "--format=saved_model holds both networks; leave out --signature",
+        ),
         (
             ["--format=npz", "--signature=generate"],
-            "--format=npz holds both networks; leave it out",
+            "--format=npz holds both networks; leave out --signature",
         ),
     ],
 )

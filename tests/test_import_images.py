@@ -237,7 +237,7 @@ def test_line_art_is_counted(imports, tmp_path):
     for number, alpha in enumerate(noise(3, 28, 28)):
         saved(tmp_path / "p" / f"{number}.png", np.stack([np.zeros_like(alpha), alpha], axis=-1))
     _, lines = imports()
-    assert any(line.startswith("warning: 3 of 3 pictures cannot be told") for line in lines)
+    assert any(line.startswith("warning: 3 of 3 pictures have transparent parts") for line in lines)
     raw = folder.read_folder(tmp_path / "mnist")
     assert (np.ptp(raw.train_images, axis=(1, 2)) > 200).all()
     _, lines = imports(out="2/mnist", background=0)

@@ -66,7 +66,7 @@ def test_what_the_trainer_cannot_read_is_sent_to_import_images(tmp_path, labels)
         (home / f"{name}-images-idx3-ubyte").write_bytes(any_idx(of_images))
         if of_labels is not None:
             (home / f"{name}-labels-idx1-ubyte").write_bytes(of_labels)
-    with pytest.raises(DataError, match=r"; or make all .* with \./run\.sh import_im") as raised:
+    with pytest.raises(DataError, match=r"; or let \./run\.sh import_images make all ") as raised:
         read_data_sets("mnist", tmp_path, unread(), allow_unverified=True)
     assert "\n" not in str(raised.value)
     run_import(home / "train-images-idx3-ubyte", tmp_path / "new" / "mnist", repeat=True)
@@ -183,7 +183,7 @@ def test_other_sizes_and_colours_are_fitted_as_files_are(tmp_path):
         ("x.npy", lambda p: np.save(p, np.zeros(5)), "its images have the shape [5]"),
         ("x.npy", lambda p: np.save(p, np.zeros((0, 28, 28))), "the shape [0, 28, 28]"),
         ("x.npy", lambda p: np.save(p, np.array([["a"]])), "its images are <U1"),
-        ("x.npy", lambda p: np.save(p, -np.ones((3, 4, 4))), "reach from -1 to 0, expected"),
+        ("x.npy", lambda p: np.save(p, -np.ones((3, 4, 4))), "range from -1 to 0, expected"),
         ("x.npz", lambda p: np.savez(p, z=IMAGES), "it holds z; expected x and y, or images"),
         ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN[:5]), "labels have the shape [5]"),
         ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN + 250), "expected whole numbers 0 to"),

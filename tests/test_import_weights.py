@@ -63,11 +63,11 @@ def test_the_published_program_under_tensorflow_1(capsys):
     # Every one of the 28 variables is accounted for.
     assert len(reader.get_variable_to_shape_map()) == 28
     assert lines[-2] == (
-        "left out, not weights: Adam (8), Adam_1 (8), beta1_power (1), beta1_power_1 (1), "
-        "beta2_power (1), beta2_power_1 (1)"
+        "left out because they are not weights: Adam (8), Adam_1 (8), beta1_power (1), "
+        "beta1_power_1 (1), beta2_power (1), beta2_power_1 (1)"
     )
     assert lines[-1] == (
-        "wrote weights.npz: 8 arrays, by the order in which the published program makes them; "
+        "wrote weights.npz: 8 arrays, by the order in which the published program creates them; "
         "read back, bit for bit the same"
     )
 
@@ -129,7 +129,7 @@ def test_with_a_map(checkpoint, capsys):
     lines = success(capsys, "import_weights", f"--from={prefix}", "--map=map.json", *SIZES)
     with np.load("weights.npz") as got:
         assert all(got[name].tobytes() == array.tobytes() for name, array in weights().items())
-    assert lines[-2] == "left out, not weights: Momentum (1), global_step (1)"
+    assert lines[-2] == "left out because they are not weights: Momentum (1), global_step (1)"
     assert lines[-1].startswith("wrote weights.npz: 8 arrays, by map.json; ")
 
 
@@ -153,7 +153,7 @@ def test_what_other_programs_keep_beside_weights(checkpoint, capsys, kind):
     )
     with np.load("weights.npz") as got:
         assert set(got.files) == set(SHAPES)
-    assert lines[-2].startswith("left out, not weights: ")
+    assert lines[-2].startswith("left out because they are not weights: ")
     assert sum(map(int, re.findall(r"\((\d+)\)", lines[-2]))) == len(others)
 
 
@@ -161,7 +161,7 @@ def test_vectors_of_spectral_norm_are_not_weights(checkpoint, capsys):
     vectors = {"D_W1/singular": np.ones((1, 2)), "D_W2/singular": np.ones((1, 1))}
     prefix = checkpoint({**weights(), **vectors})
     lines = success(capsys, "import_weights", f"--from={prefix}", *SIZES)
-    assert lines[-2] == "left out, not weights: singular (2)"
+    assert lines[-2] == "left out because they are not weights: singular (2)"
 
 
 def test_a_complete_map_ignores_all_other_variables(checkpoint, capsys):
@@ -170,7 +170,7 @@ def test_a_complete_map_ignores_all_other_variables(checkpoint, capsys):
     prefix = checkpoint(arrays)
     assert "extra: other/net, their_lr" in import_failure(capsys, prefix, *SIZES)[1]
     lines = success(capsys, "import_weights", f"--from={prefix}", "--map=map.json", *SIZES)
-    assert lines[-2] == "left out, not weights: net (1), their_lr (1)"
+    assert lines[-2] == "left out because they are not weights: net (1), their_lr (1)"
 
 
 def test_a_bias_that_is_a_row(checkpoint, capsys):
@@ -191,7 +191,7 @@ def test_a_folder_says_which_checkpoint_was_taken(checkpoint, capsys, tmp_path, 
         where = "" if state == "relative" else "/their/machine/"
         (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{where}m.ckpt"\n')
     lines = success(capsys, "import_weights", f"--from={tmp_path}", *SIZES)
-    assert lines[0] == f"{tmp_path} is a folder; taking its checkpoint {prefix}"
+    assert lines[0] == f"{tmp_path} is a folder; using its checkpoint {prefix}"
 
 
 def test_a_checkpoint_of_keras(capsys, tmp_path):
@@ -242,7 +242,7 @@ def test_the_wrong_system(capsys, trained_run):
     assert "D_W1 (Variable) has shape [784, 2], expected [794, 2], G_W1 (Variable_4) has" in line
     assert status == 1
     status, line = import_failure(capsys, PUBLISHED, "--system=layers", *SIZES)
-    assert "its variables are only numbered (Variable, ...), and system layers" in line
+    assert "its variables have only numbered names (Variable, ...), and system layers" in line
     prefix = trained_run("layers") / "checkpoints" / "0000000003" / "model.ckpt"
     line = import_failure(capsys, prefix, *SIZES)[1]
     assert "missing: D_W1, D_W2, D_b1, D_b2, G_W1, G_W2, G_b1, G_b2; extra: " in line

@@ -293,12 +293,12 @@ def test_lines_of_json_say_what_the_csv_files_say(tmp_path, offline_data_dir):
     for other in (b"my notes\n", b"my notes", infinite, log.read_bytes()):
         notes = tmp_path / "notes"
         notes.write_bytes(other)
-        with pytest.raises(UsageError, match="it holds lines that are not of this run"):
+        with pytest.raises(UsageError, match="it holds lines that this run did not write"):
             offline.train(tmp_path / "new", offline_data_dir, iters=1, log_json=str(notes), **small)
         assert notes.read_bytes() == other
         # Nothing of the run that it was given for changes, either.
         before = sorted(path.name for path in out.iterdir())
-        with pytest.raises(UsageError, match="it holds lines that are not of this run"):
+        with pytest.raises(UsageError, match="it holds lines that this run did not write"):
             offline.train(out, offline_data_dir, iters=11, log_json=str(notes), overwrite=True)
         assert sorted(path.name for path in out.iterdir()) == before
         assert not (tmp_path / "out.1").exists()

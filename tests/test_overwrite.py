@@ -125,7 +125,7 @@ def test_a_run_that_was_moved_leaves_the_next_one_alone(finished, offline_data_d
     settings |= {"sample_every": 2, "allow_unverified_data": True, "report": True}
     config = RunConfig(out=str(out), **settings)
     host = Host(stdout=io.StringIO(), inform=lambda line: None, observers=[Moves(out, finished)])
-    with pytest.raises(OutputError, match="holds another run by now"):
+    with pytest.raises(OutputError, match="now holds another run"):
         run_train(config, host)
     # Not even what is brought up to date at the end has changed it.
     assert contents(out) == contents(finished)

@@ -203,7 +203,7 @@ def test_values_without_a_known_white(tmp_path):
     for low, high in ((0, 65536), (-1, 9)):
         values = np.full((28, 28), low, np.int32)
         values[0, 0] = high
-        with pytest.raises(DataError, match=f"reach from {low} to {high}, expected 0 to 65535"):
+        with pytest.raises(DataError, match=f"range from {low} to {high}, expected 0 to 65535"):
             read(saved(tmp_path / "x.tiff", values))
     fractions = np.random.RandomState(0).rand(28, 28).astype(np.float32)
     fractions[3, 5] = np.nan

@@ -215,7 +215,7 @@ MEAN = "from vanilla_gan.graph.tf1 import tf\nmean = tf.reduce_mean\n"
         ),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, defaults={{}}))",
-            "lacks defaults of adam_epsilon, batch_size",
+            "lacks defaults for adam_epsilon, batch_size",
         ),
     ],
 )
@@ -270,7 +270,7 @@ def test_a_plug_in_that_cannot_be_read(words, elsewhere, capsys) -> None:
         (
             f"{MEAN}register_loss('mine', lambda real, fake, label: (mean(fake), mean(real)))",
             "",
-            "the loss has no gradient with respect to G_W1 and all else that it should train",
+            "the loss has no gradient with respect to G_W1 or any other variable that it should",
         ),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, theta_G=v.theta_G[1:], "

@@ -389,7 +389,7 @@ class TestOtherCommands:
         ):
             with pytest.raises(vanilla_gan.VanillaGanError, match="expected"):
                 vanilla_gan.import_arrays(*wrong, out=tmp_path / "other")
-        with pytest.raises(vanilla_gan.VanillaGanError, match="expected names that differ"):
+        with pytest.raises(vanilla_gan.VanillaGanError, match="expected a different, non-empty"):
             vanilla_gan.import_arrays(images, labels, out=tmp_path / "o", classes=["a", "b", "a"])
         with pytest.raises(vanilla_gan.VanillaGanError, match="it exists already"):
             vanilla_gan.import_arrays(images, out=out)
@@ -433,7 +433,7 @@ class TestBuildGraph:
         graph = tf.Graph()
         gan = vanilla_gan.build_graph(vanilla_gan.RunConfig(), graph)
         assert gan.X.graph is graph
-        with pytest.raises(vanilla_gan.VanillaGanError, match="the graph has variables already"):
+        with pytest.raises(vanilla_gan.VanillaGanError, match="the graph already has variables"):
             vanilla_gan.build_graph(vanilla_gan.RunConfig(), graph)
 
     def test_the_settings_of_a_finished_run_fit(self, offline_data_dir, tmp_path):

@@ -139,7 +139,7 @@ def test_another_file(tmp_path, content):
             call(tmp_path)
         line = str(caught.value)
         assert line.startswith(f"{path} is not a file of evaluations: ")
-        assert line.endswith("or remove it: ./run.sh evaluate makes its figures again")
+        assert line.endswith("or remove it and make its figures again with ./run.sh evaluate")
         assert "\n" not in line
     assert path.read_text() == content
 

@@ -123,7 +123,7 @@ def test_another_run_in_the_folder_of_a_running_one(tmp_path):
     record.save(tmp_path)
     record.check_still_there(tmp_path)
     make_record().save(tmp_path)
-    with pytest.raises(OutputError, match="holds another run by now"):
+    with pytest.raises(OutputError, match="now holds another run"):
         record.check_still_there(tmp_path)
 
 

@@ -207,7 +207,7 @@ def test_tune_chooses_the_threads():
 
 
 def test_iterations_are_counted_in_one_way():
-    with pytest.raises(UsageError, match=r"--iters and --epochs say the same in two ways"):
+    with pytest.raises(UsageError, match=r"--iters and --epochs both set the length of a run"):
         RunConfig(iters=10, epochs=1).resolved()
 
 

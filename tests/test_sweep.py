@@ -375,7 +375,7 @@ def test_a_signal_saves_all_runs_and_a_killed_sweep_leaves_none(tmp_path, offlin
     assert stopped_at(tmp_path, 2) > 150
     last = (tmp_path / "said.txt").read_text().splitlines()[-1]
     assert last.startswith("run.sh: stopped by signal 2: 0 of 2 runs are finished")
-    assert last.endswith("; the same command without --overwrite goes on")
+    assert last.endswith("; the same command without --overwrite continues them")
 
     shutil.rmtree(tmp_path / "sweep")
     process = started(command, tmp_path)

@@ -180,7 +180,7 @@ def test_what_is_no_description_of_a_task(said, text):
         (["--cluster=c.json", "--job=evaluator"], "", "--job=evaluator: expected"),
         (["--cluster=c.json", "--job=worker", "--task=1"], "", "'worker' 1, and the cluster has"),
         (["--cluster=c.json", "--job=worker", "--task=-1"], "", "--task=-1: expected"),
-        (["--cluster=c.json", "--task=0"], "", "--job and --task say together which task this is"),
+        (["--cluster=c.json", "--task=0"], "", "--job and --task together say which task this is"),
         (["--job=worker"], "", "--job says which task of --cluster this is"),
         (["--cluster=c.json"], "{}", "TF_CONFIG describes a cluster already"),
         (["--cluster=slurm"], "", "SLURM_PROCID is not in the environment"),

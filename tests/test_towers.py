@@ -117,7 +117,7 @@ def test_a_run_keeps_its_towers(capsys, trained_run):
         # 1000 images leave 2 for the last batch.
         (
             ("--system=conv", "--batch_size=499"),
-            "at most the images of the last batch of an epoch, 2",
+            "at most the size of the last batch of an epoch, 2",
         ),
         (("--batch_size=2",), "--towers=3: expected at most --batch_size, which is 2"),
     ],

@@ -248,7 +248,7 @@ def test_a_state_of_another_graph(tmp_path):
     config = replay_config(OFFLINE[0], trace, engine="feed", device="cpu")
     train = DataSet(images[:500], labels[:500], np.random.RandomState(0))
     with open_replayer(config, choose_device("cpu"), train) as replayer:
-        with pytest.raises(DataError, match="other shapes than its program: D_W1, "):
+        with pytest.raises(DataError, match="weights of other shapes than its program: D_W1, "):
             replayer.replay(trace._replace(weights=wide))
         with pytest.raises(DataError, match="the data have only 500"):
             replayer.replay(trace)

@@ -61,12 +61,12 @@ def test_the_fastest_is_taken(monkeypatch):
     assert dataclasses.replace(config, intra_op_threads=0, inter_op_threads=0) == SMALL
     assert lines[0] == "tune: --intra_op_threads 4 --inter_op_threads 4: 3 ms an iteration"
     assert lines[3] == "tune: --intra_op_threads 2 --inter_op_threads 2: failed"
-    assert lines[-1] == "tune: taking --intra_op_threads 1 --inter_op_threads 2"
+    assert lines[-1] == "tune: using --intra_op_threads 1 --inter_op_threads 2"
 
 
 def test_nothing_that_can_be_timed_is_one_line(monkeypatch):
     monkeypatch.setattr(tune, "_timed_apart", lambda config: None)
-    with pytest.raises(DeviceError, match="all runs that it timed failed"):
+    with pytest.raises(DeviceError, match="every run that it timed failed"):
         tuned(SMALL, lambda line: None)
 
 

@@ -308,7 +308,7 @@ def build_graph(config: RunConfig, graph: Any = None) -> Gan:
         names = [variable.op.name for variable in tf.global_variables()]
         if names:
             raise UsageError(
-                f"the graph has variables already ({names[0]} is the first of {len(names)}); "
-                "expected a graph without variables; leave `graph` out, and a new one is made"
+                f"the graph already has variables ({names[0]} is the first of {len(names)}); "
+                "expected a graph without variables; leave out `graph` to get a new one"
             )
         return build_gan(SYSTEMS[config.system], config, config.resolved_int("seed"))

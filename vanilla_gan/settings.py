@@ -519,7 +519,7 @@ class RunConfig(Settings):
                     f"its own; expected one of {', '.join(others)}"
                 )
         if self.iters is not None and self.epochs is not None:
-            raise UsageError("--iters and --epochs say the same in two ways; give one of them")
+            raise UsageError("--iters and --epochs both set the length of a run; give one of them")
 
     def _check_beginning(self) -> None:
         """Checks the settings that matter only when a run begins.
@@ -599,8 +599,8 @@ class RunConfig(Settings):
             )
         if self.stop_after_no_gain and self.keep_best == "none":
             raise UsageError(
-                f"--stop_after_no_gain={self.stop_after_no_gain} needs the figure that should get "
-                "better; give --keep_best, or leave --stop_after_no_gain out"
+                f"--stop_after_no_gain={self.stop_after_no_gain} needs a figure to compare; "
+                "give --keep_best, or leave --stop_after_no_gain out"
             )
         if self.loss in losses.LABELLED or not self.label_smoothing:
             return self
@@ -620,9 +620,11 @@ class RunConfig(Settings):
         own = [name for name in PENALTIES if name not in OWN_WEIGHTS]
         for name in weights_of(self.penalty):
             if name in OWN_WEIGHTS:
-                raise UsageError(f"--penalty={self.penalty}: {name} is a flag; give --{name}")
+                raise UsageError(
+                    f"--penalty={self.penalty}: {name} has its own flag; give --{name}"
+                )
             if name not in own:
-                expected = f"one of {', '.join(own)}" if own else "--plugin with what registers it"
+                expected = f"one of {', '.join(own)}" if own else "the --plugin that registers it"
                 raise bad_value("penalty", self.penalty, expected)
 
     def of_data(self, shape: ImageShape, classes: Classes) -> RunConfig:
@@ -672,7 +674,7 @@ class RunConfig(Settings):
         """
         images = self.images_a_step
         if images > num_examples:
-            packed = "" if self.pack == 1 else f" over --pack={self.pack}"
+            packed = "" if self.pack == 1 else f" divided by --pack={self.pack}"
             expected = f"at most the number of training images, {num_examples}{packed}"
             raise bad_value("batch_size", self.resolved_int("batch_size"), expected)
         if self.towers > (size := self.resolved_int("batch_size")):
@@ -683,7 +685,7 @@ class RunConfig(Settings):
             epoch = -(-num_examples // images)
             rest = num_examples % images
             if 0 < rest < self.towers:
-                expected = f"at most the images of the last batch of an epoch, {rest}"
+                expected = f"at most the size of the last batch of an epoch, {rest}"
                 raise bad_value("towers", self.towers, expected)
         filled: dict[str, Any] = {}
         if self.epochs is not None:

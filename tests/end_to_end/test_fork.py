@@ -222,8 +222,8 @@ def test_killed_while_it_is_made(there, command, count):
     ("flags", "status", "said"),
     [
         (["--from=out", "--out=out"], 2, "it holds another run, which is not a fork"),
-        (["--from=out", "--out=out", "--overwrite"], 2, "the parent is there"),
-        (["--from=out", "--out=.", "--overwrite"], 2, "the parent is there"),
+        (["--from=out", "--out=out", "--overwrite"], 2, "the parent is in this folder"),
+        (["--from=out", "--out=.", "--overwrite"], 2, "the parent is in this folder"),
         (["--from=out", "--out=out/checkpoints/new"], 2, "belongs to the run in"),
         (["--from=out", "--out=data"], 2, "it already contains other things, such as mnist"),
         (["--from=out", "--out=new", "--h_dim=14"], 2, "--h_dim was 13, is 14: a fork"),
@@ -282,7 +282,7 @@ def test_from_within_an_empty_folder(there, monkeypatch, capsys, more):
     monkeypatch.chdir(there / "new")
     words = [f"--from=../{AT_80}", "--out=.", *more]
     found, line = failure(capsys, "fork", *words)
-    assert (found, "you are in it" in line) == (2, True), line
+    assert (found, "which is your current folder" in line) == (2, True), line
     assert os.listdir() == []
 
 

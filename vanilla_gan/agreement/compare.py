@@ -206,12 +206,12 @@ def _recorded_losses(
     )
     if all(verdict.passed for verdict in verdicts):
         return verdicts
-    inform("measuring what rounding does on this processor: up to 17 short runs")
+    inform("measuring the effect of rounding on this processor: up to 17 short runs")
     data_dir = config.data_dir or data_dir_of(record, pathlib.Path(config.source))
     try:
         verdicts = within_rounding(verdicts, functools.partial(drifts_of_run, record, data_dir))
     except (DataError, DownloadError, DeviceError, WeightsError) as error:
-        notes.append(f"what rounding does on this processor could not be measured: {error}")
+        notes.append(f"the effect of rounding on this processor could not be measured: {error}")
     else:
         notes += said_of_rounding(verdicts)
     return verdicts

@@ -98,7 +98,7 @@ def matching(
             different.append("it went back and drew new noise")
         if not different:
             return each
-    return f"the run draws other numbers than the recorded one: {', '.join(different)}"
+    return f"the run draws other random numbers than the recorded one: {', '.join(different)}"
 
 
 def weights_sha256(weights: Mapping[str, npt.ArrayLike]) -> str:

@@ -90,13 +90,13 @@ class Replayer:
                 name for name, shape in shapes.items() if shape != self._model.weight_shapes[name]
             )
             raise DataError(
-                f"the trace at iteration {trace.iteration} has other shapes than its program: "
-                f"{', '.join(wrong)}; copy the trace's file again"
+                f"the trace at iteration {trace.iteration} has weights of other shapes than its "
+                f"program: {', '.join(wrong)}; copy the trace's file again"
             )
         if trace.rows.max() >= self._train.num_examples:
             raise DataError(
-                f"the trace at iteration {trace.iteration} names image {trace.rows.max()}, but the "
-                f"data have only {self._train.num_examples}; copy the trace's file again"
+                f"the trace at iteration {trace.iteration} uses image {trace.rows.max()}, but the "
+                f"data have only {self._train.num_examples} images; copy the trace's file again"
             )
         values: Weights = {}
         variables = []

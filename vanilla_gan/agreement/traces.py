@@ -126,11 +126,11 @@ def read_traces(recording: Recording, path: pathlib.Path) -> list[Trace]:
     except (FileNotFoundError, ValueError, KeyError, IndexError) as error:
         raise DataError(
             f"{path}: cannot be read as a trace of {recording.system} ({reason_of(error)}); "
-            "expected an npz file as it was recorded; copy it anew"
+            "expected the npz file as it was recorded; copy it again"
         ) from error
     if not traces:
         raise DataError(
-            f"{path}: holds no trace; expected arrays called at0/rows, at0/Z_D, ...; copy it anew"
+            f"{path}: holds no trace; expected arrays called at0/rows, at0/Z_D, ...; copy it again"
         )
     return traces
 

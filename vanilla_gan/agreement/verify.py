@@ -170,7 +170,7 @@ def _in_folder(traces: str) -> dict[Recording, list[Trace]]:
     found = {each: read_traces(each, path) for each, path in paths.items() if path.is_file()}
     if not found:
         raise UsageError(
-            f"--traces={traces}: it has no traces; expected a folder with some of "
+            f"--traces={traces}: it has no traces; expected a folder with at least one of "
             f"{', '.join(path.name for path in paths.values())}"
         )
     return found

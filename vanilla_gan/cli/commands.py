@@ -121,7 +121,7 @@ def sweep() -> Command:
         from vanilla_gan.sweep.sweep import Program, sweep
         from vanilla_gan.sweep.table import sweep_table
 
-        _alone("sweep", "unset it; --part splits the runs over machines")
+        _alone("sweep", "unset it, and split the runs over machines with --part")
         grid = grid_of(config.grid)
         if "data_dir" not in config.given:
             config = config.filled({"data_dir": default_data_dir()})
@@ -229,7 +229,7 @@ def compare() -> Command:
             parts = "statistics, losses" if config.against else "statistics, losses, traces"
             what = ", ".join(found.missing) or parts
             raise NotJudgedError(
-                f"{config.source} is not judged by its {what}: {'; '.join(found.reasons)}"
+                f"{config.source} cannot be judged by its {what}: {'; '.join(found.reasons)}"
             )
 
     return Command(

@@ -74,7 +74,7 @@ def check_temporary_folder() -> None:
             os.environ["MPLCONFIGDIR"] = folder
     except OSError as error:
         raise OutputError(
-            "no folder for temporary files is writable; set TMPDIR to one that is"
+            "cannot write to any folder for temporary files; set TMPDIR to a writable folder"
         ) from error
     if os.path.lexists("matplotlibrc"):
         _load_matplotlib_elsewhere()

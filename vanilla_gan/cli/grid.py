@@ -25,8 +25,8 @@ def grid_of(text: str | None) -> dict[str, list[Any]]:
         flag, _, words = part.partition("=")
         if flag not in entries:
             raise UsageError(
-                f"--grid={part}: expected a flag of train that changes the results, and that takes "
-                f"numbers or a choice of words{nearest(flag, entries)}; see run.sh train --help"
+                f"--grid={part}: expected a flag of train that changes the results and takes "
+                f"numbers or one of several words{nearest(flag, entries)}; see run.sh train --help"
             )
         name = entries[flag].name
         values = [Flags(RunConfig).parse([f"--{flag}={word}"])[name] for word in words.split(",")]

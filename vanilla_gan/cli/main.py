@@ -83,8 +83,8 @@ def _status(words: list[str]) -> int:
         if error.filename is not None:
             raise
         say(
-            f"{_program()}: the folder in which this command was given does not exist any more; "
-            "give it in another one"
+            f"{_program()}: the current folder does not exist any more; give this command in "
+            "another one"
         )
         return 2
     except OSError as error:
@@ -97,7 +97,7 @@ def _status(words: list[str]) -> int:
     except MemoryError as error:
         # NumPy's message says how much memory was asked for.
         said = f": {error}" if str(error) else ""
-        say(f"{_program()}: there is not enough memory{said}; ask for less at once, or free some")
+        say(f"{_program()}: there is not enough memory{said}; free some, or ask for less at once")
         return 1
     except KeyboardInterrupt:
         discard_blocked()

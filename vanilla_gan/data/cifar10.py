@@ -64,8 +64,8 @@ def _content(path: pathlib.Path) -> bytes:
         return read_file(path, _MAX_BATCH)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot read {path}: {reason_of(error)}; expected {', '.join((*_TRAIN, *_TEST))} of "
-            "the binary version there, unpacked; put them there, name another folder with "
+            f"cannot read {path}: {reason_of(error)}; expected the unpacked binary version, "
+            f"{', '.join((*_TRAIN, *_TEST))}; put these files there, name another folder with "
             "--data_dir, or leave out --allow_unverified_data"
         ) from error
 
@@ -91,13 +91,13 @@ def _read(
         size = len(contents[name])
         if not size or size % _RECORD:
             raise DataError(
-                f"{home / name} has {size} bytes, expected a multiple of {_RECORD}, the size of a "
-                "class and its picture; copy it again"
+                f"{home / name} has {size} bytes, expected a multiple of {_RECORD}, the size of "
+                "one label and its picture; copy it again"
             )
     content = b"".join(contents[name] for name in names)
     records = np.frombuffer(content, np.uint8).reshape(-1, _RECORD)
     labels = records[:, 0].copy()
     if labels.max() >= len(NAMES):
-        raise DataError(f"{home}: class {labels.max()} is out of range; expected 0..9")
+        raise DataError(f"{home} has the label {labels.max()}; expected 0..9; replace the files")
     pictures = records[:, 1:].reshape(-1, 3, _SIDE, _SIDE).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(pictures), labels

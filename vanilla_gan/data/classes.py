@@ -91,7 +91,7 @@ def read_class_names(
         return _names_in(read_file(path, MAX_JSON))
     except (OSError, ValueError) as error:
         inform(
-            f"warning: {path} cannot be used: {reason_of(error)}; the classes go by their numbers"
+            f"warning: {path} cannot be used: {reason_of(error)}; the classes are shown by number"
         )
         return {}
 

@@ -61,8 +61,8 @@ def load(data_dir: str | os.PathLike[str], allow_unverified: bool = False) -> Ra
     for images, labels in (arrays[:2], arrays[2:]):
         if len(images) != len(labels) or not 1 <= labels.min() <= labels.max() <= len(NAMES):
             raise DataError(
-                f"{os.path.join(data_dir, ARCHIVE.dataset)}: expected as many labels as images, "
-                "each 1 to 26; put EMNIST's own files there"
+                f"{os.path.join(data_dir, ARCHIVE.dataset)}: expected one label, 1 to 26, for "
+                "each image; put EMNIST's own files there"
             )
     train, train_labels, test, test_labels = arrays
     return raw_data(_upright(train), train_labels - 1, _upright(test), test_labels - 1)

@@ -62,8 +62,8 @@ def find_elsewhere(
             inform(f"found {entry.title}'s {name} at {path}")
             found[name] = path
         else:
-            what = owner_of(path) or "no published file, or a damaged one"
-            inform(f"passed over {path}: not {entry.title}'s {name} but {what}")
+            what = owner_of(path) or "an unknown or damaged file"
+            inform(f"passed over {path}: it is not {entry.title}'s {name} but {what}")
     return found
 
 

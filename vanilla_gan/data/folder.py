@@ -119,7 +119,7 @@ def _with_the_others(error: DownloadError, others: Sequence[catalog.DataFile]) -
     if not others:
         return error
     names = ", ".join(f"{file.name}.gz" for file in others)
-    return DownloadError(f"{error}; {names} are missing, too")
+    return DownloadError(f"{error}; also missing: {names}")
 
 
 def read_folder(folder: str | os.PathLike[str]) -> RawData:
@@ -195,14 +195,14 @@ def _not_published(path: pathlib.Path, file: catalog.DataFile, got: str | None) 
 def _check_shapes(path: pathlib.Path, got: ImageShape, expected: ImageShape) -> None:
     if got != expected:
         raise DataError(
-            f"{path} holds images of {got} pixels; expected {expected}, as the training images "
-            "have; scale them"
+            f"{path} holds images of {got} pixels; expected {expected}, like the training "
+            "images; scale them"
         )
 
 
 def _check_counts(images_path: pathlib.Path, images: int, labels: int) -> None:
     if images != labels:
         raise DataError(
-            f"{images_path} holds {images} images, but the file of their labels holds {labels}; "
+            f"{images_path} holds {images} images, but its file of labels holds {labels} labels; "
             "expected one label for each image; replace one of the two files"
         )

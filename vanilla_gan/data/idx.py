@@ -40,7 +40,7 @@ _ADVICE = "replace or delete the file, then give the same command again"
 # Added if the file should be a published one.
 _OWN = "or give --allow_unverified_data if these are images of your own"
 # For images without labels, values of other types, and labels that are rows of numbers.
-CONVERT = "or make all four files from the file of the images with ./run.sh import_images"
+CONVERT = "or let ./run.sh import_images make all four files from the file of images"
 
 
 class IdxFile(NamedTuple):

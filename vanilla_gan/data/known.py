@@ -51,7 +51,7 @@ def _digits(request: Request) -> folder.RawData:
         nonlocal begun
         if not begun:
             request.inform(
-                f"drawing the built-in digits into {home}, once: {total} images, some seconds"
+                f"drawing {total} built-in digits into {home}; this takes some seconds, once"
             )
         begun = True
 

@@ -61,13 +61,13 @@ def read_split(folder: str | os.PathLike[str], train: int) -> int:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} cannot be used: {reason_of(error)}; put the original back, or remove it; "
-            f"without it, {VALIDATION_SIZE} images are set apart for validation, or a tenth if "
-            "there are no more than that"
+            f"without it, {VALIDATION_SIZE} images are set apart for validation, or a tenth of "
+            f"them if there are at most {VALIDATION_SIZE}"
         ) from error
     if validation >= train:
         raise DataError(
-            f"{path} sets {validation} of {train} images apart for validation; expected fewer, so "
-            "that some are left to train on"
+            f"{path} sets {validation} of {train} images apart for validation; leave at least "
+            "one to train on"
         )
     return validation
 

@@ -75,8 +75,8 @@ def check_greetings(machines: Machines, config: RunConfig) -> None:
             elif time.monotonic() - began_s > machines.timeout_s:
                 names = ", ".join(map(task.named, sorted(silent)))
                 raise LostPeerError(
-                    f"waited {machines.timeout_s:g} s for the version of {names}; start the same "
-                    "version of this program on all machines"
+                    f"{names} did not send a version within {machines.timeout_s:g} s; start the "
+                    "same version of this program on all machines"
                 )
             else:
                 time.sleep(POLL_S)

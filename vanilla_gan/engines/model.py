@@ -121,7 +121,7 @@ class Model:
         except ValueError as error:
             raise CheckpointError(
                 f"{os.path.dirname(prefix)} cannot be restored: {error}; it was written "
-                "by another version of this program; continue the run with that one, or choose "
+                "by another version of this program; continue the run with that version, or choose "
                 "another --out"
             ) from error
 

@@ -41,8 +41,8 @@ def wait_for_others(task: Task, timeout_s: float, inform: Callable[[str], None])
         waited_s = time.monotonic() - began_s
         if waited_s > timeout_s:
             raise LostPeerError(
-                f"waited {timeout_s:g} s for {names}; start the same command there, correct "
-                "the addresses, or give a longer --cluster_timeout"
+                f"no answer from {names} within {timeout_s:g} s; start the same command there, "
+                "correct the addresses, or give a longer --cluster_timeout"
             )
         if waited_s >= told_s:
             told_s = waited_s + _TOLD_EVERY_S

@@ -47,8 +47,8 @@ def choose_device(setting: str) -> Device:
     if wanted >= len(gpus):
         raise DeviceError(
             f"--device={setting}: TensorFlow {tf.__version__} sees {_listing(gpus)} here; "
-            "choose one of these, or check the driver with nvidia-smi and the installation with "
-            "pip install 'tensorflow[and-cuda]'"
+            "choose a device that it sees, or check the driver with nvidia-smi and the "
+            "installation with pip install 'tensorflow[and-cuda]'"
         )
     return Device(f"/GPU:{wanted}", "asked for")
 
@@ -176,9 +176,9 @@ def memory_errors_told(device: Device) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise DeviceError(
-            f"{device.name} does not have enough memory for this run; if it has --engine loop, "
-            "which keeps all images there, give --engine feed; or lower --batch_size, --h_dim or "
-            "--z_dim (with --overwrite, if the run has begun), or choose another --device"
+            f"{device.name} does not have enough memory for this run; replace --engine loop, which "
+            "keeps all images there, with --engine feed; or lower --batch_size, --h_dim or --z_dim "
+            "(with --overwrite, if the run has begun), or choose another --device"
         ) from error
 
 

@@ -62,9 +62,9 @@ def task_of_step(cluster: str, environment: Mapping[str, str]) -> Task | None:
     hosts = _hosts(listed, source)
     if len(hosts) != len(counts) or not index.isdecimal():
         raise UsageError(
-            f"{source}: the environment does not describe a step of srun: {len(hosts)} machines "
-            f"({listed}), {counted!r} processes on them, and this is number {index!r}; start the "
-            "program with srun"
+            f"{source}: the environment does not describe a step of srun: it has {len(hosts)} "
+            f"machines ({listed}), {counted!r} processes on them, and {index!r} as the number of "
+            "this process; start the program with srun"
         )
     pairs = list(zip(hosts, counts, strict=True))
     places = [(str(node), str(k)) for node, count in enumerate(counts) for k in range(count)]
@@ -72,7 +72,7 @@ def task_of_step(cluster: str, environment: Mapping[str, str]) -> Task | None:
     if None not in own and int(index) < len(places) and own != places[int(index)]:
         raise UsageError(
             f"{source}: process {index} is number {own[1]} on machine {own[0]} of the step; "
-            "expected processes in blocks; give srun --distribution block"
+            "expected consecutive numbers on each machine; give srun --distribution block"
         )
     return task_of_hosts(pairs, int(match[1] or PORT), int(index), source)
 
@@ -93,4 +93,6 @@ def _hosts(listed: str, source: str) -> list[str]:
         why = str(error)
     else:
         return found.stdout.split()
-    raise UsageError(f"{source}: scontrol cannot list the machines of {listed}: {why}")
+    raise UsageError(
+        f"{source}: scontrol cannot list the machines of {listed}: {why}; check the Slurm job"
+    )

@@ -97,7 +97,7 @@ def task_in_file(path: str, job: str | None, index: int | None) -> Task | None:
         cluster = found.get("cluster", found)
         task = found.get("task") if "cluster" in found else None
         if (job is None) != (index is None):
-            raise _Wrong("--job and --task say together which task this is; give both")
+            raise _Wrong("--job and --task together say which task this is; give both")
         if job is not None:
             task = {"type": job, "index": index}
         elif task is None:
@@ -187,9 +187,9 @@ def _jobs(cluster: Any) -> dict[str, tuple[str, ...]]:
     every = [address for addresses in jobs.values() for address in addresses]
     for address in every:
         if every.count(address) > 1:
-            raise _Wrong(f"two tasks have the address {address}; expected one each")
+            raise _Wrong(f"two tasks have the address {address}; expected different ones")
     if len(jobs.get(CHIEF, ())) > 1:
-        raise _Wrong("it has more than one chief (master is another word for it)")
+        raise _Wrong("it has more than one chief (a master is a chief, too)")
     if CHIEF not in jobs and WORKER not in jobs:
         raise _Wrong("it has neither a chief nor a worker, so nothing trains")
     return jobs

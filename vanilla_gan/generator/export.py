@@ -233,7 +233,7 @@ def _check_close(
             # Not `off > allowed`, which a NaN would pass.
             if not off <= allowed:
                 raise OutputError(
-                    f"{path.name}: {by} computes other values than this program ({name} is off by "
+                    f"{path.name}: {by} computes other values than this program ({name} differs by "
                     f"{off:.1e}, allowed: {allowed:.1e}); nothing was kept; export as saved_model "
                     "or npz"
                 )

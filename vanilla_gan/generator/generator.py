@@ -146,7 +146,7 @@ class Generator:
             # A forked process lacks the threads that TensorFlow would wait for.
             raise UsageError(
                 "this generator was loaded in another process; load it in each process, and start "
-                "these by multiprocessing's spawn, not by fork"
+                "the processes with multiprocessing's spawn method, not with fork"
             )
         noise = self.checked_noise(Z)
         labels = self._checked_classes(classes, len(noise))

@@ -74,7 +74,7 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     expected, statistics = inference_shapes(SYSTEMS[config.system], run)
     prefix = _prefix_in(config.prefix)
     if prefix != config.prefix:
-        inform(f"{config.prefix} is a folder; taking its checkpoint {prefix}")
+        inform(f"{config.prefix} is a folder; using its checkpoint {prefix}")
     with _opened(prefix) as (reader, found):
         if config.map is not None:
             names, how = _read_map(config.map, expected, statistics), f"by {config.map}"
@@ -99,7 +99,7 @@ def import_weights(config: ImportConfig, inform: Callable[[str], None]) -> pathl
     for name in expected:
         inform(f"{name} {list(expected[name])} <- {names[name]}")
     others = [*(names[name] for name in statistics if name in names), *left_out]
-    inform(f"left out, not weights: {_counted(others)}")
+    inform(f"left out because they are not weights: {_counted(others)}")
     inform(f"wrote {place.path}: {len(weights)} arrays, {how}; read back, bit for bit the same")
     return place.path
 
@@ -218,16 +218,16 @@ def _named(
         return {name: name for name in names}, "by name"
     if run.system not in CREATED:
         raise UsageError(
-            f"{prefix}: its variables are only numbered ({numbered[0]}, ...), and system "
-            f"{run.system} has no published order for them; give a --map from the system's names "
-            "to the checkpoint's"
+            f"{prefix}: its variables have only numbered names ({numbered[0]}, ...), and "
+            f"system {run.system} has no published order for them; give a --map from the system's "
+            "names to the checkpoint's"
         )
     # By number, not by rank: a gap in the numbers is a missing variable.
     layers = range(1, len(several(run.h_dim or 0)) + 2)
     created = [f"{player}_{kind}{layer}" for player in "DG" for layer in layers for kind in "Wb"]
     names_by_place = [f"Variable_{place}" if place else "Variable" for place in range(len(created))]
     by_order = dict(zip(created, names_by_place, strict=True))
-    return by_order, "by the order in which the published program makes them"
+    return by_order, "by the order in which the published program creates them"
 
 
 def _read_map(path: str, expected: Shapes, statistics: Shapes) -> dict[str, str]:

@@ -56,7 +56,7 @@ def sample(config: SampleConfig, inform: Callable[[str], None]) -> list[pathlib.
         if config.interpolate:
             if n < 2:
                 raise UsageError(
-                    "--interpolate needs at least 2 points; give more, by --n or in --inputs"
+                    "--interpolate needs at least 2 points; give more with --n or --inputs"
                 )
             spherical = generator.system.sample_Z is noise.normal
             ends = np.concatenate(list(drawn()))

@@ -184,7 +184,7 @@ class ExportConfig(Settings):
         if self.signature is not None and self.format != "onnx":
             raise UsageError(
                 f"--signature says which function an ONNX file holds; --format={self.format} holds "
-                "both networks; leave it out"
+                "both networks; leave out --signature"
             )
 
     @property

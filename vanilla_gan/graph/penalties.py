@@ -105,7 +105,7 @@ def weights_of(penalty: str) -> dict[str, float]:
     pairs = [part.split(":") for part in penalty.split(",")]
     found = {name: float(weight) for name, weight in pairs}
     if len(found) < len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name occurs twice")
     return found
 
 

@@ -279,9 +279,9 @@ def _apply(
     ]
     if gradients_of_variables and all(gradient is None for gradient, _ in gradients_of_variables):
         raise PluginError(
-            f"the loss has no gradient with respect to {gradients_of_variables[0][1].op.name} and "
-            "all else that it should train; D_loss must depend on the logits, and G_loss on those "
-            "of samples"
+            f"the loss has no gradient with respect to {gradients_of_variables[0][1].op.name} or "
+            "any other variable that it should train; D_loss must depend on the logits, and G_loss "
+            "on the logits of samples"
         )
     return optimizer.apply_gradients(gradients_of_variables)
 

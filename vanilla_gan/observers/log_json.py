@@ -163,8 +163,8 @@ def _of_line(line: bytes) -> tuple[str | None, int, bool]:
 
 def _others(path: str) -> UsageError:
     return UsageError(
-        f"--log_json={path}: it holds lines that are not of this run; name another file, or move "
-        "this one away"
+        f"--log_json={path}: it holds lines that this run did not write; name another file, or "
+        "move this one away"
     )
 
 

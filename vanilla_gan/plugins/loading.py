@@ -100,8 +100,8 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
                 content = read_file(path, _MAX_BYTES)
             except OSError as error:
                 raise PluginError(
-                    f"{said}; it was {path}, which cannot be read: {reason_of(error)}; put that "
-                    "file back, or give --plugin with its new path"
+                    f"{said}; you last gave it as {path}, which cannot be read: "
+                    f"{reason_of(error)}; put that file back, or give --plugin with its new path"
                 ) from error
             if (found := _sum(content)) != plugin.sha256:
                 raise PluginError(
@@ -112,7 +112,7 @@ def require(plugins: Iterable[Plugin], where: str) -> None:
             continue
         name = os.path.basename(plugin.path)
         others = [
-            f"{path} has {sha256}"
+            f"{path} has the SHA-256 {sha256}"
             for path, sha256 in _given.items()
             if os.path.basename(path) == name
         ]

@@ -150,15 +150,15 @@ def register_system(name: str, system: System) -> Registered:
     unknown, missing = sorted(system.defaults.keys() - _KNOWN), _NEEDED - system.defaults.keys()
     if unknown:
         raise UsageError(
-            f"the system {shown(name)} has a default of {shown(str(unknown[0]))}, which no "
-            f"system has{nearest(str(unknown[0]), _KNOWN)}"
+            f"the system {shown(name)} has a default for {shown(str(unknown[0]))}, which is not a "
+            f"setting of any system{nearest(str(unknown[0]), _KNOWN)}"
         )
     if not {"iters", "epochs"} & system.defaults.keys():
         missing |= {"iters"}
     if missing:
         raise UsageError(
-            f"the system {shown(name)} lacks defaults of {', '.join(sorted(missing))}, which every "
-            "system needs"
+            f"the system {shown(name)} lacks defaults for {', '.join(sorted(missing))}, which "
+            "every system needs"
         )
     if system.theta_Q and not isinstance(system.update, Alternating):
         raise UsageError(
@@ -225,7 +225,7 @@ def _register(kind: str, name: str, row: Any) -> None:
     if other is None and (kind, name) in _owners and not _is_given:
         raise UsageError(
             f"{kind} {name}: this process has registered one of its own; load the plug-in with "
-            "load_plugin to put it in its place"
+            "load_plugin to replace it"
         )
     forget(kind, name)
     _owners[kind, name] = _running

@@ -159,8 +159,8 @@ def _read_data(origin: Origin, data_dir: str, inform: Inform) -> DataSource:
     if source.checksum != origin.dataset["checksum"]:
         raise DataError(
             f"{source.name} in {data_dir} has the checksum {source.checksum}, but this generator "
-            f"was trained on data with {origin.dataset['checksum']}; give the --data_dir of those "
-            "data"
+            f"was trained on data with the checksum {origin.dataset['checksum']}; give the "
+            "--data_dir of those data"
         )
     return source
 
@@ -172,7 +172,7 @@ def _checked_n(n: int | None, source: DataSource) -> int:
     if n > most:
         raise UsageError(
             f"--n={n}: expected at most {most}, half of the training images of {source.name}, "
-            "because the comparison needs two sets of as many real images"
+            "because the comparison needs two sets of that many real images"
         )
     return n
 
@@ -235,11 +235,11 @@ def _add_to_run(
             return
         kept = {each.iteration: each.n for each in read_evaluations(out_dir)}
         if seed != RUNS_SEED:
-            inform(f"not added to {path}: it only takes figures of --seed {RUNS_SEED}")
+            inform(f"not added to {path}: it takes only figures of --seed {RUNS_SEED}")
         elif kept.get(iteration, 0) > evaluation.n:
             inform(
-                f"not added to {path}: for iteration {iteration} it has figures of more samples, "
-                f"{kept[iteration]}"
+                f"not added to {path}: for iteration {iteration} it already has figures of "
+                f"{kept[iteration]} samples"
             )
         else:
             add_evaluation(out_dir, evaluation, inform)

@@ -164,8 +164,8 @@ def largest_n(splits: Datasets) -> int:
         )
     if not splits.validation.num_examples:
         raise DataError(
-            "no image is set apart for validation, but such images are needed to choose the width "
-            "of Parzen's window; expected at least one in split.json"
+            "no image is set apart for validation, but choosing the width of Parzen's window needs "
+            "such images; set apart at least one in split.json"
         )
     return count // 2
 

@@ -45,6 +45,6 @@ class EvaluateConfig(Settings):
             real_out, real_neighbours = map(os.path.realpath, (self.out, self.neighbours))
             if real_out == real_neighbours:
                 raise UsageError(
-                    f"--neighbours={self.neighbours}: it is the file of --out, too; choose another "
-                    "name"
+                    f"--neighbours={self.neighbours}: this is also the file of --out; choose "
+                    "another name"
                 )

@@ -85,7 +85,7 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
             accuracy = _measured(classifier, session, source, kept.weights)
             if abs(accuracy - kept.test_accuracy) > _ROUNDING:
                 store.pass_over(
-                    f"it names {accuracy:.2%} of the test images right, not "
+                    f"it classifies {accuracy:.2%} of the test images correctly, not "
                     f"{kept.test_accuracy:.2%} as when it was trained",
                     inform,
                 )
@@ -100,17 +100,18 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
                     train.images, train.labels, shape=train.shape, num_classes=train.num_classes
                 )
             accuracy = _measured(classifier, session, source, weights)
-            right = f"the classifier names {accuracy:.2%} of the test images right"
+            right = f"the classifier is correct for {accuracy:.2%} of the test images"
             try:
                 inform(f"{right}; kept in {store.write(KeptClassifier(weights, accuracy))}")
             except OutputError as error:
-                inform(f"{right}; it could not be kept: {error}")
+                inform(f"{right}; it could not be saved: {error}")
         labels = source.splits.test.labels
         guessing = float(np.bincount(labels).max() / len(labels))
         if says_little(accuracy, guessing):
             inform(
-                f"warning: the classifier names {accuracy:.2%} of the test images right, but one "
-                f"class for all would get {guessing:.2%}, so all figures but Parzen's mean little"
+                f"warning: the classifier is correct for {accuracy:.2%} of the test images, but "
+                f"always naming one class would reach {guessing:.2%}, so all figures but Parzen's "
+                "mean little"
             )
         yield TrainedClassifier(classifier, session, accuracy, guessing)
 

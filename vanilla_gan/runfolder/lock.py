@@ -81,7 +81,7 @@ def _lock_file(path: pathlib.Path, inform: Callable[[str], None]) -> int:
                 if error.errno not in _NO_LOCKS:
                     raise
                 inform(
-                    f"warning: the file system of {path.parent} has no locks ({error.strerror}): "
+                    f"warning: the file system of {path.parent} has no locks ({error.strerror}); "
                     "train one run at a time there"
                 )
             if _same_file(descriptor, path):

@@ -180,7 +180,7 @@ def _table(rows: bytes) -> npt.NDArray[np.float64]:
     # float64 represents every whole number up to 2**53 exactly.
     whole = (iteration >= 0) & (iteration <= 2**53) & (iteration == np.floor(iteration))
     if not whole.all():
-        raise ValueError(f"{iteration[~whole][0]:g} is no iteration, expected a whole number")
+        raise ValueError(f"{iteration[~whole][0]:g} is not an iteration, expected a whole number")
     return table
 
 

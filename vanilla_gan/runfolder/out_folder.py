@@ -86,7 +86,7 @@ def check_own_folders(out_dir: pathlib.Path) -> None:
     if (folder := out_dir / FOLDER).is_symlink():
         raise RunConflictError(
             f"{folder} is a link to {os.readlink(folder)}, but a run does not write through links "
-            "inside its folder; replace the link by the folder that it leads to, or choose another "
+            "inside its folder; replace the link with the folder it points to, or choose another "
             f"--out; to keep the run elsewhere, make {out_dir} itself a link"
         )
 

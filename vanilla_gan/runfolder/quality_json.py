@@ -106,7 +106,7 @@ def read_evaluations(out_dir: pathlib.Path) -> list[Evaluation]:
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedRunError(
             f"{path} is not a file of evaluations: {reason_of(error)}; put the original back, "
-            "or remove it: ./run.sh evaluate makes its figures again"
+            "or remove it and make its figures again with ./run.sh evaluate"
         ) from error
 
 

@@ -213,7 +213,7 @@ class RunRecord:
             return  # If it is gone, the next write fails and says so.
         if there != self.run_id:
             raise OutputError(
-                f"{out_dir} holds another run by now, because the folder of this one was moved; "
+                f"{out_dir} now holds another run, because the folder of this one was moved; "
                 "give the same command with the new path as --out to continue from the last "
                 "checkpoint"
             )
@@ -478,7 +478,7 @@ def _with(
       UsageError: two of them do not go together, or `dataset` lacks the class they name.
     """
     if "iters" in now and "epochs" in now:
-        raise UsageError("--iters and --epochs say the same in two ways; give one of them")
+        raise UsageError("--iters and --epochs both set the length of a run; give one of them")
     if "iters" in now:
         now["epochs"] = None
     # The record may name any path; it is written to only if the user names it, too.

@@ -42,7 +42,8 @@ def open_own(path: str | os.PathLike[str], flags: int, *, other_names: bool = Fa
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and not other_names):
         os.close(descriptor)
-        raise OSError(errno.EMLINK, "it is not a regular file of one name", os.fspath(path))
+        why = "it is not a regular file, or has other hard links"
+        raise OSError(errno.EMLINK, why, os.fspath(path))
     return descriptor
 
 

@@ -198,7 +198,7 @@ def _check_same_settings(run: Run, record: RunRecord) -> None:
             f"{run.folder} was begun with {listed}, which no flag can set; choose another --out"
         )
     raise RunConflictError(
-        f"{run.folder} was begun with {listed}, but this command leaves that out; give it too, or "
+        f"{run.folder} was begun with {listed}, but this command leaves that out; add it, or "
         "choose another --out"
     )
 

@@ -88,7 +88,7 @@ def sweep(
             raise StoppedBySignal(
                 stop.signal_number,
                 f"stopped by signal {stop.signal_number}: {done} of {len(own)} runs are finished, "
-                f"the others that had begun are saved; {again} goes on",
+                f"the others that had begun are saved; {again} continues them",
             )
         check_unchanged()
     # The part that ends last finds the runs of all parts.

@@ -69,7 +69,9 @@ def train_in_cluster(task: Task, config: RunConfig, host: Host) -> None:
         )
     for name in ("tune", "jit_compile"):
         if getattr(config, name):
-            raise UsageError(f"--{name} is for one machine; leave it out, or start one task alone")
+            raise UsageError(
+                f"--{name} is for one machine; leave it out, or train without a cluster"
+            )
     if config.device.startswith("gpu"):
         raise UsageError(f"--device={config.device}: a cluster trains on CPUs only; leave it out")
     config = dataclasses.replace(config, towers=count, device="cpu")
@@ -105,8 +107,8 @@ def _leading(task: Task, config: RunConfig, inform: Inform) -> Iterator[Machines
         once = " (without --overwrite, once it has begun)" if config.overwrite else ""
         raise LostPeerError(
             f"no answer from {lost} (dead, frozen for {config.cluster_timeout:g} s, or cut off); "
-            f"the run is saved as of its last checkpoint; start all tasks again{once}, and it "
-            "goes on; if a task was only slow, give a longer --cluster_timeout"
+            f"the run is saved as of its last checkpoint; to continue, start all tasks again{once}"
+            "; if a task was only slow, give a longer --cluster_timeout"
         ) from error
     except VanillaGanError as error:
         status = error.exit_status
@@ -188,7 +190,7 @@ def _serve(task: Task, config: RunConfig, inform: Inform) -> NoReturn:
             if answers(task.address(task.chief)):
                 inform(
                     f"{task.role} {task.index}: {line}; serves the chief for up to {_GRACE_S:g} s "
-                    "more, so that it can save"
+                    "more, so that the chief can save"
                 )
                 with contextlib.suppress(queue.Empty):
                     status, line = heard.get(timeout=_GRACE_S)
@@ -227,7 +229,7 @@ def _listen(
     began_s = time.monotonic()
     while not answers(task.address(task.chief)):
         if time.monotonic() - began_s > timeout_s:
-            heard.put((lost, f"waited {timeout_s:g} s for {chief}"))
+            heard.put((lost, f"no answer from {chief} within {timeout_s:g} s"))
             return
         time.sleep(POLL_S)
     with tf.Graph().as_default() as graph, tf.device(device(task.chief)):

@@ -187,17 +187,17 @@ def _check_changes(parent: RunRecord, config: RunConfig) -> None:
     now = given_settings(parent, config)
     then, table = parent.config.to_json(), table_of(RunConfig)
     fixed = {
-        "variables": "that state would not fit",
+        "variables": "that state does not fit the new value",
         "beginning": "this setting only matters when a run begins",
     }
     for name in sorted(now):
         why = fixed.get(table[name].effect)
         if name == "sample_every" and SYSTEMS[parent.config.system].draws.epoch_samples:
-            why = f"{SAMPLES} keeps a sample at each of these"
+            why = f"{SAMPLES} has a sample for each such interval"
         if why is not None and now[name] != then[name]:
             raise UsageError(
                 f"--{name} was {as_word(then[name])}, is {as_word(now[name])}: a fork continues "
-                f"from its parent's state, and {why}; leave it out, or train a new run"
+                f"from its parent's state, and {why}; leave out --{name}, or train a new run"
             )
 
 
@@ -259,7 +259,7 @@ def _place(
     folder = checkpoint.folder.parents[1].resolve()
     out = pathlib.Path(os.path.realpath(config.out))
     if folder.is_relative_to(out):
-        raise UsageError(f"--out={config.out}: the parent is there; choose another folder")
+        raise UsageError(f"--out={config.out}: the parent is in this folder; choose another one")
     make_out_dir(config.out_dir)
     if config.overwrite:
         with run_lock(out, inform):
@@ -270,8 +270,8 @@ def _place(
     kept = _check_empty(config)
     if os.path.samefile(".", out):
         raise UsageError(
-            f"--out={config.out}: the fork takes the place of this folder, and you are in it; give "
-            "the command from another folder"
+            f"--out={config.out}: the fork replaces this folder, which is your current folder; "
+            "give the command in another one"
         )
     with whole_path(out, functools.partial(_check_empty, config)) as home:
         home.mkdir()

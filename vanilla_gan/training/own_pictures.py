@@ -120,7 +120,7 @@ def name_of(config: RunConfig) -> str:
     if not is_own_name(name):
         raise UsageError(
             f"{said}: your data cannot be called {name!r}: a built-in data set has that name, or "
-            "it is not a valid one; give another name with --dataset, for example --dataset birds"
+            "the name is not valid; give another name with --dataset, for example --dataset birds"
         )
     return name
 
@@ -133,11 +133,11 @@ def _check_same(source: str, home: pathlib.Path, inform: Inform) -> None:
     if then.get("path") != now["path"]:
         was = f"was imported from {then['path']}" if then else "was not made by --data"
         raise UsageError(
-            f"--data={source}: {home} is there already, and {was}; give these pictures another "
-            "name with --dataset"
+            f"--data={source}: {home} already exists and {was}; give these pictures another name "
+            "with --dataset"
         )
     if os.path.exists(source):
         inform(
             f"warning: the files in {source} have changed since they were imported into {home}; "
-            f"this run trains on the earlier ones; remove {home} to import them again"
+            f"this run trains on the imported ones; remove {home} to import the files again"
         )

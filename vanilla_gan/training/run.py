@@ -198,9 +198,9 @@ def _train_locked(
     if machines is not None:
         if config.engine == "loop" and train.images.nbytes > MOST_SENT:
             raise UsageError(
-                "--engine=loop: it sends all training images to each task, which is "
-                f"{train.images.nbytes} bytes, but TensorFlow sends at most {MOST_SENT}; give "
-                "--engine feed"
+                "--engine=loop: it sends all training images to each task, "
+                f"{train.images.nbytes} bytes, but TensorFlow sends at most {MOST_SENT} bytes; "
+                "give --engine feed"
             )
         _gather(machines, stop, inform, config)
     with contextlib.ExitStack() as stack:
@@ -231,7 +231,7 @@ def _train_locked(
             brought = ", ".join(
                 f"--{name} {as_word(getattr(config, name))}" for name in record.from_preset
             )
-            inform(f"--preset {config.preset} stands for {brought}")
+            inform(f"--preset {config.preset} sets {brought}")
         chief = Chief(
             record=record,
             worker=Worker(config, model, train, random_stream, source.splits.validation),
@@ -280,10 +280,10 @@ def _no_gain(record: RunRecord) -> str:
     """Returns why a run ended before its last iteration, and how to continue it."""
     best, out_dir = record.best, record.config.out_dir
     return (
-        f"{record.trained} of {record.config.iters} iterations, because {best['no_gain']} "
-        f"evaluations have found no better {best['figure']} than before; --from {out_dir / BEST} "
-        f"names the best checkpoint, of iteration {best['iteration']} ({best['value']:.4g}); give "
-        "a larger --stop_after_no_gain, or 0, to train further"
+        f"{record.trained} of {record.config.iters} iterations, because the last "
+        f"{best['no_gain']} evaluations did not improve {best['figure']}; the best checkpoint, of "
+        f"iteration {best['iteration']} ({best['value']:.4g}), is --from {out_dir / BEST}; give a "
+        "larger --stop_after_no_gain, or 0, to train further"
     )
 
 
@@ -395,9 +395,9 @@ def _read_data(
         record.dataset["train_examples"],
     ):
         raise DamagedRunError(
-            f"{config.out_dir / RUN_JSON} does not match these data: it says "
+            f"{config.out_dir / RUN_JSON} does not match these data: it records "
             f"{record.dataset['train_examples']} images of {record.config.image_shape}, but there "
-            f"are {train.num_examples} of {train.shape}; put the original back, or that of the "
-            "data's split.json if it was changed"
+            f"are {train.num_examples} of {train.shape}; put the original file back, or the data's "
+            "original split.json if that was changed"
         )
     return source

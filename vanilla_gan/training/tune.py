@@ -55,10 +55,10 @@ def tuned(config: RunConfig, inform: Callable[[str], None]) -> RunConfig:
         took_ms[intra, inter] = ms
     if not took_ms:
         raise DeviceError(
-            "--tune: all runs that it timed failed; leave it out to see the error of the run itself"
+            "--tune: every run that it timed failed; leave out --tune to see the run's own error"
         )
     intra, inter = min(took_ms, key=lambda threads: took_ms[threads])
-    inform(f"tune: taking --intra_op_threads {intra} --inter_op_threads {inter}")
+    inform(f"tune: using --intra_op_threads {intra} --inter_op_threads {inter}")
     return dataclasses.replace(config, intra_op_threads=intra, inter_op_threads=inter)
 
 

@@ -52,7 +52,7 @@ def import_arrays(
         images = np.asarray(images)
     except ValueError as error:
         raise UsageError(
-            "images are of several shapes; expected uint8 [N, H, W] or [N, H, W, C] in 0..255; "
+            "images have several shapes; expected uint8 [N, H, W] or [N, H, W, C] in 0..255; "
             "scale them to one size"
         ) from error
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) < 2 or not images.size:
@@ -70,7 +70,7 @@ def import_arrays(
     names = [str(name) for name in classes]
     if len({*names} - {""}) < len(names):
         raise UsageError(
-            f"classes are {', '.join(names[:12])}; expected names that differ, none of them empty"
+            f"classes are {', '.join(names[:12])}; expected a different, non-empty name for each"
         )
     check_free(config)
     make_parents(config.out_dir)

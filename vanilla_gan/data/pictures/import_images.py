@@ -186,8 +186,8 @@ def _doubts(images: npt.NDArray[np.uint8]) -> Iterator[str]:
     flat = (darkest == lightest).all(axis=1)
     dark = (lightest <= _ALMOST_BLACK).all(axis=1) & ~flat
     for count, what, remedy in (
-        (flat.sum(), "of one colour throughout", "look at them; import_images has --background"),
-        (dark.sum(), "almost black", "import_images --white says which value is white"),
+        (flat.sum(), "of one colour only", "look at them, or set import_images --background"),
+        (dark.sum(), "almost black", "set the value of white with import_images --white"),
     ):
         if count:
             yield f"warning: {count} of {len(images)} pictures are {what}; {remedy}"
@@ -231,9 +231,9 @@ def _read_all(config: ImportConfig, found: Found, progress: Progress) -> _Pictur
         grey = 255 - fitting.background
         notes = [
             *notes,
-            f"warning: {turned} of {len(images)} pictures cannot be told from their background "
-            f"where they are transparent; they stand on grey {grey}, as import_images "
-            f"--background {grey} lays all of them"
+            f"warning: {turned} of {len(images)} pictures have transparent parts and would not "
+            f"show on the background; they were put on grey {grey} instead; import_images "
+            f"--background {grey} does so for all pictures"
             + ("" if config.invert else "; its --invert makes them light on dark"),
         ]
     return _Pictures(
@@ -273,7 +273,8 @@ def check_free(config: ImportConfig) -> None:
 def _check_enough(config: ImportConfig, n: int) -> None:
     if n < 2:
         raise DataError(
-            f"{config.source}: {n} pictures; expected at least 2, one to train on and one to test"
+            f"{config.source}: {n} pictures; expected at least 2, one to train on and one to "
+            "test with"
         )
 
 

@@ -163,8 +163,8 @@ def narrowed(
         white = fitting[0] if fitting else None
     if white is None or not (numbers >= 0).all() or not np.isfinite(largest):
         raise ValueError(
-            f"its values reach from {least:g} to {largest:g}, expected 0 to {whites[-1]:g}; where "
-            "none is negative, import_images --white says which one is white"
+            f"its values range from {least:g} to {largest:g}, expected 0 to {whites[-1]:g}; if "
+            "none is negative, set the value of white with import_images --white"
         )
     grey: npt.NDArray[np.uint8] = np.rint(np.minimum(numbers / white, 1.0) * 255).astype(np.uint8)
     return grey

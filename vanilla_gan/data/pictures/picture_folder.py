@@ -102,8 +102,8 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
         ) from error
     if len(of_classes) > MAX_CLASSES:
         raise UsageError(
-            f"{os.fspath(source)}: it has {len(of_classes)} subfolders, each of them a "
-            f"class; expected at most {MAX_CLASSES}; join some of them"
+            f"{os.fspath(source)}: it has {len(of_classes)} subfolders, one for each class; "
+            f"expected at most {MAX_CLASSES}; merge some of them"
         )
     if empty and not skip_empty:
         raise empty_class(source, empty[0])

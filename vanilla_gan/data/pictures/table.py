@@ -126,7 +126,8 @@ def _read_csv(path: pathlib.Path) -> tuple[Array, Array | None]:
     has_labels = math.isqrt(columns - 1) ** 2 == columns - 1 and columns > 1
     if not has_labels and math.isqrt(columns) ** 2 != columns:
         raise ValueError(
-            f"it has rows of {columns} numbers; expected a label and H * H values, as 785 for 28x28"
+            f"it has rows of {columns} numbers; expected a label and H * H values, such as 785 "
+            "numbers for 28x28"
         )
     values, labels = (rows[:, 1:], rows[:, 0]) if has_labels else (rows, None)
     # Whole numbers are grey values, not shares of white.
