@@ -100,8 +100,8 @@ def memory_mb(make: Callable[[], Batches]) -> tuple[float, float]:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description="What a batch costs.")
-    parser.add_argument("--repeats", type=int, default=15, help="epochs of either way")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=15, help="how often each way is timed")
     repeats = parser.parse_args().repeats
 
     def arrays() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], np.random.RandomState]:

@@ -1,4 +1,4 @@
-"""Measures how one run scales over towers and machines, and on which networks it would.
+"""Measures how one run scales over towers and machines, and estimates it for three networks.
 
     .venv/bin/python benchmarks/cluster.py --data_dir DIR [--systems vanilla,conv]
 
@@ -7,12 +7,12 @@ and 4 tasks of a cluster, all on this machine. The tasks listen on every interfa
 in a private network. The second table says how much an iteration sends to each worker and gets
 back. It is read from the graph: the tensors that go from one task to another, at published sizes.
 
-The third table follows from both: with how many machines like this one a run is fastest. With K
-machines, an iteration takes
+The third table follows from both: the number of machines like this one with which a run is fastest.
+With K machines, an iteration takes
 
     T / K + (K - 1) * bytes / rate
 
-where T is its time on one machine: the chief's network carries what goes to all workers and back.
+where T is its time on one machine: all data to and from the workers cross the chief's network.
 """
 
 from __future__ import annotations

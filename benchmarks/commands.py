@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/commands.py [--rounds 3] [--beside FOLDER ...]
 
 Each command is a process of its own, timed from its start to its end. All of them look at a run of
-1,001 iterations on MNIST with a picture each. What is made once and kept, such as the classifier
-that `evaluate` trains, is there before anything is timed.
+1,001 iterations on MNIST with a picture at each. Whatever is made once and kept, such as the
+classifier that `evaluate` trains, is made before anything is timed.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def main() -> None:
     flags = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    flags.add_argument("--rounds", type=int, default=3, help="times that all run in turn")
-    flags.add_argument("--beside", type=pathlib.Path, nargs="*", default=[], help="checkouts")
+    flags.add_argument("--rounds", type=int, default=3, help="how often each command is timed")
+    flags.add_argument("--beside", type=pathlib.Path, nargs="*", default=[], help="other checkouts")
     options = flags.parse_args()
     checkouts = [*(path.resolve() for path in options.beside), HERE]
     found: dict[tuple[str, int], list[float]] = collections.defaultdict(list)

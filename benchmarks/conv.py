@@ -1,10 +1,10 @@
-"""Measures the convolutional system against a Keras program of the same networks.
+"""Measures the convolutional system against a Keras program with the same networks.
 
     .venv/bin/python benchmarks/conv.py [--rounds N]
 
-Both in float32 and in bfloat16, each in a process of its own, in turn. The results go to
-`benchmarks/RESULTS_CONV.md`. Where the time of a step goes,
-`benchmarks/where_time_goes.py --system=conv` says.
+Both run in float32 and in bfloat16, each in a process of its own, in turn. The results go to
+`benchmarks/RESULTS_CONV.md`. `benchmarks/where_time_goes.py --system=conv` shows where the time of
+a step goes.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def main() -> None:
     )
     flags.add_argument("--rounds", type=int, default=5)
     flags.add_argument(
-        "--steps", type=int, default=30, help="steps a chunk; one picture of the package"
+        "--steps", type=int, default=30, help="steps per chunk, and per picture of the package"
     )
-    flags.add_argument("--chunks", type=int, default=3, help="timed chunks a process")
+    flags.add_argument("--chunks", type=int, default=3, help="timed chunks per process")
     flags.add_argument("--data_dir", default=os.environ.get("VANILLA_GAN_DATA") or "data")
     flags.add_argument(
         "--results", type=pathlib.Path, default=ROOT / "benchmarks" / "RESULTS_CONV.md"

@@ -1,12 +1,12 @@
-"""The table of docs/health.md: what is said of healthy runs and of runs made sick on purpose.
+"""The table of docs/health.md: what is found in healthy runs and in runs made sick on purpose.
 
     .venv/bin/python benchmarks/health.py --iters 3000 --seeds 1           # a first table
     .venv/bin/python benchmarks/health.py --iters 20000 --seeds 20 --cure  # the full one
     .venv/bin/python benchmarks/health.py --iters 2500 --pictures docs/images  # its pictures
     .venv/bin/python benchmarks/health.py --recorded "$VANILLA_GAN_REFERENCE"  # recorded programs
 
-Each run has a folder of its own below --out, and is kept: a call that was stopped continues when it
-is repeated. A sick run is sick from its first iteration on, unless its row says otherwise. With
+Each run has a folder of its own below --out, and is kept: a command that was stopped continues
+when repeated. A sick run is sick from its first iteration on, unless its row says otherwise. With
 --cure, the settings prescribed for the first expected disease that is named are tried, in a fork or
 in a new run, and the table says whether they ended it.
 """
@@ -368,19 +368,19 @@ def cost(system: str, iters: int) -> str:
 def main() -> None:
     """Trains what is missing and prints the table, each row as soon as its run is done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--iters", type=int, default=3000, help="of each run")
+    parser.add_argument("--iters", type=int, default=3000, help="iterations of each run")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each kind")
-    parser.add_argument("--first_seed", type=int, default=0, help="of these seeds")
+    parser.add_argument("--first_seed", type=int, default=0, help="the first seed")
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs side by side, each on a core of its own"
     )
-    parser.add_argument("--device", default="auto", help="of the runs")
-    parser.add_argument("--cure", action="store_true", help="go on with what is prescribed")
-    parser.add_argument("--only", default="", help="names of runs, with commas between")
+    parser.add_argument("--device", default="auto", help="device of the runs")
+    parser.add_argument("--cure", action="store_true", help="then try what is prescribed")
+    parser.add_argument("--only", default="", help="names of runs, separated by commas")
     parser.add_argument("--out", default="health_runs", help="folder of the runs")
-    parser.add_argument("--pictures", default="", help="draw them into this folder, and no more")
-    parser.add_argument("--recorded", default="", help="folder of recorded states: their signs")
-    parser.add_argument("--cost", action="store_true", help="say what signs cost, and no more")
+    parser.add_argument("--pictures", default="", help="only draw pictures, into this folder")
+    parser.add_argument("--recorded", default="", help="only print signs of states recorded here")
+    parser.add_argument("--cost", action="store_true", help="only print what the signs cost")
     args = parser.parse_args()
     unknown = set(filter(None, args.only.split(","))) - {run.name for run in RUNS}
     if unknown:

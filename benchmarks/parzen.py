@@ -1,12 +1,12 @@
-"""The figure of the paper of 2014: Parzen log-likelihood of MNIST over training, some seeds.
+"""The figure of the paper of 2014: Parzen log-likelihood of MNIST over training, for several seeds.
 
     .venv/bin/python benchmarks/parzen.py --seeds 5 --epochs 250 --every 25    # the figure
     .venv/bin/python benchmarks/parzen.py --iters 200 --every_iters 100 --seeds 1 --samples 1000
 
 Prints a table: a row for each number of iterations, with the figure of each seed, their mean and
-its standard error, beside the paper's 225 +- 2. The width of the window is chosen on validation
-images alone. Each run has a folder of its own below --out, with what was found so far in a `.json`
-file beside it: a call that was stopped goes on.
+its standard error, beside the paper's 225 +- 2. The width of the window is chosen only on
+validation images. Each run has a folder of its own below --out, with the figures so far in a
+`.json` file beside it: a command that was stopped continues when it is repeated.
 """
 
 from __future__ import annotations
@@ -92,17 +92,17 @@ def plot(curves: dict[int, dict[str, list[float]]], marks: list[int], path: str)
 def main() -> None:
     """Trains, judges and prints."""
     flags = argparse.ArgumentParser(description=__doc__)
-    flags.add_argument("--system", default="goodfellow2014", help="one with images in [0, 1]")
+    flags.add_argument("--system", default="goodfellow2014", help="a system with images in [0, 1]")
     flags.add_argument("--seeds", type=int, default=5)
-    flags.add_argument("--first_seed", type=int, default=0, help="of these seeds")
-    flags.add_argument("--epochs", type=int, default=250, help=f"of {UPDATES} iterations")
-    flags.add_argument("--every", type=int, default=25, help="such epochs between two figures")
-    flags.add_argument("--iters", type=int, help="in place of --epochs")
-    flags.add_argument("--every_iters", type=int, help="in place of --every")
+    flags.add_argument("--first_seed", type=int, default=0, help="the first seed")
+    flags.add_argument("--epochs", type=int, default=250, help=f"epochs of {UPDATES} iterations")
+    flags.add_argument("--every", type=int, default=25, help="epochs between two figures")
+    flags.add_argument("--iters", type=int, help="instead of --epochs")
+    flags.add_argument("--every_iters", type=int, help="instead of --every")
     flags.add_argument("--samples", type=int, default=10_000)
     flags.add_argument("--test", type=int, default=10_000, help="test images")
     flags.add_argument("--jobs", type=int, default=1, help="runs side by side")
-    flags.add_argument("--device", default="auto", help="of the runs")
+    flags.add_argument("--device", default="auto", help="device of the runs")
     flags.add_argument("--out", default="out_parzen", help="folder of the runs")
     flags.add_argument("--plot", help="a PNG of the curves")
     options = flags.parse_args()

@@ -3,11 +3,11 @@
     .venv/bin/python benchmarks/quality.py --iters 200000 --seeds 3 --systems vanilla
     .venv/bin/python benchmarks/quality.py --iters 20000 --dataset fashion_mnist --jobs 2
 
-Trains each system with each preset from some seeds, judges 10,000 samples of each run, and prints
+Trains each system with each preset and several seeds, judges 10,000 samples of each run, and prints
 a row for each pair: the mean over the seeds, with the standard deviation if there are several. The
-last column is the milliseconds of an iteration, from the median time between two pictures; it means
+last column is the milliseconds per iteration, from the median time between two pictures; it means
 little unless the run has the machine to itself. Each run has a folder of its own below --out, with
-its figures beside it: a call that was stopped continues when it is repeated. For points in the
+its figures beside it: a command that was stopped continues when repeated. For points in the
 plane (`--dataset ring8`, `grid25`), the figures are the modes of 2,500 samples, and the last row is
 for as many real points.
 """

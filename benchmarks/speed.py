@@ -4,13 +4,13 @@
     python3 benchmarks/speed.py [--grid] [--whole] [--device gpu]
 
 Every program runs in a process of its own, all of them in turn (A B C A B C ...), so that whatever
-else the machine does hits all. Before anything is timed each trains on the same weights and draws,
-and its losses are compared with the published program's. Ratios are taken within a round, between
-runs minutes apart at the most, and their median is given. `--grid` adds other batch and hidden
-sizes, `--whole` the whole program against the whole published one, pictures and start included.
-The results go to `benchmarks/RESULTS.md`, after each part anew; with `--device gpu` to
-`RESULTS_GPU.md`. There the same loop on TensorFlow 2 stands for the published program, since
-TensorFlow 1.15 knows no GPU of today.
+else the machine does affects all. Before anything is timed, each trains on the same weights and
+draws, and its losses are compared with the published program's. Ratios are taken within a round,
+between runs at most minutes apart, and their median is given. `--grid` adds other batch and hidden
+sizes; `--whole` compares the whole program with the whole published one, including its pictures
+and start. The results go to `benchmarks/RESULTS.md`, which is rewritten after each part, or with
+`--device gpu` to `RESULTS_GPU.md`. There, the same loop on TensorFlow 2 replaces the published
+program, because TensorFlow 1.15 does not support current GPUs.
 """
 
 from __future__ import annotations
@@ -260,8 +260,8 @@ def parse() -> argparse.Namespace:
     flags = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    flags.add_argument("--rounds", type=int, default=5, help="times that all run in turn")
-    flags.add_argument("--chunks", type=int, default=4, help="timed chunks a process")
+    flags.add_argument("--rounds", type=int, default=5, help="how often every program runs")
+    flags.add_argument("--chunks", type=int, default=4, help="timed chunks per process")
     flags.add_argument("--chunk_s", type=float, default=2.0, help="about how long a chunk takes")
     flags.add_argument("--batch", type=int, default=128)
     flags.add_argument("--hidden", type=int, default=128)
@@ -288,7 +288,7 @@ def parse() -> argparse.Namespace:
         name = "RESULTS.md" if options.device == "cpu" else "RESULTS_GPU.md"
         options.results = ROOT / "benchmarks" / name
     if options.whole and options.device == "gpu":
-        flags.error("--whole compares with the published program, which runs on no GPU of today")
+        flags.error("--whole compares with the published program, which runs on no current GPU")
     return options
 
 

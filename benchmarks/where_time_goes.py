@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/where_time_goes.py [--system conv] [--batch_size 32] [--names]
 
-One operation at a time, so that none waits for another one; the first column is what an operation
-took itself, in one thread. Tracing adds some microseconds to each, so that the sum is more than
-such an iteration takes.
+Operations run one at a time in one thread, so that none waits for another; the first column is the
+time of an operation itself. Tracing adds some microseconds to each, so the sum is more than such an
+iteration takes.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ def main() -> None:
     )
     flags.add_argument("--system", choices=tuple(SYSTEMS), default="vanilla")
     flags.add_argument("--precision", choices=PRECISIONS, default="float32")
-    flags.add_argument("--batch_size", type=int, help="images a step")
+    flags.add_argument("--batch_size", type=int, help="images per step")
     flags.add_argument("--h_dim", type=int, help="hidden units of both networks")
-    flags.add_argument("--iterations", type=int, help="100, or 4 of conv")
-    flags.add_argument("--names", action="store_true", help="each operation, not each kind")
-    flags.add_argument("--rows", type=int, default=20, help="how many of them")
+    flags.add_argument("--iterations", type=int, help="iterations to trace: 100, or 4 for conv")
+    flags.add_argument("--names", action="store_true", help="a row per operation, not per kind")
+    flags.add_argument("--rows", type=int, default=20, help="how many rows to print")
     options = flags.parse_args()
     set_environment()
     iterations = options.iterations or (4 if options.system == "conv" else 100)

@@ -169,7 +169,7 @@ def test_nothing_is_prescribed_that_the_system_does_without():
     acgan = PATIENT._replace(without=SYSTEMS["acgan"].without)
     for name, said in (
         ("memorising", "give it more images"),
-        ("numbers", "make the first weights"),
+        ("numbers", "make the initial weights"),
     ):
         sick = rows(sick=range(60), changes=SICK[name])
         (found,) = diagnosed(sick, acgan)

@@ -199,7 +199,7 @@ def test_a_curve_shows_the_picture_under_the_pointer(opened, run, selector):
         "iteration 2,600",
         "D loss 0.0003845",
         "G loss 4.6",
-        "picture of 2,000",
+        "picture of iteration 2,000",
     ]
     assert which_file(opened, run, "#tip canvas") == "002.png"
     point_at(opened, selector, 1000)
@@ -213,7 +213,7 @@ def test_a_curve_shows_the_picture_under_the_pointer(opened, run, selector):
 def test_a_value_off_the_axis_is_not_called_unrecorded(opened):
     opened.execute_script("report.data.losses.d_loss.raw.fill(null)")
     point_at(opened, CURVES[0], 2600)
-    assert find(opened, "#tip p").text.splitlines()[1:3] == ["D loss 0 or no number", "G loss 4.6"]
+    assert find(opened, "#tip p").text.splitlines()[1:3] == ["D loss 0 or not finite", "G loss 4.6"]
 
 
 def test_all_labels_of_an_axis_differ(opened):

@@ -119,7 +119,7 @@ class RunConfig(Settings):
 
     iters: int | None = setting(
         None,
-        "iterations, one update of each network per iteration",
+        "training iterations; each updates G once, and D --D_steps times",
         at_least(1),
         effect="length",
         group="What is trained",
@@ -127,7 +127,7 @@ class RunConfig(Settings):
     )
     epochs: int | None = setting(
         None,
-        "passes through the training images, in place of --iters",
+        "passes over the training images, instead of --iters",
         at_least(1),
         effect="length",
     )
@@ -143,7 +143,7 @@ class RunConfig(Settings):
     )
     init: InitName = setting(
         "xavier",
-        "first weights: uniform or normal Xavier initialisation, or the system's own",
+        "initial weights: uniform or normal Xavier, or the system's own initialisation",
         choices=INITS,
         effect="beginning",
     )
@@ -151,7 +151,7 @@ class RunConfig(Settings):
     z_dim: int | None = setting(None, "length of a noise vector", *SIZE, effect="variables")
     h_dim: int | tuple[int, ...] | None = setting(
         None,
-        "units of a hidden layer; several numbers for several layers",
+        "units per hidden layer; give several numbers for several layers",
         *SIZE,
         effect="variables",
     )
@@ -159,30 +159,30 @@ class RunConfig(Settings):
         None, "learning rate of both optimizers", ABOVE_0, common=True
     )
     adam_epsilon: float | None = setting(
-        None, "adam: added to the root of the second moment; rmsprop: added under the root", ABOVE_0
+        None, "adam: added to the root of the mean square; rmsprop: added under the root", ABOVE_0
     )
     label_smoothing: float | None = setting(
         None, "the target for real images is 1 minus this", _SHARE
     )
     dropout_rate: float | None = setting(
-        None, "share of a layer's values that is set to 0 in training, in [0, 1)", _SHARE
+        None, "fraction of a layer's values set to 0 in training, in [0, 1)", _SHARE
     )
     strided_layers: int | None = setting(
         None,
-        "layers of each network that halve or double the images; one more per doubling above 32",
+        "layers that halve (D) or double (G) the image size; above 32 px, one more per doubling",
         at_least(1),
         at_most(16),
         effect="variables",
     )
     seed: int | None = setting(
         None,
-        "decides every random draw; by default a fresh one is drawn and recorded",
+        "decides every random draw; by default a new one is drawn and recorded",
         SEED,
         common=True,
     )
     init_weights: str | None = setting(
         None,
-        "npz file to start from, with an array for each variable by name",
+        "npz file of initial weights, one array per variable, under its name",
         PATH,
         effect="beginning",
     )
@@ -201,41 +201,41 @@ class RunConfig(Settings):
         effect="variables",
     )
     D_learning_rate: float | None = setting(
-        None, "learning rate of the discriminator alone, in place of --learning_rate", ABOVE_0
+        None, "learning rate of the discriminator, instead of --learning_rate", ABOVE_0
     )
-    G_learning_rate: float | None = setting(None, "learning rate of the generator alone", ABOVE_0)
+    G_learning_rate: float | None = setting(None, "learning rate of the generator", ABOVE_0)
     beta1: float | None = setting(
-        None, "decay of the mean gradient, adam: 0.9; momentum of the others: 0", _SHARE
+        None, "decay of the mean gradient (adam: 0.9), momentum (other optimizers: 0)", _SHARE
     )
     beta2: float | None = setting(
-        None, "decay of the mean square, adam: 0.999, rmsprop: 0.9; sgd has none", _SHARE
+        None, "decay of the mean square (adam: 0.999, rmsprop: 0.9; sgd has none)", _SHARE
     )
     D_steps: int = setting(
-        1, "updates of D in an iteration, each on a batch of its own", at_least(1), at_most(100)
+        1, "updates of D per iteration, each on its own batch", at_least(1), at_most(100)
     )
     r1: float = setting(
-        0.0, "weight of R1, which keeps D's gradients at real images small; 0: none", _WEIGHT
+        0.0, "weight of the R1 penalty: keeps D's gradients at real images small; 0: none", _WEIGHT
     )
     r2: float = setting(
-        0.0, "weight of R2, which keeps D's gradients at samples small; 0: none", _WEIGHT
+        0.0, "weight of the R2 penalty: keeps D's gradients at samples small; 0: none", _WEIGHT
     )
     wgan_gp: float = setting(
         0.0,
-        "weight of WGAN-GP's penalty, which pulls D's slope between images and samples to 1",
+        "weight of WGAN-GP's penalty: pulls D's gradient norm between images and samples to 1",
         _WEIGHT,
     )
     dragan: float = setting(
-        0.0, "weight of DRAGAN's penalty, which pulls D's slope around real images to 1", _WEIGHT
+        0.0, "weight of DRAGAN's penalty: pulls D's gradient norm around real images to 1", _WEIGHT
     )
     penalty: str = setting(
-        "none", "penalties of your plug-ins with their weights: NAME:WEIGHT,NAME:WEIGHT", _PENALTY
+        "none", "penalties from your plug-ins with weights: NAME:WEIGHT,NAME:WEIGHT", _PENALTY
     )
     D_noise: float = setting(
-        0.0, "standard deviation of the noise that is added to all that D sees; 0: none", _WEIGHT
+        0.0, "standard deviation of noise added to all images that D trains on; 0: none", _WEIGHT
     )
     D_dropout: float | None = setting(
         None,
-        "share of a hidden layer's values in D that is set to 0 in training, in [0, 1)",
+        "fraction of the values of D's hidden layers set to 0 in training, in [0, 1)",
         _SHARE,
     )
     spectral_norm: bool = setting(
@@ -243,13 +243,13 @@ class RunConfig(Settings):
     )
     pack: int = setting(
         1,
-        "images that D judges together; --batch_size counts such groups",
+        "number of images that D judges as one group; --batch_size counts groups",
         at_least(1),
         at_most(64),
         effect="variables",
     )
     clip_weights: float | None = setting(
-        None, "clip D's weights to +- this after each step, as --loss wgan needs", ABOVE_0
+        None, "after each D update, clip D's weights to +- this, as in the original WGAN", ABOVE_0
     )
     ema: float | None = setting(
         None,
@@ -269,7 +269,7 @@ class RunConfig(Settings):
     data: str | None = setting(
         None,
         "folder of your own pictures, or a .npy, .npz or .csv file; the first run imports it into "
-        "--data_dir, under its own name or that of --dataset",
+        "--data_dir, under the name in --dataset, or else its own",
         PATH,
         effect="data",
         common=True,
@@ -281,7 +281,7 @@ class RunConfig(Settings):
         effect="data",
     )
     allow_unverified_data: bool = setting(
-        False, "accept your own IDX files in place of the published ones", effect="data"
+        False, "accept your own IDX files instead of the published ones", effect="data"
     )
 
     out: str = setting(
@@ -296,42 +296,42 @@ class RunConfig(Settings):
         False, "move the run in --out aside, to OUT.1, and start a new one", effect="keeping"
     )
     sample_every: int | None = setting(
-        None, "iterations between two pictures; if none, one epoch", at_least(1), common=True
+        None, "iterations between two pictures; none means one epoch", at_least(1), common=True
     )
     sample_class: str | None = setting(
-        None, "class that the pictures show, by number or name; all: a row for each", CLASS
+        None, "class that the pictures show, by number or name; all: one row per class", CLASS
     )
     log_every: int = setting(
         100, "iterations between two rows of losses.csv", at_least(1), effect="rows"
     )
     health_every: int = setting(
         250,
-        "iterations between two rows of signs in health.csv; 0: no such file",
+        "iterations between two rows of signs in health.csv; 0: do not write it",
         at_least(0),
         effect="rows",
     )
     watch_classes: bool = setting(
         False,
-        "count the classes of 1,000 samples at each picture, for health.csv; needs --health_every",
+        "at each picture, write class counts of 1,000 samples to health.csv; needs --health_every",
         effect="keeping",
     )
     stop_on: str = setting(
         "none",
-        "diseases that end the run, with status 1; its state is saved",
+        "diseases, as doctor names them, that end the run with status 1; its state is saved",
         some_of(DISEASES),
         effect="rescue",
     )
     gif_frames: int = setting(
-        11, "pictures in training.gif, at 750 ms each as in the post", at_least(1), effect="keeping"
+        11, "pictures in training.gif, 750 ms each, as in the post", at_least(1), effect="keeping"
     )
     gif_stride: int = setting(
         1, "training.gif shows every N-th picture", at_least(1), effect="keeping"
     )
-    report: bool = setting(False, "keep report.html fresh while training", effect="keeping")
+    report: bool = setting(False, "keep report.html up to date while training", effect="keeping")
     against: str | None = setting(
         None,
-        "folder of a sweep whose range is drawn in losses.png and report.html; by default the "
-        "recorded runs' range",
+        "folder of a sweep whose range is drawn in losses.png and report.html; by default, that of "
+        "the recorded runs",
         PATH,
         effect="keeping",
     )
@@ -340,8 +340,8 @@ class RunConfig(Settings):
     )
     log_json: str | None = setting(
         None,
-        "file for losses, signs, pictures and evaluations as lines of JSON; to continue, give it "
-        "again",
+        "file for losses, signs, pictures and evaluations as JSON lines; give it again when you "
+        "continue the run",
         PATH,
         effect="keeping",
     )
@@ -363,19 +363,19 @@ class RunConfig(Settings):
     )
     keep_best: FigureName = setting(
         "none",
-        "keep the checkpoint with the best value of this figure of --evaluate_every, as OUT/best",
+        "keep the checkpoint that evaluations rank best by this figure, as OUT/best",
         choices=("none", *BETTER),
         effect="keeping",
     )
     stop_after_no_gain: int = setting(
         0,
-        "end the run after this many evaluations without a better --keep_best; 0: never",
+        "end the run after this many evaluations in a row with no new --keep_best; 0: never",
         at_least(0),
         effect="keeping",
     )
     on_nan: Literal["stop", "rewind"] = setting(
         "stop",
-        "when a loss is not finite: stop, or go back and draw new noise",
+        "when a loss is not finite: stop, or go back to a checkpoint and draw new noise",
         choices=("stop", "rewind"),
         effect="rescue",
     )
@@ -395,17 +395,17 @@ class RunConfig(Settings):
     )
     jit_compile: bool | None = setting(
         None,
-        "compile the iterations of --engine loop with XLA; by default on a GPU",
+        "compile the iterations of --engine loop with XLA; by default only on a GPU",
         effect="machine",
     )
     precision: Literal["float32", "bfloat16"] = setting(
         "float32",
-        "precision of matrix products and convolutions; bfloat16 on CPUs that have it",
+        "precision of matrix products and convolutions; bfloat16 only on CPUs that support it",
         choices=PRECISIONS,
     )
     towers: int = setting(
         1,
-        "pieces of each batch, computed side by side on as many devices of the CPU",
+        "split each batch into this many parts, computed in parallel on as many CPU devices",
         at_least(1),
         at_most(64),
     )
@@ -421,27 +421,27 @@ class RunConfig(Settings):
         True, "take GPU memory as it is needed, not all at once", effect="speed"
     )
     gpu_memory_fraction: float | None = setting(
-        None, "share of the GPU's memory to use, in (0, 1]", _MEMORY, effect="speed"
+        None, "fraction of the GPU's memory to use, in (0, 1]", _MEMORY, effect="speed"
     )
     allow_soft_placement: bool = setting(
-        True, "run operations that a GPU lacks on the CPU", effect="machine"
+        True, "use the CPU for operations that the GPU does not support", effect="machine"
     )
     log_device_placement: bool = setting(
         False, "log the device of each operation", effect="keeping"
     )
     tune: bool = setting(
         False,
-        "before a new run begins, time numbers of threads and take the fastest",
+        "before a new run begins, time several thread counts and use the fastest",
         effect="speed",
     )
     intra_op_threads: int = setting(
         0,
-        "threads within one operation; 0: chosen from the networks' sizes and the cores",
+        "threads within one operation; 0: chosen by network sizes and number of cores",
         *THREADS,
         effect="machine",
     )
     inter_op_threads: int = setting(
-        0, "operations at the same time; 0: TensorFlow's choice", *THREADS, effect="machine"
+        0, "operations run at the same time; 0: TensorFlow's choice", *THREADS, effect="machine"
     )
 
     def of_run(self) -> RunConfig:

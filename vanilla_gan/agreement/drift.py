@@ -115,7 +115,7 @@ def said_of_rounding(verdicts: Sequence[Verdict]) -> list[str]:
     """Returns a note on the last verdict that passes only because of rounding, if one does."""
     excused = [verdict for verdict in verdicts if verdict.rounding is not None and verdict.passed]
     return [
-        "on this processor, if first weights differ by one unit in the last place, the losses "
+        "on this processor, if initial weights differ by one unit in the last place, the losses "
         f"differ by {verdict.rounding:.1e} at iteration {verdict.iteration}; a recorded run may "
         f"differ by {MULTIPLE:.0f} times as much"
         for verdict in excused[-1:]

@@ -38,7 +38,7 @@ PART_OF = {
 _LOSS = "sigmoid_cross_entropy"
 _INITS = {"vanilla": "xavier_normal", "conditional": "xavier_normal"}
 # What a setting that differs by default does: even a user's first comparison lists it.
-_CLAUSES = {"init": "; another form of the first weights, which only the first pictures show"}
+_CLAUSES = {"init": "; another form of the initial weights, which only the first pictures show"}
 
 
 def different_settings(config: RunConfig) -> list[str]:

@@ -23,15 +23,14 @@ class CompareConfig(Settings):
     )
     against: str | None = setting(
         None,
-        "folder of a sweep, whose runs with the same settings judge this one; by default the "
-        "recorded runs do",
+        "folder of a sweep: judge by its runs with the same settings, instead of the recorded runs",
         PATH,
     )
-    data_dir: str | None = setting(None, "where the run's data are now, if they were moved", PATH)
+    data_dir: str | None = setting(None, "folder of the data sets, if they were moved", PATH)
     require: str = setting(
         "none",
-        "what must be judged; the exit status is 3 if it is not: statistics of the pictures, means "
-        "of the losses, or traces, the losses of a recorded run that began the same way",
+        "parts that must be judged, or else the exit status is 3: statistics (of the pictures), "
+        "losses (their means), traces (losses of a recorded run that began the same way)",
         some_of(PARTS),
     )
     format: str = setting("text", "what to print", choices=("text", "json"))
@@ -46,14 +45,16 @@ class CompareConfig(Settings):
 class VerifyConfig(Settings):
     """What to verify, and on what."""
 
-    traces: str | None = setting(None, "folder with the large traces, on MNIST, to check too", PATH)
+    traces: str | None = setting(
+        None, "folder with the large MNIST traces, to check them too", PATH
+    )
     data_dir: str | None = setting(None, "folder of the data sets, for traces on MNIST", PATH)
     engine: str = setting(BOTH, "which engine to check", choices=(*ENGINES, BOTH))
     device: str = setting("auto", "auto, cpu, gpu or gpu:K", DEVICE)
     intra_op_threads: int = setting(
-        0, "threads within one operation; 0: as train chooses", *THREADS
+        0, "threads within one operation; 0: the same choice as train", *THREADS
     )
     inter_op_threads: int = setting(
-        0, "operations at the same time; 0: TensorFlow's choice", *THREADS
+        0, "operations run at the same time; 0: TensorFlow's choice", *THREADS
     )
     format: str = setting("text", "what to print", choices=("text", "json"))

@@ -36,7 +36,7 @@ def agreement_table(found: dict[str, Any]) -> str:
 def _beside(found: dict[str, Any]) -> str:
     if found["against"] is not None:
         return f"judged by {found['judged_by'] or 'nothing'}"
-    return "not as published: " + ("; ".join(found["different_settings"]) or "no setting")
+    return "not as published: " + ("; ".join(found["different_settings"]) or "nothing")
 
 
 def _verdict(verdict: dict[str, Any]) -> str:
@@ -57,7 +57,7 @@ def _post(lines: list[dict[str, Any]]) -> list[str]:
         "",
         f"The post's own pictures, {inside} of {len(lines)} numbers within the spread of the "
         "recorded runs",
-        "(they do not count: their program drew the data in an older order):",
+        "(not counted: the post's program drew the data in an older order):",
         _POST_ROW.format("iteration", "quantity", "post", "expected", "", "this run"),
         *(
             _POST_ROW.format(
@@ -94,7 +94,7 @@ def _summary(found: dict[str, Any]) -> str:
     if failed:
         return f"{outcome}: {failed} of {judged} verdicts fail"
     if found["missing"]:
-        return f"{outcome}: {', '.join(found['missing'])} had to be judged and could not be"
+        return f"{outcome}: {', '.join(found['missing'])}: required, but could not be judged"
     if not found["agrees"]:
         return f"{outcome}: neither its pictures nor its losses could be compared; see above"
     return f"{outcome}: {judged} of {judged} verdicts pass"
@@ -105,4 +105,4 @@ def _range(verdict: dict[str, Any]) -> str:
 
 
 def _shown(value: float | None) -> str:
-    return "no number" if value is None else f"{value:.4g}"
+    return "not finite" if value is None else f"{value:.4g}"

@@ -18,12 +18,12 @@ def verify_table(found: dict[str, Any]) -> str:
             f"machine: {found['machine']}",
             *(f"note: {note}" for note in found["notes"]),
             "",
-            "Iterations T..T+4 from states of TensorFlow 1.15.5. Largest differences from what it "
-            "computed:",
+            "Iterations T..T+4, replayed from states of TensorFlow 1.15.5. Largest differences "
+            "from its results:",
             "  loss, to T+4: relative difference of the losses at T, and over T..T+4",
             "  logits, samples: before T; logits relative to the largest logit",
             "  weights, share: after T, in learning rates; share of them off by over 0.001 of one",
-            "  draws: whether a run from its beginning draws the same batches and noise",
+            "  draws: whether a run draws the same batches and noise as the recorded one",
             "",
             _ROW.format(
                 "trace", "engine", "T",

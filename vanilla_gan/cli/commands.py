@@ -69,7 +69,7 @@ def train() -> Command:
     of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
         "Trains the GAN of the 2016 blog post and writes a 4x4 picture every 1000 iterations. "
-        "The same command again continues a run that was stopped.",
+        "To continue a run that was stopped, give the same command again.",
         Flags(TrainConfig, {"data_dir": default_data_dir()}, of_systems),
         run,
         "--iters 20001 --out out",
@@ -96,8 +96,8 @@ def fork() -> Command:
         fork(config.source, settings)
 
     return Command(
-        "Begins a new run with the state of another one, at its newest checkpoint or the one "
-        "named, and trains it. The flags are those of train; by default they are the parent's.",
+        "Begins a new run from a checkpoint of another run, its parent, by default the newest, and "
+        "trains it. The flags are those of train; their defaults are the parent's values.",
         # No default is shown, because the defaults are the parent's values.
         Flags(ForkConfig, dict.fromkeys(table_of(ForkConfig), " ")),
         run,
@@ -139,10 +139,10 @@ def sweep() -> Command:
 
     of_systems = {name: {**system.defaults, **system.published} for name, system in SYSTEMS.items()}
     return Command(
-        "Trains the same system with many seeds, side by side as processes of one thread each, in "
-        "a folder for each run. Flags are those of train. The same command continues stopped runs "
-        "and skips finished ones. At the end it writes a table on stdout, sweep.json, sweep.png "
-        "and sweep.html.",
+        "Trains the same system with many seeds. Each run is a process of one thread with its "
+        "own folder; they run side by side. The flags are those of train. The same command again "
+        "continues stopped runs and skips finished ones. At the end it prints a table on stdout, "
+        "and writes sweep.json, sweep.png and sweep.html.",
         Flags(SweepConfig, {"data_dir": default_data_dir()}, of_systems),
         run,
         "sweep --seeds 0:4 --iters 10001 --out sweep",
@@ -179,9 +179,9 @@ def evaluate() -> Command:
         show(json_text(found) if config.format == "json" else quality_table(found) + "\n")
 
     return Command(
-        "Judges samples of a trained generator beside real images: Parzen log-likelihood, Frechet "
-        "distance, precision and recall, density and coverage, classes, nearest neighbours. "
-        "Prints on stdout. The first time it trains a classifier of the data set, about a minute.",
+        "Compares samples of a trained generator with real images: Parzen log-likelihood, Frechet "
+        "distance, precision and recall, density and coverage, classes, nearest neighbours. Prints "
+        "on stdout. The first time, it trains a classifier of the data set: about a minute.",
         Flags(EvaluateConfig),
         run,
         "evaluate --from out",
@@ -198,8 +198,8 @@ def report() -> Command:
         write_report(config, say)
 
     return Command(
-        "Writes one HTML page of a run: its pictures, losses, quality and settings. The page needs "
-        "neither a server nor a network. It replaces an earlier one.",
+        "Writes one HTML page about a run: its pictures, losses, quality and settings. The page "
+        "needs neither a server nor a network. An earlier report is replaced.",
         Flags(ReportConfig),
         run,
         "report --from out",
@@ -233,10 +233,10 @@ def compare() -> Command:
             )
 
     return Command(
-        "Says whether a run agrees with what was published: picture size and tile positions, "
-        "recorded losses, and statistics of pictures and losses within the spread of ten recorded "
-        "runs, or of the runs of a sweep. Prints one verdict per line on stdout; exit status 1 "
-        "when one falls outside, 3 when only the pictures' size could be compared.",
+        "Checks whether a run agrees with what was published, or with a sweep: picture size and "
+        "tile positions, recorded losses, and whether statistics of pictures and losses are within "
+        "the spread of ten recorded runs, or of the sweep. Prints one verdict per line on stdout. "
+        "The exit status is 1 if one fails, 3 if too little could be judged (see --require).",
         Flags(CompareConfig),
         run,
         "compare --from out",
@@ -254,8 +254,8 @@ def doctor() -> Command:
         show(json_text(as_dict(found)) if config.format == "json" else as_text(found))
 
     return Command(
-        "Says which diseases the signs of a run show, since when, by which numbers, and what to "
-        "try. Prints one line each on stdout. Trains nothing, and needs no network and no data.",
+        "Says which diseases a run's health.csv shows, since when, by which numbers, and what to "
+        "try. Prints one line for each on stdout. Trains nothing, and needs no network or data.",
         Flags(DoctorConfig),
         run,
         "doctor --from out",
@@ -281,10 +281,10 @@ def verify() -> Command:
             )
 
     return Command(
-        "Says whether this installation computes what the published programs computed: steps "
-        "recorded with TensorFlow 1.15.5, replayed from their recorded states. Prints one line per "
-        "trace on stdout; exit status 1 when one differs by more than rounding. Needs no network "
-        "and no data.",
+        "Checks whether this installation computes what the published programs computed: replays "
+        "steps that were recorded with TensorFlow 1.15.5, from their recorded states. Prints one "
+        "line per trace and engine on stdout. The exit status is 1 if one differs by more than "
+        "rounding. Needs no network and no data.",
         Flags(VerifyConfig),
         run,
         "verify",
@@ -301,9 +301,9 @@ def export() -> Command:
         export(config, say)
 
     return Command(
-        "Exports a trained system: a SavedModel that any TensorFlow 2 loads, its weights by name "
-        "for --init_weights, ONNX, or TensorFlow Lite. Each is read back and compared before it is "
-        "reported as done.",
+        "Exports a trained system as a SavedModel that any TensorFlow 2 loads, as an npz file of "
+        "its weights for --init_weights, as ONNX, or as TensorFlow Lite. The export is read back "
+        "and compared before it is reported as done.",
         Flags(ExportConfig),
         run,
         "export --from out --out gan.onnx",

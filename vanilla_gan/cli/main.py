@@ -162,7 +162,7 @@ def _help(name: str, command: Command, *, whole: bool) -> str:
         program = "./run.sh"
         others.append("test")
     common = command.flags.has_common and not whole
-    about = [command.summary, f"Other commands: {', '.join(others)}; each has a --help of its own."]
+    about = [command.summary, f"Other commands: {', '.join(others)}; each has its own --help."]
     parts = [
         f"usage: {program} {shown} {command.flags.usage()}",
         "\n".join(textwrap.fill(line, _COLUMNS) for line in about),

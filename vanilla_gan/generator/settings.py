@@ -15,7 +15,7 @@ from vanilla_gan.graph.inference import EXPORTED, SIGNATURES
 from vanilla_gan.settings import CLASS, SIZE, SystemName
 from vanilla_gan.systems import SYSTEMS
 
-_SOURCE = "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel"
+_SOURCE = "folder of a run, one of its checkpoints, OUT/best, or a SavedModel"
 # Images of 28x28 as float32 take 3 kB each; a grid is drawn whole, in memory.
 _COUNT = (at_least(1), at_most(10_000_000))
 _SIDE = (at_least(1), at_most(1000))
@@ -76,31 +76,31 @@ class SampleConfig(Settings):
 
     source: str = setting("out", _SOURCE, PATH, flag="from")
     out: str | None = setting(
-        None, "file to write, folder with --separate (default samples.png, .npy, ...)", PATH
+        None, "file to write, or folder with --separate (default samples.png, .npy, ...)", PATH
     )
     format: str = setting(
         "png",
-        "picture, arrays, or MNIST's own format; by default as the name of --out says",
+        "PNG picture, NumPy arrays, or MNIST's own format; by default, the ending of --out decides",
         choices=("png", "npy", "npz", "idx"),
     )
     n: int | None = setting(
-        None, "how many images; 16 unless --rows and --cols say otherwise", *_COUNT
+        None, "how many images; by default a grid of 4x4 or --rows x --cols; 5 for a walk", *_COUNT
     )
     rows: int | None = setting(None, "rows of the grid", *_SIDE)
     cols: int | None = setting(None, "columns of the grid", *_SIDE)
-    separate: bool = setting(False, "one PNG for each image, in its own size")
+    separate: bool = setting(False, "write one PNG per image, at its own size")
     seed: int | None = setting(
-        None, "seed of the noise; by default a fresh one is drawn and printed", SEED
+        None, "seed of the noise; by default a new one is drawn and printed", SEED
     )
     sample_class: str | None = setting(
         None,
-        "for conditional systems: a class, by number or name, or all in turn",
+        "for conditional systems: a class, by number or name; all: each class in turn",
         CLASS,
         flag="class",
     )
     interpolate: int = setting(
         0,
-        "points of a walk between one image and the next: a strip and a GIF",
+        "walk from each image to the next in this many points, as a strip and a GIF",
         _POINTS,
         at_most(10_000),
     )
@@ -172,7 +172,7 @@ class ExportConfig(Settings):
     )
     format: str = setting(
         "saved_model",
-        "by default as the name of --out says; onnx needs the extra [onnx]",
+        "by default, the ending of --out decides; onnx needs the extra [onnx]",
         choices=("saved_model", "npz", "onnx", "tflite"),
     )
     signature: str | None = setting(None, "which function an ONNX file holds", choices=EXPORTED)
@@ -214,19 +214,19 @@ class ImportConfig(Settings):
     )
     z_dim: int | None = setting(None, "length of a noise vector, if not the system's own", *SIZE)
     h_dim: int | tuple[int, ...] | None = setting(
-        None, "units of its hidden layers, as train takes them, if not the system's own", *SIZE
+        None, "units per hidden layer, as for train, if not the system's own", *SIZE
     )
     image_shape: str = setting(
-        str(PUBLISHED_SHAPE), "height x width, and x channels, of its images", _IMAGE_SHAPE
+        str(PUBLISHED_SHAPE), "shape of its images: HxW, or HxWxC with C channels", _IMAGE_SHAPE
     )
     strided_layers: int | None = setting(
         None,
-        "layers of conv that halve its images, if not the usual number for that size",
+        "for conv: strided layers per network, if not the usual number for that image size",
         at_least(1),
     )
     num_classes: int = setting(PUBLISHED_CLASSES, "classes of a conditional system", *SIZE)
     map: str | None = setting(
-        None, "JSON file: an object from the system's names to the checkpoint's", PATH
+        None, "JSON file: an object that maps the system's variable names to the checkpoint's", PATH
     )
     out: str = setting("weights.npz", "npz file to write", PATH)
     overwrite: bool = setting(False, "replace --out if it exists")

@@ -253,7 +253,7 @@ DISEASES = (
         {"loss": "relativistic", **_SLOW},
         slower=True,
         stays=True,
-        born="or make the first weights smaller",
+        born="or make the initial weights smaller",
         born_settings={"spectral_norm": True},
     ),
     Disease(

@@ -19,19 +19,17 @@ class EvaluateConfig(Settings):
 
     source: str = setting(
         "out",
-        "folder of a run, of one checkpoint in it, OUT/best, or a SavedModel",
+        "folder of a run, one of its checkpoints, OUT/best, or a SavedModel",
         PATH,
         flag="from",
     )
     n: int | None = setting(
         None,
-        "how many samples; by default 10000, or half of the training images",
+        "how many samples; by default 10000, or half of the training images if that is less",
         at_least(MIN_SAMPLES),
     )
     seed: int = setting(RUNS_SEED, "seed of the noise", SEED)
-    data_dir: str | None = setting(
-        None, "folder of the data sets; the run's own unless given", PATH
-    )
+    data_dir: str | None = setting(None, "folder of the data sets; by default the run's", PATH)
     format: str = setting("table", "what to print", choices=("table", "json"))
     out: str | None = setting(None, "file for the JSON", PATH)
     neighbours: str | None = setting(

@@ -17,7 +17,7 @@ _ROWS = (
     ("density, k = 5", "density", 3, "higher, to about 1"),
     ("coverage, k = 5", "coverage", 3, "higher"),
     ("classes over {share:.3g}%", "classes_covered", 0, "all {classes}"),
-    ("class entropy, nats", "class_entropy", 3, "as for real ones"),
+    ("class entropy, nats", "class_entropy", 3, "as for real images"),
 )
 
 
@@ -49,20 +49,20 @@ def quality_table(found: dict[str, Any]) -> str:
         f"{len(distances)} samples to training images",
         f"                     real test images: {usual['50%']:.2f} (median), 99% of them above "
         f"{usual['1%']:.2f}",
-        f"memorised            {memorised} of {len(distances)}, nearer than that 99%",
+        f"memorised            {memorised} of {len(distances)}: nearer than 99% of test images",
         f"classifier           names {found['classifier_test_accuracy']:.2%} of the test images "
         "right",
     ]
     if "class_agreement" in found:
         lines.append(
-            f"class asked for      that of {found['class_agreement']:.2%} of the samples, by the "
-            "classifier"
+            f"class asked for      shown by {found['class_agreement']:.2%} of samples, according "
+            "to the classifier"
         )
     for number, line in enumerate(modes_lines(found.get("modes", {}))):
         lines.append(f"{'' if number else 'modes':<21}{line}")
     guessing = found["guessing_test_accuracy"]
     if says_little(found["classifier_test_accuracy"], guessing):
-        lines.append(f"{'':<21}one class for all: {guessing:.2%}; all but Parzen mean little")
+        lines.append(f"{'':<21}guessing one class: {guessing:.2%}; all but Parzen mean little")
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -58,7 +58,7 @@ def explorer_of(source: str, inform: Callable[[str], None]) -> Explorer:
     size = sum(layer.W.nbytes + layer.b.nbytes for layer in layers)
     if size > MAX_BYTES:
         most = f"{MAX_BYTES // 10**6} MB"
-        reason = f"The networks have {size / 1e6:.0f} MB; the explorer takes {most} at the most."
+        reason = f"The networks have {size / 1e6:.0f} MB; the explorer takes at most {most}."
         return Explorer(None, reason=reason)
     low, high = origin.system.pixels()[[0, 255]].tolist()
     noise = origin.system.sample_Z(seeded(0, EXPLORED), _NOISE, config.resolved_int("z_dim"))

@@ -20,12 +20,11 @@ class ReportConfig(Settings):
     )
     against: str | None = setting(
         None,
-        "folder of a sweep, whose runs with the same settings give the range to judge by; by "
-        "default the recorded runs do",
+        "folder of a sweep: judge by its runs with the same settings, instead of the recorded runs",
         PATH,
     )
     explore: bool = setting(
-        False, "put both networks into the page, to play with; only fully connected systems"
+        False, "put both networks into the page, to play with; only for fully connected systems"
     )
     overwrite: bool = setting(False, "replace the file at --out even if it is not a report")
 

@@ -27,11 +27,11 @@ from vanilla_gan.runfolder.quality_json import Evaluation, Figure
 _SIGNS = {
     "real_right": "Share of images D gets right",
     "fake_right": "Share of samples D gets right",
-    "logit_gap": "Gap of mean logits",
+    "logit_gap": "Gap between mean logits",
     "unseen_gap": "Gap to unseen images",
     "d_gradient": "Gradient of D",
     "g_gradient": "Gradient of G",
-    "diversity": "Distance of two samples",
+    "diversity": "Distance between two samples",
     "nearest": "Distance to the nearest sample",
     "ink": "Ink",
 }
@@ -99,15 +99,15 @@ def _state(report: Report) -> str:
         how_far = f"Finished: {facts.iters:,} iterations"
     elif record.gains_no_more(record.config):
         how_far = (
-            f"Finished: {report.reached:,} of {facts.iters:,} iterations, because it got no better"
+            f"Finished: {report.reached:,} of {facts.iters:,} iterations, as it stopped improving"
         )
     elif record.diverged:
         how_far = f"Failed at {record.diverged['why']}, of {facts.iters:,} iterations"
     else:
         how_far = f"Iteration {report.reached:,} of {facts.iters:,}"
-    said = f"{how_far}. Seed {facts.settings.get('seed')}. State of {_time(report.state)}."
+    said = f"{how_far}. Seed {facts.settings.get('seed')}. As of {_time(report.state)}."
     if report.reload_s:
-        said += " While the run goes on, this page follows it, unless you look at an older picture."
+        said += " Until the run ends, this page updates itself, unless you view an older picture."
     return said
 
 
@@ -119,16 +119,16 @@ def _verdict(report: Report) -> str:
     if outside:
         first = outside[0]
         said = (
-            f"Not as expected: {len(outside)} of {len(judged)} numbers are outside the range of a "
-            f"run of {program}, the first of them {_QUANTITIES[first.what]} at iteration "
+            f"Not as expected: {len(outside)} of {len(judged)} numbers are outside the range "
+            f"expected for {program}. The first is {_QUANTITIES[first.what]} at iteration "
             f"{first.iteration:,}: {first.value:.3g}, expected {first.low:.3g} to {first.high:.3g}."
         )
         if report.different_settings and report.against is None:
             said += f" The settings differ: {'; '.join(report.different_settings)}."
     elif judged:
         said = (
-            f"As expected: all {len(judged)} numbers that were compared are within the range of a "
-            f"run of {program}, with any seed."
+            f"As expected: all {len(judged)} numbers that were compared are within the range "
+            f"expected for {program} with any seed."
         )
     else:
         with_what = report.against or "the published program"
@@ -152,12 +152,12 @@ def _time(moment: datetime.datetime) -> str:
 
 def _statistics_note(report: Report) -> str:
     if report.facts.record.config.image_shape == POINT:
-        return "Each sample is a point: the darker a place, the more of them are there."
+        return "Each sample is a point; where samples are dense, the picture is dark."
     how = "Measured on the tiles as they are drawn, each scaled to its own range."
     ensemble = report.ensemble
     if ensemble is None:
         where = sendable(report.against or "recorded runs of this system on this data set")
-        none = "There are no" if report.against is None else "There are no runs to judge by in"
+        none = "There are no" if report.against is None else "There are no runs to compare with in"
         return f"{how} {none} {where}."
     if not len(ensemble.iterations):
         return f"{how} There are no pictures of {_runs(report)} to compare with."
@@ -166,8 +166,8 @@ def _statistics_note(report: Report) -> str:
     note = f" {ensemble.note[0].upper()}{ensemble.note[1:]}." if ensemble.note else ""
     return (
         f"{how} Inner range: {_runs(report)} at the same iteration; outer range: where any run of "
-        f"{ensemble.program} is expected. They have pictures up to {ensemble.iterations[-1]:,}"
-        f"{every}.{note}"
+        f"{ensemble.program} is expected. Their pictures go up to iteration "
+        f"{ensemble.iterations[-1]:,}{every}.{note}"
     )
 
 
@@ -193,15 +193,15 @@ def _losses_note(report: Report) -> str:
         parts.append(f"Strong: their mean over {drawn.window} rows.")
     if report.ensemble is not None:
         parts.append(
-            f"Inner band: {_runs(report)}; outer band: where means over up to 1,000 iterations are "
-            "expected."
+            f"Inner band: {_runs(report)}; outer band: where a run's means are expected, one for "
+            "each of the band's steps."
         )
     if report.parent_losses is not None:
-        parts.append("Dashed: the mean of the run that this one is a fork of, from the fork on.")
+        parts.append("Dashed: the mean of this run's parent, from the fork on.")
     if drawn.rows_per_bin > 1:
         parts.append(
             f"There are more than {MAX_POINTS:,} rows, so only the smallest and the largest of "
-            f"each {drawn.rows_per_bin} are drawn."
+            f"each {drawn.rows_per_bin} rows are drawn."
         )
     return " ".join(parts)
 
@@ -255,7 +255,7 @@ def _quality(report: Report) -> str:
     ]
     only_alike = (
         '<p class="hint">Precision says nothing by itself: samples that are all alike, and even '
-        "noise, can reach 1. It counts where recall is high, too.</p>"
+        "noise, can reach 1. It counts only if recall is high as well.</p>"
     )
     newest_table = table_html(
         ("Figure", "Samples", "Real images", "Better"), rows, text_columns=(3,)
@@ -353,18 +353,18 @@ def _numbers(report: Report) -> str:
 
 def _repeat_note(report: Report) -> str:
     facts, record = report.facts, report.facts.record
-    parts = ["The results go into a new folder, which must be free."]
+    parts = ["The results go into a new folder, which must be empty or not exist."]
     if facts.moved:
-        parts.append("This run went on with other machine settings; the last digits may differ.")
+        parts.append("This run continued with other machine settings; the last digits may differ.")
     elif record.device.startswith("/CPU"):
-        parts.append("On a CPU with the same versions it gives the same bits.")
+        parts.append("On a CPU with the same versions, a repeated run gives the same bits.")
     else:
         parts.append("On a GPU the last digits may differ.")
     if record.rewinds:
         parts.append(
             f"This run went back to a checkpoint {len(record.rewinds)} times, because a loss was "
             "not finite. When checkpoints are written depends on the clock, so a repeated run may "
-            "differ from there on."
+            "differ from then on."
         )
     return " ".join(parts)
 
@@ -385,10 +385,10 @@ def _times(report: Report) -> list[tuple[str, str]]:
     if each_s is not None:
         speed = _speed(facts.sample_every, each_s)
         found += [
-            ("A picture", f"every {each_s:.3g} s (the median), {speed}"),
+            ("Pictures", f"every {each_s:.3g} s (the median), {speed}"),
             (
                 "Measured",
-                "by the times of the files, including all that a run does beside training",
+                "from file times, so it includes everything that a run does besides training",
             ),
         ]
     return found

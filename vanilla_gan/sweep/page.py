@@ -35,7 +35,7 @@ def page(
         "policy": policy([], style),
         "heading": heading,
         "state": f"{finished} of {total} runs finished.",
-        "curves_label": "Numbers over the iterations; the last ones are in the table",
+        "curves_label": "Numbers over the iterations; their last values are in the table",
         "version": __version__,
     }
     (first, *columns), rows = rows_of(found)

@@ -69,7 +69,7 @@ class SweepConfig(RunConfig):
 
     out: str = setting(
         "sweep",
-        "folder of the sweep; each run has a folder in it, and existing runs are continued",
+        "folder of the sweep, with a folder for each run; existing runs are continued",
         PATH,
         effect="keeping",
         group="Results",
@@ -85,18 +85,18 @@ class SweepConfig(RunConfig):
     )
     grid: str | None = setting(
         None,
-        "NAME=VALUE,VALUE: all seeds with each of these values; may be given several times",
+        "NAME=VALUE,VALUE: train all seeds with each value of this flag; may be given repeatedly",
         _GRID,
         repeats=True,
         common=True,
     )
     jobs: int = setting(
         0,
-        "how many runs at the same time; 0: one for each core",
+        "how many runs to train at the same time; 0: one per core",
         at_least(0),
         at_most(1024),
         common=True,
     )
     part: str | None = setting(
-        None, "I/N: train only every N-th run, from the I-th on, I = 0 to N-1", _PART, common=True
+        None, "I/N: train only every N-th run, from run I on; I is 0 to N-1", _PART, common=True
     )

@@ -18,8 +18,8 @@ class TrainConfig(RunConfig):
 
     cluster: str | None = setting(
         None,
-        "to train on several machines: a JSON file with the addresses of all tasks, or slurm; in "
-        "place of TF_CONFIG",
+        "to train on several machines: a JSON file with the addresses of all tasks, or slurm; "
+        "instead of TF_CONFIG",
         PATH,
         effect="machine",
         group="On several machines",
@@ -31,7 +31,7 @@ class TrainConfig(RunConfig):
         effect="machine",
     )
     task: int | None = setting(
-        None, "number of this task among those of its role, from 0", at_least(0), effect="machine"
+        None, "number of this task within its role, from 0", at_least(0), effect="machine"
     )
 
     def of_process(self, environment: Mapping[str, str]) -> Task | None:
@@ -70,7 +70,7 @@ class ForkConfig(RunConfig):
 
     out: str = setting(
         "",
-        "folder of the new run; it must be free, or empty",
+        "folder for the new run; it must be empty, or not exist",
         PATH,
         effect="keeping",
         group="Results",
@@ -79,7 +79,7 @@ class ForkConfig(RunConfig):
     )
     source: str = setting(
         "",
-        "the parent: a run's folder, for its newest checkpoint, or one of its checkpoints",
+        "the parent: one of its checkpoints, or its folder for the newest",
         PATH,
         group="Where it begins",
         flag="from",

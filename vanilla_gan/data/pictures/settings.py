@@ -32,8 +32,7 @@ class ImportConfig(Settings):
     )
     out: str = setting(
         "",
-        "folder to make, such as data/birds: its name becomes the --dataset, the folder around "
-        "it the --data_dir",
+        "folder to make, such as data/birds; train on it with --dataset birds and --data_dir data",
         _OUT,
         missing="give the folder to make",
     )
@@ -46,17 +45,17 @@ class ImportConfig(Settings):
     fit: str = setting(
         "contain",
         "contain: the whole picture with a margin; cover: its largest centred square; stretch: "
-        "both sides scaled",
+        "the whole picture, distorted into a square",
         choices=FITS,
     )
-    invert: bool = setting(False, "turn black on white into white on black, as MNIST is")
+    invert: bool = setting(False, "turn black on white into white on black, as in MNIST")
     background: int | None = setting(
         None,
         "grey value 0..255 behind and around pictures; by default black",
         within(0, 255, "a grey value"),
     )
     white: float | None = setting(
-        None, "value that becomes white, for values of more than 8 bits: 4095 for 12 bits", ABOVE_0
+        None, "value that becomes white, if values have over 8 bits: 4095 for 12 bits", ABOVE_0
     )
     transpose: bool = setting(
         False, "swap rows and columns, for images stored that way, as in EMNIST"
@@ -65,7 +64,7 @@ class ImportConfig(Settings):
     test_share: float = setting(
         1 / 7, "share of the pictures to test on, in (0, 1); 1/7 as in MNIST", _SHARE, shown="1/7"
     )
-    seed: int = setting(0, "seed of the order of the pictures, and so of the split", SEED)
+    seed: int = setting(0, "seed for shuffling the pictures, which decides the split", SEED)
     repeat: bool = setting(False, "fill the validation split, the first 5000 images, with copies")
     skip_bad: bool = setting(False, "leave out files that cannot be read")
 

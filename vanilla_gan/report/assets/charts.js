@@ -46,7 +46,7 @@
 
   // Each point has a row of losses.csv; the axis cannot show NaN or infinities, nor 0 if it is logarithmic.
   const lossAt = (curve, index) => (curve.raw[index] !== null ? short(curve.raw[index])
-    : curve.logarithmic ? "0 or no number" : "no number");
+    : curve.logarithmic ? "0 or not finite" : "not finite");
 
   // Shows the tooltip for the point under the pointer: iteration, both losses, the newest picture up to it.
   function point(u, event) {
@@ -57,7 +57,7 @@
     draw(tip.querySelector("canvas"), picture);
     tip.querySelector("p").textContent = `iteration ${whole(x[index])}\n` +
       `D loss ${lossAt(data.losses.d_loss, index)}\nG loss ${lossAt(data.losses.g_loss, index)}\n` +
-      `picture of ${whole(data.pictures.iterations[picture])}`;
+      `picture of iteration ${whole(data.pictures.iterations[picture])}`;
     place(event);
   }
 

@@ -85,7 +85,7 @@
           bar.style.width = (100 * (to - from)) / highest[k] + "%";
         }
         row.verdict.textContent = where === "within" ? "as expected"
-          : `${where} what is expected, ${low.toFixed(3)} to ${high.toFixed(3)}`;
+          : `${where} the expected range, ${low.toFixed(3)} to ${high.toFixed(3)}`;
         row.verdict.classList.toggle("out", where !== "within");
       }
       return `${data.names[k]} ${value.toFixed(3)} ${row.verdict.textContent}`.trim();
