@@ -11,6 +11,8 @@ import queue
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from vanilla_gan.errors import VanillaGanError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -26,9 +28,14 @@ def side_by_side(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Itera
       tasks: what it is called with.
       jobs: how many tasks run at a time.
     """
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
+    try:
+        yield from map(work, tasks) if jobs == 1 else _in_processes(work, tasks, jobs)
+    except VanillaGanError as error:
+        # Such as a signal: the runs are saved, and the same command continues them.
+        raise SystemExit(str(error)) from None
+
+
+def _in_processes(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[R]:
     cores: queue.SimpleQueue[int] = queue.SimpleQueue()
     for core in itertools.islice(itertools.cycle(sorted(os.sched_getaffinity(0))), jobs):
         cores.put(core)

@@ -50,8 +50,7 @@ def quality_table(found: dict[str, Any]) -> str:
         f"                     real test images: {usual['50%']:.2f} (median), 99% of them above "
         f"{usual['1%']:.2f}",
         f"memorised            {memorised} of {len(distances)}: nearer than 99% of test images",
-        f"classifier           names {found['classifier_test_accuracy']:.2%} of the test images "
-        "right",
+        f"classifier           correct for {found['classifier_test_accuracy']:.2%} of test images",
     ]
     if "class_agreement" in found:
         lines.append(
