@@ -317,7 +317,7 @@ def test_what_is_registered_from_python_is_a_choice() -> None:
             with pytest.raises(UsageError, match="which has no labels"):
                 config.resolved()
     assert registry.plugins_of(config) == []
-    for penalty, said in (("none_such:1", "expected --plugin"), ("r1:1", "give --r1")):
+    for penalty, said in (("none_such:1", "the --plugin"), ("r1:1", "give --r1")):
         with pytest.raises(UsageError, match=said):
             vanilla_gan.RunConfig(penalty=penalty).resolved()
     vanilla_gan.register_penalty("drawn", lambda passes: passes, draws=True)

@@ -471,7 +471,7 @@ def read_requirements() -> list[str]:
 def test_setting_up_shows_its_progress_on_a_terminal(clone: Clone) -> None:
     controller, terminal = pty.openpty()
     with clone.gated() as gate, os.fdopen(terminal, "w") as stderr:
-        environment = clone.environment({"GATED": "1"})
+        environment = clone.environment({"GATED": "1", "TERM": "xterm"})
         command = [str(clone.bin / "bash"), str(clone.root / "run.sh"), "x"]
         process = subprocess.Popen(
             command, cwd=clone.cwd, env=environment, stdout=subprocess.PIPE, stderr=stderr
