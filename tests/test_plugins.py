@@ -276,7 +276,7 @@ def test_a_plug_in_that_cannot_be_read(words, elsewhere, capsys) -> None:
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, theta_G=v.theta_G[1:], "
             f"theta_of=None)){LOG}",
             "--system=mine",
-            "in neither list ['G_W1']",
+            "in no list ['G_W1']",
         ),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, generator=lambda *of: "

@@ -231,7 +231,9 @@ class RunConfig(Settings):
         "none", "penalties from your plug-ins with weights: NAME:WEIGHT,NAME:WEIGHT", _PENALTY
     )
     D_noise: float = setting(
-        0.0, "standard deviation of noise added to all images that D trains on; 0: none", _WEIGHT
+        0.0,
+        "standard deviation of noise added to the images that D sees in training; 0: none",
+        _WEIGHT,
     )
     D_dropout: float | None = setting(
         None,

@@ -176,9 +176,9 @@ def memory_errors_told(device: Device) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise DeviceError(
-            f"{device.name} does not have enough memory for this run; replace --engine loop, which "
-            "keeps all images there, with --engine feed; or lower --batch_size, --h_dim or --z_dim "
-            "(with --overwrite, if the run has begun), or choose another --device"
+            f"{device.name} does not have enough memory for this run; if it uses --engine loop, "
+            "which keeps all images there, give --engine feed; or lower --batch_size, --h_dim or "
+            "--z_dim (with --overwrite, if the run has begun), or choose another --device"
         ) from error
 
 

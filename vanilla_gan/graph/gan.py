@@ -179,7 +179,7 @@ def owned_variables(*lists: Sequence[str]) -> tuple[list[Any], ...]:
     shared = sorted({name for name in owners if owners.count(name) > 1})
     if missing or unowned or shared:
         raise UnownedVariableError(
-            "each trainable variable must belong to exactly one of theta_D and theta_G: "
-            f"not in the graph {missing}, in neither list {unowned}, in a list twice {shared}"
+            "each trainable variable must belong to exactly one of theta_D, theta_G and theta_Q: "
+            f"not in the graph {missing}, in no list {unowned}, in a list twice {shared}"
         )
     return tuple([trainable[name] for name in names] for names in lists)

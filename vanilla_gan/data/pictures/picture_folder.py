@@ -78,7 +78,7 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
             names = " and ".join(path.name for path in splits)
             notes.append(
                 f"{names} are taken for splits, not for classes: the pictures in them are joined, "
-                "and split anew"
+                "and split again"
             )
         top = [path for place in places for path in _listed(place)]
         subfolders = [path for path in top if os.path.isdir(path)]
@@ -116,7 +116,7 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
 
 
 def _beside(path: pathlib.Path) -> str:
-    return f"{path}: stands beside the folders of the classes, in none of them"
+    return f"{path}: is beside the folders of the classes, not in one of them"
 
 
 def _by_number(name: str) -> list[tuple[bool, int, str]]:
