@@ -66,7 +66,8 @@ def loss_windows(last: int) -> dict[int, int]:
     """Returns at which iterations losses are judged, and over how many iterations up to there.
 
     They are judged at 0, at each thousand, and twice before the first thousand, where seeds differ
-    least; from 10,000 on at each ten thousand, and so on. If `last` is below 300, at its half.
+    least; from 10,000 on at each ten thousand, and so on. If `last` is below 300, they are judged
+    at 0, at its half, and at `last`.
 
     Args:
       last: the last iteration of the runs by which they are judged.
