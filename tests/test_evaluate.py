@@ -96,7 +96,7 @@ def test_samples_of_the_class_asked_for(evaluate, exported, offline_data_dir):
         agreement = (look(samples).classes == asked).mean()
     assert json.loads(out)["class_agreement"] == agreement
     table, _ = evaluate(f"--n={N}", "--seed=8", source=export)
-    assert f"that of {agreement:.2%} of the samples" in table
+    assert f"shown by {agreement:.2%} of samples" in table
 
 
 @pytest.mark.slow
