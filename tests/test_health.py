@@ -70,7 +70,7 @@ def test_every_disease_can_be_stopped_on():
     assert [disease.name for disease in DISEASES] == list(NAMES)
     assert {*SICK, "one_class"} == set(NAMES)
     for disease in DISEASES:
-        assert disease.settings or disease.advice
+        assert disease.settings or disease.others or disease.advice
         assert set(disease.numbers) <= set(NUMBERS)
         (row,) = re.findall(rf"^\| `{disease.name}` \|.*$", DOCUMENT, re.MULTILINE)
         assert f"| {disease.span:,} |" in row
@@ -78,18 +78,18 @@ def test_every_disease_can_be_stopped_on():
 
 @pytest.mark.parametrize("disease", DISEASES, ids=lambda disease: disease.name)
 def test_what_is_prescribed_can_be_given(disease):
-    """A fork of any system takes the settings; flags in the texts exist and take such values."""
+    """A fork of any system takes the settings; the document's flags exist and take such values."""
     table = table_of(RunConfig)
     for system, of in SYSTEMS.items():
         own = disease.of(PATIENT._replace(without=of.without))
-        assert own.settings or own.advice
-        for settings in (own.settings, own.born_settings):
+        assert own.settings or own.others or own.advice
+        others = [{name: value} for name, value in own.others.items()]
+        for settings in (own.settings, own.born_settings, *others):
             config = RunConfig(system=system, **settings).resolved()
             assert all(getattr(config, name) == value for name, value in settings.items())
     assert {table[name].effect for name in disease.settings} <= {"numbers"}
     (row,) = re.findall(rf"^\| `{disease.name}` \|.*$", DOCUMENT, re.MULTILINE)
-    text = f"{disease.advice} {disease.born} {row}"
-    for name, value in re.findall(r"--(\w+)(?: ([\w.]+))?", text):
+    for name, value in re.findall(r"--(\w+)(?: ([\w.]+))?", row):
         words = [f"--{name}"] if table[name].kind is bool else [f"--{name}", value]
         RunConfig(**Flags(RunConfig).parse(words))
     # The document lists all that is prescribed, unless it refers to an earlier row.

@@ -42,11 +42,6 @@ class Episode(NamedTuple):
         return self.disease.born_settings if self.born else self.disease.settings
 
     @property
-    def advice(self) -> str:
-        """What else to try, in words."""
-        return self.disease.born if self.born else self.disease.advice
-
-    @property
     def born(self) -> bool:
         """Whether the run had it before its first update, if that makes a difference."""
         disease = self.disease

@@ -6,7 +6,6 @@ The thresholds are those that tell sick runs from healthy ones in the table of d
 
 from __future__ import annotations
 
-import re
 import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ _ALWAYS = ("logit_gap", "largest_logit", "d_gradient", "g_gradient", "d_weights"
 # Each by its own name: a rate that was given for one network takes precedence over the common one.
 _SLOW = {"D_learning_rate": 0.0002, "G_learning_rate": 0.0002}
 # A run with a higher value of these is not told to lower it, except to slow it down.
-_AT_LEAST = ("D_noise", "G_learning_rate")
+_AT_LEAST = ("D_noise", "G_learning_rate", "pack")
 
 Told = npt.NDArray[np.bool_]
 
@@ -54,8 +53,9 @@ class Disease(NamedTuple):
       told: from rows and patient to which rows tell of it, bool [n].
       span: for how many iterations rows have to tell of it before it is named.
       numbers: the signs that tell.
-      settings: what to try in a fork of the run, by name.
-      advice: what else to try, in words, or a flag that is for a new run.
+      settings: what to try in a fork of the run, by name; all of them together.
+      others: what else to try, by name; each alone.
+      advice: what else to try, in words.
       slower: whether the settings are meant to slow a run down, so never above `Patient.most`.
       stays: whether no setting helps once the disease is there, so that settings must be tried from
         a state before it: a generator whose pixels are all at their limits has no gradient.
@@ -71,6 +71,7 @@ class Disease(NamedTuple):
     span: int
     numbers: tuple[str, ...]
     settings: Mapping[str, Any] = types.MappingProxyType({})
+    others: Mapping[str, Any] = types.MappingProxyType({})
     advice: str = ""
     slower: bool = False
     stays: bool = False
@@ -79,7 +80,7 @@ class Disease(NamedTuple):
     born_told: Callable[[Mapping[str, float]], bool] = bool
 
     def of(self, patient: Patient) -> Disease:
-        """Returns it with only those settings and advice that the system has and the run lacks."""
+        """Returns it with only those settings that the system has and the run lacks."""
 
         def taken(settings: Mapping[str, Any]) -> Mapping[str, Any]:
             found = {name: settings[name] for name in settings if name not in patient.without}
@@ -93,16 +94,10 @@ class Disease(NamedTuple):
 
             return {name: value for name, value in found.items() if not has(name)}
 
-        def is_of_use(clause: str) -> bool:
-            return not any(
-                name in patient.without or patient.own.get(name, 0) >= float(value or 1)
-                for name, value in re.findall(r"--(\w+) ?([\d.]*)", clause)
-            )
-
         return self._replace(
             settings=taken(self.settings),
             born_settings=taken(self.born_settings),
-            advice="; ".join(filter(is_of_use, self.advice.split("; "))),
+            others=taken(self.others),
         )
 
 
@@ -186,7 +181,7 @@ def constant(numbers: Mapping[str, float]) -> bool:
 # For both kinds of collapse; the last two are for one that a run is born with.
 _COLLAPSE: dict[str, Any] = {
     "settings": {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
-    "advice": "or --pack 2 in a new run",
+    "others": {"pack": 2},
     "stays": True,
     "born": "no setting helps; make sure that the generator's output depends on its noise",
     "born_told": constant,
@@ -200,7 +195,7 @@ DISEASES = (
         1000,
         ("real_right", "fake_right", "logit_gap"),
         {"loss": "relativistic", "r1": 0.3, "r2": 0.3},
-        "or --D_noise 0.1; or --spectral_norm in a new run",
+        {"D_noise": 0.1, "spectral_norm": True},
     ),
     Disease(
         "collapse",
@@ -233,7 +228,7 @@ DISEASES = (
         1000,
         ("unseen_gap", "logit_gap"),
         {"D_noise": 0.3},
-        "or give it more images",
+        advice="or give it more images",
     ),
     Disease(
         "oscillation",

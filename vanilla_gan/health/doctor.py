@@ -9,7 +9,7 @@ from vanilla_gan.errors import RunConflictError
 from vanilla_gan.graph.optimizers import rate_of
 from vanilla_gan.health.diagnosis import Episode, diagnosed
 from vanilla_gan.health.diseases import Patient
-from vanilla_gan.health.words import lines_of
+from vanilla_gan.health.words import advice_of, lines_of
 from vanilla_gan.runfolder.health_csv import HealthRows, read_health
 from vanilla_gan.runfolder.names import HEALTH
 from vanilla_gan.runfolder.record import RunRecord, classes_of, record_from
@@ -91,5 +91,5 @@ def _of_episode(episode: Episode) -> dict[str, Any]:
         "ended": episode.ended,
         "numbers": without_nan(episode.numbers),
         "settings": dict(episode.settings),
-        "advice": episode.advice,
+        "advice": advice_of(episode),
     }
