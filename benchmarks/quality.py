@@ -35,7 +35,7 @@ from vanilla_gan.quality.samples import draw_samples
 from vanilla_gan.quality.settings import EvaluateConfig
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.runfolder.record import read_record
-from vanilla_gan.settings import RunConfig, default_data_dir
+from vanilla_gan.settings import PRECISIONS, RunConfig, default_data_dir
 from vanilla_gan.systems import SYSTEMS
 from vanilla_gan.systems.presets import PRESETS
 from vanilla_gan.training.host import Host
@@ -65,7 +65,8 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
     """
     system, preset, seed = task
     noise = f"_z{options.z_dim}" if options.z_dim else ""
-    name = f"{system}_{preset}_{options.dataset}_{options.iters}_{seed}{noise}"
+    rounded = f"_{options.precision}" if options.precision != "float32" else ""
+    name = f"{system}_{preset}_{options.dataset}_{options.iters}_{seed}{noise}{rounded}"
     out = pathlib.Path(options.out, name)
     kept = out.with_name(f"{name}_{options.samples}.json")
     if kept.is_file():
@@ -80,6 +81,7 @@ def figures_of(task: Task, options: argparse.Namespace) -> dict[str, Any]:
         data_dir=options.data_dir,
         allow_unverified_data=options.allow_unverified_data,
         device=options.device,
+        precision=options.precision,
         out=str(out),
     )
     train(config, Host(stdout=io.StringIO(), inform=lambda line: None))
@@ -142,17 +144,20 @@ def main() -> None:
     flags.add_argument("--allow_unverified_data", action="store_true")
     flags.add_argument("--iters", type=int, default=200_000)
     flags.add_argument("--seeds", type=int, default=3)
+    flags.add_argument("--first_seed", type=int, default=0, help="the first seed")
     flags.add_argument("--z_dim", type=int, help="size of the noise, instead of the systems' own")
     flags.add_argument("--samples", type=int, default=10_000)
     flags.add_argument("--device", default="auto")
+    flags.add_argument("--precision", choices=PRECISIONS, default="float32")
     flags.add_argument("--jobs", type=int, default=1, help="runs side by side, each on a core")
     flags.add_argument("--out", default="quality_runs", help="folder of the runs")
     options = flags.parse_args()
     pathlib.Path(options.out).mkdir(parents=True, exist_ok=True)
     pairs = [(system, preset) for system in options.systems for preset in options.presets]
-    tasks = [(*pair, seed) for pair in pairs for seed in range(options.seeds)]
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    tasks = [(*pair, seed) for pair in pairs for seed in seeds]
     found = side_by_side(functools.partial(figures_of, options=options), tasks, options.jobs)
-    print(f"{options.dataset}, {options.iters:,} iterations, {options.seeds} seeds\n")
+    print(f"{options.dataset}, {options.iters:,} iterations, seeds {', '.join(map(str, seeds))}\n")
     shown = MODES if options.dataset in MIXTURES else SHOWN
     if any(SYSTEMS[system].conditional for system in options.systems):
         shown = shown | OF_CLASSES
@@ -161,7 +166,7 @@ def main() -> None:
     shown = shown | TIMES
     print(f"| system, preset | {' | '.join(shown)} |\n|{'---|' * (len(shown) + 1)}")
     for system, preset in pairs:
-        of_pair = [next(found) for _ in range(options.seeds)]
+        of_pair = [next(found) for _ in seeds]
         print(row_of(f"`{system}`, {preset}", of_pair, shown), flush=True)
     if options.dataset in MIXTURES:
         real = modes_of_real(options.dataset, options.data_dir)
