@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+import json
+import unicodedata
 
 import numpy as np
 import pytest
 from offline import idx
 from serving import served
 
-from vanilla_gan.data.classes import read_class_names
+from vanilla_gan.data.classes import Classes, read_class_names
 from vanilla_gan.data.download import catalog
 from vanilla_gan.data.download.download import fetch
 from vanilla_gan.data.finding import find
@@ -306,3 +308,13 @@ def test_the_real_data(real_data_dir, name, mean):
     assert raw.test_labels.shape == (10000,)
     # The mean that is commonly used to normalise these images.
     assert round(float(raw.train_images.mean()) / 255, 4) == mean
+
+
+@pytest.mark.parametrize("name", ["V\u00f6gel", "rose\u00a0rouge", "\u0645\u200c\u0641"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_class_is_found_by_its_name_as_it_is_typed(tmp_path, name, form):
+    """Folders from a Mac have decomposed names; joiners and such are stored as their codes."""
+    stored = {"classes": {"0": {"name": unicodedata.normalize(form, name)}}}
+    (tmp_path / "classes.json").write_text(json.dumps(stored))
+    names = read_class_names(tmp_path, pytest.fail)
+    assert Classes(1, [0], [names[0]]).label(name) == 0

@@ -296,6 +296,24 @@ def test_an_empty_class_can_be_left_out(imports, tmp_path):
     assert len(imported.skipped) == 1
 
 
+def test_an_empty_subfolder_does_not_make_a_folder_of_pictures_one_of_classes(imports, tmp_path):
+    make_pictures(tmp_path, {"p": 6})
+    (tmp_path / "p" / "new").mkdir()
+    with pytest.raises(DataError, match="its subfolder new holds no picture"):
+        imports()
+    imported, lines = imports(skip_bad=True)
+    assert (imported.classes, imported.train + imported.test) == (["p"], 6)
+    assert "its subfolder new holds no picture" in lines[0]
+
+
+@pytest.mark.parametrize("skip_bad", [True, False])
+def test_more_pictures_beside_the_subfolders_than_in_them(imports, tmp_path, skip_bad):
+    """Leaving out nearly all pictures is not what anybody wants."""
+    make_pictures(tmp_path, {"p": 6, "p/edited": 2})
+    with pytest.raises(DataError, match="p: 6 files are beside its subfolders, which hold only 2"):
+        imports(skip_bad=skip_bad)
+
+
 def test_frames_are_pictures(imports, tmp_path):
     make_pictures(tmp_path / "p", {"a": 1, "b": 2})
     frames = [PIL.Image.new("L", (28, 28), grey) for grey in (60, 120, 180)]
@@ -385,10 +403,11 @@ def test_a_folder_without_any_picture(imports, tmp_path):
         (["q", "--from=p", "--out=own/mnist"], "'q': expected one DIR and flags only"),
         (["gone", "--out=own/mnist"], "--from=gone: expected a folder of pictures"),
         (["p", "--out=taken/mnist"], "--out=taken/mnist: it exists already"),
+        (["p", "--out=p/data/mnist"], "--out=p/data/mnist: it is in --from=p, where each"),
         (["many", "--out=own/mnist"], "it has 257 subfolders"),
         (["hollow", "--out=own/mnist", "--repeat"], "its subfolder a holds no picture"),
         (["hollow/a", "--out=own/mnist", "--repeat"], "hollow/a: 0 pictures; expected"),
-        (["p", "--out=p/a/0000.pgm/mnist", "--repeat"], "cannot write"),
+        (["p", "--out=many/x.txt/mnist", "--repeat"], "cannot write"),
     ],
 )
 def test_each_is_one_line(tmp_path, monkeypatch, capsys, words, line):
@@ -396,6 +415,7 @@ def test_each_is_one_line(tmp_path, monkeypatch, capsys, words, line):
     make_pictures(tmp_path / "p", {"a": 3})
     for number in range(257):
         (tmp_path / "many" / str(number)).mkdir(parents=True)
+    (tmp_path / "many" / "x.txt").touch()
     (tmp_path / "hollow" / "a").mkdir(parents=True)
     (tmp_path / "taken" / "mnist").mkdir(parents=True)
     (tmp_path / "taken" / "mnist" / "train-images-idx3-ubyte").touch()

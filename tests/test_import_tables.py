@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 
 import numpy as np
 import pytest
 from mutants import npy
 from offline import any_idx
 from own_pictures import labelled, labelled_of, noise, run_import, saved
+from processes import peak_memory
 
+from vanilla_gan.data.pictures import table
 from vanilla_gan.data.pictures.any_idx import read_any_idx
 from vanilla_gan.data.pictures.origin import imported_from, origin_of
 from vanilla_gan.data.pictures.picture import Fitting, read_picture
@@ -110,6 +113,17 @@ def test_labels_added_later_are_a_change(tmp_path):
     assert known["sha256"] != origin_of(tmp_path / "t-images.idx")["sha256"]
 
 
+def test_an_archive_is_not_unpacked_into_all_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "MAX_BYTES", 1 << 20)
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros((4, 1000, 1000), np.uint8))
+    with peak_memory() as peak:
+        with pytest.raises(DataError, match="its arrays take more than 1048576 bytes"):
+            read_table(tmp_path / "x.npz", Fitting("contain", 0, False))
+        assert peak() < 1 << 20
+    np.savez(tmp_path / "y.npz", x=np.zeros((4, 1000, 1000), np.uint8))
+    assert len(read_table(tmp_path / "y.npz", Fitting("contain", 0, False)).images) == 4
+
+
 def test_gzip_is_unpacked_twice_at_most(tmp_path):
     """There are files that unpack to themselves."""
     content = any_idx(AS_MNIST)
@@ -128,6 +142,50 @@ def test_labels_are_found_beside_a_folder_of_their_name(tmp_path):
     np.testing.assert_array_equal(table.labels, KNOWN)
 
 
+def test_the_labels_of_the_same_part_are_taken(tmp_path):
+    (tmp_path / "images-train.idx").write_bytes(any_idx(AS_MNIST))
+    (tmp_path / "labels-train.idx").write_bytes(any_idx(KNOWN.astype(np.uint8)))
+    (tmp_path / "labels-test.idx").write_bytes(any_idx(KNOWN[::-1].astype(np.uint8)))
+    (tmp_path / "labels-train.csv").write_text("no IDX file")
+    table = read_table(tmp_path / "images-train.idx", Fitting("contain", 0, False))
+    np.testing.assert_array_equal(table.labels, KNOWN)
+
+
+@pytest.mark.parametrize("content", [b"xx", None])
+def test_damaged_labels_are_named(tmp_path, content):
+    images, labels = tmp_path / "t-images.idx", tmp_path / "t-labels.idx"
+    images.write_bytes(any_idx(AS_MNIST))
+    labels.symlink_to("gone") if content is None else labels.write_bytes(content)
+    with pytest.raises(DataError, match=r"t-images\.idx: its file of labels, .*t-labels\.idx: "):
+        read_table(images, Fitting("contain", 0, False))
+
+
+def test_labels_in_the_last_column(tmp_path):
+    """As in OpenML's file of MNIST, whose first line says so."""
+    rows = np.column_stack([AS_MNIST.reshape(6, -1), KNOWN]).tolist()
+    head = [*(f"pixel{k}" for k in range(1, 785)), '"class"']
+    lines = [",".join(map(str, line)) for line in (head, *rows)]
+    (tmp_path / "x.csv").write_text("\r\n".join(lines))
+    table = read_table(tmp_path / "x.csv", Fitting("contain", 0, False))
+    np.testing.assert_array_equal(table.images, AS_MNIST)
+    np.testing.assert_array_equal(table.labels, KNOWN)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("inf", "range from 0 to inf, expected 0 to 255; replace those that are not finite"),
+        ("nan", "range from nan to nan, expected 0 to 255; replace those that are not finite"),
+        ("1e30", "range from 0 to 1e+30, expected 0 to 255; if none is negative, set the value of"),
+    ],
+)
+def test_numbers_that_are_no_greys(tmp_path, value, said):
+    (tmp_path / "x.csv").write_text(f"1,0,0,0,{value}\n")
+    with pytest.raises(DataError, match=re.escape(said)):
+        read_table(tmp_path / "x.csv", Fitting("contain", 0, False))
+
+
 @pytest.mark.parametrize(
     ("name", "write", "labels"),
     [
@@ -137,6 +195,9 @@ def test_labels_are_found_beside_a_folder_of_their_name(tmp_path):
         ("x.npz", lambda p: np.savez(p, x=AS_MNIST, y=KNOWN[:, None]), KNOWN),
         ("x.npz", lambda p: np.savez(p, images=AS_MNIST, labels=KNOWN), KNOWN),
         ("x.npz", lambda p: np.savez(p, X=AS_MNIST, Y=KNOWN), KNOWN),
+        ("x.npz", lambda p: np.savez(p, x=AS_MNIST, labels=KNOWN), KNOWN),
+        ("x.npz", lambda p: np.savez(p, images=AS_MNIST, y=KNOWN), KNOWN),
+        ("x.npz", lambda p: np.savez(p, data=AS_MNIST, target=KNOWN), KNOWN),
         # As pandas writes columns that have no names.
         (
             "x.csv",
@@ -188,6 +249,7 @@ def test_other_sizes_and_colours_are_fitted_as_files_are(tmp_path):
         ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN[:5]), "labels have the shape [5]"),
         ("x.npz", lambda p: np.savez(p, x=IMAGES, y=KNOWN + 250), "expected whole numbers 0 to"),
         ("x.npz", lambda p: p.write_bytes(b"PK\3\4"), "x.npz: "),
+        ("x.npz", lambda p: p.write_bytes(b"<html>404"), "it is neither a .npy nor a .npz file"),
         ("x.npy", lambda p: p.write_bytes(HEADER.replace(b"}", b" ")), "x.npy: "),
         ("x.npy", lambda p: p.write_bytes(LARGER), "x.npy: "),
         ("x.npz", lambda p: p.write_bytes(with_byte(0, 1)), "x.npz: "),

@@ -391,6 +391,8 @@ class TestOtherCommands:
                 vanilla_gan.import_arrays(*wrong, out=tmp_path / "other")
         with pytest.raises(vanilla_gan.VanillaGanError, match="expected a different, non-empty"):
             vanilla_gan.import_arrays(images, labels, out=tmp_path / "o", classes=["a", "b", "a"])
+        with pytest.raises(vanilla_gan.VanillaGanError, match="but the largest label is 2"):
+            vanilla_gan.import_arrays(images, labels, out=tmp_path / "o", classes=["a", "b"])
         with pytest.raises(vanilla_gan.VanillaGanError, match="it exists already"):
             vanilla_gan.import_arrays(images, out=out)
 

@@ -6,6 +6,7 @@ import base64
 import datetime
 import hashlib
 import html
+import os
 import re
 import shlex
 
@@ -80,6 +81,17 @@ def test_times_that_do_not_ascend_are_not_shown(tmp_path):
     folder = make_run(tmp_path / "run")
     (folder / "001.png").write_bytes((folder / "001.png").read_bytes())
     assert seconds_between_pictures(report_of(folder)) is None
+
+
+def test_the_copied_pictures_of_a_fork_do_not_count_for_its_speed(tmp_path):
+    folder = make_run(tmp_path / "run")
+    for number in range(3):
+        os.utime(folder / f"{number:03d}.png", ns=2 * (STARTED_S * 10**9 + number,))
+    record = read_record(folder)
+    record.parent = {"path": "/p", "run_id": "1", "iteration": 3000, "checkpoint": "0" * 64}
+    record.parent["changes"] = []
+    record.save(folder)
+    assert seconds_between_pictures(report_of(folder)) == 5
 
 
 def test_quality_of_the_newest_and_of_all(tmp_path):
@@ -316,6 +328,8 @@ def test_failures_end_in_one_line(tmp_path, capsys):
         (("--from", tmp_path), 2, "there is no run (run.json is missing)"),
         (("--from", tmp_path / "nothing"), 2, "there is no run"),
         (("--from", folder / "best"), 2, f"expected the run itself, --from={folder}"),
+        (("--from", folder / "losses.csv"), 2, f"expected the run itself, --from={folder}"),
+        (("--from", tmp_path / "small.gif"), 2, "there is no run (run.json is missing)"),
         (("--from", folder / "checkpoints" / "0000000002"), 2, f"--from={folder}"),
         (("--from", empty), 2, "has no pictures yet"),
         (("--from", folder, "--out", tmp_path), 2, "it is a folder"),
@@ -328,6 +342,17 @@ def test_failures_end_in_one_line(tmp_path, capsys):
         found = failure(capsys, "report", *words)
         assert found[0] == status, found
         assert said in found[1]
+
+
+@pytest.mark.parametrize("command", ["report", "doctor", "compare"])
+def test_a_damaged_record_has_no_advice_for_another_command(tmp_path, capsys, command):
+    """`doctor` has no --out and no --overwrite, and those of `report` are for the page."""
+    folder = make_run(tmp_path / "run", pictures=0)
+    (folder / "run.json").write_text("nonsense")
+    status, line = failure(capsys, command, "--from", folder)
+    assert status == 1
+    assert line.startswith(f"{folder / 'run.json'} cannot be used: ")
+    assert line.endswith("; put the original back")
 
 
 def test_a_run_keeps_its_report_fresh(tmp_path, capsys, offline_data_dir):
@@ -373,6 +398,16 @@ def test_a_run_that_fails_says_so_until_it_goes_on(tmp_path, offline_data_dir):
     assert "Failed at" not in text_of(out)
 
 
+def test_a_run_whose_last_update_broke_its_weights_is_not_called_finished(tmp_path):
+    folder = make_run(tmp_path / "run", trained=0)
+    record = read_record(folder)
+    record.diverged = {"iteration": 4001, "why": "iteration 4001: D_W1 not finite"}
+    record.save(folder)
+    text = text_of(folder)
+    assert "Failed at iteration 4001: D_W1 not finite" in text
+    assert "Finished" not in text
+
+
 def test_a_page_that_is_written_again_makes_the_browser_reload(tmp_path):
     folder = make_run(tmp_path / "run", trained=0, iters=9000)
     write_losses(folder, "0,1,1")
@@ -393,6 +428,14 @@ def test_own_data_are_named_after_their_folder(tmp_path, is_own):
     record.save(folder)
     text = text_of(folder)
     assert f"<h1>vanilla on {'cats' if is_own else 'mnist'}</h1>" in text
+
+
+@pytest.mark.parametrize("name", ["digits", "ring8", "birds"])
+def test_other_data_keep_their_name_whatever_may_be_unverified(tmp_path, name):
+    folder = make_run(tmp_path / "run", dataset=name, allow_unverified_data=True)
+    text = text_of(folder)
+    assert f"<h1>vanilla on {name}</h1>" in text
+    assert ("pictures of your own" in text) == (name == "birds")
 
 
 def test_names_from_right_to_left_keep_their_labels(tmp_path):

@@ -62,6 +62,9 @@ def test_the_mean_is_of_the_rows_there_are():
     assert np.isnan(moving_mean(np.array([np.inf]), 5, every[:1])).all()
     assert moving_mean(np.zeros(0), 5, every[:0]).tolist() == []
     assert moving_mean(values, 3, np.array([0, 3])).tolist() == [1.5, 5]
+    # The loss of a discriminator that is ever more certain.
+    small = np.array([2.0] * 50 + [1e-17] * 50)
+    np.testing.assert_allclose(moving_mean(small, 5, np.arange(60, 90)), 1e-17)
     assert [smoothing_window(n) for n in (0, 19, 20, 1000, 10_000)] == [1, 1, 5, 21, 201]
 
 

@@ -346,6 +346,15 @@ def started(command: list[str], folder: pathlib.Path) -> subprocess.Popen[bytes]
     return process
 
 
+def test_a_run_does_not_fail_for_the_reason_of_an_earlier_start(tmp_path):
+    """As when a package is missing: Python itself then says why."""
+    log, lines = tmp_path / "a.log", []
+    log.write_text("vanilla-gan: stopped by signal 15 at iteration 5 of 9, saved\n")
+    for code, said in (("import nonsense", ""), ("exit('run.sh: no')", ", no")):
+        run_jobs([Job("a", [sys.executable, "-c", code], log)], 1, StopRequest(), lines.append)
+        assert lines[-1] == f"a: status 1{said}"
+
+
 def stopped_at(folder: pathlib.Path, number: int) -> int:
     """Waits until a signal has stopped and saved both runs; returns the earlier iteration."""
     marks = []

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -45,11 +46,13 @@ class Classes(NamedTuple):
     def label(self, said: str) -> int | None:
         """Returns the label for a number or a name; None if no training image has it.
 
-        A number is always a label, whatever the classes are called.
+        A number is always a label, whatever the classes are called. A name may be written in any of
+        Unicode's ways: a folder's name from a Mac has other codes than the same name when typed.
         """
         if re.fullmatch("0|[1-9][0-9]{0,6}", said):
             return int(said) if int(said) in self.trained else None
-        found = (label for label in self.trained if self.names and self.names[label] == said)
+        asked = _comparable(said)
+        found = (k for k in self.trained if self.names and _comparable(self.names[k]) == asked)
         return next(found, None)
 
     def named(self, label: int) -> str:
@@ -66,6 +69,11 @@ class Classes(NamedTuple):
         more = len(self.trained) - _LISTED
         words = ", ".join(shown(self.named(label)) for label in self.trained[:_LISTED])
         return f"{words} and {more} more" if more > 0 else words
+
+
+def _comparable(name: str) -> str:
+    """Returns a name, printable or not, in the form in which two spellings of it are equal."""
+    return unicodedata.normalize("NFC", printable(name))
 
 
 def all_classes(count: int) -> Classes:

@@ -174,9 +174,11 @@ def seconds_between_pictures(report: Report) -> float | None:
     """Returns the median time between two neighbouring pictures, in seconds, by their files.
 
     None if there are fewer than two pictures, or if the times do not ascend: then the files are
-    copies, or were written out of order.
+    copies, or were written out of order. A fork's copies of its parent's pictures do not count.
     """
-    shown = report.pictures
+    begun = report.facts.record.parent.get("iteration", 0)
+    pairs = zip(report.pictures, report.iterations(), strict=True)
+    shown = [picture for picture, iteration in pairs if iteration >= begun]
     times = np.array([picture.written_s for picture in shown])
     steps = np.diff([picture.number for picture in shown])
     if len(shown) < 2 or (np.diff(times) <= 0).any():

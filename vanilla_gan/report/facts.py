@@ -19,6 +19,8 @@ from vanilla_gan.systems import SYSTEMS
 
 # Always named: their defaults may differ in another version or on another machine.
 _ALWAYS = ("system", "dataset", "iters")
+# Names of published data under which --allow_unverified_data accepts other files.
+_MAY_BE_OWN = (*CATALOG, "emnist_letters", "cifar10", "stacked_mnist")
 
 
 class RunFacts(NamedTuple):
@@ -91,8 +93,10 @@ def facts_of(record: RunRecord) -> RunFacts:
 def _data_name(record: RunRecord) -> str:
     """Returns what people call the data of a run: `own_data` of `own_data/mnist`."""
     name = str(record.dataset["name"])
+    # Of any other name, the data either are always the same, or are the user's own under that name.
+    may_be_own = record.config.allow_unverified_data and name in _MAY_BE_OWN
     published = CATALOG[name].checksum if name in CATALOG else ""
-    if not record.config.allow_unverified_data or record.dataset["checksum"] == published:
+    if not may_be_own or record.dataset["checksum"] == published:
         return name
     return os.path.basename(record.data_at or os.path.abspath(record.config.data_dir)) or name
 

@@ -120,10 +120,12 @@ def moving_mean(values: Floats, window: int, places: npt.NDArray[np.intp]) -> Fl
     half = window // 2
     first, behind = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
 
+    ends = np.stack([first, behind], axis=1).ravel()
+
     def sums(of: npt.NDArray[np.bool_] | Floats) -> Floats:
-        # A window of 20,000 rows over a million of them is too much for a convolution.
-        running = np.concatenate([[0.0], np.cumsum(of, dtype=np.float64)])
-        return np.asarray(running[behind] - running[first])
+        # A window of 20,000 rows over a million of them is too much for a convolution. Differences
+        # of running sums would round off rows that are far smaller than the sum of all before them.
+        return np.asarray(np.add.reduceat(np.append(of, 0.0), ends)[::2], np.float64)
 
     counts = sums(finite)
     means = sums(np.where(finite, values, 0.0)) / np.maximum(counts, 1)

@@ -95,14 +95,15 @@ def _setting(report: Report, name: str) -> str:
 
 def _state(report: Report) -> str:
     facts, record = report.facts, report.facts.record
-    if report.reached >= facts.iters:
+    if record.diverged:
+        # Also if its last update broke the weights, after which its losses are complete.
+        how_far = f"Failed at {record.diverged['why']}, of {facts.iters:,} iterations"
+    elif report.reached >= facts.iters:
         how_far = f"Finished: {facts.iters:,} iterations"
     elif record.gains_no_more(record.config):
         how_far = (
             f"Finished: {report.reached:,} of {facts.iters:,} iterations, as it stopped improving"
         )
-    elif record.diverged:
-        how_far = f"Failed at {record.diverged['why']}, of {facts.iters:,} iterations"
     else:
         how_far = f"Iteration {report.reached:,} of {facts.iters:,}"
     said = f"{how_far}. Seed {facts.settings.get('seed')}. As of {_time(report.state)}."

@@ -354,7 +354,14 @@ def record_from(source: str) -> RunRecord:
       DamagedRunError: it is damaged.
     """
     path = pathlib.Path(source)
-    record = read_record(path)
+    try:
+        record = None if path.is_file() else read_record(path)
+    except DamagedRunError as error:
+        # Its advice is for commands that train; others have no such --out and --overwrite.
+        raise DamagedRunError(
+            f"{path / RUN_JSON} cannot be used: {reason_of(error.__cause__ or error)}; put the "
+            "original back"
+        ) from error
     if record is not None:
         return record
     for run in path.parents[:2]:  # of OUT/best and of OUT/checkpoints/NUMBER

@@ -79,11 +79,14 @@ def run_jobs(
         asked to stop, and waited for.
     """
     waiting, running, ended = list(jobs), dict[str, tuple[Job, subprocess.Popen[bytes]]](), {}
+    # Where the output of this start begins in each log; before it is that of earlier ones.
+    began: dict[str, int] = {}
     passed_on = False
     try:
         while running or (waiting and stop.signal_number is None):
             while waiting and len(running) < at_a_time and stop.signal_number is None:
                 job = waiting.pop(0)
+                began[job.name] = os.path.getsize(job.log) if os.path.isfile(job.log) else 0
                 running[job.name] = job, _start(job)
                 inform(f"{job.name}: started, {len(jobs) - len(waiting)} of {len(jobs)}")
             if stop.signal_number is not None and not passed_on:
@@ -94,7 +97,8 @@ def run_jobs(
                     _let_go(process)
                     del running[name]
                     ended[name] = status
-                    inform(f"{name}: {'done' if status == 0 else _last_words(job, status)}")
+                    how = "done" if status == 0 else _last_words(job, status, began[name])
+                    inform(f"{name}: {how}")
             time.sleep(_LOOK_S)
     finally:
         left = [process for _, process in running.values()]
@@ -110,12 +114,15 @@ def how_it_ended(status: int) -> str:
     return f"killed by signal {-status}" if status < 0 else f"status {status}"
 
 
-def _last_words(job: Job, status: int) -> str:
-    """Returns how a process ended, and what it said last, as a part of a line."""
+def _last_words(job: Job, status: int, began: int) -> str:
+    """Returns how a process ended, and what it said last, as a part of a line.
+
+    Its output begins at byte `began` of the log.
+    """
     how = how_it_ended(status)
     try:
         with open(open_own(job.log, os.O_RDONLY, other_names=True), "rb") as stream:
-            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
+            stream.seek(max(began, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
             lines = stream.read().decode("utf-8", "replace").split("\n")
     except OSError:
         return how

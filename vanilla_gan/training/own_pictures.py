@@ -16,6 +16,7 @@ from vanilla_gan.data.known import is_own_name
 from vanilla_gan.data.pictures.any_idx import is_idx
 from vanilla_gan.data.pictures.import_images import import_images, make_parents
 from vanilla_gan.data.pictures.origin import imported_from, origin_of
+from vanilla_gan.data.pictures.picture_folder import is_among
 from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.data.pictures.table import ENDINGS, is_table
 from vanilla_gan.errors import UsageError
@@ -62,13 +63,8 @@ def with_own_pictures(config: RunConfig, inform: Inform) -> RunConfig:
     is_imported = os.path.lexists(home)
     # The next import would take a new run in there for a class; one that is there may continue.
     goes_on = is_imported and os.path.lexists(config.out_dir / RUN_JSON)
-    pictures = pathlib.Path(os.path.realpath(source))
     for name in (*(() if goes_on else ("out",)), *(() if is_imported else ("data_dir",))):
-        place = pathlib.Path(os.path.realpath(getattr(config, name)))
-        # An import skips hidden folders.
-        if place.is_relative_to(pictures) and not any(
-            part.startswith(".") for part in place.relative_to(pictures).parts
-        ):
+        if is_among(getattr(config, name), source):
             raise UsageError(
                 f"--{name}={getattr(config, name)}: it is in --data={source}, where each "
                 "folder is a class of pictures; name a folder outside of it"

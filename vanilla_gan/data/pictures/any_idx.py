@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import math
 import pathlib
 import re
@@ -18,7 +19,7 @@ from vanilla_gan.storage.reading import open_file
 _NAME = re.compile(r"(idx\d-\w+|[-.]idx)(\.gz)*$", re.IGNORECASE)
 _GZIP_MAGIC = b"\x1f\x8b"
 # More than any known data set of small images has; a larger file is damaged or malicious.
-_MAX_BYTES = 1 << 32
+MAX_BYTES = 1 << 32
 _MAX_DIMENSIONS = 4
 
 Array = npt.NDArray[Any]
@@ -42,9 +43,9 @@ def read_any_idx(path: pathlib.Path) -> Array:
         if content[:2] != _GZIP_MAGIC:
             break
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:
-            content = unpacked.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise ValueError(f"it holds more than {_MAX_BYTES} bytes")
+            content = unpacked.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it holds more than {MAX_BYTES} bytes")
     dimensions = content[3] if len(content) > 3 else 0
     header = 4 + 4 * dimensions
     known = content[:2] == b"\0\0" and content[2:3] and content[2] in TYPES
@@ -62,10 +63,20 @@ def read_any_idx(path: pathlib.Path) -> Array:
 
 
 def labels_beside(path: pathlib.Path) -> pathlib.Path | None:
-    """Returns the file of labels beside a file of images; None if there is none."""
-    before, found, _ = path.name.rpartition("images")
+    """Returns the file of labels beside a file of images; None if there is none.
+
+    Of several, it is the IDX file with the most similar name: `labels-train.idx` for
+    `images-train.idx`, not `labels-test.idx`.
+    """
+    before, found, after = path.name.rpartition("images")
     if not found:
         return None
     # Some archives unpack each file into a folder of the same name.
-    there = (each for each in sorted(path.parent.iterdir()) if not each.is_dir())
-    return next((each for each in there if each.name.startswith(f"{before}labels")), None)
+    there = [each for each in sorted(path.parent.iterdir()) if not each.is_dir()]
+    start = f"{before}labels"
+
+    def likeness(each: pathlib.Path) -> tuple[bool, int]:
+        pairs = zip(each.name.removeprefix(start), after, strict=False)
+        return is_idx(each), len([*itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)])
+
+    return max((each for each in there if each.name.startswith(start)), key=likeness, default=None)

@@ -39,7 +39,7 @@ def import_arrays(
       images: uint8 [N, H, W] or [N, H, W, C] in 0..255, N at least 2.
       labels: whole numbers [N] in 0..255; all are 0 by default.
       out: the folder to make, such as `data/birds`.
-      classes: the names of the labels 0, 1, ...; by default they have none.
+      classes: the names of the labels 0, 1, ..., up to the largest; by default they have none.
       test_share: the share of the images to test on, in (0, 1).
       seed: of the images' order, and so of the split.
 
@@ -71,6 +71,11 @@ def import_arrays(
     if len({*names} - {""}) < len(names):
         raise UsageError(
             f"classes are {', '.join(names[:12])}; expected a different, non-empty name for each"
+        )
+    if names and labels.max() >= len(names):
+        raise UsageError(
+            f"there are {len(names)} names of classes, but the largest label is {labels.max()}; "
+            "expected a name for each label from 0 on"
         )
     check_free(config)
     make_parents(config.out_dir)

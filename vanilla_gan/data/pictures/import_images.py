@@ -30,7 +30,7 @@ from vanilla_gan.data.idx import write_packed
 from vanilla_gan.data.own_split import validation_of, write_split
 from vanilla_gan.data.pictures.origin import origin_of
 from vanilla_gan.data.pictures.picture import Fitted, read_picture
-from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures
+from vanilla_gan.data.pictures.picture_folder import Found, empty_class, find_pictures, is_among
 from vanilla_gan.data.pictures.preview import contact_sheet
 from vanilla_gan.data.pictures.settings import ImportConfig
 from vanilla_gan.data.pictures.table import is_table, read_table
@@ -90,7 +90,8 @@ def import_images(
       next_step: whether to say which flags train on the data set.
 
     Raises:
-      UsageError: the pictures do not exist, or have too many subfolders; or `out` exists.
+      UsageError: the pictures do not exist, or have too many subfolders; or `out` exists, or is in
+        their folder.
       DataError: there are too few pictures, a class is empty, or a file cannot be read.
       OutputError: the data set cannot be written.
     """
@@ -99,7 +100,18 @@ def import_images(
     origin = origin_of(config.source)
     if not is_table(config.source):
         found = find_pictures(config.source, skip_empty=config.skip_bad)
+    if found is not None and is_among(config.out, config.source):
+        raise UsageError(
+            f"--out={config.out}: it is in --from={config.source}, where each folder is a class of "
+            "pictures; name a folder outside of it"
+        )
     check_free(config)
+    if found is not None and found.beside > len(found.paths):
+        raise DataError(
+            f"{config.source}: {found.beside} files are beside its subfolders, which hold only "
+            f"{len(found.paths)}; expected all pictures in the folder itself, or each in the "
+            "subfolder of its class; move them"
+        )
     if found is not None and not config.all_frames:
         _check_enough(config, len(found.paths))
     # Made before the work begins, so that a place that is not writable is reported at once.

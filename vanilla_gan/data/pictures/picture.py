@@ -163,8 +163,12 @@ def narrowed(
         white = fitting[0] if fitting else None
     if white is None or not (numbers >= 0).all() or not np.isfinite(largest):
         raise ValueError(
-            f"its values range from {least:g} to {largest:g}, expected 0 to {whites[-1]:g}; if "
-            "none is negative, set the value of white with import_images --white"
+            f"its values range from {least:g} to {largest:g}, expected 0 to {whites[-1]:g}; "
+            + (
+                "if none is negative, set the value of white with import_images --white"
+                if np.isfinite(least + largest)
+                else "replace those that are not finite"
+            )
         )
     grey: npt.NDArray[np.uint8] = np.rint(np.minimum(numbers / white, 1.0) * 255).astype(np.uint8)
     return grey

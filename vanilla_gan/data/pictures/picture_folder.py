@@ -35,6 +35,7 @@ class Found(NamedTuple):
       labels: int [N], the class of each.
       bad: a line for each thing that cannot be a picture of a class.
       notes: a line for each thing that is not imported as it is.
+      beside: how many of `bad` are files beside the folders of the classes.
     """
 
     classes: dict[int, str]
@@ -42,6 +43,7 @@ class Found(NamedTuple):
     labels: npt.NDArray[np.intp]
     bad: list[str]
     notes: list[str]
+    beside: int = 0
 
 
 def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -> Found:
@@ -55,7 +57,8 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
 
     Args:
       source: the folder.
-      skip_empty: leave out classes without a file, and list them in `bad`.
+      skip_empty: leave out classes without a file, and list them in `bad`; if none is left, the
+        files beside their folders are the pictures.
 
     Raises:
       UsageError: it is no folder, or has more than 256 classes.
@@ -82,10 +85,7 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
             )
         top = [path for place in places for path in _listed(place)]
         subfolders = [path for path in top if os.path.isdir(path)]
-        if not subfolders:
-            name = folder.resolve().name
-            return Found({0: name}, top, np.zeros(len(top), np.intp), bad, notes)
-        bad += [_beside(path) for path in top if not os.path.isdir(path)]
+        beside = [path for path in top if not os.path.isdir(path)]
         of_classes: dict[str, list[pathlib.Path]] = {}
         for subfolder in sorted(subfolders, key=lambda path: _by_number(path.name)):
             of_class, links = _walked(subfolder)
@@ -95,6 +95,10 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
         for name in empty if skip_empty else []:
             bad.append(str(empty_class(source, name)))
             del of_classes[name]
+        if not of_classes and (beside or not subfolders):
+            labels_0 = np.zeros(len(beside), np.intp)
+            return Found({0: folder.resolve().name}, beside, labels_0, bad, notes)
+        bad += map(_beside, beside)
     except OSError as error:
         raise DataError(
             f"cannot read {error.filename or source}: {error.strerror or error}; repair it, "
@@ -112,7 +116,7 @@ def find_pictures(source: str | os.PathLike[str], *, skip_empty: bool = False) -
         classes = {int(name): name for name in of_classes}
     paths = [path for of_class in of_classes.values() for path in of_class]
     labels = [label for label, name in classes.items() for _ in of_classes[name]]
-    return Found(classes, paths, np.array(labels, np.intp), bad, notes)
+    return Found(classes, paths, np.array(labels, np.intp), bad, notes, len(beside))
 
 
 def _beside(path: pathlib.Path) -> str:
@@ -124,6 +128,15 @@ def _by_number(name: str) -> list[tuple[bool, int, str]]:
     parts = re.split(r"([0-9]+)", name)
     # Every second part is a number.
     return [(k % 2 == 0, int(part) if k % 2 else 0, part) for k, part in enumerate(parts) if part]
+
+
+def is_among(place: str | os.PathLike[str], source: str | os.PathLike[str]) -> bool:
+    """Returns whether an import from the folder `source` would take `place` for a class."""
+    path, pictures = pathlib.Path(os.path.realpath(place)), pathlib.Path(os.path.realpath(source))
+    # An import skips hidden folders.
+    return path.is_relative_to(pictures) and not any(
+        part.startswith(".") for part in path.relative_to(pictures).parts
+    )
 
 
 def empty_class(source: str | os.PathLike[str], name: str) -> DataError:

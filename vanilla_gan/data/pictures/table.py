@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vanilla_gan.data.pictures.any_idx import is_idx, labels_beside, read_any_idx
+from vanilla_gan.data.pictures.any_idx import MAX_BYTES, is_idx, labels_beside, read_any_idx
 from vanilla_gan.data.pictures.picture import Fitting, fitted_values, narrowed
 from vanilla_gan.data.shape import MAX_CLASSES
 from vanilla_gan.errors import DataError
 from vanilla_gan.storage.arrays import DAMAGE
-from vanilla_gan.storage.reading import open_file
+from vanilla_gan.storage.reading import open_file, reason_of
 
 ENDINGS = (".npy", ".npz", ".csv")
 # Names of images and their labels in archives; the first pair is Keras', in two parts.
@@ -30,6 +30,12 @@ _PAIRS = (
     (("data",), ("labels",)),
     (("arr_0",), ("arr_1",)),
 )
+# Names of labels beside images whose usual partner is missing; scikit-learn says `target`.
+_LABELS = ("y", "Y", "labels", "label", "targets", "target")
+_MAGIC = (b"\x93NUMPY", b"PK\3\4", b"PK\5\6")  # of .npy, of .npz, of an .npz without arrays
+
+# What a .csv file may call its column of labels.
+_LABEL_COLUMNS = ("label", "labels", "class", "target")
 
 Array = npt.NDArray[Any]
 
@@ -53,6 +59,7 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
     A .npy file holds only images. A .npz file holds `x` and `y`, `images` and `labels`, Keras'
     `x_train`, `y_train`, `x_test` and `y_test`, or another of `_PAIRS`. A row of a .csv file holds
     the label and H * H values, or only the values; the first line may name or number the columns.
+    If it calls the last column `label`, `class` or `target`, that one has the labels.
     The labels for an IDX file `...images...` are in `...labels...` beside it; if they are rows of
     numbers, as in QMNIST, the first one counts. Without labels all images have the label 0.
 
@@ -79,16 +86,24 @@ def read_table(source: str | os.PathLike[str], fitting: Fitting) -> Table:
 
 def _read_arrays(path: pathlib.Path) -> tuple[Array, Array | None]:
     with contextlib.ExitStack() as opened:
-        archive = np.load(opened.enter_context(open_file(path)), allow_pickle=False)
+        stream = opened.enter_context(open_file(path))
+        if not stream.peek(6).startswith(_MAGIC):
+            # NumPy would take it for a pickle, and advise to trust it.
+            raise ValueError("it is neither a .npy nor a .npz file")
+        archive = np.load(stream, allow_pickle=False)
         if isinstance(archive, np.ndarray):
             return archive, None
         opened.enter_context(archive)
+        most = max(MAX_BYTES, 2 * os.path.getsize(path))  # arrays that are not packed may be larger
+        if sum(each.file_size for each in archive.zip.infolist()) > most:
+            raise ValueError(f"its arrays take more than {most} bytes")
         # Pairs whose labels are there come first.
         for images, labels in sorted(_PAIRS, key=lambda pair: pair[1][0] not in archive):
             if images[0] in archive:
-                return _joined(archive, images), (
-                    _joined(archive, labels) if labels[0] in archive else None
-                )
+                usual = [labels, *((name,) for name in _LABELS)]
+                found = next((names for names in usual if names[0] in archive), None)
+                of_them = None if found is None else _joined(archive, found)
+                return _joined(archive, images), of_them
         raise ValueError(
             f"it holds {', '.join(archive.files) or 'nothing'}; expected x and y, or images and "
             "labels, or x_train, y_train, x_test and y_test"
@@ -102,7 +117,11 @@ def _joined(archive: Any, names: tuple[str, ...]) -> Array:
 
 def _read_idx(path: pathlib.Path) -> tuple[Array, Array | None]:
     beside = labels_beside(path)
-    labels = None if beside is None else read_any_idx(beside)
+    try:
+        labels = None if beside is None else read_any_idx(beside)
+    except (*DAMAGE, MemoryError) as error:
+        # The caller's line begins with the file of images, which may be whole.
+        raise ValueError(f"its file of labels, {beside}: {reason_of(error)}") from error
     if labels is not None and labels.ndim == 2:
         labels = labels[:, 0]
     return read_any_idx(path), labels
@@ -129,9 +148,13 @@ def _read_csv(path: pathlib.Path) -> tuple[Array, Array | None]:
             f"it has rows of {columns} numbers; expected a label and H * H values, such as 785 "
             "numbers for 28x28"
         )
+    names = [cell.strip(" \r\"'").lower() for cell in first.split(",")]
+    if has_labels and names[-1] in _LABEL_COLUMNS and names[0] not in _LABEL_COLUMNS:
+        rows = np.roll(rows, 1, axis=1)  # as in OpenML's mnist_784
     values, labels = (rows[:, 1:], rows[:, 0]) if has_labels else (rows, None)
     # Whole numbers are grey values, not shares of white.
-    return (values if (values % 1).any() else values.astype(np.int64)), labels
+    is_whole = (np.abs(values) < 1 << 31).all() and not (values % 1).any()  # not NaN, not infinite
+    return (values.astype(np.int64) if is_whole else values), labels
 
 
 def _as_pictures(values: Array) -> Array:

@@ -12,8 +12,8 @@
 
   const axis = (more) => ({ stroke: () => colour("--quiet"), grid: { stroke: () => colour("--grid"), width: 1 },
     ticks: { stroke: () => colour("--grid"), width: 1 }, font: "12px system-ui, sans-serif", ...more });
-  // Ticks are round numbers: four decimals tell neighbours apart, and are seldom needed.
-  const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 4 });
+  // Ticks are round numbers: six decimals tell even single iterations after a million apart.
+  const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 6 });
   const alongX = axis({ values: (_, ticks) => ticks.map((it) => (it % 1 ? "" : compact.format(it))) });
   const line = (name, width, more) => ({ stroke: () => colour(name), width, points: { show: x.length < 30 }, ...more });
   const hidden = { stroke: () => "transparent", points: { show: false } };
