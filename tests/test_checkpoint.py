@@ -103,6 +103,25 @@ def test_what_was_saved_comes_back(tmp_path, checkpoints):
         assert checkpoint.state[name].tobytes() == array.tobytes()
 
 
+def test_folders_that_cannot_be_renamed(tmp_path, checkpoints, monkeypatch):
+    """As folders of a container's image, on overlayfs."""
+    save(checkpoints, 1, 2, 3)
+    of_image, rename = names(tmp_path), os.rename
+
+    def refuse(path, to):
+        if pathlib.Path(path).name in of_image and pathlib.Path(path).parent.name == "checkpoints":
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(path, to)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    save(checkpoints, 4)
+    assert names(tmp_path) == ["0000000002", "0000000003", "0000000004"]
+    checkpoints.go_back_to(2)
+    later = ["0000000003.passed_over", "0000000004.passed_over"]
+    assert names(tmp_path) == ["0000000002", *later]
+    assert {path.name for path in (tmp_path / "checkpoints" / later[0]).iterdir()} == FILES
+
+
 def test_run_state_holds_the_end_of_losses_csv():
     state = run_state({"gauss": np.array(0.5)}, Mark(size=1 << 40, crc32=0xFFFFFFFF), rewinds=2)
 

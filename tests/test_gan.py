@@ -10,7 +10,9 @@ import tensorflow as tf
 from numpy_layers import sigmoid
 from offline import listed_shapes
 
+from vanilla_gan.errors import PluginError
 from vanilla_gan.graph.gan import build_gan, owned_variables
+from vanilla_gan.graph.layers import batch_norm
 from vanilla_gan.graph.tf1 import tf as tf1
 from vanilla_gan.graph.weights import assign_weights
 from vanilla_gan.settings import RunConfig
@@ -353,3 +355,16 @@ def test_a_system_that_forgets_to_reuse_is_not_built():
     system = dataclasses.replace(VANILLA, discriminator=forgetful)
     with tf.Graph().as_default(), pytest.raises(ValueError, match=r"exactly one|does not exist"):
         build_gan(system, config, config.seed)
+
+
+def test_an_alternating_update_has_no_batch_norm():
+    """It would have no training mode, so that its averages would never move."""
+
+    def discriminator(x, config, y, training):
+        return VANILLA.discriminator(batch_norm(x, "norm", training), config, y, training)
+
+    theta_D = (*VANILLA.theta_D, "norm/gamma", "norm/beta")
+    changes = {"discriminator": discriminator, "theta_D": theta_D, "theta_of": None}
+    system = dataclasses.replace(VANILLA, separate_images=False, **changes)
+    with tf.Graph().as_default(), pytest.raises(PluginError, match=r"norm/moving_mean: the netw"):
+        build_gan(system, settings(), 0)

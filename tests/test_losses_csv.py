@@ -302,6 +302,11 @@ def test_lines_of_json_say_what_the_csv_files_say(tmp_path, offline_data_dir):
             offline.train(out, offline_data_dir, iters=11, log_json=str(notes), overwrite=True)
         assert sorted(path.name for path in out.iterdir()) == before
         assert not (tmp_path / "out.1").exists()
+    # Streams and links are not to be "removed", as a file in the way would be.
+    (tmp_path / "link").symlink_to(tmp_path / "notes")
+    for other in ("/dev/stdout", str(tmp_path / "link")):
+        with pytest.raises(UsageError, match="it is not a regular file"):
+            offline.train(out, offline_data_dir, iters=11, log_json=other)
     # A log in the folder moves away with it; without --log_json another run's log does not matter.
     inside = str(tmp_path / "in" / "log")
     offline.train(tmp_path / "in", offline_data_dir, iters=1, log_json=inside, **small)

@@ -144,3 +144,10 @@ def test_missing_data_are_found_with_data_dir(elsewhere, capsys):
         line = capsys.readouterr().err.splitlines()[-1]
         assert (status, "--data_dir" in line) == (1, True), line
     assert train(capsys, "--iters=3", "--data_dir=elsewhere")[0] == 0
+
+
+def test_a_fork_of_nothing_imports_nothing(elsewhere, capsys):
+    make_pictures(elsewhere / "p", {"a": 9})
+    assert cli.main(["fork", "--from=typo", "--data=p", "--out=new"]) == 1
+    assert "typo" in capsys.readouterr().err
+    assert not pathlib.Path("data").exists()

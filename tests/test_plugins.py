@@ -189,6 +189,7 @@ def test_a_file_that_is_not_where_or_what_it_was(run_of_all, tmp_path, what, cap
 HEAD = "from vanilla_gan import register_loss, register_penalty, register_system\n"
 SYSTEM = "import dataclasses\nfrom vanilla_gan.systems import SYSTEMS\nv = SYSTEMS['vanilla']\n"
 LOG = "\nfrom vanilla_gan.graph.losses import log\nregister_loss('mine', log)"
+WATCHED = "from vanilla_gan.graph.losses import log\nfrom vanilla_gan.graph.tf1 import tf\n"
 MEAN = "from vanilla_gan.graph.tf1 import tf\nmean = tf.reduce_mean\n"
 
 
@@ -217,6 +218,15 @@ MEAN = "from vanilla_gan.graph.tf1 import tf\nmean = tf.reduce_mean\n"
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, defaults={{}}))",
             "lacks defaults for adam_epsilon, batch_size",
         ),
+        (
+            f"{SYSTEM}register_system('mine', dataclasses.replace(v, conditional=True))",
+            "lacks defaults for sample_class, which every conditional system needs",
+        ),
+        (
+            f"{SYSTEM}register_system('mine', dataclasses.replace(SYSTEMS['infogan'], "
+            "conditional=False))",
+            "has a default for sample_class, but is not conditional",
+        ),
     ],
 )
 def test_a_file_that_is_no_plug_in(tmp_path, code, said, capsys) -> None:
@@ -241,6 +251,24 @@ def test_a_plug_in_that_cannot_be_read(words, elsewhere, capsys) -> None:
     ("code", "flags", "said"),
     [
         ("register_loss('mine', lambda real, fake, label: (real, fake))", "", "pair of scalars"),
+        *(
+            (
+                f"{WATCHED}register_loss('mine', lambda *of: {found})",
+                "",
+                "does not return a pair of scalars, D_loss and G_loss, or an Objective of scalars",
+            )
+            for found in (
+                "log(*of)._replace(D_watched={'most': of[1]})",
+                "(*log(*of), 1)",
+                "(tf.cast(log(*of).D_loss, tf.float64), log(*of).G_loss)",
+            )
+        ),
+        (
+            "def part(passes):\n    return passes.look(passes.seed_for('x'), 'x'), passes.X\n"
+            f"register_penalty('mine', part){LOG}",
+            "--penalty=mine:1",
+            "the random draw x was not announced; a penalty that draws numbers must be registered",
+        ),
         (
             "register_loss('mine', lambda real, fake, label: 1 / 0)",
             "",
@@ -271,6 +299,11 @@ def test_a_plug_in_that_cannot_be_read(words, elsewhere, capsys) -> None:
             f"{MEAN}register_loss('mine', lambda real, fake, label: (mean(fake), mean(real)))",
             "",
             "the loss has no gradient with respect to G_W1 or any other variable that it should",
+        ),
+        (
+            f"{MEAN}register_loss('mine', lambda real, fake, label: (mean(fake), mean(real)))",
+            "--system=goodfellow2014",
+            "the loss has no gradient with respect to generator/h0/kernel or any other variable",
         ),
         (
             f"{SYSTEM}register_system('mine', dataclasses.replace(v, theta_G=v.theta_G[1:], "

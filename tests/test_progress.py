@@ -64,6 +64,18 @@ def test_the_bar_is_wide_and_stays_in_its_place(iters):
     assert len(set(shares)) == 3 - (iters == 100)
 
 
+def test_a_line_does_not_continue_the_bar():
+    with terminal() as read:
+        progress = Progress(0, 100, lambda line: print(line, file=sys.stderr, flush=True))
+        progress.inform("health: collapse")
+        written = ""
+        while "health: collapse" not in written:
+            written += read()
+        progress.close()
+    before, _, _ = written.partition("health: collapse")
+    assert before.split("\r")[-2:] == [" " * len(before.split("\r")[-2]), ""]
+
+
 def test_the_time_left_includes_evaluations():
     """100 iterations a second, and 40 s for each evaluation: at 0, 1000, 2000 and the end, 2001."""
     clock = Clock()

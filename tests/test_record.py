@@ -48,6 +48,16 @@ def test_record_comes_back(tmp_path):
     assert read_record(tmp_path) == record
 
 
+def test_rewinds_of_its_parent_are_not_a_forks_own(tmp_path):
+    record = make_record()
+    record.rewinds = [{"iteration": 105, "to": 80}] * 3
+    assert record.own_rewinds == 3
+    record.parent = {"path": "out", "run_id": "1", "iteration": 80, "checkpoint": "ab" * 32}
+    record.parent |= {"changes": [{"setting": "r1", "was": 0.0, "is": 1.0}], "rewinds": 3}
+    record.save(tmp_path)
+    assert read_record(tmp_path).own_rewinds == 0
+
+
 def test_tensorflow_may_be_installed_under_another_name(monkeypatch):
     version = importlib.metadata.version
 

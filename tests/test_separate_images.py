@@ -7,9 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from vanilla_gan.errors import PluginError
 from vanilla_gan.graph.gan import build_gan, owned_variables
 from vanilla_gan.graph.layers import batch_norm, dense
 from vanilla_gan.graph.losses import LABELLED
+from vanilla_gan.graph.losses import LOSSES as LOSS_TABLE
 from vanilla_gan.graph.objective import objective
 from vanilla_gan.graph.passes import Batch, forward
 from vanilla_gan.graph.separate_images import gradients_of_separate_images
@@ -110,6 +112,18 @@ def test_a_program_may_see_the_samples_themselves():
     assert any((one != other).any() for one, other in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize("ignored", ["D_logit_real", "D_logit_fake"])
+def test_a_plug_ins_loss_of_d_may_ignore_one_of_the_logits(monkeypatch, ignored):
+    def one_sided(D_logit_real, D_logit_fake, real_label=1.0):
+        goal = LOSS_TABLE["wgan"](D_logit_real, D_logit_fake)
+        logit = D_logit_fake if ignored == "D_logit_real" else -D_logit_real
+        return goal._replace(D_loss=tf.reduce_mean(tf.nn.softplus(logit)))
+
+    monkeypatch.setitem(LOSS_TABLE, "hinge", one_sided)
+    _, got, expected = _both_ways("hinge", [0.5])
+    _assert_same(got, expected)
+
+
 def test_a_discriminator_that_mixes_images_is_refused():
     def discriminator(x, config, y, training):
         h = batch_norm(dense(x, 3, "hidden", config.init, training), "norm", training)
@@ -118,6 +132,6 @@ def test_a_discriminator_that_mixes_images_is_refused():
 
     theta_D = ("hidden/kernel", "hidden/bias", "norm/gamma", "norm/beta")
     theta_D += ("logit/kernel", "logit/bias")
-    with pytest.raises(ValueError, match="has a batch norm, which mixes images"):
+    with pytest.raises(PluginError, match="has a batch norm, which mixes images; give"):
         _built(discriminator, theta_of=None, theta_D=theta_D)
     _built(discriminator, theta_of=None, theta_D=theta_D, separate_images=False)

@@ -82,6 +82,21 @@ def test_blocks_change_no_number(count, batch_size, longest):
     assert drawn(longest) == one
 
 
+@pytest.mark.parametrize("system", ["vanilla", "layers", "conv"])
+def test_blocks_change_no_number_of_a_prior_that_is_made_of_two(system):
+    """A plug-in's prior, which draws other numbers if it is asked for several batches at once."""
+
+    def prior(stream, m, n):
+        return np.hstack([stream.uniform(-1, 1, (m, n - 1)), stream.normal(size=(m, 1))])
+
+    own = dataclasses.replace(SYSTEMS[system], sample_Z=prior)
+    one, many = (
+        iterations(blocks(new_stream(system=own), last=9, sample_every=99, longest=longest))
+        for longest in (1, 9)
+    )
+    assert one == many
+
+
 def test_no_block_mixes_sizes_and_whole_batches_come_together():
     draws = blocks(new_stream(67, 8), last=18, sample_every=1000)
     # Eight whole batches and one of three images, twice. The first of a later epoch comes alone:

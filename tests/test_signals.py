@@ -152,6 +152,18 @@ def test_a_second_hangup_ends_nothing(first):
     assert forked(get_signals) == 0
 
 
+def test_a_request_that_comes_twice_ends_nothing():
+    """`timeout` sends SIGTERM to its command, and at once again to the command's group."""
+
+    def get_signals() -> None:
+        with stop_on_signals() as stop:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+            assert stop.signal_number == signal.SIGTERM
+
+    assert forked(get_signals) == 0
+
+
 def test_a_reader_that_has_gone_counts_as_no_signal():
     def get_a_signal() -> None:
         with stop_on_signals() as stop:

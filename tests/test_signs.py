@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import offline
@@ -207,3 +209,14 @@ def test_rows_in_memory_equal_those_read_back(tmp_path):
     cut = HealthCsv(tmp_path / "health.csv", 101, print)
     assert cut.rows.iteration.tolist() == [*range(0, 101, 2)]
     cut.close()
+
+
+def test_a_loss_of_a_plug_in_has_no_threshold():
+    """Nor in a new process, which reads the plug-in before it loads what trains."""
+    code = (
+        "import vanilla_gan; vanilla_gan.register_loss('mine', print, labelled=True); "
+        "from vanilla_gan.graph.signs import _STEP; print(*sorted(_STEP))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    labelled = ["hinge", "log", "log_epsilon", "lsgan", "minimax", "sigmoid_cross_entropy"]
+    assert done.stdout.split() == labelled

@@ -20,10 +20,12 @@ from toy import (
 )
 
 from vanilla_gan.graph.discriminator import with_noise
+from vanilla_gan.graph.layers import batch_norm
 from vanilla_gan.graph.penalties import PENALTIES
 from vanilla_gan.graph.system import Draws
 from vanilla_gan.graph.tf1 import tf
 from vanilla_gan.graph.training_pass import TrainingPass
+from vanilla_gan.graph.variables import weight_var
 from vanilla_gan.settings import ENGINES
 
 # The feed engine runs an iteration step by step, so only the loop engine has halves.
@@ -189,6 +191,26 @@ def test_samples_come_from_the_moving_average(opened, engine, update):
     assert np.abs(values["G_W"] - values["G_W/average"]).max() > 1e-3
 
 
+def looking(goal, passes):
+    """Adds to G_loss how sure D is of the samples: by its probability, and by another look."""
+    again = passes.look(passes.G_sample, "fake", called="again")
+    sure = tf.reduce_mean(1.0 - passes.D_fake) + tf.reduce_mean(tf.square(again))
+    return goal._replace(G_loss=goal.G_loss + sure)
+
+
+@pytest.mark.parametrize("update", ["alternating, two draws", "alternating, in halves"])
+def test_an_objective_that_looks_again_sees_the_updated_discriminator(opened, update):
+    """In the loop its G_loss once came from the weights before D's step, and D_fake likewise."""
+    system = dataclasses.replace(UPDATES[update], objective=looking)
+    feed, loop = (opened(system) for _ in range(2))
+    expected = feed.engines["feed"].train(feed.draw(0))
+    found = loop.engines["loop"].train(loop.draw(0))
+    np.testing.assert_allclose(found.G_loss, expected.G_loss, rtol=1e-5)
+    weights = feed.values()
+    for name, value in loop.values().items():
+        np.testing.assert_allclose(value, weights[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("update", UPDATES)
 def test_a_second_look_at_the_images_is_only_for_a_loss_that_needs_it(opened, update):
     """Counts the products of an iteration; a look at the images is one, its gradient another."""
@@ -229,6 +251,29 @@ def test_the_updates_of_a_pass_run_once_an_iteration(opened, engine, towers):
     toy = opened(towers=towers)
     toy.engines[engine].train(toy.draw(0))
     assert toy.values()["passes"] == 3
+
+
+def normed_discriminator(x, config, y, training):
+    """Returns the toy's logit of images that a batch norm has seen."""
+    W = weight_var([config.image_shape.size, 1], "D_W", config.init)
+    logit = tf.matmul(batch_norm(x, "norm", training), W)
+    return tf.sigmoid(logit), logit
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_averages_of_a_batch_norm_of_d_move_towards_images_and_then_samples(opened, engine):
+    """One of the two once got lost, in an iteration where both had read the old average."""
+    theta_D = ("D_W", "norm/gamma", "norm/beta")
+    system = dataclasses.replace(
+        UPDATES["simultaneous"], discriminator=normed_discriminator, theta_D=theta_D
+    )
+    toy = opened(system, G_learning_rate=1e-30)
+    toy.engines[engine].train(toy.draw(0))
+    expected = 0.0
+    for X, Z in zip(toy.X, toy.Z, strict=True):
+        for images in (X, Z @ toy.weights["G_W"]):
+            expected = 0.99 * expected + 0.01 * images.mean(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(toy.values()["norm/moving_mean"], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_inference_runs_no_updates_and_needs_no_iteration(toy):

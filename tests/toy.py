@@ -33,7 +33,7 @@ def generator(z, config, y, training):
     W = weight_var([config.z_dim, 784], "G_W", config.init)
     passes = statistic_var([], "passes", 0.0)
     if training is not None:
-        training.keep(passes, passes + 1.0)
+        training.keep(passes, lambda value: value + 1.0)
     return tf.matmul(z, W)
 
 

@@ -114,7 +114,10 @@ class Stream:
         self._batch_size = batch_size
         self._z_dim = z_dim
         self._further = D_steps - 1
-        self._one_by_one = system.draws.unused or system.draws.classes or D_steps > 1
+        draws = system.draws
+        self._one_by_one = draws.unused or draws.classes or D_steps > 1
+        # A plug-in's prior may draw other numbers for many batches at once than for one by one.
+        self._one_by_one |= system.sample_Z not in noise.PRIORS
         if short is None:
             short = system.draws.short_batches and not system.draws.unused and D_steps == 1
         self._short = short

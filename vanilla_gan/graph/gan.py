@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vanilla_gan.errors import UnownedVariableError
+from vanilla_gan.errors import PluginError, UnownedVariableError
 from vanilla_gan.graph.averages import Average, averaged, averages, begin
 from vanilla_gan.graph.discriminator import discriminate, has_two_modes
 from vanilla_gan.graph.network import network
@@ -86,6 +86,7 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
 
     Raises:
       UnownedVariableError: if a trainable variable is not in exactly one of the solvers' lists.
+      PluginError: a network of an alternating update has a batch norm.
 
     Side effects: sets the default graph's random seed. Touches no other TensorFlow state.
     """
@@ -112,6 +113,8 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         D_prob, D_logit, _ = discriminate(system, config, name, X, y, None, reuse=True)
 
     theta_D, theta_G, theta_Q = owned_variables(*system.theta(config))
+    if not isinstance(system.update, Simultaneous):
+        _check_no_batch_norm()
 
     D_optimizer, G_optimizer = optimizer(system, config, "D"), optimizer(system, config, "G")
     Q_optimizer = optimizer(system, config, "Q") if theta_Q else None
@@ -163,6 +166,21 @@ def build_gan(system: System, config: Any, seed: int) -> Gan:
         players=players,
         passes=passes,
     )
+
+
+def _check_no_batch_norm() -> None:
+    """Checks that no network has a batch norm, which would only ever be in inference.
+
+    Raises:
+      PluginError: one has.
+    """
+    for variable in tf.global_variables():
+        if variable.op.name.endswith("/moving_mean"):
+            raise PluginError(
+                f"{variable.op.name}: the networks of an alternating update have no training mode, "
+                "so a batch norm would not normalise; give the system update=Simultaneous(), or "
+                "leave the batch norm out"
+            )
 
 
 def owned_variables(*lists: Sequence[str]) -> tuple[list[Any], ...]:

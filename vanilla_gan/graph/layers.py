@@ -7,6 +7,7 @@ that a layer in training mode returns the type that its pass computes in.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -167,8 +168,12 @@ def batch_norm(x: Any, name: str, training: TrainingPass | None) -> Any:
             values = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
             variance = unbiased * ((values - 1.0) / values)
         for moving, batch in ((moving_mean, mean), (moving_variance, variance)):
-            training.keep(moving, moving * MOMENTUM + batch * (1.0 - MOMENTUM))
+            training.keep(moving, functools.partial(_moved, batch))
         return normed if normed.shape.rank == x.shape.rank else tf.reshape(normed, [-1, channels])
+
+
+def _moved(batch: Any, moving: Any) -> Any:
+    return moving * MOMENTUM + batch * (1.0 - MOMENTUM)
 
 
 def _normed_together(x: Any, gamma: Any, beta: Any, over_batch: OverBatch) -> tuple[Any, Any, Any]:

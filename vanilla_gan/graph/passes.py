@@ -43,7 +43,8 @@ class Passes(NamedTuple):
 
     `look` applies the discriminator to other images: `(images [B, X_dim], name, ...) -> logits`. It
     draws the numbers of the pass `name`; `real` and `fake` are the passes over the images and
-    samples here. Keywords give it other names of operations, labels or weights.
+    samples here. Keywords give it other names of operations, labels or weights. `judge` does the
+    same, and returns the whole verdict.
     `classify` applies the program's classifier: `(images, name) -> logits`; `y` are the labels of
     the batch.
     `seed_for` returns the seed, int64 [2], of the stateless draw `name`; it needs the iteration.
@@ -62,6 +63,7 @@ class Passes(NamedTuple):
     updates: list[Any]
     fake: TrainingPass | None
     look: Callable[..., Any]
+    judge: Callable[..., Verdict]
     seed_for: Callable[[str], Any]
     y: Any
     classify: Callable[[Any, str], Any]
@@ -95,6 +97,7 @@ def forward(
     """
     X, Z, y = batch.X, batch.Z_D, batch.y
     training: dict[str, TrainingPass] = {}
+    kept: dict[str, Any] = {}
     own_modes, D_modes = isinstance(system.update, Simultaneous), has_two_modes(system, config)
 
     def training_pass(name: str, inputs: Any) -> TrainingPass:
@@ -109,6 +112,7 @@ def forward(
             config.seed,
             batch.iteration,
             n_images,
+            kept=kept,
             over_batch=over_batch,
             tower=tower,
             bfloat16=bfloat16,
@@ -119,13 +123,12 @@ def forward(
     if D_modes:
         training |= {"real": training_pass("real", X), "fake": training_pass("fake", Z)}
 
-    def look(
+    def judge(
         images: Any, name: str, *, called: str = "", y: Any = y, weights: Weights | None = weights
-    ) -> Any:
+    ) -> Verdict:
         one = training.get(name, training_pass(name, images)) if D_modes else None
         called = called or f"discriminator_{name}"
-        found = discriminate(system, config, called, images, y, one, reuse=True, weights=weights)
-        return found.D_logit
+        return discriminate(system, config, called, images, y, one, reuse=True, weights=weights)
 
     def judged(name: str, images: Any, which: str, reuse: bool) -> Verdict:
         one = training.get(which)
@@ -150,7 +153,8 @@ def forward(
         kept=of_real.kept,
         updates=[update for one in training.values() for update in one.updates],
         fake=training.get("fake"),
-        look=look,
+        look=lambda *of, **others: judge(*of, **others).D_logit,
+        judge=judge,
         seed_for=lambda name: training_pass("drawn", X).seed_for(name),
         y=y,
         classify=classifier(system, config, weights),

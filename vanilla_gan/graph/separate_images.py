@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vanilla_gan.errors import PluginError
 from vanilla_gan.graph.losses import Objective
 from vanilla_gan.graph.passes import Passes
 from vanilla_gan.graph.tf1 import tf
@@ -27,21 +28,29 @@ def gradients_of_separate_images(
 
     Returns:
       The gradients of D_loss with respect to theta_D, and of G_loss to theta_G: the same sums as
-      `tf.gradients` forms, rounded differently. If D_loss's are NaN, both are.
+      `tf.gradients` forms, rounded differently; None where a loss does not depend on a variable.
+      If D_loss's are NaN, both are.
 
     Raises:
-      ValueError: the discriminator has a batch norm, which mixes the samples.
+      PluginError: the discriminator has a batch norm, which mixes the samples.
     """
     assert passes.fake is not None
     if passes.fake.updates:
-        raise ValueError("separate_images: the discriminator has a batch norm, which mixes images")
+        raise PluginError(
+            "the discriminator has a batch norm, which mixes images; give the system "
+            "separate_images=False"
+        )
     logit = passes.D_logit_fake
     (D_derivative,) = tf.gradients(goal.D_loss, logit)  # [B, 1]
     (G_derivative,) = tf.gradients(goal.G_loss, logit)
+    if D_derivative is None or G_derivative is None:  # a plug-in's loss
+        return tf.gradients(goal.D_loss, theta_D), tf.gradients(goal.G_loss, theta_G)
     passed = _not_zero(D_derivative)
     *by_fake, by_samples = tf.gradients(logit, [*theta_D, passes.G_sample], grad_ys=[passed])
     by_real = tf.gradients(goal.D_loss, theta_D, stop_gradients=[logit])
-    D_gradients = [real + fake for real, fake in zip(by_real, by_fake, strict=True)]
+    D_gradients = [
+        fake if real is None else real + fake for real, fake in zip(by_real, by_fake, strict=True)
+    ]
     by_samples *= G_derivative / passed
     return D_gradients, tf.gradients(passes.G_sample, theta_G, grad_ys=[by_samples])
 

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from vanilla_gan.graph.gan import Gan
-from vanilla_gan.graph.losses import LABELLED
 from vanilla_gan.graph.objective import objective, with_penalties
 from vanilla_gan.graph.system import System
 from vanilla_gan.graph.tf1 import tf
 
 # How many images of a batch are compared with each other: enough for a mean, and cheap.
 COMPARED = 64
-# The threshold between fake and real in D's logits; a loss that is not named here has none.
-_STEP = dict.fromkeys((*LABELLED, "hinge"), 0.0) | {"lsgan": 0.5}
+# The threshold between fake and real in D's logits; a loss that is not named here has none, and
+# neither has a plug-in's: the table `LABELLED` grows.
+_STEP = {"sigmoid_cross_entropy": 0.0, "log": 0.0, "minimax": 0.0, "log_epsilon": 0.0}
+_STEP |= {"hinge": 0.0, "lsgan": 0.5}
 
 
 def build_signs(system: System, config: Any, gan: Gan) -> dict[str, Any]:

@@ -8,6 +8,7 @@ first takes steps by itself (Goodfellow et al. 2014, https://arxiv.org/abs/1406.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -189,21 +190,22 @@ def _updated(
     # Random numbers are drawn for the whole batch, and groups of images must stay together.
     in_halves = system.separate_images and not draws(config) and config.pack == 1
     with tower.place():
-        logits_fake = [
-            passes.look(half, "fake", called="discriminator_updated", y=y, weights=weights)
+        of_fake = [
+            passes.judge(half, "fake", called="discriminator_updated", y=y, weights=weights)
             for half, y in (_halves(G_sample, batch) if in_halves else [(G_sample, batch.y)])
         ]
-        D_logit_fake = tf.concat(logits_fake, axis=0)
-        D_logit_real = passes.D_logit_real
+        passes = passes._replace(
+            G_sample=G_sample,
+            D_fake=tf.concat([found.D_prob for found in of_fake], axis=0),
+            D_logit_fake=tf.concat([found.D_logit for found in of_fake], axis=0),
+            look=functools.partial(passes.look, weights=weights),
+            classify=classifier(system, config, weights),
+        )
         if real:
             called = "discriminator_updated_real"
-            D_logit_real = passes.look(batch.X, "real", called=called, weights=weights)
-    return passes._replace(
-        G_sample=G_sample,
-        D_logit_real=D_logit_real,
-        D_logit_fake=D_logit_fake,
-        classify=classifier(system, config, weights),
-    )
+            found = passes.judge(batch.X, "real", called=called, weights=weights)
+            passes = passes._replace(D_real=found.D_prob, D_logit_real=found.D_logit)
+    return passes
 
 
 def _halves(G_sample: Any, batch: Batch) -> list[tuple[Any, Any]]:
@@ -232,7 +234,7 @@ def _simultaneous(system: System, config: Any, towers: Sequence[Tower], players:
     Neither solver changes a variable before both gradients are computed.
 
     Raises:
-      ValueError: `separate_images` is set, but the discriminator has a batch norm.
+      PluginError: `separate_images` is set, but the discriminator has a batch norm.
     """
     theta_D, theta_G = players.theta_D, players.theta_G
     scalars, D_gradients, G_gradients = [], [], []

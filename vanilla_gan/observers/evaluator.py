@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from vanilla_gan.engines.losses import LossBlock
 from vanilla_gan.engines.worker import Worker
@@ -25,7 +24,7 @@ from vanilla_gan.runfolder.quality_json import (
     read_evaluations,
 )
 from vanilla_gan.runfolder.record import RunRecord, data_of
-from vanilla_gan.say import phase, printable
+from vanilla_gan.say import phase
 
 
 class Evaluator:
@@ -62,7 +61,7 @@ class Evaluator:
         source = data_of(config, record.dataset)
         n = min(SAMPLES, largest_n(source.splits))
         with contextlib.ExitStack() as opened:
-            look = opened.enter_context(open_classifier(source, _say))
+            look = opened.enter_context(open_classifier(source, warn))
             with phase("looking at real images"):
                 self._judge = Judge(source.splits, n, look)
                 self._real = self._judge.real
@@ -88,8 +87,11 @@ class Evaluator:
     def _evaluate(self, it: int) -> None:
         out_dir, n = self._config.out_dir, self._judge.n
         self._record.check_still_there(out_dir)
-        # A run that was continued from this iteration already has these figures.
-        if not any((each.iteration, each.n) == (it, n) for each in read_evaluations(out_dir)):
+        # A run that was continued from this iteration already has these figures. Those of more
+        # samples, from the command `evaluate`, cannot be compared to choose the best checkpoint.
+        more = sys.maxsize if self._config.keep_best == "none" else n
+        there = [each.n for each in read_evaluations(out_dir) if each.iteration == it]
+        if not any(n <= of_these <= more for of_these in there):
             with phase(f"evaluating iteration {it}"):
                 samples = draw_samples(self._model.sample, self._config, n, RUNS_SEED)
                 quality = self._judge.measure(samples)
@@ -106,9 +108,3 @@ class Evaluator:
         if best != record.best:
             record.best = best
             record.save(out_dir)
-
-
-def _say(line: str) -> None:
-    # Above the progress bar, if there is one; a closed terminal is no reason to stop.
-    with contextlib.suppress(OSError):
-        tqdm.write(printable(line), file=sys.stderr)

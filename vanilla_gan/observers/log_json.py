@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pathlib
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,7 +135,7 @@ def check_log_json(record: RunRecord) -> None:
     """Checks by its first line that the file of `--log_json` is this run's, if there is one.
 
     Raises:
-      UsageError: it holds something else.
+      UsageError: it holds something else, or is a link or no regular file.
       OutputError: it cannot be written.
     """
     path = os.path.abspath(record.config.log_json or "")
@@ -142,6 +143,11 @@ def check_log_json(record: RunRecord) -> None:
         if not os.path.lexists(path):
             check_writable(pathlib.Path(path).parent)
             return
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise UsageError(
+                f"--log_json={path}: it is not a regular file, but each start of a run reads the "
+                "file and cuts it; name a file, and follow it with tail -F"
+            )
         with open(open_own(path, os.O_RDWR), "rb") as stream:
             line = stream.readline(_LONGEST_LINE)
     if line and _of_line(line)[0] != record.run_id:

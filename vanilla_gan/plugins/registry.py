@@ -71,13 +71,15 @@ def register_loss(
 
     def objective(D_logit_real: Any, D_logit_fake: Any, real_label: float = 1.0) -> Objective:
         found = function(D_logit_real, D_logit_fake, real_label)
-        pair = found[:2] if isinstance(found, tuple) else ()
-        if [getattr(getattr(loss, "shape", None), "rank", None) for loss in pair] != [0, 0]:
+        fits = isinstance(found, tuple) and 2 <= len(found) <= len(Objective._fields)
+        goal = Objective(*found) if fits else Objective(None, None)
+        scalars = [*goal[:2], *goal.D_watched.values(), *goal.G_watched.values()]
+        if not all(map(_is_scalar, scalars)):
             raise PluginError(
-                f"the loss {name} does not return a pair of scalars, D_loss and G_loss; take "
-                "tf.reduce_mean over the batch"
+                f"the loss {name} does not return a pair of scalars, D_loss and G_loss, or an "
+                "Objective of scalars, all float32; take tf.reduce_mean over the batch"
             )
-        return Objective(*found)
+        return goal
 
     _register("loss", name, objective)
     if labelled:
@@ -155,10 +157,17 @@ def register_system(name: str, system: System) -> Registered:
         )
     if not {"iters", "epochs"} & system.defaults.keys():
         missing |= {"iters"}
+    if system.conditional:
+        missing |= {"sample_class"} - system.defaults.keys()
+    elif "sample_class" in system.defaults:
+        raise UsageError(
+            f"the system {shown(name)} has a default for sample_class, but is not conditional; "
+            "leave it out"
+        )
     if missing:
         raise UsageError(
             f"the system {shown(name)} lacks defaults for {', '.join(sorted(missing))}, which "
-            "every system needs"
+            f"every {'conditional ' if system.conditional else ''}system needs"
         )
     if system.theta_Q and not isinstance(system.update, Alternating):
         raise UsageError(
@@ -206,6 +215,11 @@ def _shape(tensor: Any) -> list[int | None]:
     """Returns the shape of a tensor; an empty list for anything else."""
     rank = getattr(getattr(tensor, "shape", None), "rank", None)
     return [] if rank is None else list(tensor.shape.as_list())
+
+
+def _is_scalar(tensor: Any) -> bool:
+    rank = getattr(getattr(tensor, "shape", None), "rank", None)
+    return rank == 0 and getattr(tensor, "dtype", None) == "float32"
 
 
 def _register(kind: str, name: str, row: Any) -> None:

@@ -50,7 +50,7 @@ from vanilla_gan.storage.files import file_entry, writing
 from vanilla_gan.storage.own import copy_open
 from vanilla_gan.storage.reading import open_file, reason_of
 from vanilla_gan.storage.sealed_json import read_sealed, seal
-from vanilla_gan.storage.whole import remove_leftovers, remove_whole, whole_path
+from vanilla_gan.storage.whole import move_whole, remove_leftovers, remove_whole, whole_path
 
 FOLDER = CHECKPOINTS
 FORMAT = 1
@@ -195,7 +195,7 @@ class Checkpoints:
                 if int(folder.name) > iteration:
                     aside = folder.with_name(f"{folder.name}.passed_over")
                     remove_whole(aside)
-                    os.rename(folder, aside)
+                    move_whole(folder, aside)
             remove_leftovers(self._folder)
             self._drop_old()
 

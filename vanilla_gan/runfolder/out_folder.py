@@ -21,7 +21,7 @@ from vanilla_gan.runfolder.names import (
 )
 from vanilla_gan.runfolder.pictures import numbered_pictures
 from vanilla_gan.storage.files import unwritable, writing
-from vanilla_gan.storage.whole import check_writable
+from vanilla_gan.storage.whole import check_writable, move_whole
 
 _KEPT = ".gitkeep"
 # What a run shows of itself. Another run in the folder would replace it or mix its own with it.
@@ -139,7 +139,7 @@ def move_aside(out_dir: pathlib.Path) -> pathlib.Path | None:
         # A run is moved even if its checkpoints cannot be read.
         if not ((real / RUN_JSON).exists() or _has_results(real)):
             return None
-        real.rename(aside)
+        move_whole(real, aside)
         (aside / LOCK).unlink(missing_ok=True)
         real.mkdir(exist_ok=True)
         if (aside / _KEPT).exists():

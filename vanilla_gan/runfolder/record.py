@@ -91,8 +91,8 @@ _PARENT = fields(
         "checkpoint": SHA256,
         "changes": list_of(fields(_CHANGE)),
     },
-    # The parent's own value, if it is not 0.
-    {"judged_from": COUNT},
+    # If it is not 0: the parent's own value, and how many of `rewinds` are not the fork's own.
+    {"judged_from": COUNT, "rewinds": COUNT},
 )
 _DIVERGED = fields({"iteration": COUNT, "why": TEXT})
 _BEST = fields({"figure": TEXT, "iteration": COUNT, "value": NUMBER, "no_gain": COUNT})
@@ -180,6 +180,11 @@ class RunRecord:
         """
         name = "iteration" if self.parent.get("changes") else "judged_from"
         return int(self.parent.get(name, 0))
+
+    @property
+    def own_rewinds(self) -> int:
+        """How often this run went back itself: what its parent did is not held against a fork."""
+        return len(self.rewinds) - int(self.parent.get("rewinds", 0))
 
     def begins_with_another_seed(self, iteration: int) -> bool:
         """Returns whether this is a fork that begins at `iteration` with another seed."""

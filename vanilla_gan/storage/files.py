@@ -26,6 +26,7 @@ _REMEDIES = {
     errno.EFBIG: "free some space",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EMLINK: "remove it",
+    errno.EBUSY: "name a folder inside it, if it is a mounted disk,",
 }
 
 

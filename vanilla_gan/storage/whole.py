@@ -15,6 +15,7 @@ import itertools
 import os
 import pathlib
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -108,7 +109,32 @@ def remove_whole(path: pathlib.Path) -> None:
     """
     if os.path.lexists(path):
         with _workplace(path.parent) as place:
-            os.rename(path, place / "doomed")
+            try:
+                os.rename(path, place / "doomed")
+            except OSError as error:
+                if error.errno != errno.EXDEV:  # see `move_whole`
+                    raise
+                remove(path)
+
+
+def move_whole(path: pathlib.Path, to: pathlib.Path) -> None:
+    """Renames a file or a folder; nothing may be at `to`.
+
+    The file system of containers, overlayfs, cannot rename a folder that belongs to the image. Such
+    a folder is copied, and then removed.
+
+    Raises:
+      OSError: it could not be renamed.
+      OutputError: it could not be copied.
+    """
+    try:
+        os.rename(path, to)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with whole_path(to) as copy:
+            shutil.copytree(path, copy, symlinks=True)
+        remove(path)
 
 
 def check_writable(folder: pathlib.Path) -> None:

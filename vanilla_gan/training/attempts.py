@@ -46,16 +46,16 @@ def attempt(chief: Chief) -> int | None:
         try:
             return train_from(start, chief, recorder, saver)
         except DivergedError as error:
-            if config.on_nan != "rewind" or len(record.rewinds) >= config.max_rewinds:
+            if config.on_nan != "rewind" or record.own_rewinds >= config.max_rewinds:
                 # The message may name a hundred variables, which is too long for `run.json`.
                 record.diverged = {"iteration": error.iteration, "why": shown(str(error), 500)}
                 chief.save_record()
                 raise _story(chief, error) from error
             record.rewinds.append({"iteration": error.iteration, "to": saver.saved_at})
             chief.save_record()
-            chief.inform(
+            recorder.inform(
                 f"{error}; back to iteration {saver.saved_at} with new noise "
-                f"(rewind {len(record.rewinds)} of {config.max_rewinds})"
+                f"(rewind {record.own_rewinds} of {config.max_rewinds})"
             )
             return None
 
@@ -111,7 +111,7 @@ def _story(chief: Chief, error: DivergedError) -> DivergedError:
     else:
         why = "try another --seed or a lower --learning_rate"
     if config.on_nan == "rewind":
-        rewound = f"after {len(chief.record.rewinds)} rewinds, as many as --max_rewinds allows; "
+        rewound = f"after {chief.record.own_rewinds} rewinds, as many as --max_rewinds allows; "
     else:
         rewound, why = "", f"{why}, or --on_nan rewind to go back and draw new noise"
     last = f"the last good picture is {pictures[-1]}" if pictures else "no picture was good"

@@ -92,10 +92,13 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
     # If no data are given, they are the parent's, which `begin` checks.
     if config.overwrite and config.given & {"data", "data_dir"}:
         check_data_stay(config)
+    path = pathlib.Path(source)
+    if config.data:  # which takes long to import
+        _with_parent(path, config, lambda line: None, lambda parent, checkpoint: None)
     config = with_own_pictures(config, inform)
     if config.overwrite:
         config = with_lasting_out(config)
-    path, out = pathlib.Path(source), config.out_dir
+    out = config.out_dir
 
     def begin(parent: RunRecord, checkpoint: Checkpoint) -> None:
         if _goes_on(parent, checkpoint if names_checkpoint(path) else None, config):
@@ -119,6 +122,11 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             # The random state in this checkpoint is still that of the parent's own parent.
             seeds = [each for each in parent.parent["changes"] if each["setting"] == "seed"]
             record.parent["changes"] += seeds
+        record.rewinds = [each for each in parent.rewinds if each["to"] <= checkpoint.iteration]
+        # A fork without changes goes on like its parent, which may stop at its next rewind.
+        others = len(record.rewinds) if record.parent["changes"] else parent.parent.get("rewinds")
+        if others:
+            record.parent["rewinds"] = others
         with watch() as stop:
             # A fork records its settings, so a device that is missing here could not be left out
             # later. A signal waits: this process could not resume a partial load of TensorFlow.
@@ -135,12 +143,7 @@ def fork(source: str, config: RunConfig, host: Host | None = None) -> None:
             + (", ".join(changes) or "the same settings")
         )
 
-    try:
-        with_newest(path, inform, begin)
-    except CheckpointError:
-        # A fork that has begun does not need its parent, which may have dropped the checkpoint.
-        if not _is_fork_of(path, config):
-            raise
+    _with_parent(path, config, inform, begin)
     host = dataclasses.replace(host, overwrote=config.overwrite)
     train(config.filled({"overwrite": False}), host)
 
@@ -165,6 +168,20 @@ def _goes_on(parent: RunRecord, named: Checkpoint | None, config: RunConfig) -> 
         f"--out={config.out}: it holds another run, which is not a fork of this one; choose "
         "another --out, or give --overwrite, which first moves that run aside"
     )
+
+
+def _with_parent(
+    path: pathlib.Path,
+    config: RunConfig,
+    inform: Inform,
+    use: Callable[[RunRecord, Checkpoint], None],
+) -> None:
+    try:
+        with_newest(path, inform, use)
+    except CheckpointError:
+        # A fork that has begun does not need its parent, which may have dropped the checkpoint.
+        if not _is_fork_of(path, config):
+            raise
 
 
 def _is_fork_of(path: pathlib.Path, config: RunConfig) -> bool:

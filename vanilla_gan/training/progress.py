@@ -63,6 +63,11 @@ class Progress:
             self._line_s = now_s
             self._inform(self._line(block.first + done, block))
 
+    def inform(self, line: str) -> None:
+        """Shows a line to the user, above the bar."""
+        with self.paused():
+            self._inform(line)
+
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Takes the bar off the terminal during the block, so that other lines stay whole."""

@@ -45,6 +45,7 @@ class Recorder:
           VanillaGanError: an observer cannot begin.
         """
         config = chief.config
+        self._inform = chief.inform
         self._record = chief.record
         self._out_dir = config.out_dir
         self._sample_every = config.resolved_int("sample_every")
@@ -53,11 +54,11 @@ class Recorder:
         self._stop_on = config.diseases_to_stop_on
         self._health = None
         if config.health_every:
-            self._health = Health(chief.record, chief.worker, start, chief.inform)
+            self._health = Health(chief.record, chief.worker, start, self.inform)
         elif (start > 0 or chief.record.parent) and os.path.lexists(self._out_dir / HEALTH):
             # Written when this run still took signs, or by its parent; it may go beyond `start`.
             HealthCsv(self._out_dir / HEALTH, start, chief.inform).close()
-        own = observers_of(chief.record, chief.worker, start, chief.inform, self._health)
+        own = observers_of(chief.record, chief.worker, start, self.inform, self._health)
         self._observers = [*own, *chief.host.observers]
         low, high = SYSTEMS[config.system].pixels()[[0, 255]].tolist()
         self._grid = renderer(*config.picture_tiles, config.image_shape, low, high)
@@ -70,6 +71,11 @@ class Recorder:
             )
         iters = config.resolved_int("iters")
         self._progress = Progress(start, iters, chief.inform, config.evaluate_every)
+        self._inform = self._progress.inform
+
+    def inform(self, line: str) -> None:
+        """Shows a line to the user, above the progress bar as soon as there is one."""
+        self._inform(line)
 
     def picture(self, it: int, samples: npt.NDArray[np.float32]) -> None:
         """Writes the picture of iteration `it`; samples: float32 [rows * cols, X_dim]."""

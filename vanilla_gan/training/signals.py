@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -17,6 +18,29 @@ from vanilla_gan.storage.streams import discard_blocked
 
 _NO_MORE = 0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# `timeout` sends SIGTERM to the process and then to its group, so one request comes twice.
+TWICE_S = 1.0
+
+
+class _Signals:
+    """Tells a second request to end from signals that only accompany the first one."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._first_s = 0.0
+
+    def is_second(self, number: int) -> bool | None:
+        """Notes a signal; returns whether it is a second request, and None for the first signal.
+
+        A second SIGHUP is none: when a terminal is closed, its shell sends one, and the kernel
+        sends another when that shell ends. Nor is a SIGTERM soon after another.
+        """
+        now_s = time.monotonic()
+        if self._first is None:
+            self._first, self._first_s = number, now_s
+            return None
+        is_twice = number == self._first == signal.SIGTERM and now_s - self._first_s < TWICE_S
+        return number != signal.SIGHUP and not is_twice
 
 
 class StopRequest:
@@ -31,7 +55,7 @@ class StopRequest:
         self.signal_number: int | None = None
         self._second_exits = second_exits
         self._at_once = False
-        self._is_signalled = False
+        self._signals = _Signals()
 
     def ask(self, signal_number: int) -> None:
         """Asks the run to stop as that signal would; does nothing if it was asked before."""
@@ -43,19 +67,17 @@ class StopRequest:
 
         At the first signal, standard streams that nobody reads any more are given up. Exiting at a
         second one does no harm: files are written whole or not at all, and the last checkpoint is
-        kept. A second SIGHUP changes nothing: when a terminal is closed, its shell sends one, and
-        the kernel sends another when that shell ends.
+        kept.
 
         Raises:
           StoppedBySignal: for a signal within `at_once`.
         """
         del frame
-        if self._is_signalled:
-            if signal_number == signal.SIGHUP:
-                return
-            if self._second_exits:
-                os._exit(128 + signal_number)
-        self._is_signalled = True
+        is_second = self._signals.is_second(signal_number)
+        if is_second is False:
+            return
+        if is_second and self._second_exits:
+            os._exit(128 + signal_number)
         self.ask(signal_number)
         discard_blocked()
         if self._at_once:
@@ -134,13 +156,10 @@ def _watched(handled: list[signal.Signals]) -> Iterator[None]:
     os.set_blocking(writing, False)
 
     def watch() -> None:
-        is_signalled = False
+        signals = _Signals()
         while (number := os.read(reading, 1)[0]) != _NO_MORE:
-            if number not in handled:
-                continue
-            if is_signalled and number != signal.SIGHUP:
+            if number in handled and signals.is_second(number):
                 os._exit(128 + number)
-            is_signalled = True
 
     watcher = threading.Thread(target=watch, daemon=True)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
