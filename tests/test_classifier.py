@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 
@@ -21,9 +20,9 @@ from vanilla_gan.quality.classifier import FEATURES, build_classifier
 from vanilla_gan.quality.classifier_store import ClassifierStore, KeptClassifier, cache_folder
 from vanilla_gan.quality.classifier_training import train_classifier
 from vanilla_gan.quality.trained_classifier import open_classifier
-from vanilla_gan.storage.npz import write_npz
 
 CHECKSUM = "0123456789abcdef" * 4
+KEPT = f"classifier-1-{CHECKSUM}.npz"
 
 
 @pytest.fixture(autouse=True)
@@ -117,8 +116,7 @@ def test_it_is_kept_in_the_users_cache_and_nowhere_else(cache, weights, shapes):
     said = []
     assert store.read(shapes, said.append) is None
     assert store.write(KeptClassifier(weights, 0.875)) == cache
-    names = sorted(path.name for path in cache.iterdir())
-    assert names == ["classifier-0123456789abcdef.json", "classifier-0123456789abcdef.npz"]
+    assert [path.name for path in cache.iterdir()] == [KEPT]
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
     kept = store.read(shapes, said.append)
     assert kept.test_accuracy == 0.875
@@ -154,51 +152,23 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:-7])
 
 
-def other_data(path):
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, "data": "ab" * 32}))
-
-
-@pytest.mark.parametrize(
-    ("ending", "damage"), [("npz", flip), ("npz", cut), ("json", flip), ("json", other_data)]
-)
-def test_a_damaged_one_is_passed_over_with_a_message(cache, weights, shapes, ending, damage):
+@pytest.mark.parametrize("damage", [flip, cut])
+def test_a_damaged_one_is_passed_over_with_a_message(cache, weights, shapes, damage):
     store = ClassifierStore(CHECKSUM)
     store.write(KeptClassifier(weights, 0.5))
-    damage(cache / f"classifier-0123456789abcdef.{ending}")
+    damage(cache / KEPT)
     said = []
     assert store.read(shapes, said.append) is None
     (line,) = said
-    assert line.startswith(f"{cache / 'classifier-0123456789abcdef.json'} is passed over: ")
+    assert line.startswith(f"{cache / KEPT} is passed over: ")
     assert "\n" not in line
-
-
-@pytest.mark.parametrize("ending", ["npz", "json"])
-def test_half_of_one_is_not_read(cache, weights, shapes, ending):
-    store = ClassifierStore(CHECKSUM)
-    store.write(KeptClassifier(weights, 0.5))
-    (cache / f"classifier-0123456789abcdef.{ending}").unlink()
-    assert store.read(shapes, print) is None
-
-
-def test_whole_weights_that_are_not_those_of_the_record(cache, weights, shapes):
-    store = ClassifierStore(CHECKSUM)
-    store.write(KeptClassifier(weights, 0.5))
-    others = {name: value + 1 for name, value in weights.items()}
-    write_npz(cache / "classifier-0123456789abcdef.npz", others)
-    said = []
-    assert store.read(shapes, said.append) is None
-    assert said[0].endswith("classifier-0123456789abcdef.npz is not what was written beside it")
 
 
 def test_one_of_other_data_or_of_another_version(cache, weights, shapes, monkeypatch):
     ClassifierStore(CHECKSUM).write(KeptClassifier(weights, 0.5))
-    # The file's name has only the first digits of the checksum, which are the same.
     assert ClassifierStore(CHECKSUM[:32] + "0" * 32).read(shapes, print) is None
     monkeypatch.setattr("vanilla_gan.quality.classifier_store.VERSION", 999)
-    said = []
-    assert ClassifierStore(CHECKSUM).read(shapes, said.append) is None
-    assert "it is of other data or another version of the classifier" in said[0]
+    assert ClassifierStore(CHECKSUM).read(shapes, print) is None
 
 
 def test_it_is_trained_once(cache, stripes, monkeypatch):
@@ -224,7 +194,7 @@ def test_a_damaged_one_is_trained_again(cache, stripes):
     source = source_of(*stripes)
     with open_classifier(source, print):
         pass
-    path = cache / "classifier-0123456789abcdef.npz"
+    path = cache / KEPT
     whole = path.read_bytes()
     flip(path)
     lines = []

@@ -10,7 +10,7 @@ from vanilla_gan.engines.prefetch import prefetched
 
 
 def draw_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "draws"]
+    return [thread for thread in threading.enumerate() if thread.name == "draws_0"]
 
 
 def test_all_items_in_order():
@@ -29,7 +29,7 @@ def test_items_are_drawn_in_another_thread():
         yield threading.current_thread().name
 
     with prefetched(draw()) as items:
-        assert list(items) == ["draws"]
+        assert list(items) == ["draws_0"]
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 5])

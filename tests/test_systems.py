@@ -253,10 +253,10 @@ def all_data_sets(offline_data_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("data_sets")
     for name in ("mnist", "fashion_mnist"):
         (folder / name).symlink_to(offline_data_dir / "mnist")
-    few = functools.partial(digits.ensure, count_train=5130, count_test=11)
+    few = functools.partial(digits.render, 5130, 11)
     with pytest.MonkeyPatch.context() as patch:
         # The real generator, but not its 60,000 images, which would take 20 s.
-        patch.setattr(digits, "ensure", few)
+        patch.setattr(digits, "render", few)
         yield folder
 
 

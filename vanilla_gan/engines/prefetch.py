@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import queue
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,34 +22,15 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[Iterator[T]]:
     Yields:
       An iterator over the same items.
     """
-    done = threading.Event()
-    ready: queue.Queue[object] = queue.Queue()
-    places = threading.Semaphore(ahead)
-
-    def draw() -> None:
-        end: object = _END
-        try:
-            while places.acquire() and not done.is_set():
-                item = next(items, _END)
-                if item is _END:
-                    break
-                ready.put(item)
-        except BaseException as error:  # delivered to the consumer, who raises it
-            end = error
-        ready.put(end)
+    thread = ThreadPoolExecutor(1, "draws")
+    coming = collections.deque(thread.submit(next, items, _END) for _ in range(ahead))
 
     def take() -> Iterator[T]:
-        while (item := ready.get()) is not _END:
-            if isinstance(item, BaseException):
-                raise item
-            places.release()
+        while (item := coming.popleft().result()) is not _END:
+            coming.append(thread.submit(next, items, _END))
             yield item  # type: ignore[misc]
 
-    thread = threading.Thread(target=draw, name="draws", daemon=True)
-    thread.start()
     try:
         yield take()
     finally:
-        done.set()
-        places.release()
-        thread.join()
+        thread.shutdown(cancel_futures=True)

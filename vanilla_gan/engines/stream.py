@@ -25,8 +25,6 @@ from vanilla_gan.settings import RunConfig
 from vanilla_gan.systems import SYSTEMS, noise
 
 PICTURE_SAMPLES = 16
-# How much noise is drawn at once: little enough to stay in a cache until it is cast to float32.
-MAX_PIECE_BYTES = 1 << 18
 
 State = dict[str, npt.NDArray[Any]]
 
@@ -114,10 +112,6 @@ class Stream:
         self._batch_size = batch_size
         self._z_dim = z_dim
         self._further = D_steps - 1
-        draws = system.draws
-        self._one_by_one = draws.unused or draws.classes or D_steps > 1
-        # A plug-in's prior may draw other numbers for many batches at once than for one by one.
-        self._one_by_one |= system.sample_Z not in noise.PRIORS
         if short is None:
             short = system.draws.short_batches and not system.draws.unused and D_steps == 1
         self._short = short
@@ -167,37 +161,11 @@ class Stream:
                 # Either whole batches, or a single one: the short one, or the first of an epoch.
                 ends.append(it + max(1, self.train.batches_left_in_epoch(self._batch_size)))
             ends += [_next_multiple(it, n) for n in (checkpoint_every, signs_every) if n]
-            steps = (self._longer_steps if self._one_by_one else self._steps)(it, min(ends) - it)
+            steps = self._steps(it, min(ends) - it)
             yield steps
             it = steps.last
 
     def _steps(self, first: int, count: int) -> StepsDraw:
-        batch = self._next_rows()
-        shape = (count, len(batch), self._z_dim)
-        rows = np.empty(shape[:2], np.intp)
-        Z_D = np.empty(shape, np.float32)
-        Z_G = Z_D if self._system.update.shared_noise else np.empty(shape, np.float32)
-        a_step = 1 if self._system.update.shared_noise else 2
-        piece = max(1, MAX_PIECE_BYTES // (8 * a_step * len(batch) * self._z_dim))
-        done = 0
-        while done < count:
-            # One batch, and then as many as come before the next shuffle: these draw nothing but
-            # noise, and one large draw gives the same numbers as many small ones.
-            rows[done] = batch if done == 0 else self._next_rows()
-            left = self.train.batches_left_in_epoch(self._batch_size)
-            more = min(count - done - 1, left, piece - 1)
-            for k in range(done + 1, done + 1 + more):
-                rows[k] = self._next_rows()
-            noise = self._system.sample_Z(
-                self._random_stream, (1 + more) * a_step * len(batch), self._z_dim
-            ).reshape(1 + more, a_step, *shape[1:])
-            # float64 up to here, as in the published program, which casts where it feeds.
-            Z_D[done : done + 1 + more] = noise[:, 0]
-            Z_G[done : done + 1 + more] = noise[:, -1]
-            done += 1 + more
-        return StepsDraw(first, rows, Z_D, Z_G, self.state())
-
-    def _longer_steps(self, first: int, count: int) -> StepsDraw:
         size = self._batch_size
         if self._short:
             # What is left of the epoch, if that is less; if nothing is left, the next one begins.

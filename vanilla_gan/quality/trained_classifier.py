@@ -71,7 +71,7 @@ def open_classifier(source: DataSource, inform: Inform) -> Iterator[TrainedClass
     Yields:
       The classifier; its session is closed after the block.
 
-    Side effects: writes two files; see `classifier_store`.
+    Side effects: writes a file; see `classifier_store`.
     """
     train = source.splits.train
     with without_chatter(), tf.Graph().as_default() as graph, tf.device(CPU.name):

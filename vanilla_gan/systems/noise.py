@@ -28,10 +28,6 @@ def normal(random_stream: np.random.RandomState, m: int, n: int) -> npt.NDArray[
     return random_stream.normal(size=[m, n])
 
 
-# One large draw from each of these gives the same numbers as many small ones.
-PRIORS = (uniform, uniform_of_variance_one, normal)
-
-
 def classes(random_stream: np.random.RandomState, m: int, n: int) -> npt.NDArray[np.intp]:
     """Draws classes, intp [m], uniform in 0..n-1.
 

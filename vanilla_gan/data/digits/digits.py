@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 from collections.abc import Callable
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 
@@ -18,22 +16,15 @@ from vanilla_gan.data.idx import write_idx
 from vanilla_gan.data.shape import PUBLISHED_CLASSES
 from vanilla_gan.data.streams import DIGITS, seeded
 from vanilla_gan.storage.files import file_entry, writing
-from vanilla_gan.storage.reading import MAX_JSON, read_file
-from vanilla_gan.storage.whole import write_whole
 
-GENERATOR_VERSION = 1
-"""Increase it with every change that alters the images, and add the new `SUMS`."""
-SUMS = {
-    1: (
-        "376a0f0e3e8445977cf3a52eb35b7d6c539a560e3bde91c907ee2f4cb9aa227d",
-        "be1ae21d9603a8f8dafea8a1bfff2d39c385eea2e81329318c9f400a1301245d",
-        "ce8d15c96979cb0cc1590c507abb60586438e6df065ac28381fbf36ba0a01305",
-        "db849422d5a1765a1f0c05a5e4f900992f32923cf3f355441efe21e34a2cfc1e",
-    )
-}
-"""SHA-256 of the default data set's four files, by version, in the order of `FILE_NAMES`."""
+SUMS = (
+    "376a0f0e3e8445977cf3a52eb35b7d6c539a560e3bde91c907ee2f4cb9aa227d",
+    "be1ae21d9603a8f8dafea8a1bfff2d39c385eea2e81329318c9f400a1301245d",
+    "ce8d15c96979cb0cc1590c507abb60586438e6df065ac28381fbf36ba0a01305",
+    "db849422d5a1765a1f0c05a5e4f900992f32923cf3f355441efe21e34a2cfc1e",
+)
+"""SHA-256 of the data set's four files, in the order of `FILE_NAMES`."""
 COUNT_TRAIN, COUNT_TEST = 60_000, 10_000
-RECORD_NAME = "digits.json"
 
 Progress = Callable[[int, int], None]
 Arrays = tuple[
@@ -85,26 +76,17 @@ def render(
     return images[:count_train], labels[0], images[count_train:], labels[1]
 
 
-def ensure(
-    folder: str | os.PathLike[str],
-    count_train: int = COUNT_TRAIN,
-    count_test: int = COUNT_TEST,
-    seed: int = DIGITS,
-    progress: Progress | None = None,
-) -> bool:
+def ensure(folder: str | os.PathLike[str], progress: Progress | None = None) -> bool:
     """Makes sure that `folder` holds the four files of the data set; draws them if it does not.
 
-    `digits.json` beside them, written last, records how they were drawn, the versions that drew
-    them, and their SHA-256 sums. The files are drawn again if it is missing, if it names another
-    generator, seed or count, or if a file differs from its sum. The folder may come from anybody,
-    so with the default arguments the sums are `SUMS`, whatever `digits.json` says. If other
-    versions of numpy or matplotlib draw other images, those are used, and drawn again at each
-    start. Processes that start together draw the same bytes and rename whole files, so each leaves
-    a whole data set.
+    The folder may come from anybody, so the files are drawn again if one of them differs from its
+    sum in `SUMS`. If other versions of numpy or matplotlib draw other images, those are used, and
+    drawn again at each start. Processes that start together draw the same bytes and rename whole
+    files, so each leaves a whole data set.
 
     Args:
       folder: where the files belong; made, with its parents, if it is missing.
-      count_train, count_test, seed, progress: as in `render`.
+      progress: as in `render`.
 
     Returns:
       True if the files had to be drawn (seconds), False if they were there (a fraction of one).
@@ -114,41 +96,20 @@ def ensure(
       OutputError: the folder or a file in it could not be written.
     """
     home = pathlib.Path(folder)
-    recipe = _recipe(count_train, count_test, seed)
-    if _is_whole(home, recipe):
+    if _is_whole(home):
         return False
     with writing(home):
         home.mkdir(parents=True, exist_ok=True)
-    sums = {}
-    arrays = render(count_train, count_test, seed, progress)
-    for name, array in zip(FILE_NAMES, arrays, strict=True):
+    for name, array in zip(FILE_NAMES, render(progress=progress), strict=True):
         write_idx(home / name, array)
-        sums[name] = file_entry(home / name)["sha256"]
-    versions = {"numpy": np.__version__, "matplotlib": matplotlib.__version__}
-    record = {**recipe, "drawn_with": versions, "sha256": sums}
-    write_whole(home / RECORD_NAME, (json.dumps(record, indent=2) + "\n").encode())
     return True
 
 
-def _recipe(count_train: int, count_test: int, seed: int) -> dict[str, int]:
-    return {
-        "generator_version": GENERATOR_VERSION,
-        "seed": seed,
-        "count_train": count_train,
-        "count_test": count_test,
-    }
-
-
-def _is_whole(home: pathlib.Path, recipe: dict[str, int]) -> bool:
-    """Returns whether the folder's record names this recipe and its files have the sums in it."""
+def _is_whole(home: pathlib.Path) -> bool:
     try:
-        record = json.loads(read_file(home / RECORD_NAME, MAX_JSON))
-        drawn_by = {key: record[key] for key in recipe}
-        sums = record["sha256"]
-        if recipe == _recipe(COUNT_TRAIN, COUNT_TEST, DIGITS):
-            sums = dict(zip(FILE_NAMES, SUMS[GENERATOR_VERSION], strict=True))
-        return drawn_by == recipe and all(
-            file_entry(home / name, _MAX_FILE)["sha256"] == sums[name] for name in FILE_NAMES
+        return all(
+            file_entry(home / name, _MAX_FILE)["sha256"] == sha256
+            for name, sha256 in zip(FILE_NAMES, SUMS, strict=True)
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False  # missing, unreadable or not such a record: drawing again repairs it
+    except OSError:
+        return False  # missing or unreadable: drawing again repairs it
