@@ -60,7 +60,8 @@ def found_of(seed: int, marks: list[int], options: argparse.Namespace) -> dict[s
         seed=seed,
         iters=missing[-1],
         checkpoint_every=marks[0],
-        keep_checkpoints=len(marks),
+        # All: each stop leaves one more, which would push out that of the first mark.
+        keep_checkpoints=1_000_000,
         out=str(out),
     )
     train(config, Host(stdout=io.StringIO()))

@@ -297,6 +297,18 @@ def test_networks_that_tflite_does_not_know(fails, monkeypatch, elsewhere):
     assert list(elsewhere.iterdir()) == []
 
 
+def test_an_onnx_export_loads_tensorflow_as_other_commands_do():
+    pytest.importorskip("tf2onnx")
+    variable = "TF_OVERRIDE_GLOBAL_THREADPOOL"
+    done = python(
+        "-c",
+        "import os; from vanilla_gan.generator.export_onnx import check_onnx_installed as check; "
+        f"check(); print(os.environ.get({variable!r}))",
+        **{variable: None},
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime", "tf2onnx"])
 def test_onnx_without_its_packages(trained_run, tmp_path, package):
     pytest.importorskip("tf2onnx")

@@ -42,9 +42,12 @@ def diversity(samples: npt.ArrayLike) -> Floats:
     n = values.shape[-2]
     if n < 2:
         raise ValueError(f"diversity of {n} samples: expected at least 2")
-    first, second = np.triu_indices(n, k=1)
-    distances = np.linalg.norm(values[..., first, :] - values[..., second, :], axis=-1)
-    return np.asarray(distances.mean(axis=-1))
+    # Not all pairs at once: a picture with a row for each of 100 classes has half a million.
+    distances = [
+        np.linalg.norm(values[..., k : k + 1, :] - values[..., k + 1 :, :], axis=-1)
+        for k in range(n - 1)
+    ]
+    return np.asarray(np.concatenate(distances, axis=-1).mean(axis=-1))
 
 
 def roughness(samples: npt.ArrayLike, shape: ImageShape = PUBLISHED_SHAPE) -> Floats:

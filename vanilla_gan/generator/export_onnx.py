@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from vanilla_gan import __version__
+from vanilla_gan.engines.quiet import without_chatter
 from vanilla_gan.errors import UsageError
 from vanilla_gan.generator.export_record import made_with
 from vanilla_gan.generator.trained import Array, Trained
-from vanilla_gan.graph.tf1 import tf
+from vanilla_gan.graph.tf1 import load_tensorflow, tf
 
 # Old enough for any onnxruntime that is still in use; nothing newer is needed.
 OPSET = 13
@@ -34,7 +35,11 @@ def check_onnx_installed() -> None:
     """
     for package in _PACKAGES:
         try:
-            importlib.import_module(package)
+            with without_chatter():
+                if package == "tf2onnx":
+                    # It imports TensorFlow, without the environment that TensorFlow should see.
+                    load_tensorflow()
+                importlib.import_module(package)
         except ImportError as error:
             raise UsageError(
                 f"--format=onnx needs the package {package} (the extra [onnx]); install it with "

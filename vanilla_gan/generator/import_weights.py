@@ -212,7 +212,8 @@ def _named(
         (name for name in found if re.fullmatch(r"Variable(_[1-9]\d*)?", name)),
         key=lambda name: int(name.partition("_")[2] or 0),
     )
-    if not numbered:
+    # A numbered one beside all of the names is another program's counter.
+    if not numbered or expected.keys() <= found.keys():
         # Statistics may be missing.
         names = [*expected, *(name for name in statistics if name in found)]
         return {name: name for name in names}, "by name"

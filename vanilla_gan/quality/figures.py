@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vanilla_gan.data.dataset import Datasets, unit_scale
+from vanilla_gan.data.shape import POINT
 from vanilla_gan.data.streams import SPLIT, seeded
 from vanilla_gan.errors import DataError
 from vanilla_gan.quality.classes import class_entropy, class_shares, classes_covered
@@ -104,6 +105,7 @@ class Judge:
         self.n = n
         self._look = look
         self._size = splits.train.shape.size
+        self._are_points = splits.train.shape == POINT
         self._num_classes = splits.train.num_classes
         self._trained = len(splits.train.trained_classes)
         self._validation = _drawn(splits.validation.images, VALIDATION_IMAGES, random_stream)
@@ -134,7 +136,12 @@ class Judge:
             )
         if not np.isfinite(samples).all():
             return Quality(Figures(frechet_real=self._frechet_real))
-        features, classes = self._look(samples)
+        seen = samples
+        if self._are_points:
+            # Real points are stored as bytes, so most of them coincide with others, and the balls
+            # around these have the radius 0: a sample that is not stored likewise is in none.
+            seen = _scaled(np.clip(np.rint(samples * 255), 0, 255).astype(np.uint8))
+        features, classes = self._look(seen)
         likelihood = log_likelihood(samples, self._validation, self._test)
         overlapping = overlap(self._region, region(features))
         shares = class_shares(classes, self._num_classes)
