@@ -360,7 +360,7 @@ def record_from(source: str) -> RunRecord:
     """
     path = pathlib.Path(source)
     try:
-        record = None if path.is_file() else read_record(path)
+        record = None if os.path.isfile(path) else read_record(path)
     except DamagedRunError as error:
         # Its advice is for commands that train; others have no such --out and --overwrite.
         raise DamagedRunError(
@@ -370,7 +370,7 @@ def record_from(source: str) -> RunRecord:
     if record is not None:
         return record
     for run in path.parents[:2]:  # of OUT/best and of OUT/checkpoints/NUMBER
-        if (run / RUN_JSON).is_file():
+        if os.path.isfile(run / RUN_JSON):
             raise RunConflictError(
                 f"--from={source}: it is a part of a run; expected the run itself, --from={run}"
             )
