@@ -139,7 +139,7 @@ def _gradients(name, precision):
         batch = Batch(X, Z, Z, y, tf.constant(3, tf.int64))
         passes = forward(system, config, batch, reuse=False)
         goal = objective(system, config, passes)
-        theta_D, theta_G = owned_variables(system.theta_D, system.theta_G)
+        theta_D, theta_G, _ = owned_variables(system.theta_D, system.theta_G, system.theta_Q)
         if isinstance(system.update, Simultaneous):
             by_D, by_G = gradients_of_separate_images(passes, goal, theta_D, theta_G)
         else:
@@ -159,7 +159,11 @@ def _gradients(name, precision):
 def test_each_gradient_is_near_that_of_float32(system):
     exact, rounded = (_gradients(system, precision) for precision in ("float32", "bfloat16"))
     for name, gradient in exact.items():
-        error = np.linalg.norm(rounded[name] - gradient) / np.linalg.norm(gradient)
-        # A bias sums up what was rounded once; a kernel far back, what was rounded many times.
-        limit = 0.04 if "b" in name.rpartition("/")[2] else 0.12
-        assert error < limit, f"{name}: off by {error:.1%}"
+        error = np.linalg.norm(rounded[name] - gradient)
+        # A bias sums up what was rounded once; a kernel far back, what was rounded many times. So
+        # does a bias before a maxout, which may also take another piece.
+        limit = 0.04 if "b" in name.rpartition("/")[2] and system != "goodfellow2014" else 0.12
+        # D's last bias sums up derivatives between -1 and 1, which nearly or, in a Wasserstein
+        # critic, exactly cancel.
+        rest = 2e-3 if gradient.shape == (1,) else 0.0
+        assert error <= limit * np.linalg.norm(gradient) + rest, f"{name}: off by {error}"
